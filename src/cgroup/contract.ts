@@ -1,0 +1,98 @@
+/**
+ * Control groups behind one contract: v1, hybrid, v2. Planning is pure: a driver turns an OCI `resources` object into
+ * operations of a plan. What looks at a living cgroup goes through `CgroupFiles`, which a test can fake.
+ */
+import type { Op } from '../plan/ops.ts';
+import type { Resources } from '../runtime/spec.ts';
+
+/** The cgroup file systems of this machine. */
+export interface CgroupFiles {
+  /** The text of a file; undefined where there is none. */
+  read(path: string): string | undefined;
+  /** Writes in one write(2). Throws what the kernel says. */
+  write(path: string, text: string): void;
+  list(path: string): string[];
+}
+
+/** One mounted hierarchy. */
+export interface Hierarchy {
+  readonly version: 1 | 2;
+  /** Its controllers: `cpu`, `cpuacct` …, or `name=systemd`. */
+  readonly controllers: readonly string[];
+  readonly mountPoint: string;
+}
+
+export interface CgroupLayout {
+  readonly kind: 'v1' | 'hybrid' | 'v2';
+  readonly hierarchies: readonly Hierarchy[];
+}
+
+/** One value in one file of a cgroup. */
+export interface Setting {
+  readonly controller: string;
+  readonly file: string;
+  readonly value: string;
+  /** What the user asked for, as an error names it. */
+  readonly subject: string;
+  /** Errors that mean "the machine cannot", which is no failure. */
+  readonly ignore?: readonly string[];
+}
+
+export interface Created {
+  readonly ops: readonly Op[];
+  readonly warnings: readonly string[];
+}
+
+/** What `stats` gives: the numbers that Docker's stats need, in bytes and nanoseconds. Absent where not counted. */
+export interface CgroupStats {
+  readonly cpu: {
+    readonly usage: number;
+    readonly user: number;
+    readonly system: number;
+    readonly perCpu?: readonly number[];
+    readonly periods: number;
+    readonly throttledPeriods: number;
+    readonly throttledTime: number;
+  };
+  readonly memory: {
+    readonly usage: number;
+    readonly maxUsage?: number;
+    readonly limit: number;
+    readonly failcnt?: number;
+    /** The keys of memory.stat, as the kernel names them. */
+    readonly stats: Readonly<Record<string, number>>;
+    readonly oomKills: number;
+  };
+  readonly pids: { readonly current: number; readonly limit: number };
+  readonly blkio: Readonly<Record<'serviceBytes' | 'serviced', readonly { major: number; minor: number; op: string; value: number }[]>>;
+}
+
+export interface CgroupDriver {
+  readonly kind: CgroupLayout['kind'];
+  /** Makes the folders, writes the limits, opens what `join` and `clone` need. Monitor's side. */
+  create(path: string, resources: Resources): Created;
+  /** Opens an existing cgroup for a further process. Monitor's side. */
+  open(path: string): readonly Op[];
+  /** Puts the container's process in, after `create` or `open`. */
+  join(path: string): readonly Op[];
+  /** v2: the slot for CLONE_INTO_CGROUP. */
+  readonly cloneSlot: string | undefined;
+  /** Reports the OOM killer's work, ends what is left inside, removes the folders. */
+  cleanup(path: string): readonly Op[];
+  /** The container's own folder in each hierarchy. */
+  folders(path: string): readonly { readonly hierarchy: Hierarchy; readonly folder: string }[];
+  /** Changes limits of a living cgroup; returns warnings. */
+  update(files: CgroupFiles, path: string, resources: Resources): readonly string[];
+  /** Stops or continues all processes; resolves when they have. Throws `unavailable` after two seconds. */
+  freeze(files: CgroupFiles, path: string, frozen: boolean): Promise<void>;
+  frozen(files: CgroupFiles, path: string): boolean;
+  processes(files: CgroupFiles, path: string): readonly number[];
+  stats(files: CgroupFiles, path: string): CgroupStats;
+  /** How often the OOM killer struck, from an exit record's reports. */
+  oomKills(reports: Readonly<Record<string, string>>): number;
+}
+
+/** A relative path without links up: what may name a cgroup below a hierarchy's root. */
+export function checkCgroupPath(path: string): boolean {
+  return path !== '' && !path.includes('\0') && !path.split('/').includes('..');
+}

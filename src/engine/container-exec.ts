@@ -1,0 +1,76 @@
+/** Use case: a further process in a running container. */
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { EngineError } from '../base/errors.ts';
+import { readInRoot } from '../kernel/linux/read-in-root.ts';
+import { planExec } from '../runtime/exec-plan.ts';
+import type { Process } from '../runtime/spec.ts';
+import { resolveUser } from '../runtime/users.ts';
+import type { ContainerRecord } from './container-store.ts';
+import type { ExecOptions, RunningProcess, RunStreams } from './contract.ts';
+import type { EngineParts } from './parts.ts';
+import { startProcess } from './start-process.ts';
+
+/** Starts the process; resolves when its program runs. `conflict` when the container does not run. */
+export async function execInContainer(parts: EngineParts, record: ContainerRecord, options: ExecOptions, streams: RunStreams): Promise<RunningProcess> {
+  const { machine, store } = parts;
+  if (store.info(record).state !== 'running' || record.process === undefined) {
+    throw new EngineError('conflict', `container ${record.id} is not running`);
+  }
+  const { pid } = record.process;
+  const base = record.spec.process;
+  if (base === undefined) throw new EngineError('internal', `container ${record.id} has no process in its spec`);
+  const root = `/proc/${pid}/root`;
+  const user =
+    options.user === undefined
+      ? base.user
+      : toSpecUser(resolveUser(options.user, { passwd: readInRoot(root, '/etc/passwd'), group: readInRoot(root, '/etc/group') }), base.user?.umask);
+  const all = base.capabilities?.bounding ?? [];
+  const process: Process = {
+    ...base,
+    terminal: options.tty ?? false,
+    args: [...options.args],
+    env: [...(base.env ?? []), ...(options.tty ? ['TERM=xterm'] : []), ...(options.env ?? [])],
+    cwd: options.cwd ?? base.cwd,
+    user,
+    // a program that is not root's gets no more than a setuid program could
+    capabilities: user?.uid === 0 ? base.capabilities : { bounding: all },
+  };
+  const placement = parts.cgroups?.place(record.cgroupsPath);
+  const id = randomBytes(8).toString('hex');
+  const socket = `${store.paths(record.id).dir}/exec-${id}.sock`;
+  const { plan, warnings } = planExec({
+    pid,
+    namespaces: (record.spec.linux?.namespaces ?? []).map((namespace) => namespace.type),
+    process,
+    seccomp: options.privileged ? undefined : record.spec.linux?.seccomp,
+    machine,
+    cgroup: placement && parts.cgroups?.execParts(placement),
+    stdio: options.tty ? { kind: 'pty', rows: streams.size?.rows ?? 24, cols: streams.size?.cols ?? 80 } : { kind: 'pipes', stdin: streams.stdin !== undefined },
+    monitor: {
+      socket,
+      log: undefined,
+      exitPath: '',
+      spillDir: store.paths(record.id).dir,
+      waitStart: true,
+      stdinOnce: true,
+      backpressure: options.detach !== true,
+      leave: false,
+      forwardSignals: false,
+    },
+  });
+  return startProcess(parts, {
+    plan,
+    warnings,
+    containerId: record.id,
+    socket,
+    tty: options.tty ?? false,
+    streams: options.detach ? undefined : streams,
+    detached: options.detach ?? false,
+    onEnd: () => rmSync(socket, { force: true }),
+  });
+}
+
+function toSpecUser(user: { uid: number; gid: number; groups: readonly number[] }, umask: number | undefined): Process['user'] {
+  return { uid: user.uid, gid: user.gid, additionalGids: [...user.groups], umask };
+}

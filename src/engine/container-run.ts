@@ -1,0 +1,187 @@
+/** Use case: a new container on a root file system of this machine. */
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { EngineError, invalid } from '../base/errors.ts';
+import { readInRoot } from '../kernel/linux/read-in-root.ts';
+import { processStart } from '../kernel/linux/process.ts';
+import type { Plan } from '../plan/ops.ts';
+import { planContainer } from '../runtime/container-plan.ts';
+import type { MonitorSettings, RootSource, Stdio } from '../runtime/contract.ts';
+import { hostnameFile, hostsFile, resolvConfFile } from '../runtime/etc-files.ts';
+import type { RunOptions } from '../runtime/run-options.ts';
+import { specFromOptions } from '../runtime/run-spec.ts';
+import type { Spec } from '../runtime/spec.ts';
+import { resolveUser } from '../runtime/users.ts';
+import type { ContainerPaths, ContainerRecord } from './container-store.ts';
+import type { RunningProcess, RunStreams } from './contract.ts';
+import type { EngineParts } from './parts.ts';
+import { startProcess } from './start-process.ts';
+
+interface Prepared {
+  readonly id: string;
+  readonly name: string;
+  readonly spec: Spec;
+  readonly plan: Plan;
+  readonly warnings: readonly string[];
+  readonly cgroupsPath: string;
+  readonly rootfs: string;
+  readonly paths: ContainerPaths;
+}
+
+/** The plan of a run, with a made-up id. Writes nothing. */
+export function planRun(parts: EngineParts, options: RunOptions): Prepared {
+  return prepare(parts, options, randomBytes(32).toString('hex'), undefined);
+}
+
+/** Starts the container; resolves when its program runs. */
+export async function runContainer(parts: EngineParts, options: RunOptions, streams: RunStreams | undefined): Promise<RunningProcess> {
+  const { store } = parts;
+  const id = randomBytes(32).toString('hex');
+  if (options.name !== undefined) checkName(parts, options.name);
+  const prepared = prepare(parts, options, id, streams);
+  const { spec, paths, plan, warnings, cgroupsPath } = prepared;
+  store.create(id);
+  const remove = () => store.remove(id);
+  try {
+    writeEtcFiles(paths, options, spec);
+    const record: ContainerRecord = {
+      id,
+      name: prepared.name,
+      createdAt: Date.now(),
+      rootfs: prepared.rootfs,
+      tty: options.tty,
+      autoRemove: options.autoRemove,
+      stopSignal: options.stopSignal ?? 15,
+      stopTimeout: options.stopTimeout ?? 10,
+      cgroupsPath,
+      spec,
+    };
+    store.save(record);
+    return await startProcess(parts, {
+      plan,
+      warnings,
+      containerId: id,
+      socket: paths.socket,
+      tty: options.tty,
+      streams: options.detach ? undefined : streams,
+      detached: options.detach,
+      onStarted: (pid, monitor) => {
+        const start = processStart(pid);
+        // one that has ended already is told by its exit record
+        store.save({ ...record, process: { pid, start: start ?? '', monitor, monitorStart: processStart(monitor) ?? '' } });
+      },
+      onEnd: options.autoRemove ? remove : undefined,
+    });
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+function prepare(parts: EngineParts, options: RunOptions, id: string, streams: RunStreams | undefined): Prepared {
+  const { machine, store, cgroups } = parts;
+  const { rootfs, root } = rootSource(options, store.paths(id).mountPoint);
+  const paths = store.paths(id);
+  const cgroupsPath = `${options.cgroupParent ?? '/kobako'}/${id}`;
+  const user = resolveUser(
+    options.user ?? '',
+    { passwd: readInRoot(rootfs, '/etc/passwd'), group: readInRoot(rootfs, '/etc/group') },
+    options.groupAdd,
+  );
+  const { spec, warnings } = specFromOptions(options, {
+    id,
+    machine,
+    user,
+    files: { hostname: `${paths.dir}/hostname`, hosts: `${paths.dir}/hosts`, resolvConf: `${paths.dir}/resolv.conf` },
+    joined: (text) => joinedProcess(parts, text),
+    cgroupsPath,
+  });
+  const place = cgroups?.place(cgroupsPath);
+  const control = place && cgroups?.containerParts(place, spec.linux?.resources ?? {});
+  const ownFiles = new Set([`${paths.dir}/hostname`, `${paths.dir}/hosts`, `${paths.dir}/resolv.conf`]);
+  const planned = planContainer({
+    id,
+    spec,
+    root,
+    // the files that are bound from the container's own folder are written just before the plan runs
+    machine: { ...machine, kind: (path) => (ownFiles.has(path) ? 'file' : machine.kind(path)) },
+    cgroup: control?.parts,
+    stdio: stdioOf(options, streams),
+    monitor: monitorOf(options, paths),
+    bundle: paths.dir,
+    initPath: options.init ? parts.helper : undefined,
+  });
+  return {
+    id,
+    name: options.name ?? id.slice(0, 12),
+    spec,
+    plan: planned.plan,
+    warnings: [...warnings, ...(control?.warnings ?? []), ...planned.warnings],
+    cgroupsPath,
+    rootfs,
+    paths,
+  };
+}
+
+function rootSource(options: RunOptions, mountPoint: string): { rootfs: string; root: RootSource } {
+  if (options.rootfs === undefined) throw invalid('no root file system is given', 'give one with --rootfs DIR; images come with a later version');
+  const { path, overlay } = options.rootfs;
+  if (!existsSync(path)) throw new EngineError('not-found', `root file system ${path}: no such file or directory`);
+  const rootfs = realpathSync(path);
+  if (!statSync(rootfs).isDirectory()) throw invalid(`root file system ${path}: not a directory`);
+  if (overlay || rootfs === '/') return { rootfs, root: { kind: 'overlay', lower: [rootfs], mountPoint } };
+  return { rootfs, root: { kind: 'dir', path: rootfs } };
+}
+
+function stdioOf(options: RunOptions, streams: RunStreams | undefined): Stdio {
+  if (options.tty) return { kind: 'pty', rows: streams?.size?.rows ?? 24, cols: streams?.size?.cols ?? 80 };
+  return { kind: 'pipes', stdin: options.stdin };
+}
+
+function monitorOf(options: RunOptions, paths: ContainerPaths): MonitorSettings {
+  const logs = options.logDriver !== 'none' && (options.detach || !options.autoRemove);
+  return {
+    socket: paths.socket,
+    log: logs ? { path: paths.log, maxSize: options.logMaxSize ?? 0, maxFiles: options.logMaxFile ?? 1, extra: '' } : undefined,
+    exitPath: paths.exit,
+    spillDir: paths.dir,
+    waitStart: true,
+    stdinOnce: !options.detach,
+    backpressure: !logs && !options.detach,
+    leave: false,
+    forwardSignals: false,
+  };
+}
+
+function joinedProcess(parts: EngineParts, text: string): number {
+  const record = parts.store.find(text);
+  if (parts.store.info(record).state !== 'running') throw new EngineError('conflict', `cannot join the namespaces of a container that is not running: ${text}`);
+  return record.process!.pid;
+}
+
+function checkName(parts: EngineParts, name: string): void {
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) {
+    throw invalid(`Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
+  }
+  const other = parts.store.all().find((record) => record.name === name);
+  if (other !== undefined) {
+    const hint = 'You have to remove (or rename) that container to be able to reuse that name.';
+    throw new EngineError('conflict', `Conflict. The container name "/${name}" is already in use by container "${other.id}". ${hint}`);
+  }
+}
+
+function writeEtcFiles(paths: ContainerPaths, options: RunOptions, spec: Spec): void {
+  mkdirSync(paths.dir, { recursive: true });
+  const write = (name: string, text: string) => writeFileSync(`${paths.dir}/${name}`, text, { mode: 0o644 });
+  write('hostname', hostnameFile(spec.hostname ?? ''));
+  write('hosts', hostsFile(options, spec.hostname ?? ''));
+  write('resolv.conf', resolvConfFile(options, readOr('/etc/resolv.conf')));
+}
+
+function readOr(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * The engine as its doors see it. This is its first part: containers on a root file system of this machine, without
+ * images. One object, used from any process; state lives under one folder, so that several processes see the same
+ * containers.
+ */
+import type { ExitRecord } from '../kernel/contract.ts';
+import type { Plan } from '../plan/ops.ts';
+import type { RunOptions } from '../runtime/run-options.ts';
+import type { Spec } from '../runtime/spec.ts';
+
+/** Streams of one process, as its user holds them. */
+export interface AttachStreams {
+  /** Bytes for the standard input; ends when the user's does. */
+  readonly stdin?: NodeJS.ReadableStream;
+  readonly stdout?: NodeJS.WritableStream;
+  readonly stderr?: NodeJS.WritableStream;
+  /** Bytes that end the attachment and leave the process running, as `ctrl-p,ctrl-q`; '' for none. */
+  readonly detachKeys?: string;
+}
+
+export interface TerminalSize {
+  readonly rows: number;
+  readonly cols: number;
+}
+
+/** What ended an attachment: the process, or the user's detach keys. */
+export type AttachEnd = { readonly kind: 'exit'; readonly record: ExitRecord } | { readonly kind: 'detached' };
+
+/** A process that the engine started, or found running. */
+export interface RunningProcess {
+  readonly containerId: string;
+  readonly pid: number;
+  /** Warnings about what this machine could not give. */
+  readonly warnings: readonly string[];
+  /** Settles when the process has ended and its clean-up is done. */
+  wait(): Promise<ExitRecord>;
+  /** Settles when the attached streams have ended, or at the detach keys. Only where streams were given. */
+  attached(): Promise<AttachEnd>;
+  resize(size: TerminalSize): Promise<void>;
+  kill(signal: number): Promise<void>;
+}
+
+export interface ExecOptions {
+  readonly args: readonly string[];
+  readonly env?: readonly string[];
+  readonly cwd?: string;
+  readonly user?: string;
+  readonly tty?: boolean;
+  readonly stdin?: boolean;
+  readonly privileged?: boolean;
+  readonly detach?: boolean;
+  readonly size?: TerminalSize;
+}
+
+export interface ContainerInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly state: 'created' | 'running' | 'exited';
+  readonly pid: number;
+  readonly args: readonly string[];
+  readonly tty: boolean;
+  /** Unix time in milliseconds. */
+  readonly createdAt: number;
+  readonly exit?: ExitRecord;
+  readonly logPath: string;
+  readonly rootfs: string;
+}
+
+export interface RunStreams extends AttachStreams {
+  readonly size?: TerminalSize;
+}
+
+/** Every method throws EngineError: `invalid` for what makes no sense, `not-found` for an unknown container. */
+export interface Engine {
+  /** The plan that `run` would run, and the spec that it comes from. Touches nothing. */
+  plan(options: RunOptions): { plan: Plan; spec: Spec; warnings: readonly string[] };
+  /** Starts a container; resolves when its program runs. */
+  run(options: RunOptions, streams?: RunStreams): Promise<RunningProcess>;
+  exec(container: string, options: ExecOptions, streams?: RunStreams): Promise<RunningProcess>;
+  attach(container: string, streams: RunStreams): Promise<RunningProcess>;
+  list(): Promise<readonly ContainerInfo[]>;
+  /** By id, by the beginning of an id, or by name. */
+  find(container: string): Promise<ContainerInfo>;
+  kill(container: string, signal: number): Promise<void>;
+  /** SIGTERM (or the container's stop signal), then SIGKILL after the time-out in seconds. */
+  stop(container: string, timeout?: number): Promise<void>;
+  wait(container: string): Promise<ExitRecord>;
+  /** Removes an ended container's state; with force kills it first. */
+  remove(container: string, options?: { force?: boolean }): Promise<void>;
+}
+
+export interface EngineOptions {
+  /** The folder of what lives as long as the machine runs: sockets, records, logs. Default /run/kobako. */
+  readonly stateDir?: string;
+  /** The native helper's path. Default: beside the engine. */
+  readonly helper?: string;
+}

@@ -1,0 +1,86 @@
+/** Runs a plan, attaches its user's streams before the program starts, and starts it. */
+import type { Socket } from 'node:net';
+import { PlanFailure, type ExitRecord, type RunPlanOptions } from '../kernel/contract.ts';
+import { ask, askOnce, connectMonitor } from '../kernel/linux/monitor-client.ts';
+import type { Plan } from '../plan/ops.ts';
+import { describeFailure } from '../runtime/failure.ts';
+import { pump } from './attach.ts';
+import type { AttachEnd, RunningProcess, RunStreams } from './contract.ts';
+import type { EngineParts } from './parts.ts';
+
+export interface StartInput {
+  readonly plan: Plan;
+  readonly warnings: readonly string[];
+  readonly containerId: string;
+  /** The monitor's socket. */
+  readonly socket: string;
+  readonly tty: boolean;
+  /** Attached before the program starts, so that nothing is missed. */
+  readonly streams: RunStreams | undefined;
+  /** Let this process end while the program runs. */
+  readonly detached: boolean;
+  readonly onSync?: RunPlanOptions['onSync'];
+  /** With the pid of the program and of its monitor, as soon as the program runs. */
+  readonly onStarted?: (pid: number, monitor: number) => void;
+  readonly onEnd?: () => void;
+}
+
+/** The plan must wait for `start`. A failure is thrown as a sentence about what the user gave. */
+export async function startProcess(parts: EngineParts, input: StartInput): Promise<RunningProcess> {
+  const running = parts.runner.run(input.plan, { onSync: input.onSync });
+  const explain = (error: unknown): never => {
+    input.onEnd?.();
+    throw error instanceof PlanFailure ? describeFailure(input.plan, error) : error;
+  };
+  const exited = running.exited.then(async (record) => {
+    input.onEnd?.();
+    return record;
+  });
+  exited.catch(() => {});
+  let attached: Promise<AttachEnd> | undefined;
+  try {
+    await running.waiting;
+    if (input.streams !== undefined) {
+      const socket = await attachTo(input.socket, input.streams);
+      attached = pump(socket, input.streams, input.tty).then(async (how): Promise<AttachEnd> => (how === 'detached' ? { kind: 'detached' } : { kind: 'exit', record: await exited }));
+      attached.catch(() => {});
+    }
+    running.send('start');
+    const pid = await running.started;
+    input.onStarted?.(pid, running.pid);
+    if (input.detached) running.unref();
+    return processHandle({ ...input, pid, exited: () => exited, attached });
+  } catch (error) {
+    await running.closed;
+    return explain(error);
+  }
+}
+
+/** Connects and asks for the streams that the user holds. */
+export async function attachTo(path: string, streams: RunStreams): Promise<Socket> {
+  const socket = await connectMonitor(path);
+  const flag = (stream: unknown) => (stream === undefined ? 0 : 1);
+  await ask(socket, `attach stdin=${flag(streams.stdin)} stdout=${flag(streams.stdout)} stderr=${flag(streams.stderr)}`);
+  return socket;
+}
+
+export interface HandleInput {
+  readonly containerId: string;
+  readonly pid: number;
+  readonly socket: string;
+  readonly warnings: readonly string[];
+  readonly exited: () => Promise<ExitRecord>;
+  readonly attached: Promise<AttachEnd> | undefined;
+}
+
+export function processHandle(input: HandleInput): RunningProcess {
+  return {
+    containerId: input.containerId,
+    pid: input.pid,
+    warnings: input.warnings,
+    wait: input.exited,
+    attached: () => input.attached ?? Promise.reject(new TypeError('no streams were attached')),
+    resize: async ({ rows, cols }) => void (await askOnce(input.socket, `resize ${rows} ${cols}`)),
+    kill: async (signal) => void (await askOnce(input.socket, `kill ${signal}`)),
+  };
+}

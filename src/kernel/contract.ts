@@ -1,0 +1,70 @@
+/**
+ * The kernel port: everything that touches the running system goes through it. `linux/` is the real one; `fake.ts`
+ * records what it is asked, for tests.
+ */
+import type { Plan } from '../plan/ops.ts';
+
+/** How a process ended. */
+export interface ExitRecord {
+  readonly pid: number;
+  /** The exit code, or 128 + the signal. */
+  readonly status: number;
+  /** The signal that ended it, or 0. */
+  readonly signal: number;
+  /** Unix time in nanoseconds, as decimal text. */
+  readonly startedAt: string;
+  readonly exitedAt: string;
+  /** What the plan's `report` operations read at the end, by name. */
+  readonly reports: Readonly<Record<string, string>>;
+}
+
+/** A plan that failed. `index` is the operation's position; -1: the plan was refused as a whole. */
+export class PlanFailure extends Error {
+  readonly index: number;
+  readonly errno: number;
+  readonly detail: string;
+
+  constructor(index: number, errno: number, detail: string) {
+    super(`step ${index} failed with errno ${errno}${detail === '' ? '' : `: ${detail}`}`);
+    this.name = 'PlanFailure';
+    this.index = index;
+    this.errno = errno;
+    this.detail = detail;
+  }
+}
+
+/** What an fd of the helper is: nothing, this process's own fd of the same number, or another open fd. */
+export type HelperFd = 'ignore' | 'inherit' | number;
+
+export interface RunPlanOptions {
+  readonly stdin?: HelperFd;
+  readonly stdout?: HelperFd;
+  readonly stderr?: HelperFd;
+  /** Fds of this process that the helper gets as 3, 4, … */
+  readonly extraFds?: readonly number[];
+  /** Called at each `host-sync`; the plan goes on when it resolves, and is given up when it rejects. */
+  readonly onSync?: (name: string, pid: number) => Promise<void>;
+}
+
+/** A plan at work. Each promise rejects with PlanFailure when the plan fails before it settles. */
+export interface RunningPlan {
+  /** The helper's own pid: the monitor. */
+  readonly pid: number;
+  /** The container's process is set up and waits for `start`: its pid. Also settles when it started without waiting. */
+  readonly waiting: Promise<number>;
+  /** The program runs: its pid. */
+  readonly started: Promise<number>;
+  /** The program has ended and its clean-up is done. Never settles for a plan that leaves its container. */
+  readonly exited: Promise<ExitRecord>;
+  /** The helper itself has gone. */
+  readonly closed: Promise<void>;
+  /** Sends a command line, as `start` or `kill 15`. */
+  send(command: string): void;
+  /** Lets this process end while the plan goes on. */
+  unref(): void;
+}
+
+/** Runs plans. */
+export interface PlanRunner {
+  run(plan: Plan, options?: RunPlanOptions): RunningPlan;
+}

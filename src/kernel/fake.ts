@@ -1,0 +1,30 @@
+/** A kernel port that records instead of acting: for tests of everything above it. */
+import type { Plan } from '../plan/ops.ts';
+import type { ExitRecord, PlanRunner, RunningPlan, RunPlanOptions } from './contract.ts';
+
+/** Records every plan, and ends each as told. */
+export class RecordingPlanRunner implements PlanRunner {
+  readonly plans: Plan[] = [];
+  readonly commands: string[] = [];
+  readonly #exit: Partial<ExitRecord>;
+  #pid = 1000;
+
+  constructor(exit: Partial<ExitRecord> = {}) {
+    this.#exit = exit;
+  }
+
+  run(plan: Plan, _options: RunPlanOptions = {}): RunningPlan {
+    this.plans.push(plan);
+    const pid = this.#pid++;
+    const record: ExitRecord = { pid, status: 0, signal: 0, startedAt: '0', exitedAt: '0', reports: {}, ...this.#exit };
+    return {
+      pid,
+      waiting: Promise.resolve(pid),
+      started: Promise.resolve(pid),
+      exited: Promise.resolve(record),
+      closed: Promise.resolve(),
+      send: (command) => void this.commands.push(command),
+      unref: () => {},
+    };
+  }
+}

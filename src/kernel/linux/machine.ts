@@ -1,0 +1,88 @@
+/** The facts about this machine that planners need. */
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { release } from 'node:os';
+
+const RLIMIT_NAMES: Readonly<Record<string, string>> = {
+  'Max cpu time': 'RLIMIT_CPU',
+  'Max file size': 'RLIMIT_FSIZE',
+  'Max data size': 'RLIMIT_DATA',
+  'Max stack size': 'RLIMIT_STACK',
+  'Max core file size': 'RLIMIT_CORE',
+  'Max resident set': 'RLIMIT_RSS',
+  'Max processes': 'RLIMIT_NPROC',
+  'Max open files': 'RLIMIT_NOFILE',
+  'Max locked memory': 'RLIMIT_MEMLOCK',
+  'Max address space': 'RLIMIT_AS',
+  'Max file locks': 'RLIMIT_LOCKS',
+  'Max pending signals': 'RLIMIT_SIGPENDING',
+  'Max msgqueue size': 'RLIMIT_MSGQUEUE',
+  'Max nice priority': 'RLIMIT_NICE',
+  'Max realtime priority': 'RLIMIT_RTPRIO',
+  'Max realtime timeout': 'RLIMIT_RTTIME',
+};
+
+/** Hard limits from the text of /proc/PID/limits, by RLIMIT_ name; undefined for unlimited. */
+export function hardLimits(text: string): Record<string, bigint | undefined> {
+  const out: Record<string, bigint | undefined> = {};
+  for (const line of text.split('\n').slice(1)) {
+    const match = /^(.+?)\s{2,}(\S+)\s+(\S+)/.exec(line);
+    const name = match === null ? undefined : RLIMIT_NAMES[match[1]!];
+    if (name !== undefined) out[name] = match![3] === 'unlimited' ? undefined : BigInt(match![3]!);
+  }
+  return out;
+}
+
+/** The mount point that holds a path, from the text of /proc/self/mountinfo. */
+export function mountPointOf(mountinfo: string, path: string): string {
+  let best = '/';
+  for (const line of mountinfo.split('\n')) {
+    const point = line.split(' ')[4]?.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+    if (point !== undefined && point.length >= best.length && (path === point || path.startsWith(point === '/' ? '/' : `${point}/`))) best = point;
+  }
+  return best;
+}
+
+/** Reads the facts once; the functions on it look at the machine whenever they are called. */
+export function machineFacts() {
+  const status = readFileSync('/proc/self/status', 'utf8');
+  const permitted = /^CapPrm:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0';
+  return {
+    arch: process.arch === 'arm64' ? ('aarch64' as const) : ('x86_64' as const),
+    kernel: release().split('.').slice(0, 2).join('.').replace(/[^0-9.].*$/, ''),
+    lastCap: Number(readFileSync('/proc/sys/kernel/cap_last_cap', 'utf8')),
+    permittedCaps: BigInt(`0x${permitted}`),
+    hardLimits: hardLimits(readFileSync('/proc/self/limits', 'utf8')),
+    apparmor: readOr('/sys/module/apparmor/parameters/enabled', '').startsWith('Y'),
+    selinux: existsSync('/sys/fs/selinux/enforce'),
+    namespaces: new Set(readdirSync('/proc/self/ns')),
+    device(path: string) {
+      const stat = statSync(path, { throwIfNoEntry: false });
+      if (stat === undefined || !(stat.isCharacterDevice() || stat.isBlockDevice())) return undefined;
+      const { rdev } = stat;
+      return {
+        type: stat.isBlockDevice() ? ('b' as const) : ('c' as const),
+        major: (rdev >> 8) & 0xfff,
+        minor: (rdev & 0xff) | ((rdev >> 12) & 0xfff00),
+        mode: stat.mode & 0o777,
+      };
+    },
+    kind(path: string): 'dir' | 'file' | 'missing' {
+      try {
+        return statSync(path).isDirectory() ? 'dir' : 'file';
+      } catch {
+        return 'missing';
+      }
+    },
+    mountPoint(path: string): string {
+      return mountPointOf(readFileSync('/proc/self/mountinfo', 'utf8'), realpathSync(path));
+    },
+  };
+}
+
+function readOr(path: string, otherwise: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return otherwise;
+  }
+}

@@ -1,0 +1,250 @@
+/** An OCI spec as a plan: the order of everything that makes a container. */
+import { CLONE_NEW, O, RESOLVE } from '../kernel/constants.ts';
+import { invalid } from '../base/errors.ts';
+import { TOKENS, type Op } from '../plan/ops.ts';
+import { PlanBuilder } from './builder.ts';
+import type { ContainerInput, PlanResult } from './contract.ts';
+import { addDevices, addNull, addTerminal } from './devices.ts';
+import { addMount } from './mounts.ts';
+import { addIdMaps, addJoins, addMonitorNamespaces, cloneFlags, namespacesOf, type Namespaces } from './namespaces.ts';
+import { addEarlyProcess, addProcess, type ProcessInput } from './process.ts';
+import { addPivot, addReadonlyRoot, addRoot } from './root.ts';
+import type { Hook, Spec } from './spec.ts';
+import { addContainerStdio, addMonitor, addMonitorEnds, addMonitorStdio } from './stdio.ts';
+
+const SIGKILL = 9;
+
+/** The plan of a container's whole life. Throws `invalid` for a spec that makes no sense. */
+export function planContainer(input: ContainerInput): PlanResult {
+  const { spec, machine, cgroup } = input;
+  if (spec.process === undefined) throw invalid('the spec has no process');
+  const builder = new PlanBuilder();
+  const namespaces = namespacesOf(spec.linux, machine);
+  const userNamespace = namespaces.fresh.has('user') || namespaces.joined.has('user');
+  const tty = input.stdio.kind === 'pty' || input.stdio.kind === 'console-socket';
+  const process: ProcessInput = {
+    process: spec.process,
+    seccomp: spec.linux?.seccomp,
+    machine,
+    userNamespace,
+    tty,
+    deathSignal: input.monitor.leave ? 0 : SIGKILL,
+    preserveFds: input.preserveFds ?? 0,
+  };
+
+  // before clone: what the monitor keeps, and what begins with a child
+  builder.monitor('umask', { mask: 0 }, { why: 'modes in this plan mean what they say' });
+  push(builder, cgroup?.create);
+  addMonitorNamespaces(builder, namespaces, spec.linux);
+  if (input.startFifo !== undefined) {
+    const note = { why: 'opened both ways: it never ends, and a writer finds a reader only while the container waits' };
+    builder.monitor('open', { into: 'start-fifo', path: input.startFifo, flags: O.RDWR | O.CLOEXEC, mode: 0, resolve: 0 }, note);
+  }
+  addMonitorStdio(builder, input.stdio, input.monitor);
+  builder.monitor('clone', { flags: cloneFlags(namespaces), cgroup: cgroup?.cloneSlot }, { why: `a new process with its own ${[...namespaces.fresh].join(', ') || 'nothing'}` });
+
+  // the container's process
+  if (!input.monitor.leave) builder.container('death-signal', { signal: SIGKILL }, { why: 'nothing is left of it should the monitor be killed' });
+  push(builder, cgroup?.join);
+  addEarlyProcess(builder, process);
+  addJoins(builder, namespaces);
+  if (namespaces.fresh.has('user')) addIdMaps(builder, spec.linux, TOKENS.idMapped);
+  builder.container('dumpable', { value: 0 }, { why: 'processes of a joined namespace must not trace or read this one (CVE-2019-5736)' });
+  if (namespaces.fresh.has('cgroup')) {
+    builder.container('unshare', { flags: CLONE_NEW.cgroup }, { why: 'rooted at its own cgroup' });
+  }
+  if (input.stdio.kind !== 'inherit' || tty) builder.container('setsid', {}, { why: 'its own session: no signal of our terminal reaches it' });
+  addSystem(builder, spec, namespaces);
+  if (namespaces.fresh.has('mount')) addFileSystems(builder, input, namespaces, userNamespace);
+  else addWithoutMountNamespace(builder, input);
+  addContainerStdio(builder, input.stdio);
+  const personality = spec.linux?.personality;
+  if (personality !== undefined) {
+    const persona = ({ LINUX: 0, LINUX32: 8 } as Record<string, number>)[personality.domain];
+    if (persona === undefined) throw invalid(`personality ${personality.domain} is unknown`);
+    builder.container('personality', { persona });
+  }
+  addProcess(builder, process, {
+    wait: () => addStartWait(builder, input),
+    beforeExec: () => addHooks(builder, input, spec.hooks?.startContainer, 'startContainer', 'running'),
+  });
+  addLabels(builder, input);
+  addMonitorTail(builder, input, spec);
+  push(builder, cgroup?.cleanup);
+  return { plan: { ops: builder.ops }, warnings: builder.warnings };
+}
+
+function push(builder: PlanBuilder, ops: readonly Op[] | undefined): void {
+  if (ops !== undefined) builder.ops.push(...ops);
+}
+
+function addSystem(builder: PlanBuilder, spec: Spec, namespaces: Namespaces): void {
+  const sysctl = Object.entries(spec.linux?.sysctl ?? {});
+  if (sysctl.length > 0) {
+    // a /proc of our own that nothing is mounted over: a write cannot be led astray (CVE-2025-52881)
+    const proc = builder.fileSystem('proc', [], 0, { why: 'a /proc that no image or mount has touched' });
+    for (const [key, value] of sysctl) {
+      checkSysctl(key, namespaces);
+      builder.container(
+        'write-file',
+        { dir: proc, path: `sys/${sysctlPath(key)}`, data: Buffer.from(value), resolve: RESOLVE.BENEATH | RESOLVE.NO_XDEV | RESOLVE.NO_SYMLINKS },
+        { subject: `sysctl ${key}=${value}` },
+      );
+    }
+    builder.container('close', { slot: proc });
+  }
+  if (spec.hostname) {
+    if (!namespaces.fresh.has('uts') && !namespaces.joined.has('uts')) throw invalid('a hostname needs a uts namespace of its own');
+    builder.container('sethostname', { name: spec.hostname }, { subject: `hostname ${spec.hostname}` });
+  }
+  if (spec.domainname) builder.container('setdomainname', { name: spec.domainname }, { subject: `domainname ${spec.domainname}` });
+  if (namespaces.fresh.has('network')) builder.container('link-up', { name: 'lo' }, { why: '127.0.0.1 works' });
+}
+
+/** `net.ipv4.ip_forward` and `net/ipv4/ip_forward` name the same file; a dot after a slash form belongs to a name. */
+function sysctlPath(key: string): string {
+  const slash = key.indexOf('/');
+  const dot = key.indexOf('.');
+  return slash >= 0 && (dot < 0 || slash < dot) ? key : key.replaceAll('.', '\u0000').replaceAll('/', '.').replaceAll('\u0000', '/');
+}
+
+/** Refuses what would change the host: the check and the lists of moby and runc. */
+function checkSysctl(key: string, namespaces: Namespaces): void {
+  const name = sysctlPath(key).replaceAll('/', '.');
+  const own = (type: 'ipc' | 'network' | 'uts' | 'user') => namespaces.fresh.has(type) || namespaces.joined.has(type);
+  const ipc = /^(kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs\.mqueue\..+)$/.test(name);
+  const allowed =
+    (ipc && own('ipc')) ||
+    (name.startsWith('net.') && own('network')) ||
+    ((name === 'kernel.domainname' || name === 'kernel.hostname') && own('uts')) ||
+    (name.startsWith('user.') && own('user'));
+  if (!allowed || /(^|\/)\.\.(\/|$)/.test(sysctlPath(key))) throw invalid(`sysctl ${JSON.stringify(key)} is not in a separate kernel namespace`);
+}
+
+function addFileSystems(builder: PlanBuilder, input: ContainerInput, namespaces: Namespaces, userNamespace: boolean): void {
+  const { spec, machine, bundle } = input;
+  const root = addRoot(builder, input.root, spec.linux?.rootfsPropagation, machine);
+  const context = {
+    builder,
+    machine,
+    cgroup: input.cgroup,
+    cgroupNamespace: namespaces.fresh.has('cgroup') || namespaces.joined.has('cgroup'),
+    root,
+    bundle,
+  };
+  const mounts = spec.mounts ?? [];
+  for (const mount of mounts) {
+    if (typeof mount.destination !== 'string' || mount.destination === '') throw invalid('a mount has no destination');
+    addMount(context, mount);
+  }
+  if (input.initPath !== undefined) {
+    addMount(context, { destination: '/sbin/docker-init', type: 'bind', source: input.initPath, options: ['bind', 'ro'] });
+  }
+  const ownDev = mounts.some((mount) => mount.destination.replace(/\/+$/, '') === '/dev' && !mount.options?.includes('bind') && !mount.options?.includes('rbind'));
+  addDevices(builder, root, spec.linux?.devices ?? [], { bind: userNamespace, ownDev });
+  if (input.stdio.kind === 'pty' || input.stdio.kind === 'console-socket') {
+    addTerminal(builder, root, input.stdio, spec.process?.user?.uid ?? 0);
+  }
+  addRuntimeHooks(builder, input);
+  addHooks(builder, input, spec.hooks?.createContainer, 'createContainer', 'creating');
+  for (const path of spec.linux?.readonlyPaths ?? []) {
+    builder.container('readonly-path', { root, path }, { subject: `read-only path ${path}` });
+  }
+  const masked = spec.linux?.maskedPaths ?? [];
+  if (masked.length > 0) {
+    addNull(builder, 'container', 'null-file', O.PATH);
+    for (const path of masked) builder.container('mask-path', { root, path, file: 'null-file' }, { subject: `masked path ${path}` });
+    builder.container('close', { slot: 'null-file' });
+  }
+  if (spec.root?.readonly) addReadonlyRoot(builder, root);
+  addPivot(builder, root, input.noPivot === true);
+  builder.container('close', { slot: root });
+}
+
+function addWithoutMountNamespace(builder: PlanBuilder, input: ContainerInput): void {
+  if ((input.spec.mounts ?? []).length > 0) throw invalid('mounts need a mount namespace of their own');
+  if (input.stdio.kind === 'pty' || input.stdio.kind === 'console-socket') throw invalid('a terminal needs a mount namespace of its own');
+  if (input.root.kind !== 'dir') throw invalid('an overlay needs a mount namespace of its own');
+  addRuntimeHooks(builder, input);
+  builder.container('open', { into: 'root', path: input.root.path, flags: O.PATH | O.CLOEXEC, mode: 0, resolve: 0 });
+  builder.container('chroot', { root: 'root' });
+}
+
+/** prestart and createRuntime run outside, when the namespaces are there and before pivot_root. */
+function addRuntimeHooks(builder: PlanBuilder, input: ContainerInput): void {
+  const { hooks } = input.spec;
+  if (!hooks?.prestart?.length && !hooks?.createRuntime?.length) return;
+  builder.container('post', { token: TOKENS.ready });
+  builder.monitor('wait', { token: TOKENS.ready }, { why: 'the namespaces and mounts are ready' });
+  builder.monitor('host-sync', { name: 'createRuntime' }, { why: 'the hooks prestart and createRuntime run now' });
+  builder.monitor('post', { token: TOKENS.hooks });
+  builder.container('wait', { token: TOKENS.hooks });
+}
+
+function addHooks(builder: PlanBuilder, input: ContainerInput, hooks: readonly Hook[] | undefined, name: string, status: string): void {
+  for (const hook of hooks ?? []) {
+    const { spec, id, bundle } = input;
+    const state = JSON.stringify({ ociVersion: spec.ociVersion, id, status, pid: 0, bundle, annotations: spec.annotations });
+    const at = state.indexOf('"pid":0') + 6;
+    builder.container(
+      'hook',
+      {
+        path: hook.path,
+        args: hook.args ?? [hook.path],
+        env: hook.env ?? [],
+        timeoutMs: (hook.timeout ?? 0) * 1000,
+        head: Buffer.from(state.slice(0, at)),
+        tail: Buffer.from(state.slice(at + 1)),
+      },
+      { subject: `${name} hook ${hook.path}` },
+    );
+  }
+}
+
+/** AppArmor and SELinux labels take effect at exec; written through a /proc of our own, before the root is gone. */
+function addLabels(builder: PlanBuilder, input: ContainerInput): void {
+  const { process } = input.spec;
+  const { machine } = input;
+  if (process?.apparmorProfile && process.apparmorProfile !== 'unconfined') {
+    if (!machine.apparmor) throw invalid(`apparmor profile ${process.apparmorProfile}: apparmor is not enabled on this machine`);
+    insertLabel(builder, 'thread-self/attr/apparmor/exec', `exec ${process.apparmorProfile}`, `apparmor profile ${process.apparmorProfile}`);
+  }
+  if (process?.selinuxLabel) {
+    if (!machine.selinux) builder.warnings.push('selinux is not enabled on this machine: the label is ignored');
+    else insertLabel(builder, 'thread-self/attr/exec', process.selinuxLabel, `selinux label ${process.selinuxLabel}`);
+  }
+}
+
+function insertLabel(builder: PlanBuilder, path: string, text: string, subject: string): void {
+  const inserted = new PlanBuilder();
+  const proc = inserted.fileSystem('proc', [], 0, { subject, why: 'a /proc that no image or mount has touched (CVE-2019-16884)' });
+  const resolve = RESOLVE.BENEATH | RESOLVE.NO_XDEV | RESOLVE.NO_MAGICLINKS;
+  inserted.container('write-file', { dir: proc, path, data: Buffer.from(text), resolve }, { subject });
+  inserted.container('close', { slot: proc });
+  const at = builder.ops.findIndex((op) => op.op === 'pivot-root' || op.op === 'chroot');
+  builder.ops.splice(at, 0, ...inserted.ops);
+}
+
+function addStartWait(builder: PlanBuilder, input: ContainerInput): void {
+  if (input.startFifo !== undefined) {
+    builder.container('post', { token: TOKENS.created });
+    builder.container('read-byte', { slot: 'start-fifo' }, { why: 'until start is asked for' });
+  } else if (input.monitor.waitStart) {
+    builder.container('post', { token: TOKENS.created });
+    builder.container('wait', { token: TOKENS.start }, { why: 'until start is asked for' });
+  }
+}
+
+function addMonitorTail(builder: PlanBuilder, input: ContainerInput, spec: Spec): void {
+  const { stdio, monitor } = input;
+  addMonitorEnds(builder, stdio);
+  const notify = spec.linux?.seccomp?.listenerPath;
+  if (notify) {
+    builder.monitor('seccomp-listener', { into: 'seccomp-listener' });
+    builder.monitor('connect-unix', { into: 'seccomp-socket', path: notify }, { subject: `seccomp listener ${notify}` });
+    const state = { ociVersion: spec.ociVersion, fds: ['seccompFd'], metadata: spec.linux?.seccomp?.listenerMetadata, state: { ociVersion: spec.ociVersion, id: input.id, status: 'creating', bundle: input.bundle } };
+    builder.monitor('send-fd', { socket: 'seccomp-socket', slot: 'seccomp-listener', data: Buffer.from(JSON.stringify(state)) });
+  }
+  const waitStart = monitor.waitStart && input.startFifo === undefined;
+  addMonitor(builder, stdio, { ...monitor, waitStart });
+}

@@ -1,0 +1,120 @@
+/**
+ * What this folder promises: pure planning. An OCI spec and the facts about a machine go in, a plan comes out; nothing
+ * here touches the system. Running the plan is the kernel port's, keeping state is `oci-state.ts`'s.
+ */
+import type { Op, Plan } from '../plan/ops.ts';
+import type { Spec } from './spec.ts';
+
+/** What a planner needs to know about the machine. Gathered by the kernel port, or written down by a test. */
+export interface MachineFacts {
+  readonly arch: 'x86_64' | 'aarch64';
+  /** As `6.18`. */
+  readonly kernel: string;
+  /** The number of the last capability that the kernel knows (/proc/sys/kernel/cap_last_cap). */
+  readonly lastCap: number;
+  /** What the engine itself may hand on: its permitted capabilities, by bit. */
+  readonly permittedCaps: bigint;
+  /** The engine's own hard limits, by RLIMIT_ name; undefined for infinity. */
+  readonly hardLimits: Readonly<Record<string, bigint | undefined>>;
+  readonly apparmor: boolean;
+  readonly selinux: boolean;
+  /** Whether /proc/sys/user and friends say that a namespace type exists. */
+  readonly namespaces: ReadonlySet<string>;
+  /** Major and minor number and type of a device of the host, for `--device` and default devices. */
+  device(path: string): { type: 'c' | 'b'; major: number; minor: number; mode: number } | undefined;
+  /** What a path on the host is, following links: for bind sources. */
+  kind(path: string): 'dir' | 'file' | 'missing';
+  /** The mount point that holds a path of the host. */
+  mountPoint(path: string): string;
+}
+
+/** Where the root file system comes from. All paths are the host's, absolute. */
+export type RootSource =
+  | { readonly kind: 'dir'; readonly path: string }
+  | {
+      readonly kind: 'overlay';
+      /** Topmost first. */
+      readonly lower: readonly string[];
+      /** Where writes go; without it they go to a tmpfs that dies with the container. */
+      readonly upper?: { readonly dir: string; readonly work: string };
+      /** An existing folder that the container's own mount namespace can mount over. */
+      readonly mountPoint: string;
+    };
+
+/** What the cgroup driver contributes to a plan. */
+export interface CgroupParts {
+  readonly create: readonly Op[];
+  readonly join: readonly Op[];
+  readonly cloneSlot: string | undefined;
+  readonly cleanup: readonly Op[];
+  /** What `cgroup` mounts show inside, one per hierarchy; on v2 one with an empty name. */
+  readonly hierarchies: readonly CgroupHierarchy[];
+}
+
+export interface CgroupHierarchy {
+  /** The folder under /sys/fs/cgroup; empty for the v2 tree at /sys/fs/cgroup itself. */
+  readonly name: string;
+  readonly type: 'cgroup' | 'cgroup2';
+  readonly data: readonly (readonly [string, string?])[];
+  /** The container's own folder on the host, for a view without a cgroup namespace. */
+  readonly hostPath: string;
+}
+
+/** Where a container's standard streams go. */
+export type Stdio =
+  /** The fds that the helper was started with. */
+  | { readonly kind: 'inherit' }
+  /** Pipes that the monitor owns. Without stdin it is /dev/null. */
+  | { readonly kind: 'pipes'; readonly stdin: boolean }
+  /** A terminal that the monitor owns. */
+  | { readonly kind: 'pty'; readonly rows: number; readonly cols: number }
+  /** A terminal whose master goes to whoever listens on a socket (OCI's --console-socket). */
+  | { readonly kind: 'console-socket'; readonly path: string; readonly rows: number; readonly cols: number };
+
+export interface MonitorSettings {
+  /** Attach socket; empty for none. */
+  readonly socket: string;
+  readonly log: { readonly path: string; readonly maxSize: number; readonly maxFiles: number; readonly extra: string } | undefined;
+  /** Where the exit record is written; empty for nowhere. */
+  readonly exitPath: string;
+  /** A folder for what slow clients have not read yet. */
+  readonly spillDir: string;
+  readonly waitStart: boolean;
+  readonly stdinOnce: boolean;
+  readonly backpressure: boolean;
+  /** Leave the container to the reaper as soon as it runs. */
+  readonly leave: boolean;
+  readonly forwardSignals: boolean;
+}
+
+/** A user as numbers, looked up in the container's own files. */
+export interface ResolvedUser {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+  readonly home: string;
+}
+
+export interface ContainerInput {
+  readonly id: string;
+  readonly spec: Spec;
+  readonly root: RootSource;
+  readonly machine: MachineFacts;
+  readonly cgroup: CgroupParts | undefined;
+  readonly stdio: Stdio;
+  readonly monitor: MonitorSettings;
+  readonly bundle: string;
+  /** A fifo, made already, on which the container's process waits for `start` by itself (OCI create and start). */
+  readonly startFifo?: string;
+  /** How many fds from 3 on the program gets as they are. */
+  readonly preserveFds?: number;
+  /** Without pivot_root(2), for a root on an initramfs. */
+  readonly noPivot?: boolean;
+  /** A static reaper to show as /sbin/docker-init. */
+  readonly initPath?: string;
+}
+
+export interface PlanResult {
+  readonly plan: Plan;
+  readonly warnings: readonly string[];
+}

@@ -1,0 +1,76 @@
+/** A further process in a running container, as a plan. */
+import { CLONE_NEW, O, RESOLVE } from '../kernel/constants.ts';
+import { invalid } from '../base/errors.ts';
+import type { Op } from '../plan/ops.ts';
+import { PlanBuilder } from './builder.ts';
+import type { MachineFacts, MonitorSettings, PlanResult, Stdio } from './contract.ts';
+import { addEarlyProcess, addProcess, type ProcessInput } from './process.ts';
+import type { NamespaceType, Process, Seccomp } from './spec.ts';
+import { addContainerStdio, addMonitor, addMonitorEnds, addMonitorStdio } from './stdio.ts';
+
+export interface ExecInput {
+  /** The container's first process. The caller has made sure that this pid still is that process. */
+  readonly pid: number;
+  /** The namespaces that the container does not share with the host. */
+  readonly namespaces: readonly NamespaceType[];
+  readonly process: Process;
+  readonly seccomp: Seccomp | undefined;
+  readonly machine: MachineFacts;
+  /** How the driver puts a process into the container's cgroups: operations before clone, after it, and a clone slot. */
+  readonly cgroup: { readonly open: readonly Op[]; readonly join: readonly Op[]; readonly cloneSlot: string | undefined } | undefined;
+  readonly stdio: Stdio;
+  readonly monitor: MonitorSettings;
+  readonly preserveFds?: number;
+}
+
+/** The plan that joins a container's namespaces and cgroups through a pidfd, and runs a program under its rules. */
+export function planExec(input: ExecInput): PlanResult {
+  const { machine, stdio, monitor } = input;
+  const builder = new PlanBuilder();
+  const has = (type: NamespaceType) => input.namespaces.includes(type);
+  const tty = stdio.kind === 'pty' || stdio.kind === 'console-socket';
+  const process: ProcessInput = {
+    process: input.process,
+    seccomp: input.seccomp,
+    machine,
+    userNamespace: has('user'),
+    tty,
+    deathSignal: monitor.leave ? 0 : 9,
+    preserveFds: input.preserveFds ?? 0,
+  };
+  if (tty && !has('mount')) throw invalid('a terminal needs a container with a mount namespace of its own');
+
+  builder.monitor('pidfd-open', { into: 'init', pid: input.pid }, { subject: `container process ${input.pid}` });
+  if (input.cgroup) builder.ops.push(...input.cgroup.open);
+  addMonitorStdio(builder, stdio, monitor);
+  if (has('pid')) builder.monitor('setns', { slot: 'init', flags: CLONE_NEW.pid }, { why: 'children of the monitor begin there' });
+  builder.monitor('clone', { flags: 0, cgroup: input.cgroup?.cloneSlot });
+
+  if (!monitor.leave) builder.container('death-signal', { signal: 9 }, { why: 'nothing is left of it should the monitor be killed' });
+  if (input.cgroup) builder.ops.push(...input.cgroup.join);
+  addEarlyProcess(builder, process);
+  if (stdio.kind !== 'inherit') builder.container('setsid', {});
+  let flags = 0;
+  for (const type of input.namespaces) if (type !== 'pid') flags |= CLONE_NEW[type];
+  if (has('user')) {
+    builder.container('setns', { slot: 'init', flags: CLONE_NEW.user }, { why: 'first: it owns the others' });
+    builder.container('groups', { gids: [] }, { ignore: ['EPERM'] });
+    builder.container('user', { uid: 0, gid: 0 });
+    flags &= ~CLONE_NEW.user;
+  }
+  builder.container('dumpable', { value: 0 }, { why: 'the container must not trace or read this process (CVE-2019-5736)' });
+  if (flags !== 0) builder.container('setns', { slot: 'init', flags }, { why: "the container's namespaces, all at once" });
+  builder.container('close', { slot: 'init' });
+  if (tty) {
+    const [rows, cols] = [stdio.rows, stdio.cols];
+    const note = { subject: 'terminal', why: "from the container's devpts; pty-open refuses anything else found there" };
+    builder.container('open', { into: 'pts', path: '/dev/pts', flags: O.PATH | O.CLOEXEC, mode: 0, resolve: RESOLVE.NO_MAGICLINKS }, note);
+    builder.container('pty-open', { master: 'pty', slave: 'tty', dir: 'pts', path: 'ptmx', rows, cols, uid: input.process.user?.uid ?? 0 }, note);
+    builder.container('close', { slot: 'pts' });
+  }
+  addContainerStdio(builder, stdio);
+  addProcess(builder, process, { wait: () => {}, beforeExec: () => {} });
+  addMonitorEnds(builder, stdio);
+  addMonitor(builder, stdio, monitor);
+  return { plan: { ops: builder.ops }, warnings: builder.warnings };
+}

@@ -1,0 +1,104 @@
+/** A failed plan as one sentence that names what the user gave. */
+import { constants } from 'node:os';
+import { EngineError, SyscallError } from '../base/errors.ts';
+import { OPS, type Op, type Plan } from '../plan/ops.ts';
+
+/** What the helper says of an operation that failed. */
+export interface StepFailure {
+  /** The operation's position in the plan; -1 when the plan itself was refused. */
+  readonly index: number;
+  readonly errno: number;
+  readonly detail: string;
+}
+
+const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number as number, name]));
+
+/** The C library's words for the errors that a plan meets; users and scripts know them. */
+const WORDS: Readonly<Record<string, string>> = {
+  EPERM: 'operation not permitted',
+  ENOENT: 'no such file or directory',
+  EIO: 'input/output error',
+  E2BIG: 'argument list too long',
+  ENOEXEC: 'exec format error',
+  EBADF: 'bad file descriptor',
+  EAGAIN: 'resource temporarily unavailable',
+  ENOMEM: 'cannot allocate memory',
+  EACCES: 'permission denied',
+  EBUSY: 'device or resource busy',
+  EEXIST: 'file exists',
+  EXDEV: 'invalid cross-device link',
+  ENODEV: 'no such device',
+  ENOTDIR: 'not a directory',
+  EISDIR: 'is a directory',
+  EINVAL: 'invalid argument',
+  ENOSPC: 'no space left on device',
+  EROFS: 'read-only file system',
+  ENAMETOOLONG: 'file name too long',
+  ENOSYS: 'function not implemented',
+  ELOOP: 'too many levels of symbolic links',
+  ETXTBSY: 'text file busy',
+  ECANCELED: 'operation canceled',
+  ESRCH: 'no such process',
+  ETIMEDOUT: 'timed out',
+  ECONNREFUSED: 'connection refused',
+  EOPNOTSUPP: 'operation not supported',
+};
+
+export interface StepDetail {
+  readonly step: number;
+  readonly op: string;
+  /** Docker's exit code for it: 127 not found, 126 not executable, 125 anything else. */
+  readonly exitCode: 125 | 126 | 127;
+}
+
+/** The error for a failed step. Its cause is a SyscallError; its detail has the exit code that Docker would give. */
+export function describeFailure(plan: Plan, failure: StepFailure): EngineError<StepDetail> {
+  const op = plan.ops[failure.index];
+  if (op === undefined) {
+    return new EngineError<StepDetail>('internal', `the helper refused the plan: ${failure.detail || 'malformed'}`, {
+      detail: { step: failure.index, op: '', exitCode: 125 },
+      hint: 'the helper and the engine may be of different builds: run npm ci',
+    });
+  }
+  const code = NAMES.get(failure.errno) ?? `errno ${failure.errno}`;
+  const exec = op.op === 'exec' || op.op === 'check-exec';
+  const syscall = OPS[op.op].man.replace(/\(.*/, '');
+  const cause = new SyscallError(syscall, failure.errno, code, WORDS[code] ?? code, failure.detail || undefined);
+  const exitCode = !exec ? 125 : code === 'ENOENT' || code === 'ENOTDIR' ? 127 : 126;
+  return new EngineError<StepDetail>(kindOf(code, exec), sentence(op, code, failure.detail, exec), {
+    detail: { step: failure.index, op: op.op, exitCode },
+    cause,
+    hint: hintFor(op, code),
+  });
+}
+
+function sentence(op: Op, code: string, detail: string, exec: boolean): string {
+  const subject = op.subject ?? op.op;
+  const words = WORDS[code] ?? code;
+  if (exec) {
+    const file = op.op === 'exec' ? op.argv[0]! : op.op === 'check-exec' ? op.file : '';
+    // runc's words, which docker and its users look for
+    if (!file.includes('/') && code === 'ENOENT') return `exec: ${JSON.stringify(file)}: executable file not found in $PATH`;
+    return code === 'ENOENT' && op.op === 'check-exec' ? `exec: ${JSON.stringify(file)}: stat ${file}: ${words}` : `exec: ${JSON.stringify(file)}: ${words}`;
+  }
+  const named = detail !== '' && !subject.includes(detail) ? `${subject}: ${detail}` : subject;
+  return `${named}: ${words}`;
+}
+
+function kindOf(code: string, exec: boolean): 'not-found' | 'invalid' | 'denied' | 'exhausted' | 'internal' {
+  if (exec) return 'invalid';
+  if (code === 'ENOENT') return 'not-found';
+  if (code === 'EPERM' || code === 'EACCES') return 'denied';
+  if (code === 'ENOSPC' || code === 'ENOMEM' || code === 'EMFILE' || code === 'EAGAIN') return 'exhausted';
+  if (code === 'EINVAL' || code === 'ENOTDIR' || code === 'ELOOP') return 'invalid';
+  return 'internal';
+}
+
+function hintFor(op: Op, code: string): string | undefined {
+  if (op.op === 'clone' && code === 'EPERM') return 'making namespaces needs root (CAP_SYS_ADMIN)';
+  if (op.op === 'clone' && code === 'ENOSPC') return 'a limit in /proc/sys/user (max_*_namespaces) is reached';
+  if (op.op === 'exec' && code === 'ENOEXEC') return 'the program is for another kind of processor, or a script without a #! line';
+  if (op.op === 'fs-create' && code === 'ENODEV') return 'the kernel has no support for this file system';
+  if (op.op === 'id-map' && code === 'EPERM') return 'see /etc/subuid and /etc/subgid';
+  return undefined;
+}

@@ -1,0 +1,129 @@
+/** Mounts of a spec as operations: each is made detached, set up, and attached to a folder opened inside the root. */
+import { ATTR, MS, TREE } from '../kernel/constants.ts';
+import { invalid } from '../base/errors.ts';
+import type { PlanBuilder } from './builder.ts';
+import type { CgroupParts, MachineFacts } from './contract.ts';
+import { parseMountOptions, type MountOptions } from './mount-options.ts';
+import type { Mount } from './spec.ts';
+
+export interface MountContext {
+  readonly builder: PlanBuilder;
+  readonly machine: MachineFacts;
+  readonly cgroup: CgroupParts | undefined;
+  readonly cgroupNamespace: boolean;
+  /** The slot of the new root. */
+  readonly root: string;
+  readonly bundle: string;
+}
+
+/** Adds the operations of one mount. Throws `invalid` for a bind source that is not there. */
+export function addMount(context: MountContext, mount: Mount): void {
+  const options = parseMountOptions(mount.options ?? [], mount.type);
+  const subject = options.bind
+    ? `bind mount ${mount.source ?? ''} to ${mount.destination}`
+    : `mount ${mount.type ?? 'none'} to ${mount.destination}`;
+  if (options.bind) addBind(context, mount, options, subject);
+  else if (mount.type === 'cgroup') addCgroup(context, mount, options, subject);
+  else addFileSystem(context, mount, mount.type ?? '', options, subject);
+}
+
+function addBind(context: MountContext, mount: Mount, options: MountOptions, subject: string): void {
+  const { builder } = context;
+  const source = absolute(context.bundle, mount.source ?? '');
+  const kind = context.machine.kind(source);
+  if (kind === 'missing') throw invalid(`${subject}: ${source}: no such file or directory`);
+  const note = { subject, why: 'a folder or file of the host' };
+  const from = builder.slot('bind');
+  const flags = TREE.CLONE | TREE.CLOEXEC | (options.recursive ? TREE.RECURSIVE : 0);
+  builder.container('open-tree', { into: from, path: source, flags }, note);
+  attach(context, from, mount.destination, options, subject, kind);
+}
+
+function addFileSystem(context: MountContext, mount: Mount, type: string, options: MountOptions, subject: string): void {
+  const { builder } = context;
+  const data = options.data.map(([key, value]) => [key, value] as const).filter(([key]) => type !== 'tmpfs' || key !== 'x-mount.mkdir');
+  const plain: readonly (readonly [string, string?])[] = mount.source && NAMED_SOURCE.has(type) ? [['source', mount.source], ...data] : data;
+  const from = builder.fileSystem(type, plain, options.set | (options.recursiveSet & ~ATTR.ATIME), { subject, why: WHY[type] });
+  attach(context, from, mount.destination, { ...options, set: 0, recursiveSet: 0, recursiveClear: 0, clear: 0 }, subject, 'dir');
+}
+
+/** File systems to which the source means something; to others it is a label that shows in /proc/mounts. */
+const NAMED_SOURCE = new Set(['tmpfs', 'proc', 'sysfs', 'devpts', 'mqueue', 'overlay', 'cgroup2', 'ext4', 'xfs', 'btrfs', 'erofs']);
+const WHY: Readonly<Record<string, string>> = {
+  proc: 'the processes that this pid namespace has, and no others',
+  sysfs: 'the kernel objects as this network namespace sees them',
+  tmpfs: 'memory that is gone with the container',
+  devpts: "the container's own terminals",
+  mqueue: 'the message queues of this ipc namespace',
+};
+
+function attach(
+  context: MountContext,
+  from: string,
+  destination: string,
+  options: MountOptions,
+  subject: string,
+  kind: 'dir' | 'file',
+): void {
+  const { builder, root } = context;
+  const set = (flags: { set?: number; clear?: number; propagation?: number; recursive?: number }) =>
+    builder.container(
+      'mount-setattr',
+      { slot: from, set: flags.set ?? 0, clear: flags.clear ?? 0, propagation: flags.propagation ?? 0, recursive: flags.recursive ?? 0 },
+      { subject },
+    );
+  if (options.set !== 0 || options.clear !== 0) set({ set: options.set, clear: options.clear });
+  if (options.recursiveSet !== 0 || options.recursiveClear !== 0) {
+    set({ set: options.recursiveSet, clear: options.recursiveClear, recursive: 1 });
+  }
+  const target = builder.slot('target');
+  const why = 'found inside the root: a link of the image cannot lead out';
+  if (kind === 'dir') builder.container('ensure-dir', { into: target, root, path: destination, mode: 0o755 }, { subject, why });
+  else builder.container('ensure-file', { into: target, root, path: destination, mode: 0o644 }, { subject, why });
+  builder.container('move-mount', { from, dir: target, path: '' }, { subject });
+  // after it is attached: a detached mount has no peers to be shared with
+  for (const flag of options.propagation) set({ propagation: flag & ~MS.REC, recursive: flag & MS.REC ? 1 : 0 });
+  builder.container('close', { slot: target });
+  builder.container('close', { slot: from });
+}
+
+/**
+ * The `cgroup` mount: the container's own part of each hierarchy. With a cgroup namespace a fresh mount shows just that;
+ * without one, its folder is bound.
+ */
+function addCgroup(context: MountContext, mount: Mount, options: MountOptions, subject: string): void {
+  const { builder, cgroup } = context;
+  const hierarchies = cgroup?.hierarchies ?? [];
+  if (hierarchies.length === 0) {
+    builder.warnings.push(`${subject}: this machine has no control groups; it is left out`);
+    return;
+  }
+  const readOnly = options.set & ATTR.RDONLY;
+  const single = hierarchies.length === 1 && hierarchies[0]!.name === '';
+  if (!single) {
+    const tmpfs = builder.fileSystem('tmpfs', [['mode', '755'], ['size', '65536']], options.set & ~ATTR.RDONLY, { subject, why: 'a folder for each hierarchy' });
+    attach(context, tmpfs, mount.destination, { ...options, set: 0, clear: 0, data: [] }, subject, 'dir');
+  }
+  for (const hierarchy of hierarchies) {
+    const destination = hierarchy.name === '' ? mount.destination : `${mount.destination}/${hierarchy.name}`;
+    let from: string;
+    if (context.cgroupNamespace) {
+      from = builder.fileSystem(hierarchy.type, hierarchy.data, options.set, { subject, why: "this container's part of the hierarchy" });
+    } else {
+      from = builder.slot('bind');
+      builder.container('open-tree', { into: from, path: hierarchy.hostPath, flags: TREE.CLONE | TREE.CLOEXEC }, { subject });
+    }
+    const set = context.cgroupNamespace ? 0 : options.set;
+    attach(context, from, destination, { ...options, set, clear: 0, data: [] }, subject, 'dir');
+  }
+  if (!single && readOnly !== 0) {
+    const top = builder.slot('cgroup-top');
+    builder.container('ensure-dir', { into: top, root: context.root, path: mount.destination, mode: 0o755 }, { subject });
+    builder.container('mount-setattr', { slot: top, set: ATTR.RDONLY, clear: 0, propagation: 0, recursive: 0 }, { subject });
+    builder.container('close', { slot: top });
+  }
+}
+
+function absolute(bundle: string, path: string): string {
+  return path.startsWith('/') ? path : `${bundle}/${path}`;
+}

@@ -1,0 +1,175 @@
+/** The published escapes of runc and docker, tried on this engine. Each test would pass an attack on if its defence were gone. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { before, describe, test } from 'node:test';
+import { kobako } from '../support/kobako.ts';
+import { projectDir } from '../support/paths.ts';
+import { busyboxRoot, copyRoot } from '../support/rootfs.ts';
+import { tempFor } from '../support/temp.ts';
+
+let base: string;
+before(async () => {
+  base = await busyboxRoot();
+});
+
+const helper = `${projectDir}/dist/kobako-helper`;
+const digest = () => createHash('sha256').update(readFileSync(helper)).digest('hex');
+const WRITERS = 'for p in /proc/[0-9]* /proc/self; do (echo x >> $p/exe) 2>/dev/null && echo "wrote $p"; done';
+
+describe('CVE-2019-5736: overwriting the runtime through /proc/self/exe', () => {
+  test('an entry point that is a script of #!/proc/self/exe', async (t) => {
+    const root = copyRoot(base, tempFor(t));
+    const before = digest();
+    writeFileSync(`${root}/evil`, '#!/proc/self/exe\n');
+    chmodSync(`${root}/evil`, 0o755);
+    const { code } = await kobako(['run', '--rm', '--rootfs', root, '/evil']);
+    assert.notEqual(code, 0);
+    assert.equal(digest(), before);
+  });
+
+  test('a privileged container looks for the runtime while others are started in it', async (t) => {
+    const root = copyRoot(base, tempFor(t));
+    const name = `kobako-test-exe-${process.pid}`;
+    const before = digest();
+    writeFileSync(
+      `${root}/hunt`,
+      '#!/bin/sh\nwhile [ ! -e /stop ]; do for p in /proc/[0-9]*; do l=$(readlink $p/exe 2>/dev/null); case "$l" in *kobako*) echo "$l" >> /seen; cat /dev/null >> $p/exe && echo "$p" >> /opened;; esac; done; done 2>/dev/null\n',
+    );
+    chmodSync(`${root}/hunt`, 0o755);
+    const started = await kobako(['run', '-d', '--privileged', '--name', name, '--rootfs', root, '/hunt']);
+    assert.equal(started.code, 0, started.stderr);
+    t.after(() => kobako(['rm', '-f', name]));
+    for (let i = 0; i < 20; i++) assert.equal((await kobako(['exec', name, 'true'])).code, 0);
+    writeFileSync(`${root}/stop`, '');
+    assert.equal(existsSync(`${root}/opened`), false, 'the helper was opened for writing');
+    assert.equal(digest(), before);
+  });
+
+  test('no process in a container can be written to as the runtime', async () => {
+    const { stdout } = await kobako(['run', '--rm', '--privileged', '--rootfs', `${base}:O`, 'sh', '-c', WRITERS]);
+    assert.equal(stdout, '');
+  });
+});
+
+describe('CVE-2021-30465: a mount target that is a link', () => {
+  test('absolute and climbing links end inside the root', async (t) => {
+    const dir = tempFor(t);
+    const root = copyRoot(base, dir);
+    const outside = `${dir}/outside`;
+    mkdirSync(outside);
+    symlinkSync(outside, `${root}/absolute`);
+    symlinkSync(`${'../'.repeat(30)}${outside.slice(1)}`, `${root}/climbing`);
+    for (const target of ['/absolute/hit', '/climbing/hit']) {
+      const { code, stdout, stderr } = await kobako(['run', '--rm', '--rootfs', root, '-v', '/etc/hostname:' + target, 'sh', '-c', `cat ${target}`]);
+      assert.equal(code, 0, stderr);
+      assert.equal(stdout, readFileSync('/etc/hostname', 'utf8'));
+      assert.deepEqual(readdirSync(outside), [], `${target} was made on the host`);
+    }
+  });
+
+  test('a target that is swapped for a link while mounting', async (t) => {
+    const dir = tempFor(t);
+    const root = copyRoot(base, dir);
+    const outside = `${dir}/outside`;
+    mkdirSync(outside);
+    mkdirSync(`${root}/target`);
+    symlinkSync(outside, `${root}/link`);
+    let going = true;
+    const swap = (async () => {
+      while (going) {
+        renameSync(`${root}/target`, `${root}/other`);
+        renameSync(`${root}/link`, `${root}/target`);
+        await new Promise((resolve) => setImmediate(resolve));
+        renameSync(`${root}/target`, `${root}/link`);
+        renameSync(`${root}/other`, `${root}/target`);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    })();
+    try {
+      for (let i = 0; i < 20; i++) {
+        await kobako(['run', '--rm', '--rootfs', root, '-v', '/etc:/target/deep', 'true']);
+        assert.deepEqual(readdirSync(outside), []);
+      }
+    } finally {
+      going = false;
+      await swap;
+      rmSync(`${root}/link`, { force: true });
+    }
+  });
+
+  test('/proc of the image is a link out', async (t) => {
+    const dir = tempFor(t);
+    const root = copyRoot(base, dir);
+    rmSync(`${root}/proc`, { recursive: true });
+    symlinkSync('/tmp/elsewhere', `${root}/proc`);
+    const { stdout, stderr } = await kobako(['run', '--rm', '--rootfs', root, 'sh', '-c', 'cat /tmp/elsewhere/self/comm']);
+    assert.equal(stdout, 'cat\n', stderr);
+    assert.equal(existsSync('/tmp/elsewhere'), false);
+  });
+});
+
+describe('CVE-2024-21626: leaked fds and a working folder outside', () => {
+  test('the program has no fd but its three', async () => {
+    const { stdout } = await kobako(['run', '--rm', '--rootfs', `${base}:O`, 'sh', '-c', 'ls /proc/self/fd']);
+    // ls itself holds one on the folder it lists
+    assert.deepEqual(stdout.trim().split('\n'), ['0', '1', '2', '3']);
+  });
+
+  test('a working folder of /proc/self/fd/N never leads out', async () => {
+    for (let fd = 3; fd < 24; fd++) {
+      const { code, stdout } = await kobako(['run', '--rm', '--rootfs', `${base}:O`, '-w', `/proc/self/fd/${fd}`, 'sh', '-c', 'ls -d ../../../../var/lib/dpkg ./var/lib/dpkg ../var/lib/dpkg 2>/dev/null; true']);
+      assert.equal(stdout, '', `fd ${fd} (exit ${code})`);
+    }
+  });
+
+  test('the same for exec', async (t) => {
+    const name = `kobako-test-cwd-${process.pid}`;
+    const started = await kobako(['run', '-d', '--name', name, '--rootfs', `${base}:O`, 'sleep', '60']);
+    assert.equal(started.code, 0, started.stderr);
+    t.after(() => kobako(['rm', '-f', name]));
+    for (let fd = 3; fd < 12; fd++) {
+      const { stdout } = await kobako(['exec', '-w', `/proc/self/fd/${fd}`, name, 'sh', '-c', 'ls -d ../../../../var/lib/dpkg ./var/lib/dpkg 2>/dev/null; true']);
+      assert.equal(stdout, '', `fd ${fd}`);
+    }
+  });
+});
+
+describe('CVE-2025-31133, 52565, 52881: masks, the console and procfs writes led astray', () => {
+  test('a /dev/null of the image does not decide what hides a path', async (t) => {
+    const root = copyRoot(base, tempFor(t));
+    mkdirSync(`${root}/dev`, { recursive: true });
+    rmSync(`${root}/dev/null`, { force: true });
+    symlinkSync('/proc/sys/kernel/core_pattern', `${root}/dev/null`);
+    const { stdout, stderr } = await kobako(['run', '--rm', '--rootfs', root, 'sh', '-c', 'stat -c %t:%T /proc/kcore /proc/keys /proc/timer_list; ls /proc/acpi /sys/firmware 2>/dev/null | grep -v :']);
+    const lines = stdout.trim().split('\n').filter((line) => line !== '');
+    assert.ok(lines.length >= 1 && lines.every((line) => line === '1:3'), stdout + stderr);
+  });
+
+  test('the console is the terminal, whatever the image has at its paths', async (t) => {
+    const root = copyRoot(base, tempFor(t));
+    mkdirSync(`${root}/dev/pts`, { recursive: true });
+    symlinkSync('/proc/sysrq-trigger', `${root}/dev/console`);
+    symlinkSync('/proc/sysrq-trigger', `${root}/dev/pts/0`);
+    const { stdout, stderr } = await kobako(['run', '--rm', '-t', '--rootfs', root, 'sh', '-c', 'stat -c %t:%T /dev/console']);
+    assert.match(stdout, /^88:0\r?\n$/, stderr);
+  });
+
+  test('a sysctl reaches the real file, though a volume lies over /proc/sys', async (t) => {
+    const dir = tempFor(t);
+    mkdirSync(`${dir}/fake/ipv4`, { recursive: true });
+    writeFileSync(`${dir}/fake/ipv4/ip_forward`, 'untouched');
+    await kobako(['run', '--rm', '--rootfs', `${base}:O`, '--sysctl', 'net.ipv4.ip_forward=1', '-v', `${dir}/fake:/proc/sys/net`, 'true']);
+    assert.equal(readFileSync(`${dir}/fake/ipv4/ip_forward`, 'utf8'), 'untouched');
+    const { stdout, stderr } = await kobako(['run', '--rm', '--rootfs', `${base}:O`, '--sysctl', 'net.ipv4.ip_forward=1', 'cat', '/proc/sys/net/ipv4/ip_forward']);
+    assert.equal(stdout, '1\n', stderr);
+  });
+
+  test('what belongs to the host is refused as a sysctl', async () => {
+    for (const key of ['kernel.core_pattern', 'vm.swappiness', 'net/../kernel/core_pattern', 'kernel.shm_rmid_forced/../core_pattern']) {
+      const { code, stderr } = await kobako(['run', '--rm', '--rootfs', `${base}:O`, '--sysctl', `${key}=1`, 'true']);
+      assert.equal(code, 125, key);
+      assert.match(stderr, /sysctl/);
+    }
+  });
+});

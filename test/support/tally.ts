@@ -1,0 +1,63 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import { projectDir } from './paths.ts';
+
+/** What became of one test, or of one step that counts as a test. */
+export interface TallyLine {
+  readonly file: string;
+  readonly name: string;
+  readonly result: 'passed' | 'failed' | 'skipped';
+  /** Why it failed or was skipped. */
+  readonly reason?: string;
+}
+
+/** Where the runner has to write, and what: pass these to `node --test`. */
+export function tallyArgs(file: string): string[] {
+  const reporter = new URL('tally-reporter.ts', import.meta.url).href;
+  return [
+    ...['--test-reporter=spec', '--test-reporter-destination=stdout'],
+    ...[`--test-reporter=${reporter}`, `--test-reporter-destination=${file}`],
+  ];
+}
+
+/**
+ * What a runner's tally says. A runner that failed without a failed test, or that did not reach its end, adds a failed
+ * line of its own, so that a crash never looks like a success.
+ */
+export function readTally(file: string, label: string, code: number): TallyLine[] {
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const records = text.split('\n').filter(Boolean).map(parse);
+  const lines = records.filter((record): record is TallyLine => record !== undefined && 'result' in record);
+  const complete = records.some((record) => record !== undefined && 'end' in record);
+  const prefixed = lines.map((line) => ({ ...line, name: `${label}: ${line.name}` }));
+  if (!complete) prefixed.push({ file: '', name: label, result: 'failed', reason: `the runner did not reach its end (exit code ${code})` });
+  else if (code !== 0 && !lines.some((line) => line.result === 'failed')) {
+    prefixed.push({ file: '', name: label, result: 'failed', reason: `the runner exited with ${code}` });
+  }
+  return prefixed;
+}
+
+function parse(text: string): TallyLine | { end: true } | undefined {
+  try {
+    return JSON.parse(text) as TallyLine | { end: true };
+  } catch {
+    return undefined; // the last line of a runner that died while writing
+  }
+}
+
+/** The closing summary: each failed and each skipped test with its reason, then one line with the three counts. */
+export function summary(lines: readonly TallyLine[]): string {
+  const of = (result: TallyLine['result']) => lines.filter((line) => line.result === result);
+  const list = (title: string, chosen: TallyLine[]) =>
+    chosen.length === 0 ? [] : [`${title}:`, ...chosen.map((line) => `  ${line.name}${place(line)}: ${line.reason ?? ''}`), ''];
+  const [passed, failed, skipped] = [of('passed'), of('failed'), of('skipped')];
+  return [
+    ...list('skipped', skipped),
+    ...list('failed', failed),
+    `${passed.length} passed, ${failed.length} failed, ${skipped.length} skipped`,
+  ].join('\n');
+}
+
+function place(line: TallyLine): string {
+  return line.file === '' ? '' : ` (${relative(projectDir, line.file)})`;
+}

@@ -1,0 +1,92 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { EngineError } from '../../src/base/errors.ts';
+
+const PREFIX = 'kobako-test-';
+const live = new Set<string>();
+
+/**
+ * Runs `use` with a new temporary folder, and removes the folder after it, however it ends. A mount that is still in
+ * the folder is unmounted first (else removing would reach into what is mounted there) and reported as an error.
+ */
+export async function withTemp<T>(use: (folder: string) => T | Promise<T>): Promise<T> {
+  const folder = makeTemp();
+  let result: T;
+  try {
+    result = await use(folder);
+  } catch (error) {
+    remove(folder); // the first failure is the one to report
+    throw error;
+  }
+  const mounts = remove(folder);
+  if (mounts.length > 0) throw new EngineError('internal', `left mounted in a temporary folder: ${mounts.join(', ')}`);
+  return result;
+}
+
+/** As `withTemp`, for one test: the folder lives until the test and its other after hooks are done. */
+export function tempFor(t: { after(hook: () => void): void }): string {
+  const folder = makeTemp();
+  t.after(() => {
+    const mounts = remove(folder);
+    if (mounts.length > 0) throw new EngineError('internal', `left mounted in a temporary folder: ${mounts.join(', ')}`);
+  });
+  return folder;
+}
+
+/** The mount points at or below a folder, in the order in which they were mounted. */
+export function mountsBelow(folder: string): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => (line.split(' ')[4] ?? '').replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))))
+    .filter((path) => path === folder || path.startsWith(`${folder}/`));
+}
+
+function makeTemp(): string {
+  if (live.size === 0) process.once('exit', removeAll);
+  sweep();
+  // The name says whose it is, so that a later run can tell what a killed one left.
+  const folder = realpathSync(mkdtempSync(`${tmpdir()}/${PREFIX}${process.pid}.${startTime(process.pid)}-`));
+  live.add(folder);
+  return folder;
+}
+
+function remove(folder: string): string[] {
+  const mounts = mountsBelow(folder);
+  for (const mount of mounts.toReversed()) execFileSync('umount', ['--lazy', '--no-canonicalize', mount]);
+  if (mountsBelow(folder).length > 0) throw new EngineError('internal', `cannot unmount what is in ${folder}`);
+  rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  live.delete(folder);
+  if (live.size === 0) process.removeListener('exit', removeAll);
+  return mounts;
+}
+
+function removeAll(): void {
+  for (const folder of live) remove(folder);
+}
+
+let swept = false;
+
+/** Removes what processes that are no more have left. */
+function sweep(): void {
+  if (swept) return;
+  swept = true;
+  for (const name of readdirSync(tmpdir())) {
+    const owner = new RegExp(`^${PREFIX}(\\d+)\\.(\\d+)-`).exec(name);
+    if (owner === null || startTime(Number(owner[1])) === owner[2]) continue;
+    try {
+      remove(realpathSync(`${tmpdir()}/${name}`));
+    } catch {
+      // Another process sweeps too, or it is not ours to remove.
+    }
+  }
+}
+
+/** When a process started, in clock ticks since boot (proc_pid_stat(5)); empty when there is no such process. */
+function startTime(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')[19] ?? '';
+  } catch {
+    return '';
+  }
+}
