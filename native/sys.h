@@ -343,6 +343,7 @@ static inline long sys_prctl(int option, unsigned long a, unsigned long b, unsig
 }
 static inline long sys_capset(void *header, const void *data) { return SYS2(capset, header, data); }
 static inline long sys_seccomp(unsigned op, unsigned flags, void *args) { return SYS3(seccomp, op, flags, args); }
+static inline long sys_bpf(int command, void *attr, unsigned size) { return SYS3(bpf, command, attr, size); }
 static inline long sys_setgroups(size_t count, const uint32_t *gids) { return SYS2(setgroups, count, gids); }
 static inline long sys_setresuid(uint32_t r, uint32_t e, uint32_t s) { return SYS3(setresuid, r, e, s); }
 static inline long sys_setresgid(uint32_t r, uint32_t e, uint32_t s) { return SYS3(setresgid, r, e, s); }

@@ -11,6 +11,12 @@ export interface CgroupFiles {
   read(path: string): string | undefined;
   /** Writes in one write(2). Throws what the kernel says. */
   write(path: string, text: string): void;
+  exists(path: string): boolean;
+  /** Makes a folder; one that is there is fine. */
+  mkdir(path: string): void;
+  /** Removes a folder if it is empty; throws nothing. */
+  rmdir(path: string): void;
+  /** Names in a folder, those of folders with a slash at the end; empty where there is none. */
   list(path: string): string[];
 }
 
@@ -49,14 +55,14 @@ export interface CgroupStats {
     readonly usage: number;
     readonly user: number;
     readonly system: number;
-    readonly perCpu?: readonly number[];
+    readonly perCpu?: readonly number[] | undefined;
     readonly periods: number;
     readonly throttledPeriods: number;
     readonly throttledTime: number;
   };
   readonly memory: {
     readonly usage: number;
-    readonly maxUsage?: number;
+    readonly maxUsage?: number | undefined;
     readonly limit: number;
     readonly failcnt?: number;
     /** The keys of memory.stat, as the kernel names them. */
@@ -67,26 +73,40 @@ export interface CgroupStats {
   readonly blkio: Readonly<Record<'serviceBytes' | 'serviced', readonly { major: number; minor: number; op: string; value: number }[]>>;
 }
 
+/** Whether a file will be in a container's folder of a hierarchy. */
+export type HasFile = (hierarchy: Hierarchy, controller: string, file: string) => boolean;
+
+/** Paths are below each hierarchy's root, as `/kobako/ID`. */
 export interface CgroupDriver {
   readonly kind: CgroupLayout['kind'];
+  readonly hierarchies: readonly Hierarchy[];
+  /** Makes the folders above `path`, so that a cgroup can be made there, and looks at what it will have. */
+  prepare(files: CgroupFiles, path: string, resources: Resources): HasFile;
+  /** Removes the folder above `path` where it is empty. */
+  release(files: CgroupFiles, path: string): void;
   /** Makes the folders, writes the limits, opens what `join` and `clone` need. Monitor's side. */
-  create(path: string, resources: Resources): Created;
+  create(path: string, resources: Resources, has?: HasFile): Created;
   /** Opens an existing cgroup for a further process. Monitor's side. */
   open(path: string): readonly Op[];
   /** Puts the container's process in, after `create` or `open`. */
   join(path: string): readonly Op[];
-  /** v2: the slot for CLONE_INTO_CGROUP. */
+  /** Where there is a v2 tree: the slot for CLONE_INTO_CGROUP. */
   readonly cloneSlot: string | undefined;
   /** Reports the OOM killer's work, ends what is left inside, removes the folders. */
   cleanup(path: string): readonly Op[];
-  /** The container's own folder in each hierarchy. */
-  folders(path: string): readonly { readonly hierarchy: Hierarchy; readonly folder: string }[];
-  /** Changes limits of a living cgroup; returns warnings. */
+  /** The container's own folder in a hierarchy. */
+  folder(hierarchy: Hierarchy, path: string): string;
+  /** Changes limits of a living cgroup; returns warnings. Throws EngineError naming the limit that was refused. */
   update(files: CgroupFiles, path: string, resources: Resources): readonly string[];
   /** Stops or continues all processes; resolves when they have. Throws `unavailable` after two seconds. */
   freeze(files: CgroupFiles, path: string, frozen: boolean): Promise<void>;
   frozen(files: CgroupFiles, path: string): boolean;
+  /** SIGKILL to all processes inside, those of cgroups below too. */
+  kill(files: CgroupFiles, path: string): void;
+  /** All processes inside, those of cgroups below too. */
   processes(files: CgroupFiles, path: string): readonly number[];
+  /** Removes what is left of a cgroup whose owner has gone. */
+  remove(files: CgroupFiles, path: string): void;
   stats(files: CgroupFiles, path: string): CgroupStats;
   /** How often the OOM killer struck, from an exit record's reports. */
   oomKills(reports: Readonly<Record<string, string>>): number;

@@ -1,21 +1,20 @@
-import type { CgroupParts, MachineFacts } from '../runtime/contract.ts';
-import type { Op } from '../plan/ops.ts';
+import type { CgroupDriver, CgroupFiles } from '../cgroup/contract.ts';
 import type { PlanRunner } from '../kernel/contract.ts';
+import type { Op } from '../plan/ops.ts';
+import type { CgroupParts, MachineFacts } from '../runtime/contract.ts';
 import type { Resources } from '../runtime/spec.ts';
 import type { ContainerStore } from './container-store.ts';
 
-/** Control groups as the use cases need them: the driver of this machine, bound to its file port. */
+/** Control groups as the use cases need them: the driver of this machine and its files. Paths as in `CgroupDriver`. */
 export interface Cgroups {
-  place(path: string): CgroupPlace;
-  containerParts(place: CgroupPlace, resources: Resources): { parts: CgroupParts; warnings: readonly string[] };
-  execParts(place: CgroupPlace): { open: readonly Op[]; join: readonly Op[]; cloneSlot: string | undefined };
+  readonly driver: CgroupDriver;
+  readonly files: CgroupFiles;
+  /** What a container's plan needs. With `prepare` the folders above are made; without, nothing is touched. */
+  containerParts(path: string, resources: Resources, prepare: boolean): { parts: CgroupParts; warnings: readonly string[] };
+  execParts(path: string): { open: readonly Op[]; join: readonly Op[]; cloneSlot: string | undefined };
   /** Whether the OOM killer was at work, from the reports of an exit record. */
   oomKilled(reports: Readonly<Record<string, string>>): boolean;
-  kill(place: CgroupPlace): void;
 }
-
-/** Where a container is in the trees. Opaque to the use cases. */
-export type CgroupPlace = { readonly path: string };
 
 /** What the use cases work with; put together once by `openEngine`. */
 export interface EngineParts {

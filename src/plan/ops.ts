@@ -252,6 +252,11 @@ export const OPS = {
     'access(2)',
     'fail as exec would where the program is not there or is not executable',
   ),
+  'bpf-devices': define(
+    { cgroup: 'slot', program: 'bytes' },
+    'bpf(2)',
+    'load a BPF_PROG_TYPE_CGROUP_DEVICE program and attach it to a cgroup (BPF_F_ALLOW_MULTI)',
+  ),
 } as const satisfies Record<string, OpDefinition>;
 
 /** Flags of the `monitor` operation. */
