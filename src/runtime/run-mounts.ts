@@ -1,0 +1,63 @@
+/** The mounts of a run: Docker's defaults, its three files in /etc, and what the user asked for. */
+import { posix } from 'node:path';
+import { invalid } from '../base/errors.ts';
+import { defaultMounts } from './default-spec.ts';
+import type { RunOptions } from './run-options.ts';
+import type { Mount } from './spec.ts';
+
+/** The container's own files on the host that become /etc/hostname, /etc/hosts and /etc/resolv.conf. */
+export interface EtcFiles {
+  readonly hostname: string;
+  readonly hosts: string;
+  readonly resolvConf: string;
+}
+
+/** All mounts, parents before what lies below them. A mount of the user's replaces a default one at the same place. */
+export function mountsOf(options: RunOptions, files: EtcFiles): Mount[] {
+  const own = options.mounts.map(userMount);
+  const places = new Set<string>();
+  for (const { destination } of own) {
+    if (places.has(destination)) throw invalid(`Duplicate mount point: ${destination}`);
+    places.add(destination);
+  }
+  const defaults = [...adapted(options), ...etcMounts(files)].filter((mount) => !places.has(mount.destination));
+  const depth = (mount: Mount) => mount.destination.split('/').length;
+  return [...defaults, ...own.map((mount, index) => ({ mount, index })).sort((a, b) => depth(a.mount) - depth(b.mount) || a.index - b.index).map(({ mount }) => mount)];
+}
+
+function etcMounts(files: EtcFiles): Mount[] {
+  const bind = (source: string, destination: string): Mount => ({ destination, type: 'bind', source, options: ['bind', 'rprivate'] });
+  return [bind(files.resolvConf, '/etc/resolv.conf'), bind(files.hostname, '/etc/hostname'), bind(files.hosts, '/etc/hosts')];
+}
+
+/** The defaults, changed for privilege and for namespaces that are not the container's own. */
+function adapted({ privileged, namespaces, shmSize, uidMap }: RunOptions): Mount[] {
+  const rebind = (destination: string, readonly: boolean): Mount => ({
+    destination,
+    type: 'bind',
+    source: destination,
+    options: ['rbind', 'rslave', 'nosuid', 'noexec', 'nodev', ...(readonly ? ['rro'] : [])],
+  });
+  const mapped = uidMap.length > 0;
+  return defaultMounts(shmSize).map((mount) => {
+    const { destination } = mount;
+    // a user namespace may mount these only for namespaces that it owns
+    if (mapped && destination === '/sys' && namespaces.network.kind !== 'new') return rebind('/sys', !privileged);
+    if (mapped && destination === '/proc' && namespaces.pid.kind !== 'new') return rebind('/proc', false);
+    if ((destination === '/dev/shm' || destination === '/dev/mqueue') && namespaces.ipc.kind === 'host') return rebind(destination, false);
+    if (privileged && (destination === '/sys' || destination === '/sys/fs/cgroup')) {
+      return { ...mount, options: mount.options!.map((option) => (option === 'ro' ? 'rw' : option)) };
+    }
+    return mount;
+  });
+}
+
+function userMount({ type, source, target, options }: RunOptions['mounts'][number]): Mount {
+  if (!target.startsWith('/')) throw invalid(`invalid mount path: '${target}' mount path must be absolute`);
+  const destination = posix.normalize(target).replace(/(.)\/+$/, '$1');
+  if (destination === '/') throw invalid(`invalid specification: destination can't be '/'`);
+  if (type === 'tmpfs') return { destination, type: 'tmpfs', source: 'tmpfs', options: ['noexec', 'nosuid', 'nodev', ...options] };
+  const named = options.some((option) => option === 'bind' || option === 'rbind');
+  const shared = options.some((option) => /^r?(private|shared|slave|unbindable)$/.test(option));
+  return { destination, type: 'bind', source, options: [...(named ? [] : ['rbind']), ...(shared ? [] : ['rprivate']), ...options] };
+}
