@@ -36,7 +36,6 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
     // a program that is not root's gets no more than a setuid program could
     capabilities: user?.uid === 0 ? base.capabilities : { bounding: all },
   };
-  const placement = parts.cgroups?.place(record.cgroupsPath);
   const id = randomBytes(8).toString('hex');
   const socket = `${store.paths(record.id).dir}/exec-${id}.sock`;
   const { plan, warnings } = planExec({
@@ -45,7 +44,7 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
     process,
     seccomp: options.privileged ? undefined : record.spec.linux?.seccomp,
     machine,
-    cgroup: placement && parts.cgroups?.execParts(placement),
+    cgroup: parts.cgroups?.execParts(record.cgroupsPath),
     stdio: options.tty ? { kind: 'pty', rows: streams.size?.rows ?? 24, cols: streams.size?.cols ?? 80 } : { kind: 'pipes', stdin: streams.stdin !== undefined },
     monitor: {
       socket,

@@ -1,9 +1,9 @@
 /** Use case: a new container on a root file system of this machine. */
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
-import { EngineError, invalid } from '../base/errors.ts';
+import { EngineError, invalid, SyscallError } from '../base/errors.ts';
 import { readInRoot } from '../kernel/linux/read-in-root.ts';
-import { processStart } from '../kernel/linux/process.ts';
+import { hostDevices } from '../kernel/linux/machine.ts';
 import type { Plan } from '../plan/ops.ts';
 import { planContainer } from '../runtime/container-plan.ts';
 import type { MonitorSettings, RootSource, Stdio } from '../runtime/contract.ts';
@@ -12,7 +12,7 @@ import type { RunOptions } from '../runtime/run-options.ts';
 import { specFromOptions } from '../runtime/run-spec.ts';
 import type { Spec } from '../runtime/spec.ts';
 import { resolveUser } from '../runtime/users.ts';
-import type { ContainerPaths, ContainerRecord } from './container-store.ts';
+import { processId, type ContainerPaths, type ContainerRecord } from './container-store.ts';
 import type { RunningProcess, RunStreams } from './contract.ts';
 import type { EngineParts } from './parts.ts';
 import { startProcess } from './start-process.ts';
@@ -30,32 +30,43 @@ interface Prepared {
 
 /** The plan of a run, with a made-up id. Writes nothing. */
 export function planRun(parts: EngineParts, options: RunOptions): Prepared {
-  return prepare(parts, options, randomBytes(32).toString('hex'), undefined);
+  return prepare(parts, options, randomBytes(32).toString('hex'), undefined, false);
 }
 
 /** Starts the container; resolves when its program runs. */
 export async function runContainer(parts: EngineParts, options: RunOptions, streams: RunStreams | undefined): Promise<RunningProcess> {
-  const { store } = parts;
   const id = randomBytes(32).toString('hex');
   if (options.name !== undefined) checkName(parts, options.name);
-  const prepared = prepare(parts, options, id, streams);
+  try {
+    return await attempt(parts, options, id, streams);
+  } catch (error) {
+    // another process took the empty parent folder away just now
+    if (!(error instanceof EngineError && error.cause instanceof SyscallError && error.cause.syscall === 'mkdir' && error.cause.code === 'ENOENT')) throw error;
+    return attempt(parts, options, id, streams);
+  }
+}
+
+async function attempt(parts: EngineParts, options: RunOptions, id: string, streams: RunStreams | undefined): Promise<RunningProcess> {
+  const { store } = parts;
+  const prepared = prepare(parts, options, id, streams, true);
   const { spec, paths, plan, warnings, cgroupsPath } = prepared;
-  store.create(id);
   const remove = () => store.remove(id);
+  const record: ContainerRecord = {
+    id,
+    name: prepared.name,
+    createdAt: Date.now(),
+    rootfs: prepared.rootfs,
+    tty: options.tty,
+    autoRemove: options.autoRemove,
+    stopSignal: options.stopSignal ?? 15,
+    stopTimeout: options.stopTimeout ?? 10,
+    cgroupsPath,
+    spec,
+    maker: processId(process.pid),
+  };
+  store.create(id);
   try {
     writeEtcFiles(paths, options, spec);
-    const record: ContainerRecord = {
-      id,
-      name: prepared.name,
-      createdAt: Date.now(),
-      rootfs: prepared.rootfs,
-      tty: options.tty,
-      autoRemove: options.autoRemove,
-      stopSignal: options.stopSignal ?? 15,
-      stopTimeout: options.stopTimeout ?? 10,
-      cgroupsPath,
-      spec,
-    };
     store.save(record);
     return await startProcess(parts, {
       plan,
@@ -65,11 +76,7 @@ export async function runContainer(parts: EngineParts, options: RunOptions, stre
       tty: options.tty,
       streams: options.detach ? undefined : streams,
       detached: options.detach,
-      onStarted: (pid, monitor) => {
-        const start = processStart(pid);
-        // one that has ended already is told by its exit record
-        store.save({ ...record, process: { pid, start: start ?? '', monitor, monitorStart: processStart(monitor) ?? '' } });
-      },
+      onWaiting: (pid, monitor) => store.save({ ...record, process: processId(pid), monitor: processId(monitor) }),
       onEnd: options.autoRemove ? remove : undefined,
     });
   } catch (error) {
@@ -78,7 +85,7 @@ export async function runContainer(parts: EngineParts, options: RunOptions, stre
   }
 }
 
-function prepare(parts: EngineParts, options: RunOptions, id: string, streams: RunStreams | undefined): Prepared {
+function prepare(parts: EngineParts, options: RunOptions, id: string, streams: RunStreams | undefined, makeParents: boolean): Prepared {
   const { machine, store, cgroups } = parts;
   const { rootfs, root } = rootSource(options, store.paths(id).mountPoint);
   const paths = store.paths(id);
@@ -88,16 +95,16 @@ function prepare(parts: EngineParts, options: RunOptions, id: string, streams: R
     { passwd: readInRoot(rootfs, '/etc/passwd'), group: readInRoot(rootfs, '/etc/group') },
     options.groupAdd,
   );
-  const { spec, warnings } = specFromOptions(options, {
+  const spec = specFromOptions(options, {
     id,
     machine,
     user,
     files: { hostname: `${paths.dir}/hostname`, hosts: `${paths.dir}/hosts`, resolvConf: `${paths.dir}/resolv.conf` },
     joined: (text) => joinedProcess(parts, text),
     cgroupsPath,
+    hostDevices,
   });
-  const place = cgroups?.place(cgroupsPath);
-  const control = place && cgroups?.containerParts(place, spec.linux?.resources ?? {});
+  const control = cgroups?.containerParts(cgroupsPath, spec.linux?.resources ?? {}, makeParents);
   const ownFiles = new Set([`${paths.dir}/hostname`, `${paths.dir}/hosts`, `${paths.dir}/resolv.conf`]);
   const planned = planContainer({
     id,
@@ -116,7 +123,7 @@ function prepare(parts: EngineParts, options: RunOptions, id: string, streams: R
     name: options.name ?? id.slice(0, 12),
     spec,
     plan: planned.plan,
-    warnings: [...warnings, ...(control?.warnings ?? []), ...planned.warnings],
+    warnings: [...(control?.warnings ?? []), ...planned.warnings],
     cgroupsPath,
     rootfs,
     paths,

@@ -20,8 +20,26 @@ export interface ContainerRecord {
   readonly stopTimeout: number;
   readonly cgroupsPath: string;
   readonly spec: Spec;
-  /** Absent until the program runs. The start time tells the process from a later one with the same pid. */
-  readonly process?: { readonly pid: number; readonly start: string; readonly monitor: number; readonly monitorStart: string };
+  /** Who makes it: without that process and without one of its own, it never came to be. */
+  readonly maker: ProcessId;
+  /** Absent until its process is there, which waits to be started. */
+  readonly process?: ProcessId;
+  readonly monitor?: ProcessId;
+}
+
+/** The start time tells the process from a later one with the same pid. */
+export interface ProcessId {
+  readonly pid: number;
+  readonly start: string;
+}
+
+/** The process that has this pid now; one that has ended already is like none. */
+export function processId(pid: number): ProcessId {
+  return { pid, start: processStart(pid) ?? '' };
+}
+
+function lives(id: ProcessId | undefined): boolean {
+  return id !== undefined && id.start !== '' && processStart(id.pid) === id.start;
 }
 
 /** The files of one container. */
@@ -110,13 +128,13 @@ export class ContainerStore {
 
   info(record: ContainerRecord): ContainerInfo {
     const { id, name, createdAt, rootfs, tty, spec, process } = record;
-    const alive = process !== undefined && processStart(process.pid) === process.start;
+    const alive = lives(process);
     const exit = alive ? undefined : this.exit(id);
     return {
       id,
       name,
       state: alive ? 'running' : process === undefined && exit === undefined ? 'created' : 'exited',
-      pid: alive ? process.pid : 0,
+      pid: alive ? process!.pid : 0,
       args: spec.process?.args ?? [],
       tty,
       createdAt,
@@ -127,12 +145,12 @@ export class ContainerStore {
   }
 
   /** Removes what a killed owner left: containers that were to be removed at their end, and half-made ones. */
-  sweep(): void {
-    for (const record of this.all()) {
-      const monitor = record.process;
-      if (!record.autoRemove || monitor === undefined) continue;
-      const gone = processStart(monitor.monitor) !== monitor.monitorStart && processStart(monitor.pid) !== monitor.start;
-      if (gone) this.remove(record.id);
-    }
+  sweep(): ContainerRecord[] {
+    const gone = this.all().filter(({ autoRemove, maker, process, monitor }) => {
+      if (lives(process) || lives(monitor)) return false;
+      return process === undefined ? !lives(maker) : autoRemove && !lives(maker);
+    });
+    for (const { id } of gone) this.remove(id);
+    return gone;
   }
 }

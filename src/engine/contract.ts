@@ -87,6 +87,8 @@ export interface Engine {
   wait(container: string): Promise<ExitRecord>;
   /** Removes an ended container's state; with force kills it first. */
   remove(container: string, options?: { force?: boolean }): Promise<void>;
+  /** Gives back what the engine keeps on the machine between containers. Those that run go on. */
+  close(): void;
 }
 
 export interface EngineOptions {

@@ -22,7 +22,7 @@ export function openEngine(options: EngineOptions = {}): Engine {
   const helper = options.helper ?? findHelper();
   const store = new ContainerStore(options.stateDir ?? process.env['KOBAKO_STATE_DIR'] ?? DEFAULT_STATE);
   const parts: EngineParts = { machine: machineFacts(), runner: new LinuxPlanRunner(helper), store, cgroups: openCgroups(), helper };
-  store.sweep();
+  for (const record of store.sweep()) parts.cgroups?.driver.remove(parts.cgroups.files, record.cgroupsPath);
 
   const wait = async (record: ContainerRecord): Promise<ExitRecord> => {
     const { socket } = store.paths(record.id);
@@ -74,6 +74,7 @@ export function openEngine(options: EngineOptions = {}): Engine {
       }
       store.remove(record.id);
     },
+    close: () => parts.cgroups?.driver.release(parts.cgroups.files, '/kobako/any'),
   };
 }
 

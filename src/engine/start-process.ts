@@ -20,8 +20,8 @@ export interface StartInput {
   /** Let this process end while the program runs. */
   readonly detached: boolean;
   readonly onSync?: RunPlanOptions['onSync'];
-  /** With the pid of the program and of its monitor, as soon as the program runs. */
-  readonly onStarted?: (pid: number, monitor: number) => void;
+  /** With the pids of the process, which waits to be started, and of its monitor. */
+  readonly onWaiting?: (pid: number, monitor: number) => void;
   readonly onEnd?: () => void;
 }
 
@@ -39,7 +39,7 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
   exited.catch(() => {});
   let attached: Promise<AttachEnd> | undefined;
   try {
-    await running.waiting;
+    input.onWaiting?.(await running.waiting, running.pid);
     if (input.streams !== undefined) {
       const socket = await attachTo(input.socket, input.streams);
       attached = pump(socket, input.streams, input.tty).then(async (how): Promise<AttachEnd> => (how === 'detached' ? { kind: 'detached' } : { kind: 'exit', record: await exited }));
@@ -47,7 +47,6 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
     }
     running.send('start');
     const pid = await running.started;
-    input.onStarted?.(pid, running.pid);
     if (input.detached) running.unref();
     return processHandle({ ...input, pid, exited: () => exited, attached });
   } catch (error) {

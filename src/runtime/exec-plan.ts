@@ -1,7 +1,7 @@
 /** A further process in a running container, as a plan. */
 import { CLONE_NEW, O, RESOLVE } from '../kernel/constants.ts';
 import { invalid } from '../base/errors.ts';
-import type { Op } from '../plan/ops.ts';
+import { TOKENS, type Op } from '../plan/ops.ts';
 import { PlanBuilder } from './builder.ts';
 import type { MachineFacts, MonitorSettings, PlanResult, Stdio } from './contract.ts';
 import { addEarlyProcess, addProcess, type ProcessInput } from './process.ts';
@@ -69,7 +69,12 @@ export function planExec(input: ExecInput): PlanResult {
     builder.container('close', { slot: 'pts' });
   }
   addContainerStdio(builder, stdio);
-  addProcess(builder, process, { wait: () => {}, beforeExec: () => {} });
+  const wait = () => {
+    if (!monitor.waitStart) return;
+    builder.container('post', { token: TOKENS.created });
+    builder.container('wait', { token: TOKENS.start }, { why: 'until its user is attached' });
+  };
+  addProcess(builder, process, { wait, beforeExec: () => {} });
   addMonitorEnds(builder, stdio);
   addMonitor(builder, stdio, monitor);
   return { plan: { ops: builder.ops }, warnings: builder.warnings };

@@ -134,8 +134,9 @@ function seccompOf(options: RunOptions, machine: MachineFacts, capabilities: rea
 /** Ports below 1024 and ping need no capability in a network of its own: Docker's defaults. */
 function defaultSysctls(options: RunOptions): Record<string, string> {
   if (options.namespaces.network.kind !== 'new') return {};
-  const ping = options.uidMap.length > 0 ? {} : { 'net.ipv4.ping_group_range': '0 2147483647' };
-  return { 'net.ipv4.ip_unprivileged_port_start': '0', ...ping };
+  const ports = { 'net.ipv4.ip_unprivileged_port_start': '0' };
+  // not in a user namespace: its groups are not that many
+  return options.uidMap.length > 0 ? ports : { ...ports, 'net.ipv4.ping_group_range': '0 2147483647' };
 }
 
 const NAMESPACES: readonly (readonly [choice: Exclude<keyof RunOptions['namespaces'], never>, type: NamespaceType, file: string])[] = [

@@ -6,11 +6,11 @@ import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
 import { before, describe, test } from 'node:test';
 import { kobako } from '../support/kobako.ts';
-import { busyboxRoot } from '../support/rootfs.ts';
+import { busyboxRootfs } from '../support/rootfs.ts';
 
 let root: string;
 before(async () => {
-  root = await busyboxRoot();
+  root = await busyboxRootfs();
 });
 
 const run = (flags: string[], command: string[]) => kobako(['run', '--rm', '--rootfs', `${root}:O`, ...flags, ...command]);

@@ -5,13 +5,19 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync
 import { before, describe, test } from 'node:test';
 import { kobako } from '../support/kobako.ts';
 import { projectDir } from '../support/paths.ts';
-import { busyboxRoot, copyRoot } from '../support/rootfs.ts';
+import { busyboxRootfs, copyRootfs } from '../support/rootfs.ts';
 import { tempFor } from '../support/temp.ts';
 
 let base: string;
 before(async () => {
-  base = await busyboxRoot();
+  base = await busyboxRootfs();
 });
+
+/** A copy of the base that an image's maker may have changed at will. */
+async function freshRoot(folder: string): Promise<string> {
+  await copyRootfs(base, `${folder}/root`);
+  return `${folder}/root`;
+}
 
 const helper = `${projectDir}/dist/kobako-helper`;
 const digest = () => createHash('sha256').update(readFileSync(helper)).digest('hex');
@@ -19,7 +25,7 @@ const WRITERS = 'for p in /proc/[0-9]* /proc/self; do (echo x >> $p/exe) 2>/dev/
 
 describe('CVE-2019-5736: overwriting the runtime through /proc/self/exe', () => {
   test('an entry point that is a script of #!/proc/self/exe', async (t) => {
-    const root = copyRoot(base, tempFor(t));
+    const root = await freshRoot(tempFor(t));
     const before = digest();
     writeFileSync(`${root}/evil`, '#!/proc/self/exe\n');
     chmodSync(`${root}/evil`, 0o755);
@@ -29,7 +35,7 @@ describe('CVE-2019-5736: overwriting the runtime through /proc/self/exe', () => 
   });
 
   test('a privileged container looks for the runtime while others are started in it', async (t) => {
-    const root = copyRoot(base, tempFor(t));
+    const root = await freshRoot(tempFor(t));
     const name = `kobako-test-exe-${process.pid}`;
     const before = digest();
     writeFileSync(
@@ -55,7 +61,7 @@ describe('CVE-2019-5736: overwriting the runtime through /proc/self/exe', () => 
 describe('CVE-2021-30465: a mount target that is a link', () => {
   test('absolute and climbing links end inside the root', async (t) => {
     const dir = tempFor(t);
-    const root = copyRoot(base, dir);
+    const root = await freshRoot(dir);
     const outside = `${dir}/outside`;
     mkdirSync(outside);
     symlinkSync(outside, `${root}/absolute`);
@@ -70,7 +76,7 @@ describe('CVE-2021-30465: a mount target that is a link', () => {
 
   test('a target that is swapped for a link while mounting', async (t) => {
     const dir = tempFor(t);
-    const root = copyRoot(base, dir);
+    const root = await freshRoot(dir);
     const outside = `${dir}/outside`;
     mkdirSync(outside);
     mkdirSync(`${root}/target`);
@@ -100,7 +106,7 @@ describe('CVE-2021-30465: a mount target that is a link', () => {
 
   test('/proc of the image is a link out', async (t) => {
     const dir = tempFor(t);
-    const root = copyRoot(base, dir);
+    const root = await freshRoot(dir);
     rmSync(`${root}/proc`, { recursive: true });
     symlinkSync('/tmp/elsewhere', `${root}/proc`);
     const { stdout, stderr } = await kobako(['run', '--rm', '--rootfs', root, 'sh', '-c', 'cat /tmp/elsewhere/self/comm']);
@@ -137,7 +143,7 @@ describe('CVE-2024-21626: leaked fds and a working folder outside', () => {
 
 describe('CVE-2025-31133, 52565, 52881: masks, the console and procfs writes led astray', () => {
   test('a /dev/null of the image does not decide what hides a path', async (t) => {
-    const root = copyRoot(base, tempFor(t));
+    const root = await freshRoot(tempFor(t));
     mkdirSync(`${root}/dev`, { recursive: true });
     rmSync(`${root}/dev/null`, { force: true });
     symlinkSync('/proc/sys/kernel/core_pattern', `${root}/dev/null`);
@@ -147,7 +153,7 @@ describe('CVE-2025-31133, 52565, 52881: masks, the console and procfs writes led
   });
 
   test('the console is the terminal, whatever the image has at its paths', async (t) => {
-    const root = copyRoot(base, tempFor(t));
+    const root = await freshRoot(tempFor(t));
     mkdirSync(`${root}/dev/pts`, { recursive: true });
     symlinkSync('/proc/sysrq-trigger', `${root}/dev/console`);
     symlinkSync('/proc/sysrq-trigger', `${root}/dev/pts/0`);

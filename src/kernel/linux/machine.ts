@@ -79,6 +79,19 @@ export function machineFacts() {
   };
 }
 
+/** Paths of the device nodes in /dev, without terminals' folders and what is a container's own. */
+export function hostDevices(): string[] {
+  const skip = new Set(['/dev/pts', '/dev/shm', '/dev/fd', '/dev/mqueue', '/dev/console', '/dev/.lxc', '/dev/.lxd-mounts', '/dev/.udev', '/dev/ptmx']);
+  const walk = (dir: string): string[] =>
+    readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
+      const path = `${dir}/${entry.name}`;
+      if (skip.has(path)) return [];
+      if (entry.isDirectory()) return walk(path);
+      return entry.isCharacterDevice() || entry.isBlockDevice() ? [path] : [];
+    });
+  return walk('/dev');
+}
+
 function readOr(path: string, otherwise: string): string {
   try {
     return readFileSync(path, 'utf8');
