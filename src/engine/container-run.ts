@@ -105,13 +105,15 @@ function prepare(parts: EngineParts, options: RunOptions, id: string, streams: R
     hostDevices,
   });
   const control = cgroups?.containerParts(cgroupsPath, spec.linux?.resources ?? {}, makeParents);
+  const made = options.mounts.filter((mount) => mount.create && machine.kind(mount.source) === 'missing').map((mount) => mount.source);
+  if (makeParents) for (const folder of made) mkdirSync(folder, { recursive: true });
   const ownFiles = new Set([`${paths.dir}/hostname`, `${paths.dir}/hosts`, `${paths.dir}/resolv.conf`]);
   const planned = planContainer({
     id,
     spec,
     root,
     // the files that are bound from the container's own folder are written just before the plan runs
-    machine: { ...machine, kind: (path) => (ownFiles.has(path) ? 'file' : machine.kind(path)) },
+    machine: { ...machine, kind: (path) => (ownFiles.has(path) ? 'file' : made.includes(path) ? 'dir' : machine.kind(path)) },
     cgroup: control?.parts,
     stdio: stdioOf(options, streams),
     monitor: monitorOf(options, paths),

@@ -8,6 +8,9 @@ import type { Plan } from '../plan/ops.ts';
 import type { RunOptions } from '../runtime/run-options.ts';
 import type { Spec } from '../runtime/spec.ts';
 
+export { DEFAULT_RUN } from '../runtime/run-options.ts';
+export type { DeviceOption, DeviceRate, IdRange, Limits, MountOption, NamespaceChoice, NamespaceChoices, RunOptions } from '../runtime/run-options.ts';
+
 /** Streams of one process, as its user holds them. */
 export interface AttachStreams {
   /** Bytes for the standard input; ends when the user's does. */

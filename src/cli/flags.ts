@@ -1,0 +1,111 @@
+/** Command-line flags as docker's library (pflag) reads them: `-it`, `--name=x`, `--name x`, `-v x`, `--rm=false`. */
+import { invalid } from '../base/errors.ts';
+
+export interface Flag {
+  readonly name: string;
+  readonly short?: string;
+  /** `flag` takes no value; `list` may be given several times. */
+  readonly kind: 'flag' | 'value' | 'list';
+  /** What the value is, as help shows it. */
+  readonly value?: string;
+  readonly help: string;
+}
+
+export class Flags {
+  readonly #values: ReadonlyMap<string, readonly string[]>;
+  /** What is left: the command and its arguments. */
+  readonly rest: readonly string[];
+
+  constructor(values: ReadonlyMap<string, readonly string[]>, rest: readonly string[]) {
+    this.#values = values;
+    this.rest = rest;
+  }
+
+  /** The last value given; undefined when none was. */
+  value(name: string): string | undefined {
+    return this.#values.get(name)?.at(-1);
+  }
+
+  /** All values in their order. */
+  list(name: string): readonly string[] {
+    return this.#values.get(name) ?? [];
+  }
+
+  on(name: string): boolean {
+    return this.value(name) === 'true';
+  }
+
+  has(name: string): boolean {
+    return this.#values.has(name);
+  }
+}
+
+/**
+ * Reads flags up to the first argument that is none, or all of them where `interspersed`; `--` ends them. Throws
+ * `invalid` in docker's words.
+ */
+export function parseFlags(flags: readonly Flag[], args: readonly string[], { interspersed = false } = {}): Flags {
+  const values = new Map<string, string[]>();
+  const rest: string[] = [];
+  const add = (flag: Flag, value: string) => {
+    if (flag.kind === 'flag' && !/^(true|false|1|0|t|f)$/i.test(value)) throw invalid(`invalid argument "${value}" for "--${flag.name}" flag: not true or false`);
+    const text = flag.kind !== 'flag' ? value : /^(true|1|t)$/i.test(value) ? 'true' : 'false';
+    values.set(flag.name, [...(values.get(flag.name) ?? []), text]);
+  };
+  const todo = [...args];
+  while (todo.length > 0) {
+    const arg = todo.shift()!;
+    if (arg === '--') {
+      rest.push(...todo);
+      break;
+    }
+    if (!arg.startsWith('-') || arg === '-') {
+      rest.push(arg);
+      if (interspersed) continue;
+      rest.push(...todo);
+      break;
+    }
+    if (arg.startsWith('--')) long(arg);
+    else short(arg);
+  }
+  return new Flags(values, rest);
+
+  function long(arg: string): void {
+    const equals = arg.indexOf('=');
+    const name = equals < 0 ? arg.slice(2) : arg.slice(2, equals);
+    const flag = flags.find((each) => each.name === name);
+    if (flag === undefined) throw invalid(`unknown flag: --${name}`);
+    if (equals >= 0) add(flag, arg.slice(equals + 1));
+    else if (flag.kind === 'flag') add(flag, 'true');
+    else add(flag, next(arg));
+  }
+
+  function short(arg: string): void {
+    for (let i = 1; i < arg.length; i++) {
+      const flag = flags.find((each) => each.short === arg[i]);
+      if (flag === undefined) throw invalid(`unknown shorthand flag: '${arg[i]!}' in ${arg}`);
+      const after = arg.slice(i + 1);
+      if (flag.kind === 'flag' && !after.startsWith('=')) {
+        add(flag, 'true');
+        continue;
+      }
+      return add(flag, after === '' ? next(`'${flag.short!}' in ${arg}`) : after.replace(/^=/, ''));
+    }
+  }
+
+  function next(what: string): string {
+    const value = todo.shift();
+    if (value === undefined) throw invalid(`flag needs an argument: ${what}`);
+    return value;
+  }
+}
+
+/** The table of a command's flags. */
+export function flagHelp(flags: readonly Flag[]): string {
+  const rows = flags.map(({ name, short, kind, value = 'string', help }) => [
+    `  ${short === undefined ? '    ' : `-${short}, `}--${name}${kind === 'flag' ? '' : ` ${value}`}`,
+    help,
+  ]);
+  const width = Math.max(...rows.map(([left]) => left!.length)) + 3;
+  return rows.map(([left, right]) => `${left!.padEnd(width)}${right!}`).join('\n');
+}

@@ -1,0 +1,60 @@
+/** Values as users write them: sizes, durations, counts, signals. */
+import { constants } from 'node:os';
+import { invalid } from '../base/errors.ts';
+
+const SIZE_STEPS = 'bkmgtp';
+
+/** `64m`, `1.5GiB`, `1024`: bytes, steps of 1024, as docker's RAMInBytes. */
+export function bytes(text: string): number {
+  const match = /^(\d+(?:\.\d+)?) ?(?:([kmgtp])(?:i?b)?|b)?$/i.exec(text.trim());
+  if (match === null) throw invalid(`invalid size: '${text}'`);
+  const value = Math.trunc(Number(match[1]) * 1024 ** Math.max(0, SIZE_STEPS.indexOf((match[2] ?? 'b').toLowerCase())));
+  if (!Number.isSafeInteger(value)) throw invalid(`invalid size: '${text}' is out of range`);
+  return value;
+}
+
+/** A whole number, `min` or more. */
+export function integer(text: string, flag: string, min = 0): number {
+  const value = Number(text);
+  if (!/^-?\d+$/.test(text.trim()) || !Number.isSafeInteger(value) || value < min) {
+    throw invalid(`invalid argument "${text}" for "--${flag}" flag: not a whole number${min > 0 ? ` from ${min} up` : ''}`);
+  }
+  return value;
+}
+
+/** `0.5` processors in billionths. */
+export function nanoCpus(text: string): number {
+  if (!/^\d+(\.\d{1,9})?$/.test(text)) throw invalid(`invalid argument "${text}" for "--cpus" flag: failed to parse ${text} as a rational number`);
+  return Math.round(Number(text) * 1e9);
+}
+
+/** `KILL`, `SIGKILL`, `9`, `RTMIN+3`: the signal's number. */
+export function signalNumber(text: string): number {
+  const upper = text.toUpperCase().replace(/^SIG/, '');
+  const realtime = /^RTM(IN|AX)([+-]\d+)?$/.exec(upper);
+  const value = /^\d+$/.test(upper)
+    ? Number(upper)
+    : realtime !== null
+      ? (realtime[1] === 'IN' ? 34 : 64) + Number(realtime[2] ?? 0)
+      : (constants.signals as Record<string, number | undefined>)[`SIG${upper}`];
+  if (value === undefined || value < 1 || value > 64) throw invalid(`invalid signal: ${text}`);
+  return value;
+}
+
+/** How long ago, in docker's words. */
+export function ago(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.round(minutes / 60);
+  if (seconds < 1) return 'Less than a second';
+  if (seconds === 1) return '1 second';
+  if (seconds < 60) return `${seconds} seconds`;
+  if (minutes === 1) return 'About a minute';
+  if (minutes < 60) return `${minutes} minutes`;
+  if (hours === 1) return 'About an hour';
+  if (hours < 48) return `${hours} hours`;
+  if (hours < 24 * 7 * 2) return `${Math.floor(hours / 24)} days`;
+  if (hours < 24 * 30 * 2) return `${Math.floor(hours / 24 / 7)} weeks`;
+  if (hours < 24 * 365 * 2) return `${Math.floor(hours / 24 / 30)} months`;
+  return `${Math.floor(hours / 24 / 365)} years`;
+}
