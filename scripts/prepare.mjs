@@ -132,7 +132,7 @@ async function bundle(entry, output) {
 try {
   mkdirSync(dist, { recursive: true });
   buildHelper();
-  await bundle('main.ts', 'kobako.cjs');
+  await bundle('kobako.ts', 'kobako.cjs');
   await bundle('runc.ts', 'kobako-runc.cjs');
 } catch (error) {
   console.error(`kobako: ${error instanceof Problem ? error.message : error.stack}`);

@@ -41,7 +41,7 @@ export async function runContainer(parts: EngineParts, options: RunOptions, stre
     return await attempt(parts, options, id, streams);
   } catch (error) {
     // another process took the empty parent folder away just now
-    if (!(error instanceof EngineError && error.cause instanceof SyscallError && error.cause.syscall === 'mkdir' && error.cause.code === 'ENOENT')) throw error;
+    if (!(error instanceof EngineError && error.cause instanceof SyscallError && error.cause.syscall === 'mkdirat' && error.cause.code === 'ENOENT')) throw error;
     return attempt(parts, options, id, streams);
   }
 }

@@ -73,10 +73,33 @@ export interface RunStreams extends AttachStreams {
   readonly size?: TerminalSize;
 }
 
+export interface ExplainedPlan {
+  readonly plan: Plan;
+  readonly spec: Spec;
+  readonly warnings: readonly string[];
+  /** For people: each step with its reason and its man page. */
+  text(): string;
+  json(): string;
+}
+
+export interface LogOptions {
+  readonly follow?: boolean;
+  /** How many entries from the end; all when absent. */
+  readonly tail?: number | undefined;
+}
+
+/** One line of the json-file log. */
+export interface LogEntry {
+  readonly log: string;
+  readonly stream: 'stdout' | 'stderr';
+  /** RFC 3339 with nanoseconds. */
+  readonly time: string;
+}
+
 /** Every method throws EngineError: `invalid` for what makes no sense, `not-found` for an unknown container. */
 export interface Engine {
   /** The plan that `run` would run, and the spec that it comes from. Touches nothing. */
-  plan(options: RunOptions): { plan: Plan; spec: Spec; warnings: readonly string[] };
+  plan(options: RunOptions): ExplainedPlan;
   /** Starts a container; resolves when its program runs. */
   run(options: RunOptions, streams?: RunStreams): Promise<RunningProcess>;
   exec(container: string, options: ExecOptions, streams?: RunStreams): Promise<RunningProcess>;
@@ -88,6 +111,8 @@ export interface Engine {
   /** SIGTERM (or the container's stop signal), then SIGKILL after the time-out in seconds. */
   stop(container: string, timeout?: number): Promise<void>;
   wait(container: string): Promise<ExitRecord>;
+  /** The log of a container, oldest entry first; with `follow` until it has ended. */
+  logs(container: string, options?: LogOptions): AsyncIterable<LogEntry>;
   /** Removes an ended container's state; with force kills it first. */
   remove(container: string, options?: { force?: boolean }): Promise<void>;
   /** Gives back what the engine keeps on the machine between containers. Those that run go on. */

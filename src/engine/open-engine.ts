@@ -12,7 +12,9 @@ import { execInContainer } from './container-exec.ts';
 import { planRun, runContainer } from './container-run.ts';
 import { ContainerStore, type ContainerRecord } from './container-store.ts';
 import type { Engine, EngineOptions } from './contract.ts';
+import { explainPlan, planJson } from '../runtime/explain.ts';
 import type { EngineParts } from './parts.ts';
+import { readLog } from './logs.ts';
 import { attachTo, processHandle } from './start-process.ts';
 
 const DEFAULT_STATE = '/run/kobako';
@@ -40,7 +42,10 @@ export function openEngine(options: EngineOptions = {}): Engine {
   };
 
   return {
-    plan: (run) => planRun(parts, run),
+    plan: (run) => {
+      const { plan, spec, warnings } = planRun(parts, run);
+      return { plan, spec, warnings, text: () => explainPlan(plan), json: () => planJson(plan) };
+    },
     run: (run, streams) => runContainer(parts, run, streams),
     exec: async (container, exec, streams = {}) => execInContainer(parts, store.find(container), exec, streams),
     attach: async (container, streams) => {
@@ -63,6 +68,10 @@ export function openEngine(options: EngineOptions = {}): Engine {
       await wait(record).finally(() => clearTimeout(late));
     },
     wait: async (container) => wait(store.find(container)),
+    logs: (container, logs = {}) => {
+      const record = store.find(container);
+      return readLog(store.paths(record.id).log, logs, () => !gone(record));
+    },
     remove: async (container, { force = false } = {}) => {
       const record = store.find(container);
       if (!gone(record)) {

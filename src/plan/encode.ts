@@ -66,8 +66,13 @@ export function encodePlan(plan: Plan): Buffer {
   const out = new Writer();
   out.raw(Buffer.from('KOBAKO1\0'));
   for (const word of [0, plan.ops.length, schemaHash(), 0]) out.u32(word);
-  const slots = new SlotNumbers();
-  for (const op of plan.ops) writeOp(out, op, slots);
+  const monitor = new SlotNumbers();
+  let container = monitor;
+  for (const op of plan.ops) {
+    writeOp(out, op, op.side === 'container' ? container : monitor);
+    // from here on each process has its own copies
+    if (op.op === 'clone') container = monitor.copy();
+  }
   if (out.length > MAX_PLAN) throw invalid(`the plan is too large: ${out.length} bytes, at most ${MAX_PLAN}`);
   out.u32At(8, out.length);
   return out.done();
@@ -154,6 +159,13 @@ class SlotNumbers {
     this.#numbers.set(name, number);
     this.#used.add(number);
     return number;
+  }
+
+  copy(): SlotNumbers {
+    const copy = new SlotNumbers();
+    for (const [name, number] of this.#numbers) copy.#numbers.set(name, number);
+    for (const number of this.#used) copy.#used.add(number);
+    return copy;
   }
 
   free(name: string): void {

@@ -1,6 +1,7 @@
 /** A failed plan as one sentence that names what the user gave. */
 import { constants } from 'node:os';
 import { EngineError, SyscallError } from '../base/errors.ts';
+import { explainStep } from './explain.ts';
 import { OPS, type Op, type Plan } from '../plan/ops.ts';
 
 /** What the helper says of an operation that failed. */
@@ -49,6 +50,8 @@ export interface StepDetail {
   readonly op: string;
   /** Docker's exit code for it: 127 not found, 126 not executable, 125 anything else. */
   readonly exitCode: 125 | 126 | 127;
+  /** The step as `explain` shows it, where that says more than the message. */
+  readonly shown?: string;
 }
 
 /** The error for a failed step. Its cause is a SyscallError; its detail has the exit code that Docker would give. */
@@ -66,7 +69,7 @@ export function describeFailure(plan: Plan, failure: StepFailure): EngineError<S
   const cause = new SyscallError(syscall, failure.errno, code, WORDS[code] ?? code, failure.detail || undefined);
   const exitCode = !exec ? 125 : code === 'ENOENT' || code === 'ENOTDIR' ? 127 : 126;
   return new EngineError<StepDetail>(kindOf(code, exec), sentence(op, code, failure.detail, exec), {
-    detail: { step: failure.index, op: op.op, exitCode },
+    detail: { step: failure.index, op: op.op, exitCode, ...(exec ? {} : { shown: explainStep(op, failure.index) }) },
     cause,
     hint: hintFor(op, code),
   });

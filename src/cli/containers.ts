@@ -1,0 +1,100 @@
+/** ps, kill, stop, rm, wait, attach, inspect: what is done with containers that are there. */
+import { invalid } from '../base/errors.ts';
+import type { ContainerInfo, Engine } from '../engine/contract.ts';
+import { inForeground } from './attached.ts';
+import { say, type CliContext, type Command } from './context.ts';
+import { parseFlags, type Flag } from './flags.ts';
+import { ago, integer, signalNumber } from './units.ts';
+
+const PS_FLAGS: readonly Flag[] = [
+  { name: 'all', short: 'a', kind: 'flag', help: 'Show all containers (default shows just running)' },
+  { name: 'quiet', short: 'q', kind: 'flag', help: 'Only display container IDs' },
+  { name: 'no-trunc', kind: 'flag', help: "Don't truncate output" },
+];
+
+export const ps: Command = async (args, context) => {
+  const flags = parseFlags(PS_FLAGS, args, { interspersed: true });
+  const wide = flags.on('no-trunc');
+  const all = (await context.engine().list()).filter((info) => flags.on('all') || info.state === 'running');
+  const id = (info: ContainerInfo) => (wide ? info.id : info.id.slice(0, 12));
+  if (flags.on('quiet')) {
+    for (const info of all) say(context, id(info));
+    return 0;
+  }
+  const rows = all.map((info) => [id(info), info.rootfs, command(info, wide), `${ago(Date.now() - info.createdAt)} ago`, status(info), info.name]);
+  for (const line of table([['CONTAINER ID', 'ROOTFS', 'COMMAND', 'CREATED', 'STATUS', 'NAMES'], ...rows])) say(context, line);
+  return 0;
+};
+
+function command(info: ContainerInfo, wide: boolean): string {
+  const text = info.args.join(' ');
+  return `"${wide || text.length <= 20 ? text : `${text.slice(0, 19)}…`}"`;
+}
+
+function status({ state, exit, createdAt }: ContainerInfo): string {
+  if (state === 'running') return `Up ${ago(Date.now() - createdAt)}`;
+  if (exit === undefined) return state === 'created' ? 'Created' : 'Dead';
+  return `Exited (${exit.status}) ${ago(Date.now() - Number(exit.exitedAt) / 1e6)} ago`;
+}
+
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)) + 3);
+  return rows.map((row) => row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column]!))).join(''));
+}
+
+/** Does one thing with each container that is named; says its name when done. The exit code is 1 when one failed. */
+async function each(name: string, names: readonly string[], context: CliContext, act: (engine: Engine, name: string) => Promise<string | void>): Promise<number> {
+  if (names.length === 0) throw invalid(`"kobako ${name}" requires at least 1 argument`);
+  let code = 0;
+  for (const container of names) {
+    try {
+      say(context, (await act(context.engine(), container)) ?? container);
+    } catch (error) {
+      context.stderr.write(`Error response from daemon: ${(error as Error).message}\n`);
+      code = 1;
+    }
+  }
+  return code;
+}
+
+export const kill: Command = async (args, context) => {
+  const flags = parseFlags([{ name: 'signal', short: 's', kind: 'value', help: 'Signal to send to the container' }], args, { interspersed: true });
+  const signal = signalNumber(flags.value('signal') ?? 'KILL');
+  return each('kill', flags.rest, context, (engine, name) => engine.kill(name, signal));
+};
+
+export const stop: Command = async (args, context) => {
+  const time: Flag = { name: 'time', short: 't', kind: 'value', value: 'int', help: 'Seconds to wait before killing the container' };
+  const flags = parseFlags([time, { ...time, name: 'timeout', short: undefined }], args, { interspersed: true });
+  const text = flags.value('time') ?? flags.value('timeout');
+  return each('stop', flags.rest, context, (engine, name) => engine.stop(name, text === undefined ? undefined : integer(text, 'time', -1)));
+};
+
+export const rm: Command = async (args, context) => {
+  const flags = parseFlags([{ name: 'force', short: 'f', kind: 'flag', help: 'Force the removal of a running container (uses SIGKILL)' }], args, { interspersed: true });
+  return each('rm', flags.rest, context, (engine, name) => engine.remove(name, { force: flags.on('force') }));
+};
+
+export const wait: Command = async (args, context) => each('wait', parseFlags([], args, { interspersed: true }).rest, context, async (engine, name) => String((await engine.wait(name)).status));
+
+export const attach: Command = async (args, context) => {
+  const table: readonly Flag[] = [
+    { name: 'detach-keys', kind: 'value', help: 'Override the key sequence for detaching a container' },
+    { name: 'no-stdin', kind: 'flag', help: 'Do not attach STDIN' },
+    { name: 'sig-proxy', kind: 'flag', help: 'Proxy all received signals to the process (default true)' },
+  ];
+  const flags = parseFlags(table, args, { interspersed: true });
+  const [name] = flags.rest;
+  if (name === undefined || flags.rest.length > 1) throw invalid('"kobako attach" requires exactly 1 argument');
+  const { tty } = await context.engine().find(name);
+  const choice = { tty, stdin: !flags.on('no-stdin'), stdout: true, stderr: !tty, detachKeys: flags.value('detach-keys') };
+  return inForeground(context, choice, !flags.has('sig-proxy') || flags.on('sig-proxy'), (streams) => context.engine().attach(name, streams));
+};
+
+export const inspect: Command = async (args, context) => {
+  const { rest } = parseFlags([], args, { interspersed: true });
+  if (rest.length === 0) throw invalid('"kobako inspect" requires at least 1 argument');
+  const found = await Promise.all(rest.map((name) => context.engine().find(name)));
+  say(context, JSON.stringify(found, null, 4));
+  return 0;
+};

@@ -1,0 +1,82 @@
+/** The command line's front door: finds the command, and turns an error into docker's words and exit codes. */
+import { EngineError, invalid } from '../base/errors.ts';
+import { attach, inspect, kill, ps, rm, stop, wait } from './containers.ts';
+import type { CliContext, Command } from './context.ts';
+import { exec, EXEC_FLAGS } from './exec.ts';
+import { explain } from './explain.ts';
+import { flagHelp, type Flag } from './flags.ts';
+import { logs } from './logs.ts';
+import { run } from './run.ts';
+import { RUN_FLAGS } from './run-flags.ts';
+
+interface Entry {
+  readonly run: Command;
+  readonly usage: string;
+  readonly help: string;
+  readonly flags?: readonly Flag[];
+  /** The exit code of an error before anything has run: docker's 125 for run and 1 for the others. */
+  readonly failure: number;
+}
+
+const COMMANDS: Readonly<Record<string, Entry>> = {
+  run: { run, usage: 'run [FLAGS] --rootfs DIR[:O] COMMAND [ARG…]', help: 'Create and run a new container', flags: RUN_FLAGS, failure: 125 },
+  exec: { run: exec, usage: 'exec [FLAGS] CONTAINER COMMAND [ARG…]', help: 'Execute a command in a running container', flags: EXEC_FLAGS, failure: 1 },
+  explain: { run: explain, usage: 'explain [--json] run [FLAGS] COMMAND [ARG…]', help: 'Print the plan of a run, and run nothing', failure: 1 },
+  ps: { run: ps, usage: 'ps [-a] [-q]', help: 'List containers', failure: 1 },
+  logs: { run: logs, usage: 'logs [-f] [-n N] [-t] CONTAINER', help: 'Fetch the logs of a container', failure: 1 },
+  attach: { run: attach, usage: 'attach CONTAINER', help: 'Attach to a running container', failure: 1 },
+  inspect: { run: inspect, usage: 'inspect CONTAINER…', help: 'Show what is known of containers', failure: 1 },
+  kill: { run: kill, usage: 'kill [-s SIGNAL] CONTAINER…', help: 'Kill one or more running containers', failure: 1 },
+  stop: { run: stop, usage: 'stop [-t SECONDS] CONTAINER…', help: 'Stop one or more running containers', failure: 1 },
+  wait: { run: wait, usage: 'wait CONTAINER…', help: 'Block until containers stop, then print their exit codes', failure: 1 },
+  rm: { run: rm, usage: 'rm [-f] CONTAINER…', help: 'Remove one or more containers', failure: 1 },
+};
+
+export const VERSION = '0.1.0';
+
+/** Runs one command line (without node and script). Gives the exit code; throws nothing. */
+export async function main(argv: readonly string[], context: CliContext): Promise<number> {
+  const [name, ...args] = argv;
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    context.stdout.write(`${overview()}\n`);
+    return 0;
+  }
+  if (name === 'version' || name === '--version' || name === '-v') {
+    context.stdout.write(`kobako version ${VERSION}\n`);
+    return 0;
+  }
+  const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  try {
+    if (entry === undefined) throw invalid(`unknown command: kobako ${name}`, nearest(name));
+    if (args[0] === '--help') {
+      context.stdout.write(`Usage:  kobako ${entry.usage}\n\n${entry.help}\n${entry.flags === undefined ? '' : `\nOptions:\n${flagHelp(entry.flags)}\n`}`);
+      return 0;
+    }
+    return await entry.run(args, context);
+  } catch (error) {
+    return fail(context, error, entry?.failure ?? 1);
+  }
+}
+
+function fail(context: CliContext, error: unknown, code: number): number {
+  if (!(error instanceof EngineError)) {
+    context.stderr.write(`kobako: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    return code;
+  }
+  const detail = error.detail as { exitCode?: number; shown?: string } | undefined;
+  context.stderr.write(`kobako: ${error.message}\n`);
+  if (detail?.shown !== undefined) context.stderr.write(`${detail.shown}\n`);
+  if (error.hint !== undefined) context.stderr.write(`hint: ${error.hint}\n`);
+  return detail?.exitCode ?? code;
+}
+
+function overview(): string {
+  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length)) + 3;
+  const rows = Object.entries(COMMANDS).map(([name, { help }]) => `  ${name.padEnd(width)}${help}`);
+  return ['Usage:  kobako COMMAND', '', 'A container engine, without images or daemon yet', '', 'Commands:', ...rows, '', "Run 'kobako COMMAND --help' for more on a command."].join('\n');
+}
+
+function nearest(name: string): string | undefined {
+  const close = Object.keys(COMMANDS).find((other) => other.startsWith(name.slice(0, 2)) || other.includes(name) || name.includes(other));
+  return close === undefined ? undefined : `did you mean "kobako ${close}"?`;
+}
