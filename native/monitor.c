@@ -259,7 +259,7 @@ static bool channel_readable(struct monitor *m) {
   sys_close(m->r->channel);
   m->r->channel = -1;
   /* who was to say start has gone before it did: nobody else will */
-  return m->started || m->start_given || (m->listen >= 0 && !(m->flags & MONITOR_WAIT_START));
+  return m->started || m->start_given;
 }
 
 static void forward(struct monitor *m) {

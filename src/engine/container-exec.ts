@@ -36,8 +36,7 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
     // a program that is not root's gets no more than a setuid program could
     capabilities: user?.uid === 0 ? base.capabilities : { bounding: all },
   };
-  const id = randomBytes(8).toString('hex');
-  const socket = `${store.paths(record.id).dir}/exec-${id}.sock`;
+  const socket = store.socket(randomBytes(32).toString('hex'));
   const { plan, warnings } = planExec({
     pid,
     namespaces: (record.spec.linux?.namespaces ?? []).map((namespace) => namespace.type),

@@ -1,11 +1,13 @@
 /** Containers on disk: one folder each, one JSON document in it, named only when it is whole. */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
-import { EngineError } from '../base/errors.ts';
+import { EngineError, invalid } from '../base/errors.ts';
 import type { ExitRecord } from '../kernel/contract.ts';
 import { processStart } from '../kernel/linux/process.ts';
 import type { Spec } from '../runtime/spec.ts';
 import type { ContainerInfo } from './contract.ts';
+
+const MAX_SOCKET_PATH = 107;
 
 /** What is remembered of a container. */
 export interface ContainerRecord {
@@ -55,8 +57,18 @@ export interface ContainerPaths {
 export class ContainerStore {
   readonly #dir: string;
 
+  readonly #sockets: string;
+
+  /** Throws `invalid` for a folder whose name leaves no room for a socket's (unix(7): 107 bytes). */
   constructor(stateDir: string) {
     this.#dir = `${stateDir}/containers`;
+    this.#sockets = `${stateDir}/sockets`;
+    if (Buffer.byteLength(this.socket('0'.repeat(64))) > MAX_SOCKET_PATH) throw invalid(`state folder ${stateDir}: its path is too long for sockets in it`);
+  }
+
+  /** The socket of a process's monitor, by the process's id. */
+  socket(id: string): string {
+    return `${this.#sockets}/${id.slice(0, 24)}`;
   }
 
   paths(id: string): ContainerPaths {
@@ -64,7 +76,7 @@ export class ContainerStore {
     return {
       dir,
       record: `${dir}/container.json`,
-      socket: `${dir}/attach.sock`,
+      socket: this.socket(id),
       exit: `${dir}/exit.json`,
       log: `${dir}/container-json.log`,
       mountPoint: `${dir}/root`,
@@ -75,6 +87,7 @@ export class ContainerStore {
   create(id: string): ContainerPaths {
     const paths = this.paths(id);
     mkdirSync(paths.mountPoint, { recursive: true, mode: 0o711 });
+    mkdirSync(this.#sockets, { recursive: true, mode: 0o700 });
     return paths;
   }
 
@@ -95,6 +108,7 @@ export class ContainerStore {
 
   remove(id: string): void {
     rmSync(this.paths(id).dir, { recursive: true, force: true });
+    rmSync(this.socket(id), { force: true });
   }
 
   all(): ContainerRecord[] {

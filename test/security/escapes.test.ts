@@ -84,11 +84,20 @@ describe('CVE-2021-30465: a mount target that is a link', () => {
     let going = true;
     const swap = (async () => {
       while (going) {
-        renameSync(`${root}/target`, `${root}/other`);
-        renameSync(`${root}/link`, `${root}/target`);
+        // a folder that the engine made in the moment when there was none goes away again
+        const step = (from: string, to: string) => {
+          try {
+            renameSync(`${root}/${from}`, `${root}/${to}`);
+          } catch {
+            rmSync(`${root}/${to}`, { recursive: true, force: true });
+            renameSync(`${root}/${from}`, `${root}/${to}`);
+          }
+        };
+        step('target', 'other');
+        step('link', 'target');
         await new Promise((resolve) => setImmediate(resolve));
-        renameSync(`${root}/target`, `${root}/link`);
-        renameSync(`${root}/other`, `${root}/target`);
+        step('target', 'link');
+        step('other', 'target');
         await new Promise((resolve) => setImmediate(resolve));
       }
     })();
