@@ -39,7 +39,8 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
   exited.catch(() => {});
   let attached: Promise<AttachEnd> | undefined;
   try {
-    input.onWaiting?.(await running.waiting, running.pid);
+    const waiting = await running.waiting;
+    input.onWaiting?.(waiting, running.pid);
     if (input.streams !== undefined) {
       const socket = await attachTo(input.socket, input.streams);
       attached = pump(socket, input.streams, input.tty).then(async (how): Promise<AttachEnd> => (how === 'detached' ? { kind: 'detached' } : { kind: 'exit', record: await exited }));
@@ -50,6 +51,7 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
     if (input.detached) running.unref();
     return processHandle({ ...input, pid, exited: () => exited, attached });
   } catch (error) {
+    running.abort();
     await running.closed;
     return explain(error);
   }

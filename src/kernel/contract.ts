@@ -60,6 +60,8 @@ export interface RunningPlan {
   readonly closed: Promise<void>;
   /** Sends a command line, as `start` or `kill 15`. */
   send(command: string): void;
+  /** Gives up a plan whose program does not run yet; later it does nothing. */
+  abort(): void;
   /** Lets this process end while the plan goes on. */
   unref(): void;
 }

@@ -24,6 +24,7 @@ export class RecordingPlanRunner implements PlanRunner {
       exited: Promise.resolve(record),
       closed: Promise.resolve(),
       send: (command) => void this.commands.push(command),
+      abort: () => {},
       unref: () => {},
     };
   }

@@ -94,6 +94,7 @@ export class LinuxPlanRunner implements PlanRunner {
       exited: exited.promise,
       closed: closed.promise,
       send: (command) => void channel.write(`${command}\n`),
+      abort: () => void channel.destroy(),
       unref: () => {
         child.unref();
         channel.unref();
