@@ -26,10 +26,18 @@ export function generateOps(): string {
     '};',
     '/* fields: i int, n new slot, s slot, o optional slot, z string, b bytes, v strings, u list of u32 */',
     'static const struct op_def { const char *name; const char *fields; } op_defs[OP_COUNT] = {',
-    ...OP_NAMES.map((name) => `  {"${name}", "${fieldsOf(name).map(([, kind]) => KINDS[kind]).join('')}"},`),
+    ...OP_NAMES.map(
+      (name) =>
+        `  {"${name}", "${fieldsOf(name)
+          .map(([, kind]) => KINDS[kind])
+          .join('')}"},`,
+    ),
     '};',
     ...OP_NAMES.filter((name) => fieldsOf(name).length > 0).map(
-      (name) => `struct op_${c(name)} { union val ${fieldsOf(name).map(([field]) => c(field.replace(/([A-Z])/g, '_$1').toLowerCase())).join(', ')}; };`,
+      (name) =>
+        `struct op_${c(name)} { union val ${fieldsOf(name)
+          .map(([field]) => c(field.replace(/([A-Z])/g, '_$1').toLowerCase()))
+          .join(', ')}; };`,
     ),
     '/* Every operation: X(NAME_OF_CODE, name_of_handler) */',
     '#define OPS_EACH(X) \\',

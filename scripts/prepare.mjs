@@ -47,9 +47,7 @@ function isFresh(output, inputs) {
 
 function filesIn(folder, pattern) {
   const entries = readdirSync(folder, { withFileTypes: true, recursive: true });
-  return entries
-    .filter((entry) => entry.isFile() && pattern.test(entry.name))
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+  return entries.filter((entry) => entry.isFile() && pattern.test(entry.name)).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
 }
 
 function compiler() {

@@ -31,9 +31,7 @@ async function check(name: string, command: readonly string[]): Promise<TallyLin
     ([code, signal]) => (code === 0 ? undefined : `exit code ${code ?? signal}`),
     (error: Error) => error.message,
   );
-  return outcome === undefined
-    ? { file: '', name, result: 'passed' }
-    : { file: '', name, result: 'failed', reason: outcome };
+  return outcome === undefined ? { file: '', name, result: 'passed' } : { file: '', name, result: 'failed', reason: outcome };
 }
 
 async function vmSuite(): Promise<TallyLine[]> {

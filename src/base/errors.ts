@@ -1,13 +1,5 @@
 /** What kind of failure it is. Each door maps a kind to its own status (HTTP status, exit code) in one switch. */
-export type ErrorKind =
-  | 'not-found'
-  | 'conflict'
-  | 'invalid'
-  | 'denied'
-  | 'unavailable'
-  | 'exhausted'
-  | 'cancelled'
-  | 'internal';
+export type ErrorKind = 'not-found' | 'conflict' | 'invalid' | 'denied' | 'unavailable' | 'exhausted' | 'cancelled' | 'internal';
 
 export interface ErrorOptionsOf<D> {
   /** The operation that failed, as `container run`. */

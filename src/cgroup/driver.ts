@@ -24,7 +24,10 @@ export function cgroupDriver(layout: CgroupLayout): CgroupDriver {
   const unified = hierarchies.find((hierarchy) => hierarchy.version === 2);
   const folder = (hierarchy: Hierarchy, path: string) => {
     if (!checkCgroupPath(path)) throw invalid(`cgroup path ${JSON.stringify(path)} must name a folder below the cgroup root`);
-    return `${hierarchy.mountPoint}/${path.split('/').filter((part) => part !== '' && part !== '.').join('/')}`;
+    return `${hierarchy.mountPoint}/${path
+      .split('/')
+      .filter((part) => part !== '' && part !== '.')
+      .join('/')}`;
   };
   const of = (controller: string) => hierarchies.find((hierarchy) => hierarchy.controllers.includes(controller));
   const folderOf = (controller: string, path: string) => {
@@ -79,9 +82,25 @@ function createOps(layout: CgroupLayout, folder: (hierarchy: Hierarchy) => strin
     const dir = folder(hierarchy);
     const subject = `cgroup ${path}`;
     const side = 'monitor' as const;
-    ops.push({ op: 'mkdir', side, path: dir, mode: 0o755, ignore: ['EEXIST'], subject, why: `counts and limits ${hierarchy.controllers.join(', ') || 'nothing by itself'}` });
+    ops.push({
+      op: 'mkdir',
+      side,
+      path: dir,
+      mode: 0o755,
+      ignore: ['EEXIST'],
+      subject,
+      why: `counts and limits ${hierarchy.controllers.join(', ') || 'nothing by itself'}`,
+    });
     for (const setting of settings.filter((each) => each.hierarchy === hierarchy)) {
-      ops.push({ op: 'write-file', side, path: `${dir}/${setting.file}`, data: Buffer.from(setting.value), resolve: 0, ignore: setting.ignore, subject: setting.subject });
+      ops.push({
+        op: 'write-file',
+        side,
+        path: `${dir}/${setting.file}`,
+        data: Buffer.from(setting.value),
+        resolve: 0,
+        ignore: setting.ignore,
+        subject: setting.subject,
+      });
     }
     if (limitsDevices && hierarchy.controllers.includes('devices')) {
       for (const { file, line } of deviceLines(rules)) {
@@ -90,7 +109,14 @@ function createOps(layout: CgroupLayout, folder: (hierarchy: Hierarchy) => strin
     }
     ops.push(...openOps(hierarchy, dir));
     if (limitsDevices && hierarchy.version === 2 && !layout.hierarchies.some((each) => each.controllers.includes('devices'))) {
-      ops.push({ op: 'bpf-devices', side, cgroup: CLONE_SLOT, program: deviceProgram(rules), subject: 'device rules', why: 'v2 has no list of devices: a program decides' });
+      ops.push({
+        op: 'bpf-devices',
+        side,
+        cgroup: CLONE_SLOT,
+        program: deviceProgram(rules),
+        subject: 'device rules',
+        why: 'v2 has no list of devices: a program decides',
+      });
     }
   }
   return { ops, warnings };
@@ -115,7 +141,10 @@ function joinOps(hierarchy: Hierarchy): Op[] {
     { op: 'close', side: 'monitor', slot },
   ];
   if (hierarchy.version === 2) return done;
-  return [{ op: 'write', side: 'container', slot, data: Buffer.from('0'), subject: `cgroup ${hierarchy.controllers.join(',')}`, why: 'it counts from here on' }, ...done];
+  return [
+    { op: 'write', side: 'container', slot, data: Buffer.from('0'), subject: `cgroup ${hierarchy.controllers.join(',')}`, why: 'it counts from here on' },
+    ...done,
+  ];
 }
 
 function cleanupOps(hierarchies: readonly Hierarchy[], main: Hierarchy, folder: (hierarchy: Hierarchy) => string, memory: Hierarchy | undefined): Op[] {
@@ -129,10 +158,24 @@ function cleanupOps(hierarchies: readonly Hierarchy[], main: Hierarchy, folder: 
   for (const hierarchy of hierarchies) {
     const freezer = hierarchy.version === 2 ? ['cgroup.freeze', '0'] : hierarchy.controllers.includes('freezer') ? ['freezer.state', 'THAWED'] : undefined;
     if (freezer !== undefined && (hierarchy.version === 1 || hierarchies.length === 1)) {
-      ops.push({ op: 'write-file', side, path: `${folder(hierarchy)}/${freezer[0]!}`, data: Buffer.from(freezer[1]!), resolve: 0, ignore, why: 'what is frozen does not die' });
+      ops.push({
+        op: 'write-file',
+        side,
+        path: `${folder(hierarchy)}/${freezer[0]!}`,
+        data: Buffer.from(freezer[1]!),
+        resolve: 0,
+        ignore,
+        why: 'what is frozen does not die',
+      });
     }
   }
-  ops.push({ op: 'kill-cgroup', side, path: `${folder(main)}/cgroup.procs`, ignore, why: 'processes that left the pid namespace of the first one, or never had one' });
+  ops.push({
+    op: 'kill-cgroup',
+    side,
+    path: `${folder(main)}/cgroup.procs`,
+    ignore,
+    why: 'processes that left the pid namespace of the first one, or never had one',
+  });
   for (const hierarchy of hierarchies) ops.push({ op: 'rmdir', side, path: folder(hierarchy), retryMs: RMDIR_RETRY_MS, ignore: ['ENOENT', 'ENOTEMPTY'] });
   return ops;
 }

@@ -10,7 +10,8 @@ const FREEZE_MS = 2000;
 
 /** Writes what `resources` asks for; what it does not name stays. */
 export function updateGroup(files: CgroupFiles, layout: CgroupLayout, folder: (hierarchy: Hierarchy) => string, resources: Resources): readonly string[] {
-  const has = (hierarchy: Hierarchy, controller: string, file: string) => hierarchy.controllers.includes(controller) && files.exists(`${folder(hierarchy)}/${file}`);
+  const has = (hierarchy: Hierarchy, controller: string, file: string) =>
+    hierarchy.controllers.includes(controller) && files.exists(`${folder(hierarchy)}/${file}`);
   const memory = layout.hierarchies.find((hierarchy) => hierarchy.version === 1 && hierarchy.controllers.includes('memory'));
   const { settings, warnings } = placed(layout, resources, has, memory && currentMemory(files, folder(memory)));
   for (const { hierarchy, file, value, subject, ignore } of settings) write(`${folder(hierarchy)}/${file}`, value, subject, ignore);
@@ -74,7 +75,10 @@ export function isFrozen(files: CgroupFiles, freezer: Freezer): boolean {
 
 /** The folder and all below it, those below first. */
 function subtree(files: CgroupFiles, folder: string): string[] {
-  const below = files.list(folder).filter((name) => name.endsWith('/')).map((name) => name.slice(0, -1));
+  const below = files
+    .list(folder)
+    .filter((name) => name.endsWith('/'))
+    .map((name) => name.slice(0, -1));
   return [...below.flatMap((name) => subtree(files, `${folder}/${name}`)), folder];
 }
 

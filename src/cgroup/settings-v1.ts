@@ -21,7 +21,13 @@ export function settingsV1(resources: Resources, current: { memory?: bigint; mem
   set('cpuset', 'cpuset.mems', cpu.mems, `cpuset mems ${cpu.mems}`);
 
   const limit = { controller: 'memory', file: 'memory.limit_in_bytes', value: String(memory.limit), subject: `memory limit ${memory.limit}` };
-  const swap = { controller: 'memory', file: 'memory.memsw.limit_in_bytes', value: String(memory.swap), subject: `memory and swap limit ${memory.swap}`, ignore: ['ENOENT', 'EACCES'] };
+  const swap = {
+    controller: 'memory',
+    file: 'memory.memsw.limit_in_bytes',
+    value: String(memory.swap),
+    subject: `memory and swap limit ${memory.swap}`,
+    ignore: ['ENOENT', 'EACCES'],
+  };
   const order = [...(memory.limit ? [limit] : []), ...(memory.swap ? [swap] : [])];
   // memory may not be above memory with swap: what grows, grows first where the limit would pass the old sum
   const grows = current.memsw !== undefined && memory.limit !== undefined && BigInt(memory.limit) > current.memsw;
@@ -37,10 +43,12 @@ export function settingsV1(resources: Resources, current: { memory?: bigint; mem
   set('blkio', 'blkio.bfq.weight', weight, `block io weight ${weight}`, ['ENOENT', 'EINVAL']);
   set('blkio', 'blkio.weight', weight, `block io weight ${weight}`, ['ENOENT', 'EOPNOTSUPP']);
   for (const device of blockIO.weightDevice ?? []) {
-    if (device.weight) set('blkio', 'blkio.weight_device', `${device.major}:${device.minor} ${device.weight}`, `block io weight of ${device.major}:${device.minor}`, ['ENOENT']);
+    if (device.weight)
+      set('blkio', 'blkio.weight_device', `${device.major}:${device.minor} ${device.weight}`, `block io weight of ${device.major}:${device.minor}`, ['ENOENT']);
   }
   for (const [file, list] of throttles(blockIO)) {
-    for (const { major, minor, rate } of list) set('blkio', `blkio.throttle.${file}_device`, `${major}:${minor} ${rate}`, `block io throttle of ${major}:${minor}`);
+    for (const { major, minor, rate } of list)
+      set('blkio', `blkio.throttle.${file}_device`, `${major}:${minor} ${rate}`, `block io throttle of ${major}:${minor}`);
   }
   for (const { pageSize, limit: bytes } of resources.hugepageLimits ?? []) {
     set('hugetlb', `hugetlb.${pageSize}.limit_in_bytes`, bytes, `hugepage limit ${pageSize}`);

@@ -47,11 +47,16 @@ export function settingsV2(resources: Resources): Setting[] {
     set('io', 'io.weight', ioWeight(weight), `block io weight ${weight}`, ['ENOENT']);
   }
   for (const device of blockIO.weightDevice ?? []) {
-    if (device.weight) set('io', 'io.bfq.weight', `${device.major}:${device.minor} ${device.weight}`, `block io weight of ${device.major}:${device.minor}`, ['ENOENT', 'EINVAL']);
+    if (device.weight)
+      set('io', 'io.bfq.weight', `${device.major}:${device.minor} ${device.weight}`, `block io weight of ${device.major}:${device.minor}`, [
+        'ENOENT',
+        'EINVAL',
+      ]);
   }
   const keys = { read_bps: 'rbps', write_bps: 'wbps', read_iops: 'riops', write_iops: 'wiops' } as Record<string, string>;
   for (const [name, list] of throttles(blockIO)) {
-    for (const { major, minor, rate } of list) set('io', 'io.max', `${major}:${minor} ${keys[name]}=${rate || 'max'}`, `block io throttle of ${major}:${minor}`);
+    for (const { major, minor, rate } of list)
+      set('io', 'io.max', `${major}:${minor} ${keys[name]}=${rate || 'max'}`, `block io throttle of ${major}:${minor}`);
   }
   for (const { pageSize, limit } of resources.hugepageLimits ?? []) {
     set('hugetlb', `hugetlb.${pageSize}.max`, limit, `hugepage limit ${pageSize}`);

@@ -27,7 +27,12 @@ function terminalSize({ stdout }: CliContext): TerminalSize | undefined {
 }
 
 /** Runs `start` with the terminal set up, stays until the process ends or is detached from. Gives the exit code. */
-export async function inForeground(context: CliContext, choice: AttachChoice, sigProxy: boolean, start: (streams: RunStreams) => Promise<RunningProcess>): Promise<number> {
+export async function inForeground(
+  context: CliContext,
+  choice: AttachChoice,
+  sigProxy: boolean,
+  start: (streams: RunStreams) => Promise<RunningProcess>,
+): Promise<number> {
   const raw = choice.tty && choice.stdin && context.stdin.isTTY;
   const restore = () => {
     if (raw) context.stdin.setRawMode(false);

@@ -43,7 +43,12 @@ function table(rows: readonly (readonly string[])[]): string[] {
 }
 
 /** Does one thing with each container that is named; says its name when done. The exit code is 1 when one failed. */
-async function each(name: string, names: readonly string[], context: CliContext, act: (engine: Engine, name: string) => Promise<string | void>): Promise<number> {
+async function each(
+  name: string,
+  names: readonly string[],
+  context: CliContext,
+  act: (engine: Engine, name: string) => Promise<string | void>,
+): Promise<number> {
   if (names.length === 0) throw invalid(`"kobako ${name}" requires at least 1 argument`);
   let code = 0;
   for (const container of names) {
@@ -71,11 +76,14 @@ export const stop: Command = async (args, context) => {
 };
 
 export const rm: Command = async (args, context) => {
-  const flags = parseFlags([{ name: 'force', short: 'f', kind: 'flag', help: 'Force the removal of a running container (uses SIGKILL)' }], args, { interspersed: true });
+  const flags = parseFlags([{ name: 'force', short: 'f', kind: 'flag', help: 'Force the removal of a running container (uses SIGKILL)' }], args, {
+    interspersed: true,
+  });
   return each('rm', flags.rest, context, (engine, name) => engine.remove(name, { force: flags.on('force') }));
 };
 
-export const wait: Command = async (args, context) => each('wait', parseFlags([], args, { interspersed: true }).rest, context, async (engine, name) => String((await engine.wait(name)).status));
+export const wait: Command = async (args, context) =>
+  each('wait', parseFlags([], args, { interspersed: true }).rest, context, async (engine, name) => String((await engine.wait(name)).status));
 
 export const attach: Command = async (args, context) => {
   const table: readonly Flag[] = [

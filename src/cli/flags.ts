@@ -48,7 +48,8 @@ export function parseFlags(flags: readonly Flag[], args: readonly string[], { in
   const values = new Map<string, string[]>();
   const rest: string[] = [];
   const add = (flag: Flag, value: string) => {
-    if (flag.kind === 'flag' && !/^(true|false|1|0|t|f)$/i.test(value)) throw invalid(`invalid argument "${value}" for "--${flag.name}" flag: not true or false`);
+    if (flag.kind === 'flag' && !/^(true|false|1|0|t|f)$/i.test(value))
+      throw invalid(`invalid argument "${value}" for "--${flag.name}" flag: not true or false`);
     const text = flag.kind !== 'flag' ? value : /^(true|1|t)$/i.test(value) ? 'true' : 'false';
     values.set(flag.name, [...(values.get(flag.name) ?? []), text]);
   };

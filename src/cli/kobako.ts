@@ -11,24 +11,24 @@ const FORWARDED = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2
 async function start(): Promise<void> {
   let engine: Engine | undefined;
   process.exitCode = await main(process.argv.slice(2), {
-  stdin: process.stdin,
-  stdout: process.stdout,
-  stderr: process.stderr,
-  env: process.env,
-  cwd: process.cwd(),
-  readFile: (path) => access(() => readFileSync(path, 'utf8'), path),
-  writeFile: (path, text) => access(() => writeFileSync(path, text, { flag: 'wx' }), path),
-  engine: () => (engine ??= openEngine()),
-  onSignal(handler) {
-    const stops = FORWARDED.map((name) => {
-      const listener = () => handler(constants.signals[name]);
-      process.on(name, listener);
-      return () => process.off(name, listener);
-    });
-    return () => stops.forEach((stop) => stop());
-  },
-});
-engine?.close();
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    cwd: process.cwd(),
+    readFile: (path) => access(() => readFileSync(path, 'utf8'), path),
+    writeFile: (path, text) => access(() => writeFileSync(path, text, { flag: 'wx' }), path),
+    engine: () => (engine ??= openEngine()),
+    onSignal(handler) {
+      const stops = FORWARDED.map((name) => {
+        const listener = () => handler(constants.signals[name]);
+        process.on(name, listener);
+        return () => process.off(name, listener);
+      });
+      return () => stops.forEach((stop) => stop());
+    },
+  });
+  engine?.close();
 }
 
 void start();

@@ -73,7 +73,16 @@ function fail(context: CliContext, error: unknown, code: number): number {
 function overview(): string {
   const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length)) + 3;
   const rows = Object.entries(COMMANDS).map(([name, { help }]) => `  ${name.padEnd(width)}${help}`);
-  return ['Usage:  kobako COMMAND', '', 'A container engine, without images or daemon yet', '', 'Commands:', ...rows, '', "Run 'kobako COMMAND --help' for more on a command."].join('\n');
+  return [
+    'Usage:  kobako COMMAND',
+    '',
+    'A container engine, without images or daemon yet',
+    '',
+    'Commands:',
+    ...rows,
+    '',
+    "Run 'kobako COMMAND --help' for more on a command.",
+  ].join('\n');
 }
 
 function nearest(name: string): string | undefined {

@@ -2,8 +2,20 @@
 import type { Flag } from './flags.ts';
 
 const flag = (name: string, help: string, short?: string): Flag => ({ name, kind: 'flag', help, ...(short === undefined ? {} : { short }) });
-const value = (name: string, help: string, what = 'string', short?: string): Flag => ({ name, kind: 'value', value: what, help, ...(short === undefined ? {} : { short }) });
-const list = (name: string, help: string, what = 'list', short?: string): Flag => ({ name, kind: 'list', value: what, help, ...(short === undefined ? {} : { short }) });
+const value = (name: string, help: string, what = 'string', short?: string): Flag => ({
+  name,
+  kind: 'value',
+  value: what,
+  help,
+  ...(short === undefined ? {} : { short }),
+});
+const list = (name: string, help: string, what = 'list', short?: string): Flag => ({
+  name,
+  kind: 'list',
+  value: what,
+  help,
+  ...(short === undefined ? {} : { short }),
+});
 
 export const RUN_FLAGS: readonly Flag[] = [
   list('add-host', 'Add a custom host-to-IP mapping (host:ip)'),

@@ -180,7 +180,11 @@ function logOptions(flags: Flags): Pick<RunOptions, 'logDriver' | 'logMaxSize' |
   const maxFile = given.get('max-file');
   if (maxFile !== undefined && !(Number(maxFile) >= 1 && Number.isInteger(Number(maxFile)))) throw invalid('max-file cannot be less than 1');
   if (maxFile !== undefined && Number(maxFile) > 1 && !given.has('max-size')) throw invalid('max-file cannot be used without max-size');
-  return { logDriver: driver, logMaxSize: given.has('max-size') ? bytes(given.get('max-size')!) : undefined, logMaxFile: maxFile === undefined ? undefined : Number(maxFile) };
+  return {
+    logDriver: driver,
+    logMaxSize: given.has('max-size') ? bytes(given.get('max-size')!) : undefined,
+    logMaxFile: maxFile === undefined ? undefined : Number(maxFile),
+  };
 }
 
 function limits(flags: Flags): Limits {

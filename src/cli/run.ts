@@ -19,7 +19,8 @@ export const run: Command = async (args, context) => {
   }
   if (options.tty && options.stdin && !context.stdin.isTTY) throw invalid('the input device is not a TTY');
   const wanted = flags.list('attach').map((name) => name.toLowerCase());
-  for (const name of wanted) if (!/^std(in|out|err)$/.test(name)) throw invalid(`invalid argument "${name}" for "-a, --attach" flag: valid streams are STDIN, STDOUT and STDERR`);
+  for (const name of wanted)
+    if (!/^std(in|out|err)$/.test(name)) throw invalid(`invalid argument "${name}" for "-a, --attach" flag: valid streams are STDIN, STDOUT and STDERR`);
   const all = wanted.length === 0;
   const choice = {
     tty: options.tty,

@@ -44,7 +44,9 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
     seccomp: options.privileged ? undefined : record.spec.linux?.seccomp,
     machine,
     cgroup: parts.cgroups?.execParts(record.cgroupsPath),
-    stdio: options.tty ? { kind: 'pty', rows: streams.size?.rows ?? 24, cols: streams.size?.cols ?? 80 } : { kind: 'pipes', stdin: streams.stdin !== undefined },
+    stdio: options.tty
+      ? { kind: 'pty', rows: streams.size?.rows ?? 24, cols: streams.size?.cols ?? 80 }
+      : { kind: 'pipes', stdin: streams.stdin !== undefined },
     monitor: {
       socket,
       log: undefined,

@@ -41,7 +41,8 @@ export async function runContainer(parts: EngineParts, options: RunOptions, stre
     return await attempt(parts, options, id, streams);
   } catch (error) {
     // another process took the empty parent folder away just now
-    if (!(error instanceof EngineError && error.cause instanceof SyscallError && error.cause.syscall === 'mkdirat' && error.cause.code === 'ENOENT')) throw error;
+    if (!(error instanceof EngineError && error.cause instanceof SyscallError && error.cause.syscall === 'mkdirat' && error.cause.code === 'ENOENT'))
+      throw error;
     return attempt(parts, options, id, streams);
   }
 }
@@ -90,11 +91,7 @@ function prepare(parts: EngineParts, options: RunOptions, id: string, streams: R
   const { rootfs, root } = rootSource(options, store.paths(id).mountPoint);
   const paths = store.paths(id);
   const cgroupsPath = `${options.cgroupParent ?? '/kobako'}/${id}`;
-  const user = resolveUser(
-    options.user ?? '',
-    { passwd: readInRoot(rootfs, '/etc/passwd'), group: readInRoot(rootfs, '/etc/group') },
-    options.groupAdd,
-  );
+  const user = resolveUser(options.user ?? '', { passwd: readInRoot(rootfs, '/etc/passwd'), group: readInRoot(rootfs, '/etc/group') }, options.groupAdd);
   const spec = specFromOptions(options, {
     id,
     machine,

@@ -70,7 +70,7 @@ class Reader {
   #drain(fd: number): LogEntry[] {
     const parts = [this.#rest];
     const buffer = Buffer.alloc(CHUNK);
-    for (let n: number; (n = readSync(fd, buffer)) > 0; ) parts.push(Buffer.from(buffer.subarray(0, n)));
+    for (let n: number; (n = readSync(fd, buffer)) > 0;) parts.push(Buffer.from(buffer.subarray(0, n)));
     const all = Buffer.concat(parts);
     const end = all.lastIndexOf(10) + 1;
     this.#rest = all.subarray(end);

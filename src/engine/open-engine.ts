@@ -57,7 +57,11 @@ export function openEngine(options: EngineOptions = {}): Engine {
       const attached = pump(socket, streams, record.tty).then(async (how) => (how === 'detached' ? { kind: how } : { kind: how, record: await exited() }));
       return processHandle({ containerId: record.id, pid: record.process!.pid, socket: path, warnings: [], exited, attached });
     },
-    list: async () => store.all().map((record) => store.info(record)).sort((a, b) => b.createdAt - a.createdAt),
+    list: async () =>
+      store
+        .all()
+        .map((record) => store.info(record))
+        .sort((a, b) => b.createdAt - a.createdAt),
     find: async (container) => store.info(store.find(container)),
     kill: async (container, signal) => kill(store.find(container), signal),
     stop: async (container, timeout) => {
@@ -76,7 +80,10 @@ export function openEngine(options: EngineOptions = {}): Engine {
       const record = store.find(container);
       if (!gone(record)) {
         if (!force) {
-          throw new EngineError('conflict', `cannot remove container "${record.name}": container is running: stop the container before removing or force remove`);
+          throw new EngineError(
+            'conflict',
+            `cannot remove container "${record.name}": container is running: stop the container before removing or force remove`,
+          );
         }
         kill(record, 9);
         await wait(record);

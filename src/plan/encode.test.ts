@@ -46,7 +46,10 @@ test('an operation is written as the layout says', () => {
 
 test('numbers keep their 64 bits, and lists their empty strings', () => {
   const limit = encodePlan({ ops: [{ op: 'rlimit', side: 'monitor', resource: 7, soft: 2n ** 64n - 1n, hard: -1 }] }).subarray(HEADER + 16);
-  assert.deepEqual([0, 8, 16].map((at) => limit.readBigInt64LE(at)), [7n, -1n, -1n]);
+  assert.deepEqual(
+    [0, 8, 16].map((at) => limit.readBigInt64LE(at)),
+    [7n, -1n, -1n],
+  );
   const list = encodePlan({ ops: [clone, { ...exec, argv: ['', 'b'] }] }).subarray(HEADER + 32 + 16);
   assert.deepEqual([...list.subarray(0, 16)], [2, 0, 0, 0, 3, 0, 0, 0, 0, 0x62, 0, 0, 0, 0, 0, 0]);
 });
@@ -69,7 +72,10 @@ test('what cannot be encoded is refused', () => {
   encodePlan({ ops: many.slice(1) });
   assert.throws(() => encodePlan({ ops: many }), { kind: 'invalid', message: /slots/ });
   const large = Buffer.alloc(5 << 20);
-  assert.throws(() => encodePlan({ ops: [0, 1].map(() => ({ op: 'write-file', side: 'monitor', path: 'a', data: large, resolve: 0 }) as Op) }), { kind: 'invalid', message: /too large/ });
+  assert.throws(() => encodePlan({ ops: [0, 1].map(() => ({ op: 'write-file', side: 'monitor', path: 'a', data: large, resolve: 0 }) as Op) }), {
+    kind: 'invalid',
+    message: /too large/,
+  });
 });
 
 test('the sample plan has every operation', () => {
@@ -82,10 +88,11 @@ test('the C validator accepts what the encoder makes, and refuses plans that mak
   if ('skip' in checker) return t.skip(checker.skip);
   const bad: [Plan, RegExp][] = [];
   const slotOf = (side: Op['side']): Op => ({ op: 'fs-create', side, fs: 'late' });
+  const early = (...ops: Op[]) => assert.throws(() => encodePlan({ ops }), /slot late is used before it is opened/);
   const add = (why: RegExp, ...ops: Op[]) => bad.push([{ ops }, why]);
-  add(/a slot is used before it is opened/, clone, open('late'), slotOf('container'), exec);
-  add(/a slot is used before it is opened/, clone, open('late', 'container'), slotOf('monitor'), exec);
-  add(/a slot is used before it is opened/, clone, open('late', 'container'), exec, slotOf('cleanup'));
+  early(clone, open('late'), slotOf('container'), exec);
+  early(clone, open('late', 'container'), slotOf('monitor'), exec);
+  early(clone, open('late', 'container'), exec, slotOf('cleanup'));
   add(/a second clone/, clone, clone, exec);
   add(/a clone, but no exec/, clone);
   add(/before clone/, exec);

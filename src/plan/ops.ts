@@ -45,11 +45,7 @@ function define<const F extends Readonly<Record<string, FieldKind>>>(fields: F, 
 /** Every operation, in the order of its number on the wire (0, 1, 2 …). Append; never reorder. */
 export const OPS = {
   // files
-  open: define(
-    { into: 'new', dir: 'slot?', path: 'str', flags: 'int', mode: 'int', resolve: 'int' },
-    'openat2(2)',
-    'open a file into a slot',
-  ),
+  open: define({ into: 'new', dir: 'slot?', path: 'str', flags: 'int', mode: 'int', resolve: 'int' }, 'openat2(2)', 'open a file into a slot'),
   close: define({ slot: 'slot' }, 'close(2)', 'close a slot'),
   write: define({ slot: 'slot', data: 'bytes' }, 'write(2)', 'write bytes to a slot'),
   'write-file': define(
@@ -78,11 +74,7 @@ export const OPS = {
     'openat2(2)',
     'as ensure-dir for the parent, then make the file if it is missing, and open it O_PATH',
   ),
-  report: define(
-    { name: 'str', dir: 'slot?', path: 'str' },
-    'read(2)',
-    'read up to 4096 bytes of a file into the exit record, under a name',
-  ),
+  report: define({ name: 'str', dir: 'slot?', path: 'str' }, 'read(2)', 'read up to 4096 bytes of a file into the exit record, under a name'),
 
   // mounts
   fsopen: define({ into: 'new', type: 'str' }, 'fsopen(2)', 'begin a new file system'),
@@ -95,11 +87,7 @@ export const OPS = {
     'open_tree(2)',
     'a detached copy of a mount (with OPEN_TREE_CLONE); an empty path means the slot itself',
   ),
-  'move-mount': define(
-    { from: 'slot', dir: 'slot?', path: 'str' },
-    'move_mount(2)',
-    'attach a detached mount; an empty path means on the slot itself',
-  ),
+  'move-mount': define({ from: 'slot', dir: 'slot?', path: 'str' }, 'move_mount(2)', 'attach a detached mount; an empty path means on the slot itself'),
   'mount-setattr': define(
     { slot: 'slot', set: 'int', clear: 'int', propagation: 'int', recursive: 'int', userns: 'slot?' },
     'mount_setattr(2)',
@@ -107,11 +95,7 @@ export const OPS = {
   ),
   propagation: define({ path: 'str', flags: 'int' }, 'mount(2)', 'change how mount events spread from a mount point'),
   umount: define({ path: 'str', flags: 'int' }, 'umount2(2)', 'unmount'),
-  'pivot-root': define(
-    { root: 'slot' },
-    'pivot_root(2)',
-    'fchdir(root); pivot_root(".", "."); umount2(".", MNT_DETACH); chdir("/")',
-  ),
+  'pivot-root': define({ root: 'slot' }, 'pivot_root(2)', 'fchdir(root); pivot_root(".", "."); umount2(".", MNT_DETACH); chdir("/")'),
   chroot: define({ root: 'slot' }, 'chroot(2)', 'fchdir(root); chroot("."); chdir("/")'),
   'mask-path': define(
     { root: 'slot', path: 'str', file: 'slot' },
@@ -133,32 +117,16 @@ export const OPS = {
     'clone3(2)',
     "start the container's process, in new namespaces; with a slot, inside that cgroup (CLONE_INTO_CGROUP)",
   ),
-  'id-map': define(
-    { file: 'str', data: 'bytes' },
-    'user_namespaces(7)',
-    "write a map of the child's user namespace: /proc/CHILD/FILE",
-  ),
-  'cgroup-attach': define(
-    { dir: 'slot', file: 'str' },
-    'cgroups(7)',
-    "write the child's pid into a file of a cgroup (cgroup.procs)",
-  ),
+  'id-map': define({ file: 'str', data: 'bytes' }, 'user_namespaces(7)', "write a map of the child's user namespace: /proc/CHILD/FILE"),
+  'cgroup-attach': define({ dir: 'slot', file: 'str' }, 'cgroups(7)', "write the child's pid into a file of a cgroup (cgroup.procs)"),
   post: define({ token: 'int' }, 'socketpair(2)', 'tell the other process that a point is reached'),
   wait: define({ token: 'int' }, 'socketpair(2)', 'wait until the other process reaches a point'),
-  'host-sync': define(
-    { name: 'str' },
-    'read(2)',
-    'tell whoever runs the plan that a point is reached, with the pid, and wait for its go-ahead',
-  ),
+  'host-sync': define({ name: 'str' }, 'read(2)', 'tell whoever runs the plan that a point is reached, with the pid, and wait for its go-ahead'),
   'read-byte': define({ slot: 'slot' }, 'read(2)', 'wait for one byte'),
   'send-slot': define({ slot: 'slot' }, 'unix(7)', 'give a slot to the other process (SCM_RIGHTS)'),
   'recv-slot': define({ into: 'new' }, 'unix(7)', 'take a slot from the other process (SCM_RIGHTS)'),
   'connect-unix': define({ into: 'new', path: 'str' }, 'unix(7)', 'connect to a Unix socket'),
-  'send-fd': define(
-    { socket: 'slot', slot: 'slot', data: 'bytes' },
-    'unix(7)',
-    'send bytes and one fd over a socket (SCM_RIGHTS)',
-  ),
+  'send-fd': define({ socket: 'slot', slot: 'slot', data: 'bytes' }, 'unix(7)', 'send bytes and one fd over a socket (SCM_RIGHTS)'),
   'link-up': define({ name: 'str' }, 'netdevice(7)', 'bring a network interface up'),
   hook: define(
     { path: 'str', args: 'strs', env: 'strs', timeoutMs: 'int', head: 'bytes', tail: 'bytes' },
@@ -192,11 +160,7 @@ export const OPS = {
   user: define({ uid: 'int', gid: 'int' }, 'setresuid(2)', 'set all group ids, then all user ids'),
   'keep-caps': define({}, 'PR_SET_KEEPCAPS(2const)', 'keep capabilities over the change of user'),
   'cap-bound': define({ mask: 'int' }, 'capabilities(7)', 'drop every capability not in the mask from the bounding set'),
-  'cap-set': define(
-    { effective: 'int', permitted: 'int', inheritable: 'int' },
-    'capset(2)',
-    'set the effective, permitted and inheritable capabilities',
-  ),
+  'cap-set': define({ effective: 'int', permitted: 'int', inheritable: 'int' }, 'capset(2)', 'set the effective, permitted and inheritable capabilities'),
   'cap-ambient': define({ mask: 'int' }, 'capabilities(7)', 'clear the ambient set, then raise each capability of the mask'),
   'no-new-privs': define({}, 'PR_SET_NO_NEW_PRIVS(2const)', 'forbid gaining privileges through exec'),
   seccomp: define(
@@ -204,11 +168,7 @@ export const OPS = {
     'seccomp(2)',
     'install a system call filter; with a listener, wait until the monitor has taken it (seccomp-listener)',
   ),
-  'seccomp-listener': define(
-    { into: 'new' },
-    'pidfd_getfd(2)',
-    "take the listener fd of the child's seccomp filter",
-  ),
+  'seccomp-listener': define({ into: 'new' }, 'pidfd_getfd(2)', "take the listener fd of the child's seccomp filter"),
   'death-signal': define({ signal: 'int' }, 'PR_SET_PDEATHSIG(2const)', 'the signal to get when the parent dies'),
   dumpable: define({ value: 'int' }, 'PR_SET_DUMPABLE(2const)', 'whether others may trace or read this process'),
   cwd: define(
@@ -216,11 +176,7 @@ export const OPS = {
     'chdir(2)',
     'change the working folder, after making it if missing; refuse one that is not below the root (getcwd)',
   ),
-  exec: define(
-    { argv: 'strs', env: 'strs', path: 'str' },
-    'execve(2)',
-    'become the program: argv[0] as it is when it has a slash, else searched in path',
-  ),
+  exec: define({ argv: 'strs', env: 'strs', path: 'str' }, 'execve(2)', 'become the program: argv[0] as it is when it has a slash, else searched in path'),
 
   // the monitor
   listen: define({ into: 'new', path: 'str', mode: 'int' }, 'unix(7)', 'listen on a Unix socket'),
@@ -247,11 +203,7 @@ export const OPS = {
     'poll(2)',
     "stay until the container's process ends: reap it, carry its output, write its log, serve attach",
   ),
-  'check-exec': define(
-    { file: 'str', path: 'str' },
-    'access(2)',
-    'fail as exec would where the program is not there or is not executable',
-  ),
+  'check-exec': define({ file: 'str', path: 'str' }, 'access(2)', 'fail as exec would where the program is not there or is not executable'),
   'bpf-devices': define(
     { cgroup: 'slot', program: 'bytes' },
     'bpf(2)',
@@ -288,9 +240,7 @@ type FieldsOf<K extends OpName> = {
   readonly [F in keyof (typeof OPS)[K]['fields'] as (typeof OPS)[K]['fields'][F] extends 'slot?' ? never : F]: FieldTypes[(typeof OPS)[K]['fields'][F] &
     FieldKind];
 } & {
-  readonly [F in keyof (typeof OPS)[K]['fields'] as (typeof OPS)[K]['fields'][F] extends 'slot?' ? F : never]?:
-    | string
-    | undefined;
+  readonly [F in keyof (typeof OPS)[K]['fields'] as (typeof OPS)[K]['fields'][F] extends 'slot?' ? F : never]?: string | undefined;
 };
 
 interface Common {

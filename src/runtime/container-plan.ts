@@ -41,7 +41,11 @@ export function planContainer(input: ContainerInput): PlanResult {
     builder.monitor('open', { into: 'start-fifo', path: input.startFifo, flags: O.RDWR | O.CLOEXEC, mode: 0, resolve: 0 }, note);
   }
   addMonitorStdio(builder, input.stdio, input.monitor);
-  builder.monitor('clone', { flags: cloneFlags(namespaces), cgroup: cgroup?.cloneSlot }, { why: `a new process with its own ${[...namespaces.fresh].join(', ') || 'nothing'}` });
+  builder.monitor(
+    'clone',
+    { flags: cloneFlags(namespaces), cgroup: cgroup?.cloneSlot },
+    { why: `a new process with its own ${[...namespaces.fresh].join(', ') || 'nothing'}` },
+  );
 
   // the container's process
   if (!input.monitor.leave) builder.container('death-signal', { signal: SIGKILL }, { why: 'nothing is left of it should the monitor be killed' });
@@ -140,7 +144,9 @@ function addFileSystems(builder: PlanBuilder, input: ContainerInput, namespaces:
   if (input.initPath !== undefined) {
     addMount(context, { destination: '/sbin/docker-init', type: 'bind', source: input.initPath, options: ['bind', 'ro'] });
   }
-  const ownDev = mounts.some((mount) => mount.destination.replace(/\/+$/, '') === '/dev' && !mount.options?.includes('bind') && !mount.options?.includes('rbind'));
+  const ownDev = mounts.some(
+    (mount) => mount.destination.replace(/\/+$/, '') === '/dev' && !mount.options?.includes('bind') && !mount.options?.includes('rbind'),
+  );
   addDevices(builder, root, spec.linux?.devices ?? [], { bind: userNamespace, ownDev });
   if (input.stdio.kind === 'pty' || input.stdio.kind === 'console-socket') {
     addTerminal(builder, root, input.stdio, spec.process?.user?.uid ?? 0);
@@ -242,7 +248,12 @@ function addMonitorTail(builder: PlanBuilder, input: ContainerInput, spec: Spec)
   if (notify) {
     builder.monitor('seccomp-listener', { into: 'seccomp-listener' });
     builder.monitor('connect-unix', { into: 'seccomp-socket', path: notify }, { subject: `seccomp listener ${notify}` });
-    const state = { ociVersion: spec.ociVersion, fds: ['seccompFd'], metadata: spec.linux?.seccomp?.listenerMetadata, state: { ociVersion: spec.ociVersion, id: input.id, status: 'creating', bundle: input.bundle } };
+    const state = {
+      ociVersion: spec.ociVersion,
+      fds: ['seccompFd'],
+      metadata: spec.linux?.seccomp?.listenerMetadata,
+      state: { ociVersion: spec.ociVersion, id: input.id, status: 'creating', bundle: input.bundle },
+    };
     builder.monitor('send-fd', { socket: 'seccomp-socket', slot: 'seccomp-listener', data: Buffer.from(JSON.stringify(state)) });
   }
   const waitStart = monitor.waitStart && input.startFifo === undefined;

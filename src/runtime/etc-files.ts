@@ -35,7 +35,10 @@ export function hostsFile(options: Pick<RunOptions, 'addHosts'>, hostname: strin
  * network namespace of the container's own: there they are left out.
  */
 export function resolvConfFile(options: Pick<RunOptions, 'dns' | 'dnsSearch' | 'dnsOptions' | 'namespaces'>, hostText: string): string {
-  const lines = hostText.split('\n').map((line) => line.replace(/[#;].*$/, '').trim()).filter(Boolean);
+  const lines = hostText
+    .split('\n')
+    .map((line) => line.replace(/[#;].*$/, '').trim())
+    .filter(Boolean);
   const of = (key: string) => lines.filter((line) => line.split(/\s+/)[0] === key).flatMap((line) => line.split(/\s+/).slice(1));
   const own = options.namespaces.network.kind === 'new';
   const servers = options.dns.length > 0 ? options.dns : of('nameserver').filter((address) => !own || !/^(127\.|::1$)/.test(address));

@@ -79,7 +79,16 @@ function names(op: Op, key: string, value: number): string | undefined {
   return undefined;
 }
 
-const KERNEL_NAMES: Readonly<Record<string, string>> = { mount: 'NS', network: 'NET', pid: 'PID', ipc: 'IPC', uts: 'UTS', user: 'USER', cgroup: 'CGROUP', time: 'TIME' };
+const KERNEL_NAMES: Readonly<Record<string, string>> = {
+  mount: 'NS',
+  network: 'NET',
+  pid: 'PID',
+  ipc: 'IPC',
+  uts: 'UTS',
+  user: 'USER',
+  cgroup: 'CGROUP',
+  time: 'TIME',
+};
 
 function flags(value: number, table: Readonly<Record<string, number>>, prefix: string): string | undefined {
   let left = value >>> 0;

@@ -55,7 +55,25 @@ const PROPAGATION: Readonly<Record<string, number>> = {
   rslave: MS.SLAVE | MS.REC,
   runbindable: MS.UNBINDABLE | MS.REC,
 };
-const IGNORED = new Set(['defaults', 'async', 'auto', 'noauto', 'user', 'nouser', 'users', '_netdev', 'nofail', 'loud', 'silent', 'acl', 'noacl', 'mand', 'nomand', 'norbind', 'nobind']);
+const IGNORED = new Set([
+  'defaults',
+  'async',
+  'auto',
+  'noauto',
+  'user',
+  'nouser',
+  'users',
+  '_netdev',
+  'nofail',
+  'loud',
+  'silent',
+  'acl',
+  'noacl',
+  'mand',
+  'nomand',
+  'norbind',
+  'nobind',
+]);
 
 /** The propagation flag that `linux.rootfsPropagation` or a mount option names; undefined for an unknown one. */
 export function propagationFlag(name: string): number | undefined {

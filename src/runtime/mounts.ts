@@ -19,9 +19,7 @@ export interface MountContext {
 /** Adds the operations of one mount. Throws `invalid` for a bind source that is not there. */
 export function addMount(context: MountContext, mount: Mount): void {
   const options = parseMountOptions(mount.options ?? [], mount.type);
-  const subject = options.bind
-    ? `bind mount ${mount.source ?? ''} to ${mount.destination}`
-    : `mount ${mount.type ?? 'none'} to ${mount.destination}`;
+  const subject = options.bind ? `bind mount ${mount.source ?? ''} to ${mount.destination}` : `mount ${mount.type ?? 'none'} to ${mount.destination}`;
   if (options.bind) addBind(context, mount, options, subject);
   else if (mount.type === 'cgroup') addCgroup(context, mount, options, subject);
   else addFileSystem(context, mount, mount.type ?? '', options, subject);
@@ -57,14 +55,7 @@ const WHY: Readonly<Record<string, string>> = {
   mqueue: 'the message queues of this ipc namespace',
 };
 
-function attach(
-  context: MountContext,
-  from: string,
-  destination: string,
-  options: MountOptions,
-  subject: string,
-  kind: 'dir' | 'file',
-): void {
+function attach(context: MountContext, from: string, destination: string, options: MountOptions, subject: string, kind: 'dir' | 'file'): void {
   const { builder, root } = context;
   const set = (flags: { set?: number; clear?: number; propagation?: number; recursive?: number }) =>
     builder.container(
@@ -101,7 +92,15 @@ function addCgroup(context: MountContext, mount: Mount, options: MountOptions, s
   const readOnly = options.set & ATTR.RDONLY;
   const single = hierarchies.length === 1 && hierarchies[0]!.name === '';
   if (!single) {
-    const tmpfs = builder.fileSystem('tmpfs', [['mode', '755'], ['size', '65536']], options.set & ~ATTR.RDONLY, { subject, why: 'a folder for each hierarchy' });
+    const tmpfs = builder.fileSystem(
+      'tmpfs',
+      [
+        ['mode', '755'],
+        ['size', '65536'],
+      ],
+      options.set & ~ATTR.RDONLY,
+      { subject, why: 'a folder for each hierarchy' },
+    );
     attach(context, tmpfs, mount.destination, { ...options, set: 0, clear: 0, data: [] }, subject, 'dir');
   }
   for (const hierarchy of hierarchies) {

@@ -85,7 +85,11 @@ export function addProcess(builder: PlanBuilder, input: ProcessInput, steps: { w
   };
 
   builder.container('cwd', { path: process.cwd, mode: 0o755 }, { subject: `working folder ${process.cwd}` });
-  builder.container('check-exec', { file: command, path }, { subject: `exec: ${JSON.stringify(command)}`, why: 'so that a missing program shows before start' });
+  builder.container(
+    'check-exec',
+    { file: command, path },
+    { subject: `exec: ${JSON.stringify(command)}`, why: 'so that a missing program shows before start' },
+  );
   if (input.tty) {
     builder.container('set-ctty', { slot: 'tty' }, { why: '^C and job control reach the container' });
     builder.container('stdio', { stdin: 'tty', stdout: 'tty', stderr: 'tty' });

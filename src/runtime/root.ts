@@ -10,7 +10,11 @@ export function addRoot(builder: PlanBuilder, source: RootSource, propagation: s
   const flags = propagation === undefined || propagation === '' ? MS.SLAVE | MS.REC : propagationFlag(propagation);
   if (flags === undefined) throw invalid(`rootfsPropagation ${JSON.stringify(propagation)} is not one of private, shared, slave, unbindable and their r-forms`);
   // a root that shares its mounts with the host would let this container's mounts spread there
-  builder.container('propagation', { path: '/', flags: flags & MS.UNBINDABLE ? MS.SLAVE | MS.REC : flags }, { why: "mounts made here must not show up on the host" });
+  builder.container(
+    'propagation',
+    { path: '/', flags: flags & MS.UNBINDABLE ? MS.SLAVE | MS.REC : flags },
+    { why: 'mounts made here must not show up on the host' },
+  );
   const at = source.kind === 'dir' ? source.path : source.mountPoint;
   if (flags & MS.SHARED) {
     builder.container('propagation', { path: machine.mountPoint(at), flags: MS.PRIVATE }, { why: 'the mount that holds the root is ours alone' });
@@ -38,7 +42,11 @@ function overlayRoot(builder: PlanBuilder, source: Extract<RootSource, { kind: '
   if (upper === undefined) {
     const tmpfs = builder.fileSystem('tmpfs', [['mode', '755']], 0, { subject, why: 'a place for writes that dies with the container' });
     builder.container('move-mount', { from: tmpfs, path: mountPoint }, note);
-    for (const [name, mode] of [['upper', 0o755], ['work', 0o700], ['root', 0o755]] as const) {
+    for (const [name, mode] of [
+      ['upper', 0o755],
+      ['work', 0o700],
+      ['root', 0o755],
+    ] as const) {
       builder.container('mkdir', { dir: tmpfs, path: name, mode }, note);
     }
     builder.container('close', { slot: tmpfs });

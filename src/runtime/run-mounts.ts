@@ -22,7 +22,13 @@ export function mountsOf(options: RunOptions, files: EtcFiles): Mount[] {
   }
   const defaults = [...adapted(options), ...etcMounts(files)].filter((mount) => !places.has(mount.destination));
   const depth = (mount: Mount) => mount.destination.split('/').length;
-  return [...defaults, ...own.map((mount, index) => ({ mount, index })).sort((a, b) => depth(a.mount) - depth(b.mount) || a.index - b.index).map(({ mount }) => mount)];
+  return [
+    ...defaults,
+    ...own
+      .map((mount, index) => ({ mount, index }))
+      .sort((a, b) => depth(a.mount) - depth(b.mount) || a.index - b.index)
+      .map(({ mount }) => mount),
+  ];
 }
 
 function etcMounts(files: EtcFiles): Mount[] {

@@ -70,7 +70,8 @@ function cpuOf({ limits }: RunOptions): NonNullable<Resources['cpu']> {
   }
   if (limits.cpuShares) out.shares = limits.cpuShares;
   if (limits.cpuPeriod) {
-    if (limits.cpuPeriod < 1000 || limits.cpuPeriod > 1_000_000) throw invalid('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)');
+    if (limits.cpuPeriod < 1000 || limits.cpuPeriod > 1_000_000)
+      throw invalid('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)');
     out.period = limits.cpuPeriod;
   }
   if (limits.cpuQuota) {

@@ -18,9 +18,7 @@ function accounts(passwd: string): Account[] {
 }
 
 function groups(group: string): { name: string; gid: number; members: string[] }[] {
-  return rows(group).flatMap(([name = '', , gid = '', members = '']) =>
-    /^\d+$/.test(gid) ? [{ name, gid: Number(gid), members: members.split(',') }] : [],
-  );
+  return rows(group).flatMap(([name = '', , gid = '', members = '']) => (/^\d+$/.test(gid) ? [{ name, gid: Number(gid), members: members.split(',') }] : []));
 }
 
 function rows(text: string): string[][] {

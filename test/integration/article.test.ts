@@ -49,9 +49,15 @@ describe('a mini docker, step by step', () => {
 
   test('/proc/mounts shows only what was mounted', async () => {
     const { stdout } = await run([], ['cat', '/proc/mounts']);
-    const points = stdout.trim().split('\n').map((line) => line.split(' ')[1]!);
+    const points = stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ')[1]!);
     const allowed = /^(\/|\/proc(\/.*)?|\/dev(\/(pts|shm|mqueue))?|\/sys(\/.*)?|\/etc\/(hostname|hosts|resolv\.conf))$/;
-    assert.deepEqual(points.filter((point) => !allowed.test(point)), []);
+    assert.deepEqual(
+      points.filter((point) => !allowed.test(point)),
+      [],
+    );
     for (const needed of ['/', '/proc', '/dev', '/dev/pts', '/dev/shm', '/dev/mqueue', '/sys']) assert.ok(points.includes(needed), needed);
   });
 

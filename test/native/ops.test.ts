@@ -119,12 +119,21 @@ rootTest('cwd refuses a folder outside of the root (CVE-2024-21626)', async () =
 
 rootTest('pty-open takes a ptmx of a devpts and nothing else (CVE-2025-52565)', async () => {
   const pty = (path: string, dir?: string): Op => ({ op: 'pty-open', side, master: 'master', slave: 'slave', dir, path, rows: 33, cols: 101, uid: 1234 });
-  const devpts = [...newFileSystem('pts', 'devpts', { ptmxmode: '0666', mode: '0620', gid: '5' }), ensureDir('/pts', 'pts-at'), { op: 'move-mount', side, from: 'pts', dir: 'pts-at', path: '' } as Op];
+  const devpts = [
+    ...newFileSystem('pts', 'devpts', { ptmxmode: '0666', mode: '0620', gid: '5' }),
+    ensureDir('/pts', 'pts-at'),
+    { op: 'move-mount', side, from: 'pts', dir: 'pts-at', path: '' } as Op,
+  ];
   const out = marker('terminal');
   const terminal = await inside(['terminal', 'tty', 'sid', 'cat=/proc/self/stat'], {
     early: [{ op: 'open', side, into: 'out', path: out, flags: 0o101, mode: 0o600, resolve: 0 }],
     inRoot: [...devpts, pty('ptmx', 'pts')],
-    last: [{ op: 'setsid', side }, { op: 'set-ctty', side, slot: 'slave' }, { op: 'send-slot', side, slot: 'master' }, { op: 'stdio', side, stdin: 'slave', stdout: 'out', stderr: 'out' }],
+    last: [
+      { op: 'setsid', side },
+      { op: 'set-ctty', side, slot: 'slave' },
+      { op: 'send-slot', side, slot: 'master' },
+      { op: 'stdio', side, stdin: 'slave', stdout: 'out', stderr: 'out' },
+    ],
     monitor: [{ op: 'recv-slot', side: 'monitor', into: 'kept' }],
   });
   assert.equal(terminal.failed, undefined);
@@ -162,8 +171,14 @@ rootTest('user, groups, capabilities, no_new_privs, umask and limits arrive', as
   assert.equal(status.get('Groups')!.trim(), '7 8');
   assert.equal(status.get('Umask'), '0027');
   assert.equal(status.get('NoNewPrivs'), '1');
-  assert.deepEqual(['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'].map((name) => status.get(name)), [net, net, net, net | 1n, net].map(hex));
-  assert.match(lines.find((line) => line.startsWith('Max open files'))!, /\s64\s+65\s/);
+  assert.deepEqual(
+    ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'].map((name) => status.get(name)),
+    [net, net, net, net | 1n, net].map(hex),
+  );
+  assert.match(
+    lines.find((line) => line.startsWith('Max open files'))!,
+    /\s64\s+65\s/,
+  );
 });
 
 rootTest('a user namespace gets its maps before it goes on', async () => {
@@ -185,7 +200,12 @@ rootTest('a user namespace gets its maps before it goes on', async () => {
 /** if (nr == getppid) return action; return ALLOW */
 function getppidFilter(action: number): Buffer {
   const nr = process.arch === 'arm64' ? 173 : 110;
-  const program = [[0x20, 0, 0, 0], [0x15, 0, 1, nr], [0x06, 0, 0, action], [0x06, 0, 0, 0x7fff0000]] as const;
+  const program = [
+    [0x20, 0, 0, 0],
+    [0x15, 0, 1, nr],
+    [0x06, 0, 0, action],
+    [0x06, 0, 0, 0x7fff0000],
+  ] as const;
   const bytes = Buffer.alloc(program.length * 8);
   for (const [i, [code, jt, jf, k]] of program.entries()) {
     bytes.writeUInt16LE(code, i * 8);
@@ -310,14 +330,25 @@ rootTest('cgroup-attach moves the child in, kill-cgroup empties it', async () =>
     { op: 'rmdir', side: 'cleanup', path: group, retryMs: 2000 },
   ];
   const { stdout, events } = await runHelper(ops);
-  assert.deepEqual(events.map((event) => event.event), ['started', 'exit'], JSON.stringify(events));
+  assert.deepEqual(
+    events.map((event) => event.event),
+    ['started', 'exit'],
+    JSON.stringify(events),
+  );
   assert.ok(stdout.includes(`kobako-native-${process.pid}`));
   assert.ok(!existsSync(group));
 });
 
 rootTest('a network namespace of its own can bring its loopback up', async () => {
-  const { lines, failed } = await inside(['cat=/proc/net/if_inet6', 'cat=/proc/self/net/route'], { flags: 0x20000 | 0x40000000, last: [{ op: 'link-up', side, name: 'lo' }] });
+  const { lines, failed } = await inside(['cat=/proc/net/if_inet6', 'cat=/proc/self/net/route'], {
+    flags: 0x20000 | 0x40000000,
+    last: [{ op: 'link-up', side, name: 'lo' }],
+  });
   assert.equal(failed, undefined);
   assert.ok(lines.length > 0);
-  assert.deepEqual((await inside([], { flags: 0x20000 | 0x40000000, last: [{ op: 'link-up', side, name: 'none0' }] })).failed, ['link-up', errno.ENODEV, 'none0']);
+  assert.deepEqual((await inside([], { flags: 0x20000 | 0x40000000, last: [{ op: 'link-up', side, name: 'none0' }] })).failed, [
+    'link-up',
+    errno.ENODEV,
+    'none0',
+  ]);
 });

@@ -49,7 +49,10 @@ rootTest('a container in its own namespaces: pid 1, its host name, only its own 
   assert.deepEqual(names(events), ['started', 'exit'], JSON.stringify(events) + stderr);
   const lines = stdout.split('\n');
   assert.deepEqual(lines.slice(0, 5), ['1', 'container', 'value', '/made/here', '0 1 2 ']);
-  assert.deepEqual(lines.slice(5, -1).map((line) => line.split(' ')[1]), ['/', '/probe', '/proc']);
+  assert.deepEqual(
+    lines.slice(5, -1).map((line) => line.split(' ')[1]),
+    ['/', '/probe', '/proc'],
+  );
   const exit = events[1]!;
   assert.deepEqual([code, exit.status, exit.signal], [0, 0, 0]);
   assert.equal(exit.pid, events[0]!.pid);
@@ -66,7 +69,13 @@ rootTest('an overlay as root', async () => {
     inRoot: [
       ...['up', 'work', 'o'].map((name): Op => ({ op: 'mkdir', side, dir: 'root', path: name, mode: 0o755 })),
       { op: 'fsopen', side, into: 'ov', type: 'overlay' },
-      ...Object.entries({ lowerdir: lower, upperdir: join(at, 'up'), workdir: join(at, 'work') }).map(([key, value]): Op => ({ op: 'fs-set', side, fs: 'ov', key, value })),
+      ...Object.entries({ lowerdir: lower, upperdir: join(at, 'up'), workdir: join(at, 'work') }).map(([key, value]): Op => ({
+        op: 'fs-set',
+        side,
+        fs: 'ov',
+        key,
+        value,
+      })),
       { op: 'fs-create', side, fs: 'ov' },
       { op: 'fsmount', side, into: 'overlay', fs: 'ov', attrs: 0 },
       { op: 'move-mount', side, from: 'overlay', dir: 'root', path: 'o' },
@@ -81,7 +90,10 @@ rootTest('the exit code and the signal come back', async () => {
   const code = await runHelper(containerOps(probe, at, ['exit=42']));
   assert.deepEqual([code.code, code.events[1]!.status, code.events[1]!.signal], [42, 42, 0]);
   // without a pid namespace, as an init does not die of its own signals
-  const killed = await runHelper([{ op: 'clone', side: 'monitor', flags: 0 }, { op: 'exec', side: 'container', argv: [probe, 'kill=15'], env: [], path: '' }]);
+  const killed = await runHelper([
+    { op: 'clone', side: 'monitor', flags: 0 },
+    { op: 'exec', side: 'container', argv: [probe, 'kill=15'], env: [], path: '' },
+  ]);
   assert.deepEqual([killed.code, killed.events[1]!.status, killed.events[1]!.signal], [143, 143, 15]);
 });
 

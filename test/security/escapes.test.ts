@@ -133,7 +133,17 @@ describe('CVE-2024-21626: leaked fds and a working folder outside', () => {
 
   test('a working folder of /proc/self/fd/N never leads out', async () => {
     for (let fd = 3; fd < 24; fd++) {
-      const { code, stdout } = await kobako(['run', '--rm', '--rootfs', `${base}:O`, '-w', `/proc/self/fd/${fd}`, 'sh', '-c', 'ls -d ../../../../var/lib/dpkg ./var/lib/dpkg ../var/lib/dpkg 2>/dev/null; true']);
+      const { code, stdout } = await kobako([
+        'run',
+        '--rm',
+        '--rootfs',
+        `${base}:O`,
+        '-w',
+        `/proc/self/fd/${fd}`,
+        'sh',
+        '-c',
+        'ls -d ../../../../var/lib/dpkg ./var/lib/dpkg ../var/lib/dpkg 2>/dev/null; true',
+      ]);
       assert.equal(stdout, '', `fd ${fd} (exit ${code})`);
     }
   });
@@ -144,7 +154,15 @@ describe('CVE-2024-21626: leaked fds and a working folder outside', () => {
     assert.equal(started.code, 0, started.stderr);
     t.after(() => kobako(['rm', '-f', name]));
     for (let fd = 3; fd < 12; fd++) {
-      const { stdout } = await kobako(['exec', '-w', `/proc/self/fd/${fd}`, name, 'sh', '-c', 'ls -d ../../../../var/lib/dpkg ./var/lib/dpkg 2>/dev/null; true']);
+      const { stdout } = await kobako([
+        'exec',
+        '-w',
+        `/proc/self/fd/${fd}`,
+        name,
+        'sh',
+        '-c',
+        'ls -d ../../../../var/lib/dpkg ./var/lib/dpkg 2>/dev/null; true',
+      ]);
       assert.equal(stdout, '', `fd ${fd}`);
     }
   });
@@ -156,8 +174,19 @@ describe('CVE-2025-31133, 52565, 52881: masks, the console and procfs writes led
     mkdirSync(`${root}/dev`, { recursive: true });
     rmSync(`${root}/dev/null`, { force: true });
     symlinkSync('/proc/sys/kernel/core_pattern', `${root}/dev/null`);
-    const { stdout, stderr } = await kobako(['run', '--rm', '--rootfs', root, 'sh', '-c', 'stat -c %t:%T /proc/kcore /proc/keys /proc/timer_list; ls /proc/acpi /sys/firmware 2>/dev/null | grep -v :']);
-    const lines = stdout.trim().split('\n').filter((line) => line !== '');
+    const { stdout, stderr } = await kobako([
+      'run',
+      '--rm',
+      '--rootfs',
+      root,
+      'sh',
+      '-c',
+      'stat -c %t:%T /proc/kcore /proc/keys /proc/timer_list; ls /proc/acpi /sys/firmware 2>/dev/null | grep -v :',
+    ]);
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .filter((line) => line !== '');
     assert.ok(lines.length >= 1 && lines.every((line) => line === '1:3'), stdout + stderr);
   });
 
@@ -176,7 +205,16 @@ describe('CVE-2025-31133, 52565, 52881: masks, the console and procfs writes led
     writeFileSync(`${dir}/fake/ipv4/ip_forward`, 'untouched');
     await kobako(['run', '--rm', '--rootfs', `${base}:O`, '--sysctl', 'net.ipv4.ip_forward=1', '-v', `${dir}/fake:/proc/sys/net`, 'true']);
     assert.equal(readFileSync(`${dir}/fake/ipv4/ip_forward`, 'utf8'), 'untouched');
-    const { stdout, stderr } = await kobako(['run', '--rm', '--rootfs', `${base}:O`, '--sysctl', 'net.ipv4.ip_forward=1', 'cat', '/proc/sys/net/ipv4/ip_forward']);
+    const { stdout, stderr } = await kobako([
+      'run',
+      '--rm',
+      '--rootfs',
+      `${base}:O`,
+      '--sysctl',
+      'net.ipv4.ip_forward=1',
+      'cat',
+      '/proc/sys/net/ipv4/ip_forward',
+    ]);
     assert.equal(stdout, '1\n', stderr);
   });
 

@@ -37,7 +37,9 @@ export async function debs(names: readonly string[], options: DebOptions = {}): 
     mkdirSync(`${work}/archives/partial`, { recursive: true });
     try {
       await withFreshLists(title, () => download(names, options.dependencies === true, `${work}/archives`));
-      const archives = readdirSync(`${work}/archives`).filter((file) => file.endsWith('.deb')).toSorted();
+      const archives = readdirSync(`${work}/archives`)
+        .filter((file) => file.endsWith('.deb'))
+        .toSorted();
       if (archives.length === 0) throw new EngineError('internal', `apt-get fetched nothing for Debian package "${title}"`);
       for (const archive of archives) {
         await runOk('dpkg-deb', ['--extract', `${work}/archives/${archive}`, `${work}/tree`], { timeoutMs: 300_000 });
@@ -130,7 +132,14 @@ function aptConfig(): string {
     'Acquire::Languages': 'none',
     'Acquire::Retries': '3',
   };
-  const hooks = ['APT::Update::Pre-Invoke', 'APT::Update::Post-Invoke', 'APT::Update::Post-Invoke-Success', 'DPkg::Pre-Install-Pkgs', 'DPkg::Pre-Invoke', 'DPkg::Post-Invoke'];
+  const hooks = [
+    'APT::Update::Pre-Invoke',
+    'APT::Update::Post-Invoke',
+    'APT::Update::Post-Invoke-Success',
+    'DPkg::Pre-Install-Pkgs',
+    'DPkg::Pre-Invoke',
+    'DPkg::Post-Invoke',
+  ];
   const lines = [...hooks.map((hook) => `#clear ${hook};`), ...Object.entries(settings).map(([key, value]) => `${key} "${value}";`)];
   writeFileSync(`${aptDir}/status`, '');
   writeFileSync(`${aptDir}/apt.conf`, lines.map((line) => `${line}\n`).join(''));

@@ -50,9 +50,7 @@ export function helperMissing(): string | undefined {
 export function runHelper(plan: Plan | readonly Op[] | Uint8Array, options: HelperOptions = {}): Promise<HelperResult> {
   const bytes = plan instanceof Uint8Array ? plan : encodePlan('ops' in plan ? plan : { ops: plan });
   return new Promise((resolve, reject) => {
-    const [command, args] = options.closedStdio
-      ? ['/bin/sh', ['-c', 'exec "$0" run 3 <&- >&- 2>&-', helperPath]]
-      : [helperPath, ['run', '3']];
+    const [command, args] = options.closedStdio ? ['/bin/sh', ['-c', 'exec "$0" run 3 <&- >&- 2>&-', helperPath]] : [helperPath, ['run', '3']];
     const child = spawn(command as string, args as string[], { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], cwd: '/', env: {} });
     const channel = child.stdio[3] as Socket;
     const events: HelperEvent[] = [];

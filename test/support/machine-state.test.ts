@@ -18,7 +18,10 @@ test('names a process and a file that a run left', async (t) => {
   writeFileSync(file, '');
   await once(child, 'spawn');
   const found = leftovers(before, machineState(id));
-  assert.ok(found.some((line) => line.startsWith(`process: ${child.pid} (sleep 60)`)), found.join('\n'));
+  assert.ok(
+    found.some((line) => line.startsWith(`process: ${child.pid} (sleep 60)`)),
+    found.join('\n'),
+  );
   assert.ok(found.includes(`file: ${file}`), found.join('\n'));
 });
 

@@ -18,15 +18,17 @@ export function machineState(runId: string): MachineState {
     'network interface': new Set(readdirSync('/sys/class/net')),
     namespace: new Set(processes.flatMap((process) => process.namespaces)),
     process: new Set(processes.filter((process) => isOurs(process, runId)).map((process) => process.text)),
-    file: new Set(readdirSync(tmpdir()).filter((name) => name.startsWith('kobako')).map((name) => `${tmpdir()}/${name}`)),
+    file: new Set(
+      readdirSync(tmpdir())
+        .filter((name) => name.startsWith('kobako'))
+        .map((name) => `${tmpdir()}/${name}`),
+    ),
   };
 }
 
 /** What is there now and was not before, each as "kind: thing". */
 export function leftovers(before: MachineState, after: MachineState): string[] {
-  return Object.entries(after).flatMap(([kind, things]) =>
-    [...things].filter((thing) => !before[kind]?.has(thing)).map((thing) => `${kind}: ${thing}`),
-  );
+  return Object.entries(after).flatMap(([kind, things]) => [...things].filter((thing) => !before[kind]?.has(thing)).map((thing) => `${kind}: ${thing}`));
 }
 
 /** As `leftovers` against the state now; waits for what the kernel removes a moment later. `timeoutMs`: at most. */
@@ -63,15 +65,23 @@ interface ProcessFacts {
 }
 
 function processList(): ProcessFacts[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).flatMap((pid) => {
-    const command = attempt(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? '';
-    const started = attempt(() => readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')[19]) ?? '';
-    if (command === '' || started === '') return []; // a kernel thread, a zombie, or gone
-    const namespaces = ['mnt', 'pid', 'net', 'user'].flatMap((kind) => attempt(() => readlinkSync(`/proc/${pid}/ns/${kind}`)) ?? []);
-    const text = `${pid} (${command.replaceAll('\0', ' ').trim().slice(0, 120)}) since tick ${started}`;
-    const environment = attempt(() => readFileSync(`/proc/${pid}/environ`, 'utf8')) ?? '';
-    return [{ text, program: basename(command.split('\0')[0]!), environment, namespaces }];
-  });
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((pid) => {
+      const command = attempt(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? '';
+      const started =
+        attempt(
+          () =>
+            readFileSync(`/proc/${pid}/stat`, 'utf8')
+              .replace(/^.*\) /s, '')
+              .split(' ')[19],
+        ) ?? '';
+      if (command === '' || started === '') return []; // a kernel thread, a zombie, or gone
+      const namespaces = ['mnt', 'pid', 'net', 'user'].flatMap((kind) => attempt(() => readlinkSync(`/proc/${pid}/ns/${kind}`)) ?? []);
+      const text = `${pid} (${command.replaceAll('\0', ' ').trim().slice(0, 120)}) since tick ${started}`;
+      const environment = attempt(() => readFileSync(`/proc/${pid}/environ`, 'utf8')) ?? '';
+      return [{ text, program: basename(command.split('\0')[0]!), environment, namespaces }];
+    });
 }
 
 function isOurs(process: ProcessFacts, runId: string): boolean {

@@ -8,7 +8,8 @@ import { runOk } from './run.ts';
 const rootfsDir = `${cacheDir}/rootfs`;
 
 const FILES: Readonly<Record<string, string>> = {
-  'etc/passwd': 'root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\nguest:x:1000:1000:Guest:/home/guest:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n',
+  'etc/passwd':
+    'root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\nguest:x:1000:1000:Guest:/home/guest:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n',
   'etc/group': 'root:x:0:\ndaemon:x:1:\nadm:x:4:guest\naudio:x:29:daemon,guest\nguest:x:1000:\nnogroup:x:65534:\n',
   'etc/hostname': 'rootfs\n',
   'etc/hosts': '127.0.0.1 localhost\n',

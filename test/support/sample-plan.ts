@@ -82,7 +82,12 @@ export function samplePlan(): Plan {
 export function samplePlans(): Plan[] {
   return [
     samplePlan(),
-    { ops: [{ op: 'mkdir', side: 'monitor', path: 'a', mode: 0o755 }, { op: 'rmdir', side: 'cleanup', path: 'a', retryMs: 0 }] },
+    {
+      ops: [
+        { op: 'mkdir', side: 'monitor', path: 'a', mode: 0o755 },
+        { op: 'rmdir', side: 'cleanup', path: 'a', retryMs: 0 },
+      ],
+    },
     { ops: [] },
   ];
 }

@@ -41,7 +41,10 @@ test('a runner that dies is a failure', async (t) => {
   const folder = tempFor(t);
   writeFileSync(`${folder}/tally`, '{"file":"","name":"a","result":"passed"}\n{"fil');
   const lines = readTally(`${folder}/tally`, 'inner', 0);
-  assert.deepEqual(lines.map((line) => line.result), ['passed', 'failed']);
+  assert.deepEqual(
+    lines.map((line) => line.result),
+    ['passed', 'failed'],
+  );
   assert.equal(readTally(`${folder}/none`, 'inner', 0)[0]?.result, 'failed');
   writeFileSync(`${folder}/tally`, '{"end":true}\n');
   assert.equal(readTally(`${folder}/tally`, 'inner', 7)[0]?.reason, 'the runner exited with 7');
@@ -49,7 +52,10 @@ test('a runner that dies is a failure', async (t) => {
 
 test('a file that cannot be loaded is a failure', async (t) => {
   const lines = await tallyOf(t, 'import "./not-there.mjs";');
-  assert.deepEqual(lines.map((line) => line.result), ['failed']);
+  assert.deepEqual(
+    lines.map((line) => line.result),
+    ['failed'],
+  );
 });
 
 test('the summary ends with the counts', () => {

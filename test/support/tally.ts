@@ -14,10 +14,7 @@ export interface TallyLine {
 /** Where the runner has to write, and what: pass these to `node --test`. */
 export function tallyArgs(file: string): string[] {
   const reporter = new URL('tally-reporter.ts', import.meta.url).href;
-  return [
-    ...['--test-reporter=spec', '--test-reporter-destination=stdout'],
-    ...[`--test-reporter=${reporter}`, `--test-reporter-destination=${file}`],
-  ];
+  return [...['--test-reporter=spec', '--test-reporter-destination=stdout'], ...[`--test-reporter=${reporter}`, `--test-reporter-destination=${file}`]];
 }
 
 /**
@@ -51,11 +48,7 @@ export function summary(lines: readonly TallyLine[]): string {
   const list = (title: string, chosen: TallyLine[]) =>
     chosen.length === 0 ? [] : [`${title}:`, ...chosen.map((line) => `  ${line.name}${place(line)}: ${line.reason ?? ''}`), ''];
   const [passed, failed, skipped] = [of('passed'), of('failed'), of('skipped')];
-  return [
-    ...list('skipped', skipped),
-    ...list('failed', failed),
-    `${passed.length} passed, ${failed.length} failed, ${skipped.length} skipped`,
-  ].join('\n');
+  return [...list('skipped', skipped), ...list('failed', failed), `${passed.length} passed, ${failed.length} failed, ${skipped.length} skipped`].join('\n');
 }
 
 function place(line: TallyLine): string {

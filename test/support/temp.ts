@@ -85,7 +85,11 @@ function sweep(): void {
 /** When a process started, in clock ticks since boot (proc_pid_stat(5)); empty when there is no such process. */
 function startTime(pid: number): string {
   try {
-    return readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')[19] ?? '';
+    return (
+      readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ')[19] ?? ''
+    );
   } catch {
     return '';
   }

@@ -60,5 +60,8 @@ export function moduleFiles(modulesDep: string, names: readonly string[]): strin
 }
 
 function moduleName(file: string): string {
-  return file.replace(/^.*\//, '').replace(/\.ko(\.\w+)?$/, '').replaceAll('-', '_');
+  return file
+    .replace(/^.*\//, '')
+    .replace(/\.ko(\.\w+)?$/, '')
+    .replaceAll('-', '_');
 }

@@ -48,7 +48,11 @@ export function machineFacts() {
   const permitted = /^CapPrm:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0';
   return {
     arch: process.arch === 'arm64' ? ('aarch64' as const) : ('x86_64' as const),
-    kernel: release().split('.').slice(0, 2).join('.').replace(/[^0-9.].*$/, ''),
+    kernel: release()
+      .split('.')
+      .slice(0, 2)
+      .join('.')
+      .replace(/[^0-9.].*$/, ''),
     lastCap: Number(readFileSync('/proc/sys/kernel/cap_last_cap', 'utf8')),
     permittedCaps: BigInt(`0x${permitted}`),
     hardLimits: hardLimits(readFileSync('/proc/self/limits', 'utf8')),

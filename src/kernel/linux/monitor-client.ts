@@ -40,7 +40,7 @@ function readLine(socket: Socket): Promise<string> {
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = [];
     const onReadable = () => {
-      for (let chunk: Buffer | null; (chunk = socket.read() as Buffer | null) !== null; ) {
+      for (let chunk: Buffer | null; (chunk = socket.read() as Buffer | null) !== null;) {
         const end = chunk.indexOf(10);
         parts.push(end < 0 ? chunk : chunk.subarray(0, end));
         const length = parts.reduce((sum, part) => sum + part.length, 0);

@@ -31,7 +31,7 @@ export function readInRoot(root: string, path: string): string {
 function walk(root: string, path: string): string {
   const rest = path.split('/').filter((part) => part !== '');
   let at = '/';
-  for (let links = 0; rest.length > 0; ) {
+  for (let links = 0; rest.length > 0;) {
     const part = rest.shift()!;
     const next = posix.join(at, part);
     const full = root + next;

@@ -4,6 +4,7 @@
  * process that starts many containers makes it once, here, and saves each of them that step.
  */
 import { readFileSync, writeSync } from 'node:fs';
+import type * as Koffi from 'koffi';
 import { createRequire } from 'node:module';
 import { SyscallError } from '../../base/errors.ts';
 
@@ -24,7 +25,7 @@ let libc: LibC | undefined;
 
 function loadLibC(): LibC {
   // loaded when first needed: it costs several milliseconds, which a short command line call should not pay
-  const koffi = createRequire(import.meta.url ?? __filename)('koffi') as typeof import('koffi');
+  const koffi = createRequire(import.meta.url ?? __filename)('koffi') as typeof Koffi;
   const library = koffi.load('libc.so.6');
   return {
     memfd_create: library.func('int memfd_create(const char *name, unsigned int flags)') as LibC['memfd_create'],
@@ -45,7 +46,7 @@ export function sealedHelper(path: string): string {
   if (fd < 0) fd = libc.memfd_create('kobako-helper', MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd < 0) throw new SyscallError('memfd_create', libc.errno(), `errno ${libc.errno()}`, 'cannot make a memfd');
   const bytes = readFileSync(path);
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
   if (libc.fcntl(fd, F_ADD_SEALS, ALL_SEALS) < 0) throw new SyscallError('fcntl', libc.errno(), `errno ${libc.errno()}`, 'cannot seal a memfd');
   const exe = `/proc/${process.pid}/fd/${fd}`;
   sealed.set(path, exe);

@@ -59,10 +59,7 @@ let all: ReadonlySet<string> | undefined;
 
 /** Whether any architecture, supported here or not, has a system call of this name. */
 export function isSyscallName(name: string): boolean {
-  all ??= new Set([
-    ...OTHER_SYSCALLS.trim().split(/\s+/),
-    ...(Object.keys(SYSCALLS) as ArchName[]).flatMap((arch) => [...syscallTable(arch).keys()]),
-  ]);
+  all ??= new Set([...OTHER_SYSCALLS.trim().split(/\s+/), ...(Object.keys(SYSCALLS) as ArchName[]).flatMap((arch) => [...syscallTable(arch).keys()])]);
   return all.has(name);
 }
 

@@ -80,8 +80,7 @@ export class Assembler {
   }
 
   #stone(target: Target): void {
-    target.near =
-      target.value === undefined ? this.#emit(OP.JA, this.length - target.at - 1) : this.#emit(OP.RET, target.value);
+    target.near = target.value === undefined ? this.#emit(OP.JA, this.length - target.at - 1) : this.#emit(OP.RET, target.value);
   }
 
   #target(at: number): Target {

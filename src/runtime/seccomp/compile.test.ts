@@ -75,7 +75,12 @@ test('conditions of a rule all hold, rules are alternatives, a repeated argument
   assert.equal(answer(either, 'socket', [3n, 1n]), ALLOW);
   assert.equal(answer(either, 'socket', [3n, 3n]), EPERM);
   const repeated = deny(allow('socket', arg('GE', 10n), arg('LE', 2n), arg('EQ', 1n, 1)));
-  for (const args of [[11n, 5n], [1n, 5n], [5n, 1n]]) assert.equal(answer(repeated, 'socket', args), ALLOW);
+  for (const args of [
+    [11n, 5n],
+    [1n, 5n],
+    [5n, 1n],
+  ])
+    assert.equal(answer(repeated, 'socket', args), ALLOW);
   assert.equal(answer(repeated, 'socket', [5n, 5n]), EPERM);
 });
 
@@ -118,8 +123,7 @@ test('a call newer than the profile is ENOSYS, except where the default lets cal
   assert.equal(answer(profile, last), ALLOW);
   assert.equal(answer(profile, last - 1), 0);
   assert.equal(answer(profile, last + 1), ENOSYS);
-  for (const action of ['ALLOW', 'LOG', 'TRACE'])
-    assert.notEqual(answer({ ...profile, defaultAction: `SCMP_ACT_${action}` }, last + 1), ENOSYS);
+  for (const action of ['ALLOW', 'LOG', 'TRACE']) assert.notEqual(answer({ ...profile, defaultAction: `SCMP_ACT_${action}` }, last + 1), ENOSYS);
 });
 
 test('32-bit x86: socketcall and ipc are covered by the rules of what they call', () => {
@@ -184,14 +188,12 @@ test('a bad profile is refused, naming what was given', () => {
 
 test('jumps of more than 255 instructions, and a filter that is too long', () => {
   const names = [...syscallTable('x86_64').keys()];
-  const conditional = (count: number): Seccomp =>
-    deny(...names.slice(0, count).map((name, i) => allow(name, arg('GT', (BigInt(i + 1) << 32n) | 5n, i % 6))));
+  const conditional = (count: number): Seccomp => deny(...names.slice(0, count).map((name, i) => allow(name, arg('GT', (BigInt(i + 1) << 32n) | 5n, i % 6))));
   const { filter } = compileSeccomp(conditional(380), host);
   const program = decodeBpf(filter);
   assert.ok(program.length > 1500, `${program.length}`);
   names.slice(0, 380).forEach((name, i) => {
-    const run = (value: bigint) =>
-      runBpf(program, { nr: syscallTable('x86_64').get(name)!, arch: X86_64, args: Array(6).fill(value) }).value;
+    const run = (value: bigint) => runBpf(program, { nr: syscallTable('x86_64').get(name)!, arch: X86_64, args: Array(6).fill(value) }).value;
     assert.equal(run((BigInt(i + 1) << 32n) | 5n), EPERM);
     assert.equal(run((BigInt(i + 1) << 32n) | 6n), ALLOW);
   });

@@ -63,8 +63,7 @@ export function compileSeccomp(profile: Seccomp, host: SeccompHost): CompiledSec
   const trees = [...groups].map(([audit, arches]) => [audit, writeTree(to, segments(checked, arches), checked.defaultRet)] as const);
   for (const [audit, tree] of trees.toReversed()) entry = to.branch(OP.JEQ, audit, tree, entry);
   to.load(ARCH);
-  if (to.length > MAX_INSTRUCTIONS)
-    throw invalid(`seccomp: the profile needs ${to.length} instructions, the kernel takes ${MAX_INSTRUCTIONS}`);
+  if (to.length > MAX_INSTRUCTIONS) throw invalid(`seccomp: the profile needs ${to.length} instructions, the kernel takes ${MAX_INSTRUCTIONS}`);
   const listener = (checked.flags & FILTER_FLAG.NEW_LISTENER) !== 0;
   return { filter: to.encode(), flags: checked.flags, listener, warnings: checked.warnings };
 }
@@ -168,7 +167,6 @@ const keys = new WeakMap<readonly Rule[], string>();
 function key(decision: Decision): string {
   if (typeof decision === 'number') return String(decision);
   let text = keys.get(decision);
-  if (text === undefined)
-    keys.set(decision, (text = JSON.stringify(decision, (_, value) => (typeof value === 'bigint' ? `${value}n` : value))));
+  if (text === undefined) keys.set(decision, (text = JSON.stringify(decision, (_, value) => (typeof value === 'bigint' ? `${value}n` : value))));
   return text;
 }

@@ -57,7 +57,9 @@ export function resolveDockerProfile(profile: DockerProfile, host: ProfileHost):
   return {
     ...rest,
     ...(architectures.length > 0 ? { architectures } : {}),
-    syscalls: list(syscalls, 'syscalls').filter((rule, i) => applies(rule, host, `syscalls[${i}]`)).map(plainRule),
+    syscalls: list(syscalls, 'syscalls')
+      .filter((rule, i) => applies(rule, host, `syscalls[${i}]`))
+      .map(plainRule),
   };
 }
 
@@ -78,8 +80,7 @@ function applies({ includes, excludes }: DockerRule, host: ProfileHost, field: s
 }
 
 function plainRule({ name, names, action, errnoRet, args }: DockerRule): SeccompRule {
-  if (name && names?.length)
-    throw invalid("both 'name' and 'names' are specified in the seccomp profile, use either 'name' or 'names'");
+  if (name && names?.length) throw invalid("both 'name' and 'names' are specified in the seccomp profile, use either 'name' or 'names'");
   return {
     names: name ? [name] : [...(names ?? [])],
     action,

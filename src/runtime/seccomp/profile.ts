@@ -76,8 +76,7 @@ export function checkProfile(profile: Seccomp, supportedFlags: number): CheckedP
   if (defaultRet === RET.USER_NOTIF) throw invalid('seccomp: defaultAction: SCMP_ACT_NOTIFY cannot be the default');
   const rules = list(profile.syscalls, 'syscalls').map((rule, i) => checkRule(rule, `syscalls[${i}]`, warnings));
   const notifies = rules.some(({ ret }) => ret === RET.USER_NOTIF);
-  if (notifies && !profile.listenerPath)
-    throw invalid('seccomp: SCMP_ACT_NOTIFY is used, but listenerPath is not given');
+  if (notifies && !profile.listenerPath) throw invalid('seccomp: SCMP_ACT_NOTIFY is used, but listenerPath is not given');
   const unknown = new Set(rules.flatMap(({ names }) => names).filter((name) => !isSyscallName(name)));
   if (unknown.size > 0) warnings.push(`seccomp: unknown system calls are skipped: ${[...unknown].join(', ')}`);
   return {
@@ -107,11 +106,9 @@ function checkRule(rule: SeccompRule, field: string, warnings: string[]): Profil
   const ret = action(rule.action, rule.errnoRet, `${field}.action`, warnings);
   const names = list(rule.names, `${field}.names`);
   for (const name of names) {
-    if (typeof name !== 'string' || name === '')
-      throw invalid(`seccomp: ${field}.names: ${show(name)} is not a system call's name`);
+    if (typeof name !== 'string' || name === '') throw invalid(`seccomp: ${field}.names: ${show(name)} is not a system call's name`);
     // as runc: whoever sets a container up must be able to report that it has the listener
-    if (ret === RET.USER_NOTIF && name === 'write')
-      throw invalid(`seccomp: ${field}: SCMP_ACT_NOTIFY cannot be used for write`);
+    if (ret === RET.USER_NOTIF && name === 'write') throw invalid(`seccomp: ${field}: SCMP_ACT_NOTIFY cannot be used for write`);
   }
   const conditions = list(rule.args, `${field}.args`).map((arg, i) => checkCondition(arg, `${field}.args[${i}]`));
   // as runc: when two conditions are about one argument, each of all the conditions is a rule of its own
@@ -125,22 +122,18 @@ function checkCondition(arg: Arg, field: string): Condition {
   if (typeof arg !== 'object' || arg === null) throw invalid(`seccomp: ${field}: ${show(arg)} is not an object`);
   const op = own(COMPARISONS, arg.op);
   if (op === undefined) throw invalid(`seccomp: ${field}.op: unknown operator ${show(arg.op)}`);
-  if (!Number.isInteger(arg.index) || arg.index < 0 || arg.index > 5)
-    throw invalid(`seccomp: ${field}.index: ${show(arg.index)} is not a number from 0 to 5`);
+  if (!Number.isInteger(arg.index) || arg.index < 0 || arg.index > 5) throw invalid(`seccomp: ${field}.index: ${show(arg.index)} is not a number from 0 to 5`);
   const value = uint64(arg.value ?? 0, `${field}.value`);
   const second = uint64(arg.valueTwo ?? 0, `${field}.valueTwo`);
   // as libseccomp: bits of the value that the mask leaves out do not count
-  return op === 'MASKED_EQ'
-    ? { index: arg.index, op, value: second & value, mask: value }
-    : { index: arg.index, op, value, mask: 0xffffffffffffffffn };
+  return op === 'MASKED_EQ' ? { index: arg.index, op, value: second & value, mask: value } : { index: arg.index, op, value, mask: 0xffffffffffffffffn };
 }
 
 function uint64(value: unknown, field: string): bigint {
   if (typeof value === 'number' && !Number.isSafeInteger(value))
     throw invalid(`seccomp: ${field}: ${value} is not an exact integer`, 'above 2^53 give a bigint');
   const big = typeof value === 'number' ? BigInt(value) : value;
-  if (typeof big !== 'bigint' || big < 0n || big > 0xffffffffffffffffn)
-    throw invalid(`seccomp: ${field}: ${show(value)} is not an unsigned 64-bit number`);
+  if (typeof big !== 'bigint' || big < 0n || big > 0xffffffffffffffffn) throw invalid(`seccomp: ${field}: ${show(value)} is not an unsigned 64-bit number`);
   return big;
 }
 
@@ -161,13 +154,11 @@ function checkFlags(names: unknown, supported: number, notifies: boolean, warnin
   if (names === undefined || names === null) return flags | (supported & FILTER_FLAG.SPEC_ALLOW);
   for (const name of list(names as string[], 'flags')) {
     const flag = own(FILTER_FLAG, String(name).replace(/^SECCOMP_FILTER_FLAG_/, ''));
-    if (flag === undefined || !String(name).startsWith('SECCOMP_FILTER_FLAG_'))
-      throw invalid(`seccomp: flags: unknown flag ${show(name)}`);
+    if (flag === undefined || !String(name).startsWith('SECCOMP_FILTER_FLAG_')) throw invalid(`seccomp: flags: unknown flag ${show(name)}`);
     // the process that installs the filter has one thread, and NEW_LISTENER follows from the actions
     if (flag === FILTER_FLAG.TSYNC || flag === FILTER_FLAG.TSYNC_ESRCH || flag === FILTER_FLAG.NEW_LISTENER) continue;
     if ((supported & flag) === 0) throw invalid(`seccomp: flags: this kernel does not have ${name}`);
-    if (flag === FILTER_FLAG.WAIT_KILLABLE_RECV && !notifies)
-      warnings.push(`seccomp: flags: ${name} is ignored: no rule uses SCMP_ACT_NOTIFY`);
+    if (flag === FILTER_FLAG.WAIT_KILLABLE_RECV && !notifies) warnings.push(`seccomp: flags: ${name} is ignored: no rule uses SCMP_ACT_NOTIFY`);
     else flags |= flag;
   }
   return flags;

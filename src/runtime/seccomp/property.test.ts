@@ -72,8 +72,15 @@ function compare({ op, value, valueTwo }: NonNullable<SeccompRule['args']>[numbe
 
 function ret(action: string, errno = 1): number {
   const values: Record<string, number> = {
-    KILL: 0, KILL_THREAD: 0, KILL_PROCESS: 0x80000000, TRAP: 0x30000, ERRNO: 0x50000 + errno,
-    NOTIFY: 0x7fc00000, TRACE: 0x7ff00000 + errno, LOG: 0x7ffc0000, ALLOW: 0x7fff0000,
+    KILL: 0,
+    KILL_THREAD: 0,
+    KILL_PROCESS: 0x80000000,
+    TRAP: 0x30000,
+    ERRNO: 0x50000 + errno,
+    NOTIFY: 0x7fc00000,
+    TRACE: 0x7ff00000 + errno,
+    LOG: 0x7ffc0000,
+    ALLOW: 0x7fff0000,
   };
   return values[action.replace('SCMP_ACT_', '')]!;
 }
@@ -123,12 +130,21 @@ const AUDITS = [...new Set(Object.values(ARCHES).map(({ audit }) => audit)), 0, 
 
 test('random profiles answer every system call as the profile says', () => {
   const seed = Number(process.env['SEED'] ?? 1);
-  for (let round = 0; round < 300; round++) {
+  let refused = 0;
+  for (let round = 0; round < 100; round++) {
     const pick = random(seed * 1000 + round);
     const profile = randomProfile(pick);
     const arch = pick(4) ? ('x86_64' as const) : ('aarch64' as const);
     const native = arch === 'x86_64' ? 'SCMP_ARCH_X86_64' : 'SCMP_ARCH_AARCH64';
-    const program = decodeBpf(compileSeccomp(profile, { arch }).filter);
+    let program;
+    try {
+      program = decodeBpf(compileSeccomp(profile, { arch }).filter);
+    } catch (error) {
+      // a profile can ask for more than the kernel takes: refused, but rarely
+      assert.match((error as Error).message, /4096/);
+      refused++;
+      continue;
+    }
     const about = new Set(profile.syscalls!.flatMap(({ names }) => names));
     const values = profile.syscalls!.flatMap(({ args }) => args!.map(({ value }) => BigInt(value)));
     const value = () => {
@@ -147,11 +163,14 @@ test('random profiles answer every system call as the profile says', () => {
           const data = { nr, arch: audit, args };
           const { value: got } = runBpf(program, data);
           if (got === judge(profile, native, data)) continue;
-          assert.fail(`SEED=${seed} round ${round}: ${audit.toString(16)} ${nr} (${args}): ${got.toString(16)}, not ${judge(profile, native, data).toString(16)}`);
+          assert.fail(
+            `SEED=${seed} round ${round}: ${audit.toString(16)} ${nr} (${args}): ${got.toString(16)}, not ${judge(profile, native, data).toString(16)}`,
+          );
         }
       }
     }
   }
+  assert.ok(refused <= 5, `${refused} of 100 profiles were too large`);
 });
 
 test('the search is a balanced tree: twice the logarithm of the calls, at the worst', () => {

@@ -1,0 +1,51 @@
+/** The layers hold: an import against their order is refused by oxlint with this project's own rules. */
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { test } from 'node:test';
+import { projectDir } from '../test/support/paths.ts';
+import { run } from '../test/support/run.ts';
+import { tempFor } from '../test/support/temp.ts';
+
+const REFUSED: readonly (readonly [file: string, imported: string])[] = [
+  ['src/base/x.ts', '../plan/ops.ts'],
+  ['src/plan/x.ts', '../kernel/contract.ts'],
+  ['src/plan/x.ts', '../runtime/spec.ts'],
+  ['src/kernel/linux/x.ts', '../../runtime/spec.ts'],
+  ['src/kernel/x.ts', '../engine/contract.ts'],
+  ['src/runtime/x.ts', '../kernel/linux/helper.ts'],
+  ['src/runtime/x.ts', '../cgroup/driver.ts'],
+  ['src/runtime/seccomp/x.ts', '../../kernel/linux/helper.ts'],
+  ['src/runtime/x.ts', 'node:fs'],
+  ['src/cgroup/x.ts', '../kernel/linux/machine.ts'],
+  ['src/cgroup/x.ts', 'node:fs'],
+  ['src/engine/x.ts', '../cli/main.ts'],
+  ['src/engine/x.ts', 'node:child_process'],
+  ['src/cli/x.ts', '../runtime/container-plan.ts'],
+  ['src/cli/x.ts', '../kernel/linux/machine.ts'],
+];
+const ALLOWED: readonly (readonly [file: string, imported: string])[] = [
+  ['src/plan/x.ts', '../base/errors.ts'],
+  ['src/kernel/linux/x.ts', '../../plan/ops.ts'],
+  ['src/runtime/x.ts', '../kernel/constants.ts'],
+  ['src/cgroup/x.ts', '../runtime/spec.ts'],
+  ['src/engine/x.ts', '../runtime/container-plan.ts'],
+  ['src/cli/x.ts', '../engine/contract.ts'],
+];
+
+test('imports against the order of the layers are refused, those along it are not', async (t) => {
+  const folder = tempFor(t);
+  copyFileSync(`${projectDir}/.oxlintrc.json`, `${folder}/.oxlintrc.json`);
+  symlinkSync(`${projectDir}/node_modules`, `${folder}/node_modules`);
+  const lint = async ([file, imported]: readonly [string, string]) => {
+    mkdirSync(`${folder}/${dirname(file)}`, { recursive: true });
+    writeFileSync(`${folder}/${file}`, `import * as other from '${imported}';\nexport const used = other;\n`);
+    const { code, stdout } = await run(`${projectDir}/node_modules/.bin/oxlint`, [file], { cwd: folder });
+    return { refused: code !== 0 && stdout.includes('no-restricted-imports'), stdout };
+  };
+  for (const each of REFUSED) assert.equal((await lint(each)).refused, true, `${each.join(' may import ')}`);
+  for (const each of ALLOWED) {
+    const { refused, stdout } = await lint(each);
+    assert.equal(refused, false, stdout);
+  }
+});
