@@ -90,7 +90,10 @@ export function openEngine(options: EngineOptions = {}): Engine {
       }
       store.remove(record.id);
     },
-    close: () => parts.cgroups?.driver.release(parts.cgroups.files, '/kobako/any'),
+    close: () => {
+      parts.runner.close();
+      parts.cgroups?.driver.release(parts.cgroups.files, '/kobako/any');
+    },
   };
 }
 

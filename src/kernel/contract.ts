@@ -69,4 +69,6 @@ export interface RunningPlan {
 /** Runs plans. */
 export interface PlanRunner {
   run(plan: Plan, options?: RunPlanOptions): RunningPlan;
+  /** Gives back what is kept ready for the next plan. Plans at work go on. */
+  close(): void;
 }

@@ -13,6 +13,8 @@ export class RecordingPlanRunner implements PlanRunner {
     this.#exit = exit;
   }
 
+  close(): void {}
+
   run(plan: Plan, _options: RunPlanOptions = {}): RunningPlan {
     this.plans.push(plan);
     const pid = this.#pid++;

@@ -265,25 +265,35 @@ export interface Plan {
 
 /** The operation's number on the wire. */
 export function opCode(name: OpName): number {
-  return OP_NAMES.indexOf(name);
+  return CODES.get(name)!;
 }
 
 export const OP_NAMES = Object.keys(OPS) as readonly OpName[];
 
+const CODES = new Map(OP_NAMES.map((name, code) => [name, code]));
+
 /** Names of an operation's fields, in their order on the wire. */
 export function fieldsOf(name: OpName): readonly (readonly [string, FieldKind])[] {
-  return Object.entries(OPS[name].fields) as [string, FieldKind][];
+  return FIELDS[name];
 }
+
+const FIELDS = Object.fromEntries(Object.entries(OPS).map(([name, { fields }]) => [name, Object.entries(fields)])) as Record<OpName, [string, FieldKind][]>;
 
 /**
  * A number that changes whenever an operation's name, order or fields change (FNV-1a, 32 bits), so that a helper of
  * another build refuses the plan instead of misreading it.
  */
 export function schemaHash(): number {
+  return (hash ??= computeHash());
+}
+
+let hash: number | undefined;
+
+function computeHash(): number {
   const text = JSON.stringify(OP_NAMES.map((name) => [name, OPS[name].fields])) + MAX_SLOTS;
-  let hash = 0x811c9dc5;
+  let sum = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) {
-    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
+    sum = Math.imul(sum ^ text.charCodeAt(i), 0x01000193) >>> 0;
   }
-  return hash;
+  return sum;
 }

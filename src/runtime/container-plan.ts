@@ -59,7 +59,7 @@ export function planContainer(input: ContainerInput): PlanResult {
   }
   if (input.stdio.kind !== 'inherit' || tty) builder.container('setsid', {}, { why: 'its own session: no signal of our terminal reaches it' });
   addSystem(builder, spec, namespaces);
-  if (namespaces.fresh.has('mount')) addFileSystems(builder, input, namespaces, userNamespace);
+  if (namespaces.fresh.has('mount')) addFileSystems(builder, input, userNamespace);
   else addWithoutMountNamespace(builder, input);
   addContainerStdio(builder, input.stdio);
   const personality = spec.linux?.personality;
@@ -125,14 +125,13 @@ function checkSysctl(key: string, namespaces: Namespaces): void {
   if (!allowed || /(^|\/)\.\.(\/|$)/.test(sysctlPath(key))) throw invalid(`sysctl ${JSON.stringify(key)} is not in a separate kernel namespace`);
 }
 
-function addFileSystems(builder: PlanBuilder, input: ContainerInput, namespaces: Namespaces, userNamespace: boolean): void {
+function addFileSystems(builder: PlanBuilder, input: ContainerInput, userNamespace: boolean): void {
   const { spec, machine, bundle } = input;
   const root = addRoot(builder, input.root, spec.linux?.rootfsPropagation, machine);
   const context = {
     builder,
     machine,
     cgroup: input.cgroup,
-    cgroupNamespace: namespaces.fresh.has('cgroup') || namespaces.joined.has('cgroup'),
     root,
     bundle,
   };

@@ -10,7 +10,6 @@ export interface MountContext {
   readonly builder: PlanBuilder;
   readonly machine: MachineFacts;
   readonly cgroup: CgroupParts | undefined;
-  readonly cgroupNamespace: boolean;
   /** The slot of the new root. */
   readonly root: string;
   readonly bundle: string;
@@ -79,8 +78,7 @@ function attach(context: MountContext, from: string, destination: string, option
 }
 
 /**
- * The `cgroup` mount: the container's own part of each hierarchy. With a cgroup namespace a fresh mount shows just that;
- * without one, its folder is bound.
+ * The `cgroup` mount: the container's own part of each hierarchy.
  */
 function addCgroup(context: MountContext, mount: Mount, options: MountOptions, subject: string): void {
   const { builder, cgroup } = context;
@@ -105,15 +103,11 @@ function addCgroup(context: MountContext, mount: Mount, options: MountOptions, s
   }
   for (const hierarchy of hierarchies) {
     const destination = hierarchy.name === '' ? mount.destination : `${mount.destination}/${hierarchy.name}`;
-    let from: string;
-    if (context.cgroupNamespace) {
-      from = builder.fileSystem(hierarchy.type, hierarchy.data, options.set, { subject, why: "this container's part of the hierarchy" });
-    } else {
-      from = builder.slot('bind');
-      builder.container('open-tree', { into: from, path: hierarchy.hostPath, flags: TREE.CLONE | TREE.CLOEXEC }, { subject });
-    }
-    const set = context.cgroupNamespace ? 0 : options.set;
-    attach(context, from, destination, { ...options, set, clear: 0, data: [] }, subject, 'dir');
+    // a bind of its own folder shows the same as a fresh mount in a cgroup namespace would, and makes no superblock
+    const from = builder.slot('bind');
+    const note = { subject, why: "this container's part of the hierarchy" };
+    builder.container('open-tree', { into: from, path: hierarchy.hostPath, flags: TREE.CLONE | TREE.CLOEXEC }, note);
+    attach(context, from, destination, { ...options, clear: 0, data: [] }, subject, 'dir');
   }
   if (!single && readOnly !== 0) {
     const top = builder.slot('cgroup-top');

@@ -1,8 +1,9 @@
 /** Starts the native helper and speaks its channel: the plan goes in, one-line JSON events come out. */
-import { spawn, type StdioOptions } from 'node:child_process';
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { encodePlan } from '../../plan/encode.ts';
 import type { Plan } from '../../plan/ops.ts';
+import { sealedHelper } from './sealed-helper.ts';
 import { PlanFailure, type ExitRecord, type PlanRunner, type RunningPlan, type RunPlanOptions } from '../contract.ts';
 
 type Event =
@@ -14,20 +15,41 @@ type Event =
 /** The longest event line that is believed, in bytes. */
 const MAX_LINE = 1 << 20;
 
-/** Runs plans with the helper at a path. */
+/**
+ * Runs plans with the helper at a path. The first one starts the file itself, which makes its own sealed copy; from the
+ * second on a copy that this process keeps saves that step, and one helper waits ready for the next plan.
+ */
 export class LinuxPlanRunner implements PlanRunner {
   readonly #helper: string;
+  #runs = 0;
+  #spare: Helper | undefined;
 
   constructor(helper: string) {
     this.#helper = helper;
   }
 
+  /** Ends the helper that waits for the next plan. Those at work go on. */
+  close(): void {
+    this.#spare?.channel.destroy();
+    this.#spare = undefined;
+  }
+
+  #take(options: RunPlanOptions): Helper {
+    const spare = this.#spare;
+    const plain = options.stdin === undefined && options.stdout === undefined && options.stderr === undefined && options.extraFds === undefined;
+    if (plain && spare !== undefined && spare.child.exitCode === null && spare.child.signalCode === null && !spare.channel.destroyed) {
+      this.#spare = undefined;
+      spare.child.ref();
+      spare.channel.ref();
+      return spare;
+    }
+    return start(this.#runs++ === 0 ? this.#helper : sealedHelper(this.#helper), options);
+  }
+
   run(plan: Plan, options: RunPlanOptions = {}): RunningPlan {
     const bytes = encodePlan(plan);
-    const extra = options.extraFds ?? [];
-    const stdio: StdioOptions = [options.stdin ?? 'ignore', options.stdout ?? 'ignore', options.stderr ?? 'ignore', ...extra, 'pipe'];
-    const child = spawn(this.#helper, ['run', String(3 + extra.length)], { stdio, env: {}, cwd: '/' });
-    const channel = child.stdio[3 + extra.length] as Socket;
+    const { child, channel } = this.#take(options);
+    channel.write(bytes);
     const waiting = settle<number>();
     const started = settle<number>();
     const exited = settle<ExitRecord>();
@@ -85,7 +107,8 @@ export class LinuxPlanRunner implements PlanRunner {
       if (channel.destroyed || channel.readableEnded) done();
       else channel.once('close', done);
     });
-    channel.write(bytes);
+    // while this one works, the next one starts: most of a start is waiting for a new process
+    if (this.#runs > 1) setImmediate(() => (this.#spare ??= spare(sealedHelper(this.#helper))));
 
     return {
       pid: child.pid ?? 0,
@@ -101,6 +124,28 @@ export class LinuxPlanRunner implements PlanRunner {
       },
     };
   }
+}
+
+interface Helper {
+  readonly child: ChildProcess;
+  readonly channel: Socket;
+}
+
+function start(helper: string, options: RunPlanOptions): Helper {
+  const extra = options.extraFds ?? [];
+  const stdio: StdioOptions = [options.stdin ?? 'ignore', options.stdout ?? 'ignore', options.stderr ?? 'ignore', ...extra, 'pipe'];
+  const child = spawn(helper, ['run', String(3 + extra.length)], { stdio, env: {}, cwd: '/' });
+  return { child, channel: child.stdio[3 + extra.length] as Socket };
+}
+
+/** A helper that waits for its plan, and goes when this process does. */
+function spare(helper: string): Helper {
+  const made = start(helper, {});
+  made.child.on('error', () => made.channel.destroy());
+  made.child.unref();
+  made.channel.on('error', () => {});
+  made.channel.unref();
+  return made;
 }
 
 /** A promise whose rejection is not an unhandled one when nobody asks. */

@@ -55,6 +55,18 @@ const EVERY_FLAG = FILTER_FLAG.LOG | FILTER_FLAG.SPEC_ALLOW | FILTER_FLAG.WAIT_K
  * Throws `invalid`, naming the field, for a bad profile, and for one whose filter would be longer than the kernel takes.
  */
 export function compileSeccomp(profile: Seccomp, host: SeccompHost): CompiledSeccomp {
+  // what nobody can change is compiled once
+  if (!Object.isFrozen(profile)) return compile(profile, host);
+  const known = compiled.get(profile);
+  if (known !== undefined && known.arch === host.arch && known.flags === host.flags) return known.result;
+  const result = compile(profile, host);
+  compiled.set(profile, { ...host, result });
+  return result;
+}
+
+const compiled = new WeakMap<Seccomp, SeccompHost & { result: CompiledSeccomp }>();
+
+function compile(profile: Seccomp, host: SeccompHost): CompiledSeccomp {
   const checked = checkProfile(profile, host.flags ?? EVERY_FLAG);
   const native = ARCHES[host.arch === 'x86_64' ? 'SCMP_ARCH_X86_64' : 'SCMP_ARCH_AARCH64']!;
   const groups = Map.groupBy(new Set([native, ...checked.arches]), ({ audit }) => audit);

@@ -104,8 +104,18 @@ export const DOCKER_DEFAULT: DockerProfile = {
 
 /**
  * The default profile of a container, as Docker 28 would give it: `host.capabilities` is the container's bounding set,
- * `host.kernel` the kernel's release.
+ * `host.kernel` the kernel's release. The same host gets the same object, frozen.
  */
 export function defaultProfile(host: ProfileHost): Seccomp {
-  return resolveDockerProfile(DOCKER_DEFAULT, host)!;
+  const key = `${host.arch} ${host.kernel} ${host.capabilities.toSorted().join()}`;
+  let profile = made.get(key);
+  if (profile === undefined) made.set(key, (profile = deepFreeze(resolveDockerProfile(DOCKER_DEFAULT, host)!)));
+  return profile;
+}
+
+const made = new Map<string, Seccomp>();
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(deepFreeze);
+  return value;
 }
