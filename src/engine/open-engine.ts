@@ -98,7 +98,7 @@ export function openEngine(options: EngineOptions = {}): Engine {
 }
 
 /** The helper beside a bundle, or in dist/ beside the sources. */
-function findHelper(): string {
+export function findHelper(): string {
   // a bundled CJS file has __dirname and no import.meta; the sources have it the other way round
   const here = typeof __dirname === 'string' ? __dirname : import.meta.dirname;
   const found = [`${here}/kobako-helper`, `${here}/../../dist/kobako-helper`].find((path) => existsSync(path));

@@ -1,5 +1,5 @@
 /** An OCI spec as a plan: the order of everything that makes a container. */
-import { CLONE_NEW, O, RESOLVE } from '../kernel/constants.ts';
+import { CLONE_NEW, O, RESOLVE, S_IFIFO } from '../kernel/constants.ts';
 import { invalid } from '../base/errors.ts';
 import { TOKENS, type Op } from '../plan/ops.ts';
 import { PlanBuilder } from './builder.ts';
@@ -37,6 +37,7 @@ export function planContainer(input: ContainerInput): PlanResult {
   push(builder, cgroup?.create);
   addMonitorNamespaces(builder, namespaces, spec.linux);
   if (input.startFifo !== undefined) {
+    builder.monitor('mknod', { path: input.startFifo, mode: S_IFIFO | 0o600, dev: 0 }, { subject: 'start fifo' });
     const note = { why: 'opened both ways: it never ends, and a writer finds a reader only while the container waits' };
     builder.monitor('open', { into: 'start-fifo', path: input.startFifo, flags: O.RDWR | O.CLOEXEC, mode: 0, resolve: 0 }, note);
   }

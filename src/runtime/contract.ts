@@ -104,7 +104,7 @@ export interface ContainerInput {
   readonly stdio: Stdio;
   readonly monitor: MonitorSettings;
   readonly bundle: string;
-  /** A fifo, made already, on which the container's process waits for `start` by itself (OCI create and start). */
+  /** Where to make a fifo on which the container's process waits for `start` by itself (OCI create and start). */
   readonly startFifo?: string;
   /** How many fds from 3 on the program gets as they are. */
   readonly preserveFds?: number;
