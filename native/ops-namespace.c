@@ -31,6 +31,9 @@ HANDLER(clone) {
     sys_close(sync[0]);
     r->sync = sync[1];
     r->in_child = true;
+    /* a waiting container must not hold its starter's end open */
+    sys_close(r->channel);
+    r->channel = -1;
     return 0;
   }
   sys_close(sync[1]);

@@ -17,7 +17,7 @@ export function prepareParents(files: CgroupFiles, hierarchies: readonly Hierarc
     const before = files.exists(ready);
     if (hierarchy.version === 2 && !(before && handsDownAll(files, hierarchy, ready))) handDown(files, hierarchy, parents);
     if (hierarchy.version === 1 && !before) makeV1(files, hierarchy, parents);
-    if (hierarchy.version === 1 && hierarchy.controllers.includes('cpuset')) inheritSets(files, hierarchy.mountPoint, ready);
+    if (hierarchy.version === 1 && hierarchy.controllers.includes('cpuset')) inheritSets(files, hierarchy.mountPoint, ready, `${hierarchy.mountPoint}/${path.split('/').filter(Boolean).join('/')}`);
     if (hierarchy.controllers.includes('cpu') && resources.cpu?.realtimeRuntime) grantRealtime(files, hierarchy, parents, resources.cpu);
   }
   return (hierarchy, controller, file) => {
@@ -72,9 +72,12 @@ function copySets(files: CgroupFiles, folder: string): void {
   }
 }
 
-/** Lets children begin with their parent's processors and memory nodes. Never at a root: that is the machine's. */
-function inheritSets(files: CgroupFiles, mountPoint: string, folder: string): void {
-  if (folder === mountPoint) return;
+/** Lets children begin with their parent's processors and memory nodes. Not at a root, which is the machine's: there the child is made at once. */
+function inheritSets(files: CgroupFiles, mountPoint: string, folder: string, child: string): void {
+  if (folder === mountPoint) {
+    files.mkdir(child);
+    return copySets(files, child);
+  }
   copySets(files, folder);
   if (files.read(`${folder}/cgroup.clone_children`)?.trim() !== '1') tryWrite(files, `${folder}/cgroup.clone_children`, '1');
 }
