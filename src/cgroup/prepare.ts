@@ -17,7 +17,8 @@ export function prepareParents(files: CgroupFiles, hierarchies: readonly Hierarc
     const before = files.exists(ready);
     if (hierarchy.version === 2 && !(before && handsDownAll(files, hierarchy, ready))) handDown(files, hierarchy, parents);
     if (hierarchy.version === 1 && !before) makeV1(files, hierarchy, parents);
-    if (hierarchy.version === 1 && hierarchy.controllers.includes('cpuset')) inheritSets(files, hierarchy.mountPoint, ready, `${hierarchy.mountPoint}/${path.split('/').filter(Boolean).join('/')}`);
+    if (hierarchy.version === 1 && hierarchy.controllers.includes('cpuset'))
+      inheritSets(files, hierarchy.mountPoint, ready, `${hierarchy.mountPoint}/${path.split('/').filter(Boolean).join('/')}`);
     if (hierarchy.controllers.includes('cpu') && resources.cpu?.realtimeRuntime) grantRealtime(files, hierarchy, parents, resources.cpu);
   }
   return (hierarchy, controller, file) => {
