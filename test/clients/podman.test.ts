@@ -1,0 +1,41 @@
+/** A real Podman 5 runs its containers with kobako-runc: one session, since each `peers run` is a machine of its own. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { projectDir } from '../support/paths.ts';
+import { noPeers, peers } from '../support/peers.ts';
+import { busyboxRootfs } from '../support/rootfs.ts';
+
+const SCRIPT = `
+p="podman --runtime $PROJECT/bin/kobako-runc --cgroup-manager cgroupfs"
+r="--network none --rootfs $ROOT:O"
+say() { echo "$1=$2"; }
+say hello "$($p run --rm $r echo hello)"
+$p run --rm $r sh -c 'exit 7'; say code $?
+say missing "$($p run --rm $r nothing-like-this 2>&1 | grep -o 'executable file not found in .PATH')"
+say user "$($p run --rm --user 1000 --cap-drop all --read-only $r sh -c 'id -u; grep CapBnd /proc/self/status' | tr '\\n' ' ')"
+say memory "$($p run --rm --memory 64m $r sh -c 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max' 2>/dev/null)"
+say tty "$(script -qec "$p run --rm -t $r tty" /dev/null | tr -d '\\r')"
+$p run -d --name one $r sh -c 'trap "exit 3" TERM; while :; do sleep 0.1; done' >/dev/null
+out=$($p exec one sh -c 'echo in; exit 4'); say exec "$out; $?"
+$p pause one >/dev/null; say paused "$($p ps --format '{{.Status}}' | cut -d' ' -f1) $($p inspect -f '{{.State.Status}}' one)"
+$p unpause one >/dev/null; say running "$($p inspect -f '{{.State.Status}}' one)"
+$p stop -t 5 one >/dev/null; say stopped "$($p inspect -f '{{.State.ExitCode}}' one)"
+$p rm -f one >/dev/null
+`;
+
+test('Podman 5 over kobako-runc: run, exit codes, limits, terminal, exec, pause, stop', { skip: noPeers() ?? false }, async () => {
+  const root = await busyboxRootfs();
+  await peers(['podman']);
+  const text = await peers(['run', 'env', `PROJECT=${projectDir}`, `ROOT=${root}`, 'PODMAN_IGNORE_CGROUPSV1_WARNING=1', 'sh', '-c', SCRIPT]).finally(() => peers(['down']));
+  const said = Object.fromEntries([...text.matchAll(/^(\w+)=(.*)$/gm)].map(([, key, value]) => [key, value!.trim()]));
+  assert.equal(said['hello'], 'hello');
+  assert.equal(said['code'], '7');
+  assert.equal(said['missing'], 'executable file not found in $PATH');
+  assert.match(said['user']!, /^1000 CapBnd:\s+0{16}$/);
+  assert.equal(said['memory'], String(64 << 20));
+  assert.equal(said['tty'], '/dev/pts/0');
+  assert.equal(said['exec'], 'in; 4');
+  assert.match(said['paused']!, /paused$/i);
+  assert.equal(said['running'], 'running');
+  assert.equal(said['stopped'], '3');
+});
