@@ -42,9 +42,15 @@ export function deviceProgram(rules: readonly FullRule[]): Uint8Array {
     instruction(LDX_W, MAJOR!, CONTEXT, 4),
     instruction(LDX_W, MINOR!, CONTEXT, 8),
   ];
-  for (const rule of decisive(rules)) out.push(...ruleCode(rule));
-  out.push(...answer(false));
+  const needed = decisive(rules);
+  for (const rule of needed) out.push(...ruleCode(rule));
+  // the kernel's verifier refuses what is never reached
+  if (!matchesAll(needed.at(-1))) out.push(...answer(false));
   return Buffer.concat(out);
+}
+
+function matchesAll(rule: FullRule | undefined): boolean {
+  return rule !== undefined && rule.type === 'a' && rule.access === 'rwm' && rule.major === undefined && rule.minor === undefined;
 }
 
 /** Later rules first, and none that an earlier one in this order makes unreachable. */
@@ -52,7 +58,7 @@ function decisive(rules: readonly FullRule[]): FullRule[] {
   const out: FullRule[] = [];
   for (const rule of rules.toReversed()) {
     out.push(rule);
-    if (rule.type === 'a' && rule.access === 'rwm' && rule.major === undefined && rule.minor === undefined) break;
+    if (matchesAll(rule)) break;
   }
   return out;
 }
