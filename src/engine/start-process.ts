@@ -43,9 +43,11 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
     input.onWaiting?.(waiting, running.pid);
     if (input.streams !== undefined) {
       const socket = await attachTo(input.socket, input.streams);
-      attached = pump(socket, input.streams, input.tty).then(async (how): Promise<AttachEnd> =>
-        how === 'detached' ? { kind: 'detached' } : { kind: 'exit', record: await exited },
-      );
+      attached = pump(socket, input.streams, input.tty).then(async (how): Promise<AttachEnd> => {
+        if (how === 'exit') return { kind: 'exit', record: await exited };
+        running.unref();
+        return { kind: 'detached' };
+      });
       attached.catch(() => {});
     }
     running.send('start');

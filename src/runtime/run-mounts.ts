@@ -45,12 +45,14 @@ function adapted({ privileged, namespaces, shmSize, uidMap }: RunOptions): Mount
     options: ['rbind', 'rslave', 'nosuid', 'noexec', 'nodev', ...(readonly ? ['rro'] : [])],
   });
   const mapped = uidMap.length > 0;
-  return defaultMounts(shmSize).map((mount) => {
+  // a user namespace cannot mount the message queues of an ipc namespace that is not its own
+  const mounts = defaultMounts(shmSize).filter(({ type }) => type !== 'mqueue' || !mapped || namespaces.ipc.kind === 'new');
+  return mounts.map((mount) => {
     const { destination } = mount;
     // a user namespace may mount these only for namespaces that it owns
     if (mapped && destination === '/sys' && namespaces.network.kind !== 'new') return rebind('/sys', !privileged);
     if (mapped && destination === '/proc' && namespaces.pid.kind !== 'new') return rebind('/proc', false);
-    if ((destination === '/dev/shm' || destination === '/dev/mqueue') && namespaces.ipc.kind === 'host') return rebind(destination, false);
+    if (destination === '/dev/shm' && namespaces.ipc.kind === 'host') return rebind('/dev/shm', false);
     if (privileged && (destination === '/sys' || destination === '/sys/fs/cgroup')) {
       return { ...mount, options: mount.options!.map((option) => (option === 'ro' ? 'rw' : option)) };
     }

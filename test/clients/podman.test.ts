@@ -26,7 +26,9 @@ $p rm -f one >/dev/null
 test('Podman 5 over kobako-runc: run, exit codes, limits, terminal, exec, pause, stop', { skip: noPeers() ?? false }, async () => {
   const root = await busyboxRootfs();
   await peers(['podman']);
-  const text = await peers(['run', 'env', `PROJECT=${projectDir}`, `ROOT=${root}`, 'PODMAN_IGNORE_CGROUPSV1_WARNING=1', 'sh', '-c', SCRIPT]).finally(() => peers(['down']));
+  const text = await peers(['run', 'env', `PROJECT=${projectDir}`, `ROOT=${root}`, 'PODMAN_IGNORE_CGROUPSV1_WARNING=1', 'sh', '-c', SCRIPT]).finally(() =>
+    peers(['down']),
+  );
   const said = Object.fromEntries([...text.matchAll(/^(\w+)=(.*)$/gm)].map(([, key, value]) => [key, value!.trim()]));
   assert.equal(said['hello'], 'hello');
   assert.equal(said['code'], '7');
