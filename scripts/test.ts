@@ -65,7 +65,8 @@ async function main(): Promise<number> {
     const files = testFiles(patterns);
     if (files.length === 0) continue;
     console.log(`\n# ${label}`);
-    lines.push(...(await runNodeTests(files, { label, concurrency: 2, timeoutMs: 600_000 })));
+    // the clients share the real engines that they start
+    lines.push(...(await runNodeTests(files, { label, concurrency: label === 'clients' ? 1 : 2, timeoutMs: 600_000 })));
   }
   lines.push(...(await vmSuite()));
   lines.push(await asBefore(before, runId));

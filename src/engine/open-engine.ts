@@ -88,6 +88,8 @@ export function openEngine(options: EngineOptions = {}): Engine {
         kill(record, 9);
         await wait(record);
       }
+      // the monitor does this; here it is for one that was killed
+      parts.cgroups?.driver.remove(parts.cgroups.files, record.cgroupsPath);
       store.remove(record.id);
     },
     close: () => {
