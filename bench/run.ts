@@ -12,22 +12,22 @@ import { parseSpec } from '../src/runtime/validate.ts';
 import { openCgroups } from '../src/engine/cgroups.ts';
 import { LinuxPlanRunner } from '../src/kernel/linux/helper.ts';
 import { machineFacts } from '../src/kernel/linux/machine.ts';
+import { debs } from '../test/support/debs.ts';
 import { busyboxRootfs } from '../test/support/rootfs.ts';
 import { projectDir } from '../test/support/paths.ts';
 
 const ROUNDS = Number(process.argv[2] ?? 60);
 const WARM_UP = 5;
-const PEER_BIN = ['/usr/sbin', '/usr/bin'].map((dir) => `${process.env['PEERS'] ?? '/var/tmp/peers'}/sid${dir}`);
 
 interface Contestant {
   readonly name: string;
   readonly once: (round: number) => Promise<void>;
 }
 
-function command(program: string, args: (round: number) => readonly string[]): Contestant['once'] {
+function command(program: string, args: (round: number) => readonly string[], env = process.env): Contestant['once'] {
   return (round) =>
     new Promise((resolve, reject) => {
-      const child = spawn(program, args(round), { stdio: ['ignore', 'ignore', 'inherit'] });
+      const child = spawn(program, args(round), { stdio: ['ignore', 'ignore', 'inherit'], env });
       child.on('error', reject);
       child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`${program} ${args(round).join(' ')}: exit code ${code}`))));
     });
@@ -88,10 +88,12 @@ async function main(): Promise<void> {
       },
       { name: 'kobako run (command line)', once: command(`${projectDir}/bin/kobako`, () => ['run', '--rm', '--rootfs', `${rootfs}:O`, '/bin/true']) },
     ];
+    // Debian's own, unpacked into this project's cache and not installed
+    const tree = await debs(['runc', 'crun'], { dependencies: true });
+    const env = { ...process.env, LD_LIBRARY_PATH: `${tree}/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu` };
     for (const name of ['runc', 'crun']) {
-      const path = PEER_BIN.map((dir) => `${dir}/${name}`).find((file) => existsSync(file));
-      if (path === undefined) continue;
-      const once = command(path, (n) => ['--root', `${folder}/${name}`, 'run', '-b', `${folder}/bundle`, `kobako-bench-${name}${n}`]);
+      const path = [`${tree}/usr/sbin/${name}`, `${tree}/usr/bin/${name}`].find((file) => existsSync(file)) ?? name;
+      const once = command(path, (n) => ['--root', `${folder}/${name}`, 'run', '-b', `${folder}/bundle`, `kobako-bench-${name}${n}`], env);
       const works = await once(-1).then(
         () => true,
         (error: Error) => console.log(`${name} does not run here: ${error.message}`),
