@@ -45,7 +45,11 @@ async function main(): Promise<void> {
     if (made.status !== 0) throw new Error(made.stderr);
     const spec = spawnSync(`${projectDir}/bin/kobako-runc`, ['spec', '-b', `${folder}/bundle`]);
     if (spec.status !== 0) throw new Error(String(spec.stderr));
-    const config = JSON.parse(readFileSync(`${folder}/bundle/config.json`, 'utf8')) as { process: { terminal: boolean; args: string[]; rlimits: unknown[] } };
+    const config = JSON.parse(readFileSync(`${folder}/bundle/config.json`, 'utf8')) as {
+      ociVersion: string;
+      process: { terminal: boolean; args: string[]; rlimits: unknown[] };
+    };
+    Object.assign(config, { ociVersion: '1.0.2' });
     Object.assign(config.process, { terminal: false, args: ['/bin/true'], rlimits: [] });
     writeFileSync(`${folder}/bundle/config.json`, JSON.stringify(config));
 
