@@ -5,7 +5,6 @@
 #endif
 
 void clients_init(struct clients *c, const char *spill_dir, bool tty) {
-  for (int i = 0; i < MAX_CLIENTS; i++) c->all[i].fd = c->all[i].spill = -1;
   c->spill_dir = spill_dir;
   c->tty = tty;
 }
@@ -15,7 +14,8 @@ void clients_accept(struct clients *c, int listener) {
   if (fd < 0) return;
   for (int i = 0; i < MAX_CLIENTS; i++) {
     struct client *n = &c->all[i];
-    if (n->fd >= 0) continue;
+    /* a place that was never taken is not looked at: its pages cost nothing */
+    if (i < c->used && n->fd >= 0) continue;
     n->fd = (int)fd;
     n->spill = -1;
     n->attached = n->wants_in = n->in_ended = n->wants[0] = n->wants[1] = n->waits = n->broken = false;
