@@ -24,9 +24,19 @@ function engineFor(t: TestContext): { engine: Engine; state: string } {
   });
   return { engine, state };
 }
-const sh = (script: string, more: Partial<RunOptions> = {}): RunOptions => ({ ...DEFAULT_RUN, rootfs: { path: root, overlay: true }, args: ['sh', '-c', script], detach: true, ...more });
+const sh = (script: string, more: Partial<RunOptions> = {}): RunOptions => ({
+  ...DEFAULT_RUN,
+  rootfs: { path: root, overlay: true },
+  args: ['sh', '-c', script],
+  detach: true,
+  ...more,
+});
 const socketOf = (state: string, id: string) => `${state}/sockets/${id.slice(0, 24)}`;
-const lines = (path: string) => readFileSync(path, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as LogEntry);
+const lines = (path: string) =>
+  readFileSync(path, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as LogEntry);
 async function finished(engine: Engine, options: RunOptions) {
   const running = await engine.run(options);
   const exit = await running.wait();
@@ -52,19 +62,30 @@ describe('the json-file log', () => {
   test('a line over 16 KiB is split as Docker splits it', async (t) => {
     const { engine } = engineFor(t);
     const { logPath } = await finished(engine, sh('head -c 40000 /dev/zero | tr "\\0" x; echo'));
-    assert.deepEqual(lines(logPath).map(({ log }) => log.length), [16384, 16384, 40000 - 2 * 16384 + 1]);
+    assert.deepEqual(
+      lines(logPath).map(({ log }) => log.length),
+      [16384, 16384, 40000 - 2 * 16384 + 1],
+    );
   });
 
   test('rotation by max-size and max-file; all that is kept is in order and whole', async (t) => {
     const { engine } = engineFor(t);
-    const { logPath, id } = await finished(engine, sh('i=0; while [ $i -lt 3000 ]; do echo "line $i"; i=$((i+1)); done', { logMaxSize: 20_000, logMaxFile: 3 }));
-    const files = readdirSync(logPath.replace(/\/[^/]*$/, '')).filter((name) => name.startsWith('container-json.log')).sort();
+    const { logPath, id } = await finished(
+      engine,
+      sh('i=0; while [ $i -lt 3000 ]; do echo "line $i"; i=$((i+1)); done', { logMaxSize: 20_000, logMaxFile: 3 }),
+    );
+    const files = readdirSync(logPath.replace(/\/[^/]*$/, ''))
+      .filter((name) => name.startsWith('container-json.log'))
+      .sort();
     assert.deepEqual(files, ['container-json.log', 'container-json.log.1', 'container-json.log.2']);
     const kept: string[] = [];
     for await (const { log } of engine.logs(id)) kept.push(log);
     const first = Number(/\d+/.exec(kept[0]!)![0]);
     assert.ok(first > 0 && kept.length > 100);
-    assert.deepEqual(kept, Array.from({ length: 3000 - first }, (_, index) => `line ${first + index}\n`));
+    assert.deepEqual(
+      kept,
+      Array.from({ length: 3000 - first }, (_, index) => `line ${first + index}\n`),
+    );
   });
 
   test('100,000 lines, every one of them', async (t) => {
@@ -107,14 +128,15 @@ describe('attach', () => {
     const control = await attachTo(path, { stdin: new PassThrough() });
     control.write('go\n');
     const { logPath } = await engine.find(running.containerId);
-    for (let i = 0; i < 400 && !(existsSync(logPath) && readFileSync(logPath, 'utf8').includes('"300000\\n"')); i++) await new Promise((resolve) => setTimeout(resolve, 25));
+    for (let i = 0; i < 400 && !(existsSync(logPath) && readFileSync(logPath, 'utf8').includes('"300000\\n"')); i++)
+      await new Promise((resolve) => setTimeout(resolve, 25));
     assert.ok(readFileSync(logPath, 'utf8').includes('"300000\\n"'), 'the log is whole while the client sleeps');
     const chunks: Buffer[] = [];
     slow.on('data', (chunk: Buffer) => chunks.push(chunk)).resume();
     await new Promise((resolve) => slow.once('close', resolve).once('end', resolve));
     control.destroy();
     let text = '';
-    for (let bytes = Buffer.concat(chunks); bytes.length >= 8; ) {
+    for (let bytes = Buffer.concat(chunks); bytes.length >= 8;) {
       const size = bytes.readUInt32BE(4);
       text += bytes.toString('latin1', 8, 8 + size);
       bytes = bytes.subarray(8 + size);
@@ -126,7 +148,8 @@ describe('attach', () => {
     const { engine, state } = engineFor(t);
     const running = await engine.run(sh('sleep 30'));
     const path = socketOf(state, running.containerId);
-    for (const line of ['nonsense', 'attach stdin=2', 'kill 99', 'resize a b', 'x'.repeat(3000)]) await assert.rejects(askOnce(path, line), `${line.slice(0, 20)} was taken`);
+    for (const line of ['nonsense', 'attach stdin=2', 'kill 99', 'resize a b', 'x'.repeat(3000)])
+      await assert.rejects(askOnce(path, line), `${line.slice(0, 20)} was taken`);
     assert.match(await askOnce(path, 'status'), /"state":"running"/);
   });
 });
