@@ -1,7 +1,9 @@
 /** Real engines to test against, where this machine has them at hand. Nothing of the product depends on them. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { projectDir } from './paths.ts';
 import { run } from './run.ts';
+import { mountsBelow } from './temp.ts';
 
 const PEERS = `${projectDir}/../shared/peers/peers`;
 
@@ -10,13 +12,44 @@ export function noPeers(): string | undefined {
   return existsSync(PEERS) ? undefined : 'real Docker and Podman are not at hand here (../shared/peers)';
 }
 
-/** Starts one of the peers with this project's folder shown inside. */
+const NETNS = '/run/netns';
+const left = leftByEngines();
+const hadNetns = mountsBelow(NETNS).length > 0;
+
+/** Runs the script with this project's folder shown inside. `down` also removes what real engines leave behind them. */
 export async function peers(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> {
   for (let tries = 1; ; tries++) {
     const { code, stdout, stderr } = await run(PEERS, args, { env: { ...process.env, BIND: projectDir, ...env }, timeoutMs: 300_000 });
-    if (code === 0) return stdout.trim();
+    if (code === 0) {
+      if (args[0] === 'down') await cleanUp();
+      return stdout.trim();
+    }
     // the wire of one that was just stopped goes a moment later
     if (tries === 5) throw new Error(`peers ${args.join(' ')}: ${stderr || stdout}`);
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await sleep(1000);
+  }
+}
+
+/** The cgroups that dockerd and Podman make for their containers and never remove. */
+function leftByEngines(): string[] {
+  const folders = ['docker', 'libpod_parent'].flatMap((name) => ['', ...readdirSync('/sys/fs/cgroup')].map((tree) => `/sys/fs/cgroup/${tree}/${name}`));
+  return folders.filter((folder) => existsSync(folder));
+}
+
+async function cleanUp(): Promise<void> {
+  for (let tries = 0; tries < 50; tries++) {
+    for (const folder of leftByEngines()) if (!left.includes(folder)) removeTree(folder);
+    if (leftByEngines().length <= left.length) break;
+    await sleep(100); // an engine that was told to stop takes a moment
+  }
+  if (!hadNetns && mountsBelow(NETNS).length > 0 && readdirSync(NETNS).length === 0) await run('umount', ['--lazy', NETNS]);
+}
+
+function removeTree(folder: string): void {
+  try {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory()) removeTree(`${folder}/${entry.name}`);
+    rmdirSync(folder);
+  } catch {
+    // in use still, or gone already
   }
 }
