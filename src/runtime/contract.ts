@@ -33,13 +33,21 @@ export type RootSource =
   | { readonly kind: 'dir'; readonly path: string }
   | {
       readonly kind: 'overlay';
-      /** Topmost first. */
-      readonly lower: readonly string[];
+      /** Topmost first: folders, or images that the container's process mounts where only it sees them. */
+      readonly lower: readonly (string | ErofsLayer)[];
       /** Where writes go; without it they go to a tmpfs that dies with the container. */
       readonly upper?: { readonly dir: string; readonly work: string };
       /** An existing folder that the container's own mount namespace can mount over. */
       readonly mountPoint: string;
     };
+
+/** A layer as an EROFS index whose files' bytes lie in a tar: mounted from the files, without a loop device. */
+export interface ErofsLayer {
+  readonly kind: 'erofs';
+  readonly index: string;
+  /** The `device=` of erofs(5): the layer's plain tar. */
+  readonly device: string;
+}
 
 /** What the cgroup driver contributes to a plan. */
 export interface CgroupParts {

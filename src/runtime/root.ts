@@ -2,7 +2,7 @@
 import { ATTR, MS, TREE } from '../kernel/constants.ts';
 import { invalid } from '../base/errors.ts';
 import type { PlanBuilder } from './builder.ts';
-import type { MachineFacts, RootSource } from './contract.ts';
+import type { ErofsLayer, MachineFacts, RootSource } from './contract.ts';
 import { propagationFlag } from './mount-options.ts';
 
 /** Makes the new root and attaches it; returns its slot. */
@@ -35,7 +35,8 @@ function bindRoot(builder: PlanBuilder, path: string): string {
 
 function overlayRoot(builder: PlanBuilder, source: Extract<RootSource, { kind: 'overlay' }>): string {
   const { mountPoint } = source;
-  const subject = `root file system ${source.lower.join(':')}`;
+  const lower = source.lower.map(folderOf);
+  const subject = `root file system ${lower.join(':')}`;
   const note = { subject, why: 'writes go to a layer of their own' };
   let at = mountPoint;
   let upper = source.upper;
@@ -58,7 +59,7 @@ function overlayRoot(builder: PlanBuilder, source: Extract<RootSource, { kind: '
     'overlay',
     [
       ['source', 'overlay'],
-      ['lowerdir', source.lower.map(escape).join(':')],
+      ['lowerdir', lower.map(escape).join(':')],
       ['upperdir', upper.dir],
       ['workdir', upper.work],
     ],
@@ -67,6 +68,11 @@ function overlayRoot(builder: PlanBuilder, source: Extract<RootSource, { kind: '
   );
   builder.container('move-mount', { from: mount, path: at }, note);
   return mount;
+}
+
+function folderOf(layer: string | ErofsLayer): string {
+  if (typeof layer === 'string') return layer;
+  throw invalid(`layer ${layer.index}: EROFS layers are not mounted yet`);
 }
 
 /** Makes the root what `/` is, and everything else unreachable. */

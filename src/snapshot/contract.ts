@@ -1,0 +1,112 @@
+/**
+ * What this folder promises: layers of images on disk, and root file systems made of them.
+ *
+ * A layer is known by its diff id (the digest of its plain tar) and is whole because it has its final name. It does not
+ * depend on the layers below it, so layers of one image arrive in parallel and images share them. A driver never mounts
+ * anything: it gives a root file system as data (`RootSource`), which the plan of a container mounts inside that
+ * container's own mount namespace.
+ *
+ * Two drivers: `overlay` unpacks a layer into a folder; `erofs` keeps the plain tar and writes an index beside it that
+ * the kernel mounts. Both pass `driver.suite.ts`. One process at a time owns a driver's folder for writing.
+ */
+import type { Digest } from '../base/digest.ts';
+import type { RootSource } from '../runtime/contract.ts';
+
+/** How a layer's bytes are packed. `auto`: by their first bytes. */
+export type Compression = 'none' | 'gzip' | 'zstd' | 'auto';
+
+/** A layer that is about to arrive. What is given is checked; what is not given is found out. */
+export interface LayerRequest {
+  readonly compression: Compression;
+  /** Of the bytes as they arrive. */
+  readonly digest?: Digest | undefined;
+  readonly size?: number | undefined;
+  readonly diffId?: Digest | undefined;
+  /** The plain tar may be no longer than this, in bytes: a bomb ends here. */
+  readonly maxPlainSize?: number | undefined;
+  /**
+   * Where the bytes are kept as they arrive: written to `partial` (appended to what is there already, which is read
+   * first), renamed to `path` when the layer is whole and verified. Both on the driver's file system.
+   */
+  readonly blob?: { readonly partial: string; readonly path: string } | undefined;
+}
+
+/** What has been learnt of a layer when it is whole. */
+export interface LayerInfo {
+  readonly diffId: Digest;
+  /** Of the bytes as they arrived. */
+  readonly digest: Digest;
+  readonly size: number;
+  /** Length of the plain tar. */
+  readonly plainSize: number;
+  /** Sum of the sizes of its files, in bytes, as Docker counts a layer. */
+  readonly contentSize: number;
+}
+
+/** How far the work is, in bytes as they arrived: taken in by the decompressor and unpacker. */
+export type LayerProgress = (taken: number) => void;
+
+/** A layer on its way in. It works in a thread of its own. Dispose of it to give up: nothing but `partial` stays. */
+export interface LayerIngest extends AsyncDisposable {
+  /** How many bytes of `partial` were there: what is still to come begins here (HTTP Range). */
+  readonly resumeAt: number;
+  /** Takes the next bytes (the chunk is given away); resolves when there is room for more. Rejects with what is wrong with them. */
+  write(chunk: Uint8Array): Promise<void>;
+  /**
+   * No more bytes come: verifies, and gives layer and blob their names. Throws `invalid` for a wrong digest, size or
+   * diff id, for a malformed archive or damaged compression, and for a name in it that climbs out; `exhausted` for a
+   * full disk.
+   */
+  finish(): Promise<LayerInfo>;
+}
+
+/** The folders that a container's writes go to. */
+export interface WritableLayer {
+  readonly dir: string;
+  readonly work: string;
+}
+
+export interface Usage {
+  /** Bytes on disk. */
+  readonly bytes: number;
+  readonly inodes: number;
+}
+
+/** A change of a writable layer against what is below it: `docker diff`. */
+export interface Change {
+  readonly kind: 'modified' | 'added' | 'deleted';
+  /** Absolute. */
+  readonly path: Buffer;
+}
+
+export interface SnapshotDriver {
+  readonly name: 'overlay' | 'erofs';
+  has(diffId: Digest): boolean;
+  list(): readonly Digest[];
+  /** A layer that arrives over the network, or from anywhere in pieces. */
+  ingest(request: LayerRequest, options?: { readonly progress?: LayerProgress; readonly signal?: AbortSignal }): Promise<LayerIngest>;
+  /** A layer that lies in a file already, or in a part of one. `blob` as in `ingest`, but the file may be linked instead of copied. */
+  ingestFile(
+    request: LayerRequest,
+    file: { readonly path: string; readonly offset?: number; readonly length?: number },
+    options?: { readonly progress?: LayerProgress; readonly signal?: AbortSignal },
+  ): Promise<LayerInfo>;
+  usage(diffId: Digest): Usage;
+  /** Takes the layer's name away at once and removes its files in the background. The caller knows that nobody uses it. */
+  remove(diffId: Digest): void;
+  /** Removes what crashes have left: half-made layers, and what was being removed. */
+  sweep(): void;
+
+  /** Makes the folders for a container's writes; `id` is a file name. */
+  createWritable(id: string): WritableLayer;
+  removeWritable(id: string): void;
+  writableUsage(id: string): Usage;
+  /** The root file system of these layers (lowest first), writable where `writable` is the id of such a layer. */
+  root(layers: readonly Digest[], writable: string | undefined, mountPoint: string): RootSource;
+  /** What a container has changed. */
+  changes(layers: readonly Digest[], writable: string): readonly Change[];
+  /** The changes as a tar that Docker would have written: whiteouts as `.wh.` files, opaque folders as `.wh..wh..opq`. */
+  diff(layers: readonly Digest[], writable: string): AsyncIterable<Buffer>;
+  /** Resolves when removals in the background are done and all threads have ended. */
+  close(): Promise<void>;
+}
