@@ -1,0 +1,308 @@
+/**
+ * Unpacks a layer into a folder as overlayfs reads it (kernel: Documentation/filesystems/overlayfs.rst, "whiteouts and
+ * opaque directories"). Runs on a thread whose root is that folder.
+ *
+ * Entries count in the archive's order: a later one replaces an earlier one of the same path, folders are merged. A folder
+ * that takes the place of something else is opaque, because that something hid the folder below, too.
+ *
+ * No link of the layer is followed by a system call: the folder of each entry is walked part by part and links in it are
+ * resolved within the root. The thread's own root is the second wall.
+ */
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  ftruncateSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
+  type Stats,
+} from 'node:fs';
+import { EngineError, invalid } from '../base/errors.ts';
+import { S_IFBLK, S_IFCHR, S_IFIFO } from '../kernel/constants.ts';
+import type { RawFiles } from '../kernel/files-contract.ts';
+import type { TarEntry } from '../tar/contract.ts';
+import { quote } from '../tar/numbers.ts';
+import { cleanPath, placeEntry, splitPath } from './entry-name.ts';
+import type { LayerWriter } from './layer-writer.ts';
+
+const OPAQUE_XATTR = 'trusted.overlay.opaque';
+const YES = Buffer.from('y');
+const MAX_LINKS = 40;
+const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+export class OverlayWriter implements LayerWriter {
+  readonly #files: RawFiles;
+  /** Folders by the names that entries gave them, and where they really are. */
+  readonly #folders = new Map<string, string>([['', '']]);
+  /** Set at the end, for making files in a folder changes them. */
+  readonly #folderTimes = new Map<string, bigint>();
+  readonly #opaque = new Set<string>();
+  #fd = -1;
+  #entry: TarEntry | undefined;
+  #path = '';
+  #written = 0;
+
+  constructor(files: RawFiles) {
+    this.#files = files;
+  }
+
+  plain(): void {}
+
+  entry(entry: TarEntry): void {
+    this.#entry = undefined;
+    const place = placeEntry(entry.name);
+    if (place.kind === 'skip') return;
+    if (place.kind === 'opaque') {
+      this.#opaque.add(this.#folder(place.path, entry.mtime));
+      return;
+    }
+    const [folder, base] = splitPath(place.path);
+    const inside = this.#folder(folder, entry.mtime);
+    const path = join(inside, base);
+    if (place.kind === 'whiteout') this.#whiteout(path);
+    else if (path === '') this.#root(entry);
+    else this.#make(entry, path);
+  }
+
+  data(chunk: Buffer, at: number): void {
+    if (this.#fd === -1) return; // of a whiteout
+    for (let from = 0; from < chunk.length;) from += writeSync(this.#fd, chunk, from, chunk.length - from, at + from);
+    this.#written = at + chunk.length;
+  }
+
+  entryEnd(): void {
+    const entry = this.#entry;
+    if (this.#fd === -1 || entry === undefined) return;
+    if (this.#written < entry.size) ftruncateSync(this.#fd, entry.size);
+    // in this order: a write or a new owner takes set-uid bits and capabilities away
+    fchownSync(this.#fd, entry.uid, entry.gid);
+    fchmodSync(this.#fd, entry.mode);
+    this.#setXattrs(entry, this.#path);
+    this.#files.setFileTimes(this.#fd, { atime: entry.mtime, mtime: entry.mtime });
+    this.abort();
+  }
+
+  finish(): void {
+    for (const path of this.#opaque) this.#files.setXattr(bytes(path), OPAQUE_XATTR, YES);
+    for (const [path, time] of this.#folderTimes) this.#files.setTimes(bytes(path), { atime: time, mtime: time });
+  }
+
+  abort(): void {
+    if (this.#fd !== -1) closeSync(this.#fd);
+    this.#fd = -1;
+  }
+
+  #make(entry: TarEntry, path: string): void {
+    const where = bytes(path);
+    switch (entry.type) {
+      case 'file':
+        this.#fd = this.#replacing(path, () => openSync(where, CREATE, 0o600));
+        this.#entry = entry;
+        this.#path = path;
+        this.#written = 0;
+        return;
+      case 'dir':
+        this.#makeFolder(path);
+        this.#folderTimes.set(path, entry.mtime);
+        break;
+      case 'link':
+        this.#link(entry, path);
+        return; // owner, mode and times belong to the file, which has them
+      case 'symlink':
+        this.#replacing(path, () => symlinkSync(entry.linkName, where));
+        break;
+      case 'char':
+      case 'block':
+      case 'fifo':
+        this.#node(entry, path);
+    }
+    lchownSync(where, entry.uid, entry.gid);
+    if (entry.type !== 'symlink') chmodSync(where, entry.mode);
+    this.#setXattrs(entry, path);
+    if (entry.type !== 'dir') this.#files.setTimes(where, { atime: entry.mtime, mtime: entry.mtime });
+  }
+
+  #root(entry: TarEntry): void {
+    if (entry.type !== 'dir') throw invalid(`invalid archive: ${quote(entry.name)} is not a folder`);
+    lchownSync('/', entry.uid, entry.gid);
+    chmodSync('/', entry.mode);
+    this.#setXattrs(entry, '');
+    this.#folderTimes.set('', entry.mtime);
+  }
+
+  #link(entry: TarEntry, path: string): void {
+    const [folder, base] = splitPath(cleanPath(entry.linkName));
+    const inside = this.#resolve(folder, undefined);
+    const target = inside === undefined || base === '' ? undefined : join(inside, base);
+    const stat = target === undefined ? undefined : lstat(target);
+    if (target === undefined || stat === undefined || stat.isDirectory() || isWhiteout(stat)) {
+      throw invalid(`invalid archive: ${quote(entry.name)} is a hard link to ${quote(entry.linkName)}, which is no file of this layer`);
+    }
+    const old = lstat(path);
+    if (old !== undefined && old.ino === stat.ino) return;
+    this.#replacing(path, () => linkSync(bytes(target), bytes(path)));
+  }
+
+  #node(entry: TarEntry, path: string): void {
+    const { devMajor: major, devMinor: minor } = entry;
+    if (entry.type !== 'fifo' && (major < 0 || major > 0xfff || minor < 0 || minor > 0xfffff)) {
+      throw invalid(`invalid archive: ${quote(entry.name)} has the device number ${major}:${minor}`);
+    }
+    try {
+      if (entry.type === 'fifo') this.#replacing(path, () => this.#files.mknod(bytes(path), S_IFIFO | 0o600, 0, 0));
+      else this.#replacing(path, () => this.#files.mknod(bytes(path), (entry.type === 'char' ? S_IFCHR : S_IFBLK) | 0o600, major, minor));
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'EPERM') throw error;
+      throw new EngineError('denied', `cannot make the device ${quote(entry.name)}: operation not permitted`, {
+        cause: error,
+        hint: 'unpacking device nodes takes CAP_MKNOD',
+      });
+    }
+  }
+
+  #whiteout(path: string): void {
+    const there = lstat(path);
+    // what this layer has itself stays; a folder of this layer no longer shows what is below
+    if (there?.isDirectory() === true) this.#opaque.add(path);
+    else if (there === undefined) this.#files.mknod(bytes(path), S_IFCHR, 0, 0);
+  }
+
+  #makeFolder(path: string): void {
+    try {
+      mkdirSync(bytes(path), 0o755);
+    } catch (error) {
+      if (!exists(error)) throw error;
+      if (lstat(path)?.isDirectory() === true) return;
+      this.#remove(path);
+      mkdirSync(bytes(path), 0o755);
+      this.#opaque.add(path);
+    }
+  }
+
+  /** A folder that an entry goes to, made where it is missing. */
+  #folder(path: string, mtime: bigint): string {
+    return this.#resolve(path, mtime)!;
+  }
+
+  /** Where a folder really is. Without a time nothing is made, and the answer is undefined for what is no folder. */
+  #resolve(path: string, mtime: bigint | undefined): string | undefined {
+    const known = this.#folders.get(path);
+    if (known !== undefined) return known;
+    const [folder, base] = splitPath(path);
+    const start = this.#resolve(folder, mtime);
+    const found = start === undefined ? undefined : this.#walk(start, base, mtime);
+    if (found !== undefined) this.#folders.set(path, found);
+    return found;
+  }
+
+  #walk(start: string, part: string, mtime: bigint | undefined): string | undefined {
+    let at = start;
+    const rest = [part];
+    for (let links = 0; rest.length > 0;) {
+      const name = rest.pop()!;
+      if (name === '' || name === '.') continue;
+      if (name === '..') {
+        at = splitPath(at)[0];
+        continue;
+      }
+      const next = join(at, name);
+      const stat = lstat(next);
+      if (stat?.isSymbolicLink() === true) {
+        if (++links > MAX_LINKS) throw invalid(`invalid archive: ${quote(bytes(next))}: too many levels of symbolic links`);
+        const target = readlinkSync(bytes(next), 'buffer').toString('latin1');
+        if (target.startsWith('/')) at = '';
+        rest.push(...target.split('/').toReversed());
+        continue;
+      }
+      if (stat?.isDirectory() !== true) {
+        if (mtime === undefined) return undefined;
+        this.#makeFolder(next);
+        lchownSync(bytes(next), 0, 0); // the folder above may be set-gid
+        chmodSync(bytes(next), 0o755);
+        this.#folderTimes.set(next, mtime);
+      }
+      at = next;
+    }
+    return at;
+  }
+
+  /** Makes something where nothing may be yet; else what is there is removed. */
+  #replacing<T>(path: string, make: () => T): T {
+    try {
+      return make();
+    } catch (error) {
+      if (!exists(error)) throw error;
+      this.#remove(path);
+      return make();
+    }
+  }
+
+  #remove(path: string): void {
+    removeTree(path);
+    this.#folders.clear();
+    this.#folders.set('', '');
+    const below = `${path}/`;
+    for (const folder of this.#folderTimes.keys()) if (folder === path || folder.startsWith(below)) this.#folderTimes.delete(folder);
+    for (const folder of this.#opaque) if (folder === path || folder.startsWith(below)) this.#opaque.delete(folder);
+  }
+
+  #setXattrs(entry: TarEntry, path: string): void {
+    for (const [name, value] of entry.xattrs) {
+      // overlayfs's own marks are made from whiteouts only
+      if (/^(trusted|user)\.overlay\./.test(name)) continue;
+      try {
+        this.#files.setXattr(bytes(path), name, value);
+      } catch (error) {
+        // as Docker: a file system without them, or a kind of file that cannot have them
+        if (!['EOPNOTSUPP', 'EPERM'].includes((error as { code?: string }).code ?? '')) throw error;
+      }
+    }
+  }
+}
+
+function bytes(path: string): Buffer {
+  return path === '' ? ROOT : Buffer.from(path, 'latin1');
+}
+
+const ROOT = Buffer.from('/');
+
+function join(folder: string, base: string): string {
+  return folder === '' ? base : `${folder}/${base}`;
+}
+
+function exists(error: unknown): boolean {
+  return (error as { code?: string }).code === 'EEXIST';
+}
+
+function lstat(path: string): Stats | undefined {
+  try {
+    return lstatSync(bytes(path), { throwIfNoEntry: false });
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+function isWhiteout(stat: Stats): boolean {
+  return stat.isCharacterDevice() && stat.rdev === 0;
+}
+
+function removeTree(path: string): void {
+  if (lstat(path)?.isDirectory() !== true) {
+    unlinkSync(bytes(path));
+    return;
+  }
+  for (const name of readdirSync(bytes(path), 'buffer')) removeTree(join(path, name.toString('latin1')));
+  rmdirSync(bytes(path));
+}
