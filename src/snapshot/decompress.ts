@@ -1,0 +1,175 @@
+/** Decompression of a stream, by what its first bytes say. The work is done on Node's helper threads. */
+import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
+import { invalid } from '../base/errors.ts';
+import type { Compression } from './contract.ts';
+
+/** Bytes of output at a time: with the default of 16 KiB gunzip runs at half the speed. */
+const CHUNK = 1 << 20;
+/** What it takes to tell. */
+const MAGIC_BYTES = 4;
+
+export interface Decompressor {
+  /** Takes the next bytes; when it resolves, what could be made of them has been handed on. */
+  write(chunk: Buffer): Promise<void>;
+  /** No more bytes come. Throws `invalid` for a stream that is not whole. */
+  end(): Promise<void>;
+  destroy(): void;
+}
+
+/** What `output` throws rejects the write that led to it. */
+export function decompressor(compression: Compression, output: (chunk: Buffer) => void): Decompressor {
+  return compression === 'none' ? plain(output) : new Detecting(compression, output);
+}
+
+/** What begins like this. Throws `invalid` for what is known to be something else. */
+export function detect(start: Buffer): 'none' | 'gzip' | 'zstd' {
+  if (start[0] === 0x1f && start[1] === 0x8b) return 'gzip';
+  const magic = start.length >= 4 ? start.readUInt32LE(0) : 0;
+  // a zstd frame, or a skippable one (pzstd and zstd:chunked begin or go on with such)
+  if (magic === 0xfd2fb528 || (magic & 0xfffffff0) >>> 0 === 0x184d2a50) return 'zstd';
+  const other = start.toString('latin1', 0, 4);
+  if (other.startsWith('BZh')) throw invalid('the layer is compressed with bzip2, which is not supported');
+  if (other.startsWith('\xfd7zX')) throw invalid('the layer is compressed with xz, which is not supported');
+  return 'none';
+}
+
+function plain(output: (chunk: Buffer) => void): Decompressor {
+  return {
+    write: async (chunk) => output(chunk),
+    end: async () => {},
+    destroy: () => {},
+  };
+}
+
+class Detecting implements Decompressor {
+  readonly #declared: Compression;
+  readonly #output: (chunk: Buffer) => void;
+  #start: Buffer = Buffer.alloc(0);
+  #chosen: Decompressor | undefined;
+
+  constructor(declared: Compression, output: (chunk: Buffer) => void) {
+    this.#declared = declared;
+    this.#output = output;
+  }
+
+  async write(chunk: Buffer): Promise<void> {
+    if (this.#chosen !== undefined) return this.#chosen.write(chunk);
+    this.#start = Buffer.concat([this.#start, chunk]);
+    if (this.#start.length >= MAGIC_BYTES) await this.#choose().write(this.#start);
+  }
+
+  async end(): Promise<void> {
+    if (this.#chosen === undefined) await this.#choose().write(this.#start);
+    await this.#chosen!.end();
+  }
+
+  destroy(): void {
+    this.#chosen?.destroy();
+  }
+
+  #choose(): Decompressor {
+    const found = detect(this.#start);
+    // as Docker: a wrong media type is forgiven, for the bytes say what they are
+    this.#chosen = found === 'none' ? plain(this.#output) : new Members(found, this.#output);
+    if (this.#start.length === 0 && this.#declared !== 'auto') throw invalid(`the ${this.#declared} stream is empty`);
+    return this.#chosen;
+  }
+}
+
+/**
+ * One compressed stream after the other until the bytes end, as gzip(1) and zstd(1) read them. Node's streams end
+ * silently where one member ends in the middle of a chunk, so the rest is given to a new one here.
+ */
+class Members implements Decompressor {
+  readonly #kind: 'gzip' | 'zstd';
+  readonly #output: (chunk: Buffer) => void;
+  #stream: Gunzip | ZstdDecompress | undefined;
+  #members = 0;
+  #fed = 0;
+  #ended = false;
+  #error: Error | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(kind: 'gzip' | 'zstd', output: (chunk: Buffer) => void) {
+    this.#kind = kind;
+    this.#output = output;
+  }
+
+  async write(chunk: Buffer): Promise<void> {
+    let rest = chunk;
+    while (rest.length > 0) {
+      if (this.#stream === undefined && this.#members > 0 && this.#kind === 'gzip') {
+        rest = withoutZeros(rest); // as gzip(1): tapes had them after the end
+        if (rest.length === 0) return;
+      }
+      this.#stream ??= this.#open();
+      const stream = this.#stream;
+      this.#fed += rest.length;
+      await this.#wait((done) => stream.write(rest, done));
+      const left = this.#fed - stream.bytesWritten;
+      if (left === 0) return;
+      // the member ended before the chunk did
+      await this.#wait((done) => (this.#ended ? done() : (this.#wake = done)));
+      stream.destroy();
+      this.#stream = undefined;
+      rest = rest.subarray(rest.length - left);
+    }
+  }
+
+  async end(): Promise<void> {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    stream.end();
+    await this.#wait((done) => (this.#ended ? done() : (this.#wake = done)));
+    this.destroy();
+  }
+
+  destroy(): void {
+    this.#stream?.destroy();
+    this.#stream = undefined;
+  }
+
+  #open(): Gunzip | ZstdDecompress {
+    const stream = this.#kind === 'gzip' ? createGunzip({ chunkSize: CHUNK }) : createZstdDecompress({ chunkSize: CHUNK });
+    this.#members++;
+    this.#fed = 0;
+    this.#ended = false;
+    stream.on('data', (chunk: Buffer) => {
+      if (this.#error !== undefined) return;
+      try {
+        this.#output(chunk);
+      } catch (error) {
+        this.#fail(error as Error);
+      }
+    });
+    stream.on('end', () => {
+      this.#ended = true;
+      this.#wake?.();
+    });
+    stream.on('error', (error: Error) => this.#fail(invalid(`the ${this.#kind} stream is damaged: ${error.message}`)));
+    return stream;
+  }
+
+  #fail(error: Error): void {
+    this.#error ??= error;
+    this.#wake?.();
+    this.#stream?.destroy();
+  }
+
+  /** Waits for a call-back or for a failure, whichever comes first. */
+  async #wait(start: (done: () => void) => void): Promise<void> {
+    if (this.#error === undefined) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      start(resolve);
+      await promise;
+    }
+    if (this.#error !== undefined) throw this.#error;
+  }
+}
+
+function withoutZeros(bytes: Buffer): Buffer {
+  let at = 0;
+  while (at < bytes.length && bytes[at] === 0) at++;
+  return bytes.subarray(at);
+}
