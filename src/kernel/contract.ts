@@ -72,3 +72,14 @@ export interface PlanRunner {
   /** Gives back what is kept ready for the next plan. Plans at work go on. */
   close(): void;
 }
+
+/** A lock that is held until it is disposed of, or its process dies. */
+export type FileLock = Disposable;
+
+/** Locks between processes (flock(2)). Two locks of one process exclude each other as those of two processes do. */
+export interface FileLocks {
+  /** Undefined where somebody else holds it. Makes the file, and the folders above it, if they are missing. */
+  tryLock(path: string, kind: 'shared' | 'exclusive'): FileLock | undefined;
+  /** Waits for it. Rejects with the signal's reason. */
+  lock(path: string, kind: 'shared' | 'exclusive', signal?: AbortSignal): Promise<FileLock>;
+}

@@ -92,6 +92,8 @@ export interface SnapshotDriver {
     options?: { readonly progress?: LayerProgress; readonly signal?: AbortSignal },
   ): Promise<LayerInfo>;
   usage(diffId: Digest): Usage;
+  /** `LayerInfo.contentSize` of a layer that is there. */
+  contentSize(diffId: Digest): number;
   /** Takes the layer's name away at once and removes its files in the background. The caller knows that nobody uses it. */
   remove(diffId: Digest): void;
   /** Removes what crashes have left: half-made layers, and what was being removed. */

@@ -71,6 +71,19 @@ export class TarReader {
     return this.#state === 'ended';
   }
 
+  /** How many bytes of the current entry's data, padding included, are still to come. */
+  get dataLeft(): number {
+    return this.#state === 'data' ? this.#left + this.#padding : 0;
+  }
+
+  /** Goes on as if `dataLeft` bytes had been pushed; the handler gets none of them. What is pushed next is a header. */
+  skipData(): void {
+    if (this.#state !== 'data') return;
+    this.#position += this.#left + this.#padding;
+    this.#left = this.#padding = 0;
+    this.#entryDone();
+  }
+
   push(chunk: Buffer): void {
     let at = 0;
     while (at < chunk.length) {

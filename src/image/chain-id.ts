@@ -1,0 +1,12 @@
+import { createHash } from 'node:crypto';
+import type { Digest } from '../base/digest.ts';
+
+/** A name for each layer on top of those below it (config.md, "Layer ChainID"): lowest first. */
+export function chainIds(diffIds: readonly Digest[]): Digest[] {
+  const out: Digest[] = [];
+  for (const diffId of diffIds) {
+    const below = out.at(-1);
+    out.push(below === undefined ? diffId : `sha256:${createHash('sha256').update(`${below} ${diffId}`).digest('hex')}`);
+  }
+  return out;
+}

@@ -1,0 +1,226 @@
+/** The store of images: blobs and references in one OCI image layout, and what Docker's image commands ask of them. */
+import { digestHex, isDigest, type Digest } from '../../base/digest.ts';
+import { EngineError } from '../../base/errors.ts';
+import type { FileLock, FileLocks } from '../../kernel/contract.ts';
+import type { ImageConfig, Manifest, Reference } from '../contract.ts';
+import { parseImageConfig, parseManifest, requireImage } from '../manifest.ts';
+import { chainIds } from '../chain-id.ts';
+import { familiar, repositoryOf, tagName } from '../names.ts';
+import { familiarReference, parseReference, repositoryName, withDefaultTag } from '../reference.ts';
+import { BlobStore } from './blobs.ts';
+import { removeImage, setNames, type ImageUser, type Removal } from './naming.ts';
+import { ReferenceTable, type ImageFacts, type NamedEntry } from './references.ts';
+
+/** How long a download that was broken off is kept, to be taken up again: a day. */
+const PARTIAL_AGE_MS = 24 * 3600_000;
+
+/** What a list shows of an image; names are familiar ones. */
+export interface ImageSummary extends ImageFacts {
+  readonly repoTags: readonly string[];
+  readonly repoDigests: readonly string[];
+  readonly manifestDigest: Digest;
+}
+
+/** An image that was looked for: `name` is the full name where it was found by one, and not by its id. */
+export interface FoundImage {
+  readonly entry: NamedEntry;
+  readonly name: string | undefined;
+}
+
+/** An image with its documents. */
+export interface StoredImage extends ImageSummary {
+  readonly entry: NamedEntry;
+  readonly manifest: Manifest;
+  readonly config: ImageConfig;
+}
+
+export class ImageStore {
+  readonly blobs: BlobStore;
+  readonly #table: ReferenceTable;
+  readonly #locks: FileLocks;
+  readonly #gcLock: string;
+  #holds = 0;
+
+  /** `root` is a folder of the data root; the layout is `root/oci`. */
+  constructor(root: string, locks: FileLocks) {
+    this.blobs = new BlobStore(`${root}/oci`, `${root}/ingest`);
+    this.#table = new ReferenceTable(`${root}/oci`, locks);
+    this.#locks = locks;
+    this.#gcLock = `${root}/ingest.lock`;
+  }
+
+  /** One summary for each image, the newest first. */
+  list(): ImageSummary[] {
+    const images = new Map<Digest, { facts: ImageFacts; manifest: Digest; names: string[] }>();
+    for (const { name, target, facts } of this.#table.entries()) {
+      const known = images.get(facts.id) ?? { facts, manifest: target.digest, names: [] };
+      if (name !== undefined) known.names.push(name);
+      images.set(facts.id, known);
+    }
+    return [...images.values()].map(summary).toSorted((a, b) => (b.created ?? '').localeCompare(a.created ?? ''));
+  }
+
+  /**
+   * By name, digest, id, or the beginning of an id, in Docker's order. Throws `not-found`, `conflict` for an ambiguous
+   * beginning, `invalid` for what can be neither.
+   */
+  find(text: string): FoundImage {
+    const entries = this.#table.entries();
+    const hex = text.replace(/^sha256:/, '');
+    const exact = /^[0-9a-f]{64}$/.test(hex) ? entries.find(({ facts }) => digestHex(facts.id) === hex) : undefined;
+    if (exact !== undefined) return { entry: exact, name: undefined };
+    if (!isDigest(text) && !/^[0-9a-f]{64}$/.test(text)) {
+      const name = tagName(parseReference(text));
+      const named = entries.find((entry) => entry.name === name);
+      if (named !== undefined) return { entry: named, name };
+    }
+    const ids = new Set(/^[0-9a-f]{1,64}$/.test(hex) ? entries.map(({ facts }) => facts.id).filter((id) => digestHex(id).startsWith(hex)) : []);
+    if (ids.size > 1) throw new EngineError('conflict', `multiple IDs found with provided prefix: ${hex}`);
+    const [id] = ids;
+    if (id !== undefined) return { entry: entries.find(({ facts }) => facts.id === id)!, name: undefined };
+    throw new EngineError(
+      'not-found',
+      `No such image: ${isDigest(text) || /^[0-9a-f]{64}$/.test(text) ? text : familiarReference(withDefaultTag(parseReference(text)))}`,
+    );
+  }
+
+  /** The image's documents. Throws as `BlobStore.read` and the parsers do. */
+  open(entry: NamedEntry): StoredImage {
+    const { target, facts } = entry;
+    const names = this.#table.entries().flatMap((other) => (other.facts.id === facts.id ? (other.name ?? []) : []));
+    return { ...this.documents(target.digest), ...summary({ facts, manifest: target.digest, names }), entry };
+  }
+
+  /** All entries of an image: the manifests by which it is known. */
+  entriesOf(id: Digest): readonly NamedEntry[] {
+    return this.#table.entries().filter(({ facts }) => facts.id === id);
+  }
+
+  /** The tags under which a repository's images are known here. */
+  tagsOf(repository: Reference): readonly string[] {
+    const name = repositoryName(repository);
+    return this.#table.entries().flatMap((entry) => {
+      if (entry.name === undefined || repositoryOf(entry.name) !== name) return [];
+      return parseReference(entry.name).digest === undefined ? (parseReference(entry.name).tag ?? []) : [];
+    });
+  }
+
+  /** The repositories of a registry in which an image is known. */
+  repositoriesOf(id: Digest, domain: string): readonly string[] {
+    const references = this.entriesOf(id).flatMap(({ name }) => (name === undefined ? [] : parseReference(name)));
+    return [...new Set(references.flatMap((reference) => (reference.domain === domain ? reference.path : [])))];
+  }
+
+  /** What a list shows of an image whose layers are all there; `contentSize` gives a layer's size in bytes. */
+  factsOf(manifest: Manifest, config: ImageConfig, contentSize: (diffId: Digest) => number): ImageFacts {
+    const { os, architecture, variant } = config;
+    return {
+      id: manifest.config.digest,
+      created: config.created,
+      size: config.rootfs.diff_ids.reduce((sum, diffId) => sum + contentSize(diffId), 0),
+      labels: config.config?.Labels ?? {},
+      platform: { os, architecture, ...(variant === undefined ? {} : { variant }) },
+    };
+  }
+
+  documents(manifestDigest: Digest): { manifest: Manifest; config: ImageConfig } {
+    const manifest = requireImage(parseManifest(this.blobs.read(manifestDigest)));
+    return { manifest, config: parseImageConfig(this.blobs.read(manifest.config.digest), manifest.layers.length) };
+  }
+
+  /** Names an image whose blobs are all there (full names); without any it is dangling. Tells whether that changed anything. */
+  async name(image: Omit<NamedEntry, 'name'>, names: readonly string[]): Promise<boolean> {
+    return this.#table.update((entries) => {
+      const named = setNames(entries, names, image);
+      return { entries: named, result: named !== entries };
+    });
+  }
+
+  /**
+   * Removes by name or id, as `docker rmi`; see `removeImage`. The lines tell what became of it. What nothing needs any
+   * more is left for `collect`.
+   */
+  async remove(text: string, options: { readonly force: boolean; readonly users: readonly ImageUser[] }): Promise<readonly Removal[]> {
+    return this.#table.update((entries) => {
+      const { entry, name } = this.find(text);
+      const removed = removeImage(entries, { ...options, id: entry.facts.id, name });
+      if (!removed.gone) return { entries: removed.entries, result: removed.lines };
+      const still = this.#layersOf(removed.entries);
+      const chains = chainIds(this.#configOf(entry)?.rootfs.diff_ids ?? []);
+      const lost = chains.filter((chain) => !still.chains.has(chain)).toReversed();
+      return { entries: removed.entries, result: [...removed.lines, ...lost.map((Deleted) => ({ Deleted }))] };
+    });
+  }
+
+  /** Until it is disposed of nothing is collected, in this process or another: while an image is on its way in or out. */
+  async hold(signal?: AbortSignal): Promise<Disposable> {
+    const lock: FileLock = await this.#locks.lock(this.#gcLock, 'shared', signal);
+    this.#holds++;
+    let open = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (!open) return;
+        open = false;
+        this.#holds--;
+        lock[Symbol.dispose]();
+      },
+    };
+  }
+
+  /**
+   * Deletes the blobs that nothing in the table needs, and tells which layers are needed. Undefined where an image is on
+   * its way somewhere: the next one to come by collects.
+   */
+  collect<T>(useLayers: (needed: ReadonlySet<Digest>) => T): { readonly bytes: number; readonly result: T } | undefined {
+    const lock = this.#holds > 0 ? undefined : this.#locks.tryLock(this.#gcLock, 'exclusive');
+    if (lock === undefined) return undefined;
+    using _lock = lock;
+    const { blobs, layers } = this.#layersOf(this.#table.entries());
+    let bytes = 0;
+    for (const digest of this.blobs.list()) {
+      if (blobs.has(digest)) continue;
+      bytes += this.blobs.size(digest) ?? 0;
+      this.blobs.delete(digest);
+    }
+    this.blobs.sweep(PARTIAL_AGE_MS);
+    return { bytes, result: useLayers(layers) };
+  }
+
+  #configOf({ target }: NamedEntry): ImageConfig | undefined {
+    try {
+      return this.documents(target.digest).config;
+    } catch {
+      return undefined; // a damaged image must be removable
+    }
+  }
+
+  #layersOf(entries: readonly NamedEntry[]) {
+    const blobs = new Set<Digest>();
+    const layers = new Set<Digest>();
+    const chains = new Set<Digest>();
+    for (const { target, index } of entries) {
+      if (blobs.has(target.digest)) continue;
+      blobs.add(target.digest);
+      if (index !== undefined) blobs.add(index);
+      try {
+        const { manifest, config } = this.documents(target.digest);
+        for (const { digest } of [manifest.config, ...manifest.layers]) blobs.add(digest);
+        for (const diffId of config.rootfs.diff_ids) layers.add(diffId);
+        for (const chain of chainIds(config.rootfs.diff_ids)) chains.add(chain);
+      } catch {
+        // damaged: it keeps nothing
+      }
+    }
+    return { blobs, layers, chains };
+  }
+}
+
+function summary({ facts, manifest, names }: { facts: ImageFacts; manifest: Digest; names: readonly string[] }): ImageSummary {
+  const shown = names.map(familiar);
+  return {
+    ...facts,
+    manifestDigest: manifest,
+    repoTags: shown.filter((name) => !name.includes('@')),
+    repoDigests: shown.filter((name) => name.includes('@')),
+  };
+}

@@ -1,0 +1,49 @@
+/** Advisory locks between processes, by flock(2): the kernel lets go of one when its holder dies, however it dies. */
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type * as Koffi from 'koffi';
+import type { FileLock, FileLocks } from '../contract.ts';
+
+const LOCK_SH = 1;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+const POLL_MS = 5;
+
+let flock: ((fd: number, operation: number) => number) | undefined;
+
+function libc() {
+  return (flock ??= (createRequire(import.meta.url ?? __filename)('koffi') as typeof Koffi)
+    .load('libc.so.6')
+    .func('int flock(int fd, int operation)') as unknown as NonNullable<typeof flock>);
+}
+
+/** `FileLocks` of kernel/contract.ts. */
+export const linuxFileLocks: FileLocks = {
+  tryLock(path, kind) {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const fd = openSync(path, 'a', 0o600);
+    // EWOULDBLOCK is the only thing that can go wrong with an fd just opened, but for a signal
+    if (libc()(fd, (kind === 'shared' ? LOCK_SH : LOCK_EX) | LOCK_NB) === 0) return held(fd);
+    closeSync(fd);
+    return undefined;
+  },
+  async lock(path, kind, signal) {
+    for (;;) {
+      const lock = linuxFileLocks.tryLock(path, kind);
+      if (lock !== undefined) return lock;
+      await sleep(POLL_MS, undefined, { signal });
+    }
+  },
+};
+
+function held(fd: number): FileLock {
+  let open = true;
+  return {
+    [Symbol.dispose]() {
+      if (open) closeSync(fd);
+      open = false;
+    },
+  };
+}
