@@ -93,7 +93,7 @@ function buildHelper() {
 }
 
 async function bundle(entry, output) {
-  const source = join(root, 'src/cli', entry);
+  const source = join(root, 'src', entry);
   if (statSync(source, { throwIfNoEntry: false }) === undefined) return;
   const target = join(dist, output);
   if (isFresh(target, [...filesIn(join(root, 'src'), /\.(ts|json)$/), self, join(root, 'package.json')])) return;
@@ -130,8 +130,9 @@ async function bundle(entry, output) {
 try {
   mkdirSync(dist, { recursive: true });
   buildHelper();
-  await bundle('kobako.ts', 'kobako.cjs');
-  await bundle('runc.ts', 'kobako-runc.cjs');
+  await bundle('cli/kobako.ts', 'kobako.cjs');
+  await bundle('cli/runc.ts', 'kobako-runc.cjs');
+  await bundle('engine/layer-worker.ts', 'layer-worker.cjs');
 } catch (error) {
   console.error(`kobako: ${error instanceof Problem ? error.message : error.stack}`);
   process.exitCode = 1;

@@ -67,7 +67,7 @@ export interface WritableLayer {
 }
 
 export interface Usage {
-  /** Bytes on disk. */
+  /** Bytes on disk; a file with several names counts once. */
   readonly bytes: number;
   readonly inodes: number;
 }
@@ -91,7 +91,7 @@ export interface SnapshotDriver {
     file: { readonly path: string; readonly offset?: number; readonly length?: number },
     options?: { readonly progress?: LayerProgress; readonly signal?: AbortSignal },
   ): Promise<LayerInfo>;
-  usage(diffId: Digest): Usage;
+  usage(diffId: Digest): Promise<Usage>;
   /** `LayerInfo.contentSize` of a layer that is there. */
   contentSize(diffId: Digest): number;
   /** Takes the layer's name away at once and removes its files in the background. The caller knows that nobody uses it. */
@@ -102,11 +102,11 @@ export interface SnapshotDriver {
   /** Makes the folders for a container's writes; `id` is a file name. */
   createWritable(id: string): WritableLayer;
   removeWritable(id: string): void;
-  writableUsage(id: string): Usage;
+  writableUsage(id: string): Promise<Usage>;
   /** The root file system of these layers (lowest first), writable where `writable` is the id of such a layer. */
   root(layers: readonly Digest[], writable: string | undefined, mountPoint: string): RootSource;
   /** What a container has changed. */
-  changes(layers: readonly Digest[], writable: string): readonly Change[];
+  changes(layers: readonly Digest[], writable: string): Promise<readonly Change[]>;
   /** The changes as a tar that Docker would have written: whiteouts as `.wh.` files, opaque folders as `.wh..wh..opq`. */
   diff(layers: readonly Digest[], writable: string): AsyncIterable<Buffer>;
   /** Resolves when removals in the background are done and all threads have ended. */

@@ -20,21 +20,19 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readlinkSync,
-  rmdirSync,
   symlinkSync,
-  unlinkSync,
   writeSync,
   type Stats,
 } from 'node:fs';
 import { EngineError, invalid } from '../base/errors.ts';
 import { S_IFBLK, S_IFCHR, S_IFIFO } from '../kernel/constants.ts';
-import type { RawFiles } from '../kernel/files-contract.ts';
+import type { RawFiles, ThreadRoot } from '../kernel/files-contract.ts';
 import type { TarEntry } from '../tar/contract.ts';
 import { quote } from '../tar/numbers.ts';
 import { cleanPath, placeEntry, splitPath } from './entry-name.ts';
 import type { LayerWriter } from './layer-writer.ts';
+import { removeTree } from './walk.ts';
 
 const OPAQUE_XATTR = 'trusted.overlay.opaque';
 const YES = Buffer.from('y');
@@ -43,6 +41,8 @@ const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | const
 
 export class OverlayWriter implements LayerWriter {
   readonly #files: RawFiles;
+  readonly #root: ThreadRoot;
+  #rootFd = -1;
   /** Folders by the names that entries gave them, and where they really are. */
   readonly #folders = new Map<string, string>([['', '']]);
   /** Set at the end, for making files in a folder changes them. */
@@ -53,8 +53,14 @@ export class OverlayWriter implements LayerWriter {
   #path = '';
   #written = 0;
 
-  constructor(files: RawFiles) {
+  /** Makes the thread's root a new folder `fs` in the layer's, until the end. */
+  constructor(files: RawFiles, root: ThreadRoot, dir: string) {
     this.#files = files;
+    this.#root = root;
+    mkdirSync(`${dir}/fs`, { mode: 0o755 });
+    chmodSync(`${dir}/fs`, 0o755);
+    this.#rootFd = openSync(`${dir}/fs`, constants.O_RDONLY | constants.O_DIRECTORY);
+    root.enter(this.#rootFd);
   }
 
   plain(): void {}
@@ -71,7 +77,7 @@ export class OverlayWriter implements LayerWriter {
     const inside = this.#folder(folder, entry.mtime);
     const path = join(inside, base);
     if (place.kind === 'whiteout') this.#whiteout(path);
-    else if (path === '') this.#root(entry);
+    else if (path === '') this.#ofRoot(entry);
     else this.#make(entry, path);
   }
 
@@ -90,15 +96,24 @@ export class OverlayWriter implements LayerWriter {
     fchmodSync(this.#fd, entry.mode);
     this.#setXattrs(entry, this.#path);
     this.#files.setFileTimes(this.#fd, { atime: entry.mtime, mtime: entry.mtime });
-    this.abort();
+    this.#closeFile();
   }
 
   finish(): void {
     for (const path of this.#opaque) this.#files.setXattr(bytes(path), OPAQUE_XATTR, YES);
     for (const [path, time] of this.#folderTimes) this.#files.setTimes(bytes(path), { atime: time, mtime: time });
+    this.abort();
   }
 
   abort(): void {
+    this.#closeFile();
+    if (this.#rootFd === -1) return;
+    this.#root.leave();
+    closeSync(this.#rootFd);
+    this.#rootFd = -1;
+  }
+
+  #closeFile(): void {
     if (this.#fd !== -1) closeSync(this.#fd);
     this.#fd = -1;
   }
@@ -133,7 +148,7 @@ export class OverlayWriter implements LayerWriter {
     if (entry.type !== 'dir') this.#files.setTimes(where, { atime: entry.mtime, mtime: entry.mtime });
   }
 
-  #root(entry: TarEntry): void {
+  #ofRoot(entry: TarEntry): void {
     if (entry.type !== 'dir') throw invalid(`invalid archive: ${quote(entry.name)} is not a folder`);
     lchownSync('/', entry.uid, entry.gid);
     chmodSync('/', entry.mode);
@@ -249,7 +264,7 @@ export class OverlayWriter implements LayerWriter {
   }
 
   #remove(path: string): void {
-    removeTree(path);
+    removeTree(bytes(path));
     this.#folders.clear();
     this.#folders.set('', '');
     const below = `${path}/`;
@@ -296,13 +311,4 @@ function lstat(path: string): Stats | undefined {
 
 function isWhiteout(stat: Stats): boolean {
   return stat.isCharacterDevice() && stat.rdev === 0;
-}
-
-function removeTree(path: string): void {
-  if (lstat(path)?.isDirectory() !== true) {
-    unlinkSync(bytes(path));
-    return;
-  }
-  for (const name of readdirSync(bytes(path), 'buffer')) removeTree(join(path, name.toString('latin1')));
-  rmdirSync(bytes(path));
 }

@@ -1,0 +1,254 @@
+/**
+ * Layers on disk, the same for all drivers. In the driver's folder:
+ *
+ *     layers/HEX/   a layer under its diff id: `layer.json` and what the driver's writer has made
+ *     tmp/          layers on their way in
+ *     trash/        what is being removed
+ *
+ * A layer is synced before it is renamed to its name, so that the name means "whole" after a crash of the machine too:
+ * a rename can reach the disk before the data that it is about. `sync: false` leaves that out: then only a crash of the
+ * process is survived, which is right for a folder on a tmpfs, or where a lost layer is pulled again anyway.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { digestHex, type Digest } from '../base/digest.ts';
+import { EngineError } from '../base/errors.ts';
+import type { LayerInfo, LayerIngest, LayerProgress, LayerRequest, SnapshotDriver } from './contract.ts';
+import type { RunningTask, WorkerPool } from './worker-pool.ts';
+import type { FromWorker, IngestTask } from './worker-protocol.ts';
+
+/** Bytes that may be on their way to the worker before `write` makes the caller wait. */
+const WINDOW = 4 << 20;
+
+export interface LayerStoreOptions {
+  readonly driver: SnapshotDriver['name'];
+  readonly dir: string;
+  readonly pool: WorkerPool;
+  readonly sync: boolean;
+}
+
+interface IngestOptions {
+  readonly progress?: LayerProgress;
+  readonly signal?: AbortSignal;
+}
+
+export class LayerStore {
+  readonly #options: LayerStoreOptions;
+  /** Files that layers are written to at the moment. */
+  readonly #partials = new Set<string>();
+  readonly #removals = new Set<Promise<void>>();
+
+  constructor(options: LayerStoreOptions) {
+    this.#options = options;
+    for (const name of ['layers', 'tmp', 'trash']) mkdirSync(`${options.dir}/${name}`, { recursive: true, mode: 0o700 });
+  }
+
+  has(diffId: Digest): boolean {
+    return existsSync(this.path(diffId));
+  }
+
+  list(): readonly Digest[] {
+    return readdirSync(`${this.#options.dir}/layers`).map((hex): Digest => `sha256:${hex}`);
+  }
+
+  path(diffId: Digest): string {
+    return `${this.#options.dir}/layers/${digestHex(diffId)}`;
+  }
+
+  /** As it was when the layer arrived. Throws `not-found`. */
+  info(diffId: Digest): LayerInfo {
+    try {
+      return JSON.parse(readFileSync(`${this.path(diffId)}/layer.json`, 'utf8')) as LayerInfo;
+    } catch (error) {
+      throw new EngineError('not-found', `layer ${diffId} does not exist`, { cause: error });
+    }
+  }
+
+  async ingest(request: LayerRequest, options: IngestOptions = {}): Promise<LayerIngest> {
+    const ingest = new Ingest(this.#task(request, undefined), options);
+    await this.#run(ingest, request, options.signal);
+    return ingest;
+  }
+
+  async ingestFile(request: LayerRequest, file: NonNullable<IngestTask['file']>, options: IngestOptions = {}): Promise<LayerInfo> {
+    const ingest = new Ingest(this.#task(request, file), options);
+    await this.#run(ingest, request, options.signal);
+    return ingest.result;
+  }
+
+  remove(diffId: Digest): void {
+    this.trash(this.path(diffId));
+  }
+
+  /** Takes a folder's name away and removes it in the background. Nothing there is fine. */
+  trash(path: string): void {
+    const to = `${this.#options.dir}/trash/${randomBytes(12).toString('hex')}`;
+    try {
+      renameSync(path, to);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw error;
+    }
+    this.#discard([to]);
+  }
+
+  sweep(): void {
+    const left = ['tmp', 'trash'].flatMap((name) => readdirSync(`${this.#options.dir}/${name}`).map((entry) => `${this.#options.dir}/${name}/${entry}`));
+    if (left.length > 0) this.#discard(left);
+  }
+
+  /** When removals in the background are done. */
+  async settled(): Promise<void> {
+    while (this.#removals.size > 0) await Promise.all(this.#removals);
+  }
+
+  #discard(paths: readonly string[]): void {
+    // what cannot be removed now is in `trash` for the next sweep
+    const removal = this.#options.pool.do({ kind: 'remove', paths }).then(
+      () => {},
+      () => {},
+    );
+    this.#removals.add(removal);
+    void removal.then(() => this.#removals.delete(removal));
+  }
+
+  #task(request: LayerRequest, file: IngestTask['file']): IngestTask {
+    const dir = `${this.#options.dir}/tmp/${randomBytes(12).toString('hex')}`;
+    return { kind: 'ingest', driver: this.#options.driver, dir, request, file, sync: this.#options.sync };
+  }
+
+  /** Resolves when the worker is ready for bytes. */
+  async #run(ingest: Ingest, request: LayerRequest, signal: AbortSignal | undefined): Promise<void> {
+    if (isAborted(signal)) throw new EngineError('cancelled', 'the layer was given up');
+    const partial = request.blob?.partial;
+    if (partial !== undefined && this.#partials.has(partial)) throw new EngineError('conflict', `${partial} is being written already`);
+    if (partial !== undefined) this.#partials.add(partial);
+    const onAbort = () => ingest.abort();
+    let running;
+    try {
+      mkdirSync(ingest.task.dir, { mode: 0o700 });
+      running = await this.#options.pool.run<'ingest'>(ingest.task, (event) => ingest.onEvent(event));
+    } catch (error) {
+      if (partial !== undefined) this.#partials.delete(partial);
+      rmSync(ingest.task.dir, { recursive: true, force: true });
+      throw error;
+    }
+    ingest.begin(
+      running,
+      running.result.then(
+        (info) => this.#settle(ingest.task, info),
+        (error: EngineError) => {
+          // bytes that are known to be wrong must not be the beginning of the next try
+          if (error.kind === 'invalid' && partial !== undefined) rmSync(partial, { force: true });
+          if (existsSync(ingest.task.dir)) this.trash(ingest.task.dir); // the worker could not
+          throw error;
+        },
+      ),
+    );
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const over = () => {
+      signal?.removeEventListener('abort', onAbort);
+      if (partial !== undefined) this.#partials.delete(partial);
+    };
+    ingest.result.then(over, over);
+    if (isAborted(signal)) onAbort();
+    await ingest.ready;
+  }
+
+  /** Gives blob and layer their names. */
+  #settle(task: IngestTask, info: LayerInfo): LayerInfo {
+    const { blob } = task.request;
+    if (blob !== undefined) renameSync(blob.partial, blob.path);
+    try {
+      renameSync(task.dir, this.path(info.diffId));
+    } catch (error) {
+      if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      this.trash(task.dir); // it is there already, from another image
+    }
+    return info;
+  }
+}
+
+/** One layer on its way in, as its caller sees it. */
+class Ingest implements LayerIngest {
+  readonly task: IngestTask;
+  readonly #options: IngestOptions;
+  readonly #ready = Promise.withResolvers<void>();
+  resumeAt = 0;
+  result!: Promise<LayerInfo>;
+  #post: RunningTask<LayerInfo>['post'] = () => {};
+  #sent = 0;
+  #taken = 0;
+  #room: (() => void) | undefined;
+  #error: Error | undefined;
+  #finished = false;
+
+  constructor(task: IngestTask, options: IngestOptions) {
+    this.task = task;
+    this.#options = options;
+    this.#ready.promise.catch(() => {});
+  }
+
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  begin(running: RunningTask<LayerInfo>, result: Promise<LayerInfo>): void {
+    this.#post = running.post;
+    this.result = result;
+    result.then(
+      () => (this.#finished = true),
+      (error: Error) => {
+        this.#finished = true;
+        this.#error = error;
+        this.#ready.reject(error);
+        this.#room?.();
+      },
+    );
+  }
+
+  onEvent(event: FromWorker): void {
+    if (event.event === 'ready') {
+      this.resumeAt = this.#sent = event.resumeAt;
+      this.#ready.resolve();
+    } else if (event.event === 'taken') {
+      this.#taken = event.total;
+      this.#options.progress?.(event.total);
+      if (this.#sent - this.#taken < WINDOW) this.#room?.();
+    }
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    this.#throwError();
+    this.#sent += chunk.length;
+    // a chunk that has memory of its own moves; a part of something larger is copied
+    const whole = chunk.byteLength === chunk.buffer.byteLength && chunk.buffer instanceof ArrayBuffer ? chunk : Uint8Array.from(chunk);
+    const bytes = new Uint8Array(whole.buffer, whole.byteOffset, whole.byteLength);
+    this.#post({ op: 'chunk', bytes }, [bytes.buffer as ArrayBuffer]);
+    while (this.#sent - this.#taken >= WINDOW && this.#error === undefined) await new Promise<void>((resolve) => (this.#room = resolve));
+    this.#throwError();
+  }
+
+  finish(): Promise<LayerInfo> {
+    this.#post({ op: 'end' });
+    return this.result;
+  }
+
+  abort(): void {
+    this.#post({ op: 'abort' });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#finished) return;
+    this.abort();
+    await this.result.catch(() => {});
+  }
+
+  #throwError(): void {
+    if (this.#error !== undefined) throw this.#error;
+  }
+}
+
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
+}

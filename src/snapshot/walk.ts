@@ -1,0 +1,34 @@
+/** Walks over trees that nobody else changes, or that may vanish meanwhile. */
+import { lstatSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import type { Usage } from './contract.ts';
+
+/** What a tree takes on its disk. Files that vanish meanwhile do not count. */
+export function usageOf(path: string): Usage {
+  const seen = new Set<number>();
+  let bytes = 0;
+  let inodes = 0;
+  const walk = (at: Buffer): void => {
+    const stat = lstatSync(at, { throwIfNoEntry: false });
+    if (stat === undefined) return;
+    if (stat.nlink > 1 && !stat.isDirectory()) {
+      if (seen.has(stat.ino)) return;
+      seen.add(stat.ino);
+    }
+    bytes += stat.blocks * 512;
+    inodes++;
+    if (stat.isDirectory()) for (const name of readdirSync(at, 'buffer')) walk(Buffer.concat([at, SLASH, name]));
+  };
+  walk(Buffer.from(path));
+  return { bytes, inodes };
+}
+
+const SLASH = Buffer.from('/');
+
+/** Removes a tree; links in it are not followed. Nothing there is fine. */
+export function removeTree(path: Buffer): void {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return;
+  if (!stat.isDirectory()) return unlinkSync(path);
+  for (const name of readdirSync(path, 'buffer')) removeTree(Buffer.concat([path, SLASH, name]));
+  rmdirSync(path);
+}

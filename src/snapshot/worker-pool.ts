@@ -1,0 +1,127 @@
+/** The main thread's side: threads that are started when there is work, kept for a while, and one task each at a time. */
+import type { Transferable } from 'node:worker_threads';
+import { EngineError } from '../base/errors.ts';
+import { unpackError, type FromWorker, type Task, type TaskResults, type ToWorker } from './worker-protocol.ts';
+
+/** A started worker: node:worker_threads's Worker is one. */
+export interface LayerThread {
+  postMessage(message: ToWorker, transfer?: readonly Transferable[]): void;
+  on(event: 'message', listener: (message: FromWorker) => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'exit', listener: (code: number) => void): unknown;
+  ref(): void;
+  unref(): void;
+  terminate(): Promise<number>;
+}
+
+/** A task at work. */
+export interface RunningTask<T> {
+  readonly result: Promise<T>;
+  post(message: ToWorker, transfer?: readonly Transferable[]): void;
+}
+
+/** How long a thread without work is kept, in milliseconds: an image's layers come one after the other. */
+const IDLE_MS = 10_000;
+
+interface Slot {
+  readonly thread: LayerThread;
+  idle: NodeJS.Timeout | undefined;
+  current: { onEvent(event: FromWorker): void; fail(error: Error): void } | undefined;
+}
+
+export class WorkerPool {
+  readonly #spawn: () => LayerThread;
+  readonly #max: number;
+  readonly #slots = new Set<Slot>();
+  readonly #waiting: (() => void)[] = [];
+  #closed = false;
+
+  /** `max`: how many threads work at once; the rest waits. */
+  constructor(spawn: () => LayerThread, max: number) {
+    this.#spawn = spawn;
+    this.#max = max;
+  }
+
+  /** Runs a task as soon as a thread is free. */
+  async run<K extends Task['kind']>(task: Extract<Task, { kind: K }>, onEvent: (event: FromWorker) => void = () => {}): Promise<RunningTask<TaskResults[K]>> {
+    const slot = await this.#take();
+    const { promise, resolve, reject } = Promise.withResolvers<TaskResults[K]>();
+    promise.catch(() => {});
+    const settle = () => {
+      slot.current = undefined;
+      this.#give(slot);
+    };
+    slot.current = {
+      onEvent: (event) => {
+        if (event.event === 'done') {
+          settle();
+          resolve(event.value as TaskResults[K]);
+        } else if (event.event === 'failed') {
+          settle();
+          reject(unpackError(event.error));
+        } else {
+          onEvent(event);
+        }
+      },
+      fail: reject,
+    };
+    slot.thread.postMessage({ op: 'task', task });
+    const current = slot.current;
+    return {
+      result: promise,
+      post: (message, transfer) => {
+        if (slot.current === current) slot.thread.postMessage(message, transfer);
+      },
+    };
+  }
+
+  /** As `run`, for a task that says nothing before its end. */
+  async do<K extends Task['kind']>(task: Extract<Task, { kind: K }>): Promise<TaskResults[K]> {
+    return (await this.run<K>(task)).result;
+  }
+
+  /** Ends the threads; tasks at work fail. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const wake of this.#waiting.splice(0)) wake();
+    await Promise.all([...this.#slots].map((slot) => slot.thread.terminate()));
+  }
+
+  async #take(): Promise<Slot> {
+    for (;;) {
+      if (this.#closed) throw new EngineError('unavailable', 'the engine is closing');
+      const free = [...this.#slots].find((slot) => slot.current === undefined && slot.idle !== undefined);
+      if (free !== undefined) {
+        clearTimeout(free.idle);
+        free.idle = undefined;
+        free.thread.ref();
+        return free;
+      }
+      if (this.#slots.size < this.#max) return this.#start();
+      await new Promise<void>((resolve) => void this.#waiting.push(resolve));
+    }
+  }
+
+  #start(): Slot {
+    const slot: Slot = { thread: this.#spawn(), idle: undefined, current: undefined };
+    this.#slots.add(slot);
+    const gone = (error: Error) => {
+      clearTimeout(slot.idle);
+      this.#slots.delete(slot);
+      slot.current?.fail(error);
+      slot.current = undefined;
+      this.#waiting.shift()?.();
+    };
+    slot.thread.on('message', (event) => slot.current?.onEvent(event));
+    slot.thread.on('error', (error) => gone(new EngineError('internal', `a layer worker failed: ${error.message}`, { cause: error })));
+    slot.thread.on('exit', () => gone(new EngineError('cancelled', 'a layer worker was ended')));
+    return slot;
+  }
+
+  #give(slot: Slot): void {
+    slot.idle = setTimeout(() => void slot.thread.terminate(), IDLE_MS);
+    slot.idle.unref();
+    slot.thread.unref();
+    this.#waiting.shift()?.();
+  }
+}

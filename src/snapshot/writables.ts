@@ -1,0 +1,94 @@
+/** The folders that containers write to: `writable/ID/diff` and `writable/ID/work` in the driver's folder. */
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { EngineError, invalid } from '../base/errors.ts';
+import type { Change, Usage, WritableLayer } from './contract.ts';
+import type { LayerStore } from './layer-store.ts';
+import type { TreeSource } from './layer-tree.ts';
+import type { WorkerPool } from './worker-pool.ts';
+
+export class Writables {
+  readonly #dir: string;
+  readonly #pool: WorkerPool;
+  readonly #store: LayerStore;
+
+  constructor(dir: string, pool: WorkerPool, store: LayerStore) {
+    this.#dir = `${dir}/writable`;
+    this.#pool = pool;
+    this.#store = store;
+    mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+  }
+
+  create(id: string): WritableLayer {
+    const { dir, work } = this.#paths(id);
+    try {
+      mkdirSync(`${this.#dir}/${id}`, { mode: 0o700 });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      throw new EngineError('conflict', `the writable layer ${id} exists already`);
+    }
+    mkdirSync(dir);
+    chmodSync(dir, 0o755); // it is the container's /
+    mkdirSync(work, { mode: 0o700 });
+    return { dir, work };
+  }
+
+  /** Throws `not-found`. */
+  get(id: string): WritableLayer {
+    const paths = this.#paths(id);
+    if (!existsSync(paths.dir)) throw new EngineError('not-found', `the writable layer ${id} does not exist`);
+    return paths;
+  }
+
+  remove(id: string): void {
+    this.#paths(id);
+    this.#store.trash(`${this.#dir}/${id}`);
+  }
+
+  usage(id: string): Promise<Usage> {
+    return this.#pool.do({ kind: 'usage', path: this.get(id).dir });
+  }
+
+  changes(lower: readonly TreeSource[], id: string): Promise<readonly Change[]> {
+    return this.#pool.do({ kind: 'changes', upper: this.get(id).dir, lower });
+  }
+
+  async *diff(lower: readonly TreeSource[], id: string): AsyncGenerator<Buffer> {
+    const upper = this.get(id).dir;
+    const pieces: Buffer[] = [];
+    let wake: (() => void) | undefined;
+    let error: Error | undefined;
+    let over = false;
+    const running = await this.#pool.run<'diff'>({ kind: 'diff', upper, lower }, (event) => {
+      if (event.event === 'data') pieces.push(Buffer.from(event.bytes.buffer, event.bytes.byteOffset, event.bytes.byteLength));
+      wake?.();
+    });
+    running.result
+      .then(
+        () => (over = true),
+        (failure: Error) => {
+          error = failure;
+          over = true;
+        },
+      )
+      .then(() => wake?.());
+    try {
+      for (;;) {
+        const piece = pieces.shift();
+        if (piece !== undefined) yield piece;
+        else if (over) break;
+        else {
+          running.post({ op: 'more' });
+          await new Promise<void>((resolve) => (wake = resolve));
+        }
+      }
+      if (error !== undefined) throw error;
+    } finally {
+      running.post({ op: 'abort' });
+    }
+  }
+
+  #paths(id: string): WritableLayer {
+    if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,200}$/.test(id)) throw invalid(`invalid id of a writable layer: ${JSON.stringify(id)}`);
+    return { dir: `${this.#dir}/${id}/diff`, work: `${this.#dir}/${id}/work` };
+  }
+}
