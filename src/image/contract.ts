@@ -168,4 +168,26 @@ export interface RegistryOptions {
   /** `HTTPS_PROXY` and friends; default the process's own. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly userAgent?: string;
+  /** Milliseconds; what waits longer fails with `unavailable`. */
+  readonly timeouts?: {
+    /** Until connected, the TLS handshake included. Default 15,000. */
+    readonly connect?: number;
+    /** From the end of the request to the answer's headers. Default 60,000. */
+    readonly headers?: number;
+    /** Without a KiB of a body. Default 60,000. */
+    readonly idle?: number;
+    /** For a whole small answer: a token, a manifest. Default 120,000. */
+    readonly small?: number;
+  };
+  /** What failed for a reason that may pass is tried again after `baseMs`, twice that, four times that, …, each with jitter. */
+  readonly retries?: {
+    /** In all, the first one included; for a body: in a row without progress. Default 5. */
+    readonly attempts?: number;
+    /** Default 500. */
+    readonly baseMs?: number;
+    /** Milliseconds: a longer Retry-After is not waited for. Default 30,000. */
+    readonly maxWaitMs?: number;
+  };
+  /** Bytes: blobs are pushed in chunks of so many. Default: in one request, and in chunks where a registry refuses that. */
+  readonly chunkSize?: number;
 }

@@ -1,0 +1,91 @@
+/** The body of an answer: read once, as fast as its reader reads, and never waited for without end. */
+import type { IncomingMessage } from 'node:http';
+import { EngineError, invalid } from '../../base/errors.ts';
+import { networkError, timeoutError } from './network-error.ts';
+
+interface BodyOptions {
+  readonly method: string;
+  readonly url: URL;
+  /** Milliseconds within which at least `LEAST` bytes must come. */
+  readonly idle: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Bytes. Less than this in `idle` is no progress: a server that drips is a server that hangs. */
+const LEAST = 1024;
+
+export class ResponseBody implements AsyncIterable<Buffer> {
+  readonly #response: IncomingMessage;
+  readonly #options: BodyOptions;
+
+  constructor(response: IncomingMessage, options: BodyOptions) {
+    this.#response = response;
+    this.#options = options;
+    response.on('error', () => {}); // whoever reads sees it
+    const { signal } = options;
+    if (signal === undefined) return;
+    const abort = () => response.destroy(new EngineError('cancelled', 'context canceled', { cause: signal.reason }));
+    signal.addEventListener('abort', abort, { once: true });
+    response.once('close', () => signal.removeEventListener('abort', abort));
+    if (signal.aborted) abort();
+  }
+
+  /** Only the time that is spent waiting for the other side counts. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, void> {
+    const response = this.#response;
+    const { method, url, idle } = this.#options;
+    const chunks = response[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    let [waited, came] = [0, 0];
+    try {
+      for (;;) {
+        const start = performance.now();
+        const timer = setTimeout(() => response.destroy(timeoutError(method, url, 'no more of the answer', idle)), Math.max(1, idle - waited));
+        const next = await chunks.next().finally(() => clearTimeout(timer));
+        if (next.done === true) return;
+        waited += performance.now() - start;
+        came += next.value.length;
+        if (came >= LEAST) [waited, came] = [0, 0];
+        yield next.value;
+      }
+    } catch (error) {
+      throw error instanceof EngineError ? error : networkError(method, url, error);
+    } finally {
+      if (!response.complete) response.destroy();
+    }
+  }
+
+  /** All of it. Throws `invalid` for more than `limit` bytes, and `unavailable` when it takes longer than `ms`. */
+  async read(limit: number, ms: number): Promise<Buffer> {
+    const { method, url } = this.#options;
+    const promised = Number(this.#response.headers['content-length'] ?? 0);
+    const tooLarge = () => invalid(`${method} ${url.host}${url.pathname}: the answer is larger than ${limit} bytes`);
+    if (promised > limit) {
+      this.cancel();
+      throw tooLarge();
+    }
+    const timer = setTimeout(() => this.#response.destroy(timeoutError(method, url, 'the answer did not end', ms)), ms);
+    const parts: Buffer[] = [];
+    let size = 0;
+    try {
+      for await (const chunk of this) {
+        size += chunk.length;
+        if (size > limit) throw tooLarge();
+        parts.push(chunk);
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+    return Buffer.concat(parts, size);
+  }
+
+  /** Lets a small rest go by so that the connection can be used again; a large one costs the connection. */
+  async discard(): Promise<void> {
+    const promised = Number(this.#response.headers['content-length'] ?? Number.NaN);
+    if (!(promised <= 65_536) && this.#response.headers['transfer-encoding'] === undefined && Number.isFinite(promised)) return this.cancel();
+    await this.read(65_536, 5_000).catch(() => this.cancel());
+  }
+
+  cancel(): void {
+    this.#response.destroy();
+  }
+}
