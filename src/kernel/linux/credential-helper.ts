@@ -1,0 +1,29 @@
+/** Docker's credential helpers: programs of the user's, `docker-credential-NAME`, that keep secrets elsewhere. */
+import { spawn } from 'node:child_process';
+import { EngineError } from '../../base/errors.ts';
+
+const MAX_OUTPUT = 1 << 20;
+/** Milliseconds. A helper may have to ask its user. */
+const TIMEOUT = 120_000;
+
+/** Runs `docker-credential-NAME get` with `server` on its stdin. The name is of letters, digits, dots and dashes. */
+export function credentialHelper(name: string, server: string, env: NodeJS.ProcessEnv = process.env): Promise<{ code: number; stdout: string }> {
+  return new Promise((resolve, reject) => {
+    const program = `docker-credential-${name}`;
+    const child = spawn(program, ['get'], { stdio: ['pipe', 'pipe', 'inherit'], env, timeout: TIMEOUT, killSignal: 'SIGKILL' });
+    const parts: Buffer[] = [];
+    let size = 0;
+    child.stdout.on('data', (part: Buffer) => {
+      size += part.length;
+      if (size > MAX_OUTPUT) child.kill('SIGKILL');
+      else parts.push(part);
+    });
+    child.stdin.on('error', () => {}); // it need not read
+    child.stdin.end(`${server}\n`);
+    child.once('error', (cause) => {
+      const hint = `the docker config file names it: install ${program}, or take it out there`;
+      reject(new EngineError('unavailable', `error getting credentials - err: exec: "${program}": executable file not found in $PATH`, { cause, hint }));
+    });
+    child.once('close', (code) => resolve({ code: code ?? -1, stdout: Buffer.concat(parts).toString() }));
+  });
+}
