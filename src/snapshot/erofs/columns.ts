@@ -1,0 +1,44 @@
+/** Arrays that grow: a layer of half a million files as a few flat buffers instead of as many objects. */
+
+type Numbers = Uint8Array | Uint16Array | Uint32Array | Float64Array;
+
+/** A column of numbers of one width. */
+export class Column<A extends Numbers> {
+  array: A;
+  length = 0;
+  readonly #make: (length: number) => A;
+
+  constructor(make: (length: number) => A) {
+    this.#make = make;
+    this.array = make(64);
+  }
+
+  push(value: number): void {
+    if (this.length === this.array.length) {
+      const grown = this.#make(this.array.length * 2);
+      grown.set(this.array);
+      this.array = grown;
+    }
+    this.array[this.length++] = value;
+  }
+}
+
+/** Byte strings one after the other, known by their offset. */
+export class Bytes {
+  buffer = Buffer.alloc(4096);
+  length = 0;
+
+  /** Appends `from[start, end)` and returns its offset. */
+  push(from: Buffer, start = 0, end = from.length): number {
+    const size = end - start;
+    if (this.length + size > this.buffer.length) {
+      const grown = Buffer.alloc(Math.max(this.buffer.length * 2, this.length + size));
+      this.buffer.copy(grown, 0, 0, this.length);
+      this.buffer = grown;
+    }
+    const at = this.length;
+    from.copy(this.buffer, at, start, end);
+    this.length += size;
+    return at;
+  }
+}

@@ -1,0 +1,158 @@
+/** A layer's files while its tar goes by: inodes and names in flat columns, about 100 bytes a file. */
+import { randomBytes } from 'node:crypto';
+import { Bytes, Column } from './columns.ts';
+import { ErofsCannotHold } from './cannot-hold.ts';
+import { S_IFDIR, S_IFMT } from './format.ts';
+
+/** More would be a bomb, or a layer that the overlay driver may have. */
+const MAX_FILES = 1 << 22;
+
+/** Names 0 and 1 are `.` and `..`, for every folder. */
+export const DOT = 0;
+export const DOTDOT = 1;
+
+export interface Meta {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly seconds: number;
+  readonly nanoseconds: number;
+}
+
+const u32 = (length: number) => new Uint32Array(length);
+const f64 = (length: number) => new Float64Array(length);
+
+export class Tree {
+  readonly root: number;
+  /** Bytes of names and of symbolic links' targets. */
+  readonly bytes = new Bytes();
+
+  // inodes; what nothing names any more stays here and is left out of the index
+  readonly mode = new Column((length) => new Uint16Array(length));
+  readonly uid = new Column(u32);
+  readonly gid = new Column(u32);
+  readonly seconds = new Column(f64);
+  readonly nanoseconds = new Column(u32);
+  readonly size = new Column(f64);
+  /** A file's bytes in the tar, a link's target in `bytes`, a device's number, a folder's parent. */
+  readonly data = new Column(f64);
+  /** An id given by the builder; 0 for none. */
+  readonly xattrs = new Column(u32);
+  /** The same for the chunks of a sparse file. */
+  readonly chunks = new Column(u32);
+  readonly opaque = new Column((length) => new Uint8Array(length));
+
+  // names
+  readonly parent = new Column(u32);
+  readonly nameAt = new Column(u32);
+  readonly nameLength = new Column((length) => new Uint8Array(length));
+  readonly inode = new Column(u32);
+  readonly #hashes = new Column(u32);
+
+  /** Names by their hash, open addressing: name + 1, or 0. */
+  #table = new Uint32Array(256);
+  /** So that no archive can be made of names that all fall on one place. */
+  readonly #seed = randomBytes(4).readUInt32LE();
+
+  constructor() {
+    const dots = this.bytes.push(Buffer.from('..'));
+    for (const length of [1, 2]) this.#pushName(0, dots, length, 0, 0);
+    this.root = this.addInode({ mode: S_IFDIR | 0o755, uid: 0, gid: 0, seconds: 0, nanoseconds: 0 });
+  }
+
+  get inodes(): number {
+    return this.mode.length;
+  }
+
+  addInode(meta: Meta, size = 0, data = 0): number {
+    if (this.inodes >= MAX_FILES) throw new ErofsCannotHold(`more than ${MAX_FILES} files`);
+    this.mode.push(meta.mode);
+    this.uid.push(meta.uid);
+    this.gid.push(meta.gid);
+    this.seconds.push(meta.seconds);
+    this.nanoseconds.push(meta.nanoseconds);
+    this.size.push(size);
+    this.data.push(data);
+    this.xattrs.push(0);
+    this.chunks.push(0);
+    this.opaque.push(0);
+    return this.inodes - 1;
+  }
+
+  setMeta(inode: number, meta: Meta): void {
+    this.mode.array[inode] = meta.mode;
+    this.uid.array[inode] = meta.uid;
+    this.gid.array[inode] = meta.gid;
+    this.seconds.array[inode] = meta.seconds;
+    this.nanoseconds.array[inode] = meta.nanoseconds;
+  }
+
+  /** S_IFDIR and so on. */
+  type(inode: number): number {
+    return this.mode.array[inode]! & S_IFMT;
+  }
+
+  /** What a folder has under a name; undefined for nothing. */
+  lookup(folder: number, from: Buffer, start: number, end: number): number | undefined {
+    const found = this.#find(folder, from, start, end, this.#hash(folder, from, start, end));
+    return found < 0 ? undefined : this.inode.array[found];
+  }
+
+  /** Gives a name in a folder to an inode, whatever had it before. What was below a replaced folder is gone with it. */
+  setName(folder: number, from: Buffer, start: number, end: number, inode: number): void {
+    const hash = this.#hash(folder, from, start, end);
+    const found = this.#find(folder, from, start, end, hash);
+    if (found >= 0) {
+      this.inode.array[found] = inode;
+      return;
+    }
+    if (this.parent.length >= MAX_FILES) throw new ErofsCannotHold(`more than ${MAX_FILES} names`);
+    this.#pushName(folder, this.bytes.push(from, start, end), end - start, inode, hash);
+    if (this.parent.length * 2 > this.#table.length) this.#rehash();
+    else this.#place(hash, this.parent.length - 1);
+  }
+
+  #pushName(folder: number, at: number, length: number, inode: number, hash: number): void {
+    this.parent.push(folder);
+    this.nameAt.push(at);
+    this.nameLength.push(length);
+    this.inode.push(inode);
+    this.#hashes.push(hash);
+  }
+
+  /** FNV-1a over the name, begun with the folder and the seed, then mixed. */
+  #hash(folder: number, from: Buffer, start: number, end: number): number {
+    let hash = Math.imul(this.#seed ^ folder, 0x9e3779b1);
+    for (let at = start; at < end; at++) hash = Math.imul(hash ^ from[at]!, 0x01000193);
+    hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
+    return (hash ^ (hash >>> 13)) >>> 0;
+  }
+
+  #find(folder: number, from: Buffer, start: number, end: number, hash: number): number {
+    const mask = this.#table.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const name = this.#table[slot]! - 1;
+      if (name < 0) return -1;
+      if (this.#hashes.array[name] === hash && this.parent.array[name] === folder && this.#same(name, from, start, end)) return name;
+    }
+  }
+
+  #same(name: number, from: Buffer, start: number, end: number): boolean {
+    const length = this.nameLength.array[name]!;
+    if (length !== end - start) return false;
+    const at = this.nameAt.array[name]!;
+    return this.bytes.buffer.compare(from, start, end, at, at + length) === 0;
+  }
+
+  #place(hash: number, name: number): void {
+    const mask = this.#table.length - 1;
+    let slot = hash & mask;
+    while (this.#table[slot] !== 0) slot = (slot + 1) & mask;
+    this.#table[slot] = name + 1;
+  }
+
+  #rehash(): void {
+    this.#table = new Uint32Array(this.#table.length * 4);
+    for (let name = DOTDOT + 1; name < this.parent.length; name++) this.#place(this.#hashes.array[name]!, name);
+  }
+}

@@ -1,0 +1,66 @@
+/** Extended attributes as EROFS keeps them behind an inode. */
+import { invalid } from '../../base/errors.ts';
+import { ErofsCannotHold } from './cannot-hold.ts';
+
+const HEADER_SIZE = 12;
+
+/** Prefixes that EROFS knows, by number. Others have no place in it. */
+const PREFIXES = [
+  ['user.', 1],
+  ['trusted.', 4],
+  ['security.', 6],
+] as const;
+
+const ACLS: Readonly<Record<string, number>> = { 'system.posix_acl_access': 2, 'system.posix_acl_default': 3 };
+
+/** What overlayfs takes as "nothing below shows through". */
+export const OPAQUE = entry(4, Buffer.from('overlay.opaque'), Buffer.from('y'));
+
+/**
+ * The entries of these attributes, one after the other; empty for none. Left out is what the kernel would not keep on
+ * such a file either, and `trusted.*`: with it a layer could give overlayfs orders (redirects, opaque folders).
+ */
+export function encodeXattrs(xattrs: ReadonlyMap<string, Buffer>, type: 'file' | 'dir' | 'other'): Buffer {
+  const entries: Buffer[] = [];
+  for (const [name, value] of [...xattrs].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const acl = ACLS[name];
+    if (acl !== undefined) {
+      if (type === 'other' || (acl === 3 && type !== 'dir')) continue;
+      checkAcl(name, value);
+      entries.push(entry(acl, Buffer.alloc(0), value));
+      continue;
+    }
+    const prefix = PREFIXES.find(([text]) => name.startsWith(text) && name.length > text.length);
+    if (prefix === undefined || prefix[0] === 'trusted.' || (prefix[0] === 'user.' && type === 'other')) continue;
+    if (Buffer.byteLength(name) > 255) throw invalid(`extended attribute ${JSON.stringify(name.slice(0, 64))}…: the name is too long`);
+    if (value.length > 0xffff) throw new ErofsCannotHold(`an extended attribute of ${value.length} bytes`);
+    entries.push(entry(prefix[1], Buffer.from(name.slice(prefix[0].length)), value));
+  }
+  return Buffer.concat(entries);
+}
+
+/** The bytes behind an inode: header and entries. */
+export function xattrsSize(entries: number): number {
+  if (entries === 0) return 0;
+  // i_xattr_icount has 16 bits
+  if (entries / 4 + 1 > 0xffff) throw new ErofsCannotHold(`${entries} bytes of extended attributes`);
+  return HEADER_SIZE + entries;
+}
+
+function entry(index: number, name: Buffer, value: Buffer): Buffer {
+  const size = 4 + name.length + value.length;
+  const bytes = Buffer.alloc((size + 3) & ~3);
+  bytes.writeUInt8(name.length, 0);
+  bytes.writeUInt8(index, 1);
+  bytes.writeUInt16LE(value.length, 2);
+  name.copy(bytes, 4);
+  value.copy(bytes, 4 + name.length);
+  return bytes;
+}
+
+/** setxattr(2) refuses what is no ACL; EROFS would keep it, and then nobody could open the file. */
+function checkAcl(name: string, value: Buffer): void {
+  let sound = value.length >= 4 && (value.length - 4) % 8 === 0 && value.readUInt32LE(0) === 2;
+  for (let at = 4; sound && at < value.length; at += 8) sound = [1, 2, 4, 8, 0x10, 0x20].includes(value.readUInt16LE(at)) && value.readUInt16LE(at + 2) <= 7;
+  if (!sound || value.length > 0xffff) throw invalid(`extended attribute ${name} is no access control list`);
+}
