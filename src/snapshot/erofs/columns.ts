@@ -28,17 +28,16 @@ export class Bytes {
   buffer = Buffer.alloc(4096);
   length = 0;
 
-  /** Appends `from[start, end)` and returns its offset. */
-  push(from: Buffer, start = 0, end = from.length): number {
-    const size = end - start;
-    if (this.length + size > this.buffer.length) {
-      const grown = Buffer.alloc(Math.max(this.buffer.length * 2, this.length + size));
+  /** Appends a latin1 string and returns its offset. */
+  push(text: string): number {
+    if (this.length + text.length > this.buffer.length) {
+      const grown = Buffer.alloc(Math.max(this.buffer.length * 2, this.length + text.length));
       this.buffer.copy(grown, 0, 0, this.length);
       this.buffer = grown;
     }
     const at = this.length;
-    from.copy(this.buffer, at, start, end);
-    this.length += size;
+    this.buffer.write(text, at, 'latin1');
+    this.length += text.length;
     return at;
   }
 }

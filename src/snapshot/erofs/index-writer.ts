@@ -32,7 +32,7 @@ import { OPAQUE, xattrsSize } from './xattrs.ts';
 /** What the index is for. */
 export interface IndexedTar {
   readonly diffId: Digest;
-  /** Length in bytes. */
+  /** Length in bytes. Every file's data is there in whole blocks (the reader sees to it): the kernel reads nothing less. */
   readonly size: number;
 }
 
@@ -69,7 +69,7 @@ function writeInode(builder: ErofsBuilder, layout: Layout, number: number, out: 
   const inode = layout.order[number]!;
   const type = tree.type(inode);
   out.fillTo(layout.nids[inode]! * NID_SIZE);
-  const own = builder.xattrs[tree.xattrs.array[inode]!]!;
+  const own = builder.xattrs[tree.xattrs.array[inode]!]!.bytes;
   const opaque = tree.opaque.array[inode] === 1;
   const attributes = xattrsSize(xattrsLength(builder, inode));
   const size = type === S_IFDIR || type === S_IFLNK || type === S_IFREG ? tree.size.array[inode]! : 0;

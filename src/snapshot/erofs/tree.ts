@@ -1,4 +1,7 @@
-/** A layer's files while its tar goes by: inodes and names in flat columns, about 100 bytes a file. */
+/**
+ * A layer's files while its tar goes by: inodes and names in flat columns, about 100 bytes a file. Names are given as
+ * latin1 strings, one character a byte.
+ */
 import { randomBytes } from 'node:crypto';
 import { Bytes, Column } from './columns.ts';
 import { ErofsCannotHold } from './cannot-hold.ts';
@@ -55,7 +58,7 @@ export class Tree {
   readonly #seed = randomBytes(4).readUInt32LE();
 
   constructor() {
-    const dots = this.bytes.push(Buffer.from('..'));
+    const dots = this.bytes.push('..');
     for (const length of [1, 2]) this.#pushName(0, dots, length, 0, 0);
     this.root = this.addInode({ mode: S_IFDIR | 0o755, uid: 0, gid: 0, seconds: 0, nanoseconds: 0 });
   }
@@ -93,21 +96,21 @@ export class Tree {
   }
 
   /** What a folder has under a name; undefined for nothing. */
-  lookup(folder: number, from: Buffer, start: number, end: number): number | undefined {
-    const found = this.#find(folder, from, start, end, this.#hash(folder, from, start, end));
+  lookup(folder: number, name: string): number | undefined {
+    const found = this.#find(folder, name, this.#hash(folder, name));
     return found < 0 ? undefined : this.inode.array[found];
   }
 
   /** Gives a name in a folder to an inode, whatever had it before. What was below a replaced folder is gone with it. */
-  setName(folder: number, from: Buffer, start: number, end: number, inode: number): void {
-    const hash = this.#hash(folder, from, start, end);
-    const found = this.#find(folder, from, start, end, hash);
+  setName(folder: number, name: string, inode: number): void {
+    const hash = this.#hash(folder, name);
+    const found = this.#find(folder, name, hash);
     if (found >= 0) {
       this.inode.array[found] = inode;
       return;
     }
     if (this.parent.length >= MAX_FILES) throw new ErofsCannotHold(`more than ${MAX_FILES} names`);
-    this.#pushName(folder, this.bytes.push(from, start, end), end - start, inode, hash);
+    this.#pushName(folder, this.bytes.push(name), name.length, inode, hash);
     if (this.parent.length * 2 > this.#table.length) this.#rehash();
     else this.#place(hash, this.parent.length - 1);
   }
@@ -121,27 +124,27 @@ export class Tree {
   }
 
   /** FNV-1a over the name, begun with the folder and the seed, then mixed. */
-  #hash(folder: number, from: Buffer, start: number, end: number): number {
+  #hash(folder: number, name: string): number {
     let hash = Math.imul(this.#seed ^ folder, 0x9e3779b1);
-    for (let at = start; at < end; at++) hash = Math.imul(hash ^ from[at]!, 0x01000193);
+    for (let at = 0; at < name.length; at++) hash = Math.imul(hash ^ name.charCodeAt(at), 0x01000193);
     hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
     return (hash ^ (hash >>> 13)) >>> 0;
   }
 
-  #find(folder: number, from: Buffer, start: number, end: number, hash: number): number {
+  #find(folder: number, name: string, hash: number): number {
     const mask = this.#table.length - 1;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const name = this.#table[slot]! - 1;
-      if (name < 0) return -1;
-      if (this.#hashes.array[name] === hash && this.parent.array[name] === folder && this.#same(name, from, start, end)) return name;
+      const found = this.#table[slot]! - 1;
+      if (found < 0) return -1;
+      if (this.#hashes.array[found] === hash && this.parent.array[found] === folder && this.#same(found, name)) return found;
     }
   }
 
-  #same(name: number, from: Buffer, start: number, end: number): boolean {
-    const length = this.nameLength.array[name]!;
-    if (length !== end - start) return false;
-    const at = this.nameAt.array[name]!;
-    return this.bytes.buffer.compare(from, start, end, at, at + length) === 0;
+  #same(found: number, name: string): boolean {
+    if (this.nameLength.array[found] !== name.length) return false;
+    const start = this.nameAt.array[found]!;
+    for (let at = 0; at < name.length; at++) if (this.bytes.buffer[start + at] !== name.charCodeAt(at)) return false;
+    return true;
   }
 
   #place(hash: number, name: number): void {

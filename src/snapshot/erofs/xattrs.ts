@@ -18,11 +18,12 @@ export const OPAQUE = entry(4, Buffer.from('overlay.opaque'), Buffer.from('y'));
 
 /**
  * The entries of these attributes, one after the other; empty for none. Left out is what the kernel would not keep on
- * such a file either, and `trusted.*`: with it a layer could give overlayfs orders (redirects, opaque folders).
+ * such a file either, and overlayfs's own marks: those are made from whiteouts only.
  */
 export function encodeXattrs(xattrs: ReadonlyMap<string, Buffer>, type: 'file' | 'dir' | 'other'): Buffer {
   const entries: Buffer[] = [];
   for (const [name, value] of [...xattrs].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    if (/^(trusted|user)\.overlay\./.test(name)) continue;
     const acl = ACLS[name];
     if (acl !== undefined) {
       if (type === 'other' || (acl === 3 && type !== 'dir')) continue;
@@ -31,7 +32,7 @@ export function encodeXattrs(xattrs: ReadonlyMap<string, Buffer>, type: 'file' |
       continue;
     }
     const prefix = PREFIXES.find(([text]) => name.startsWith(text) && name.length > text.length);
-    if (prefix === undefined || prefix[0] === 'trusted.' || (prefix[0] === 'user.' && type === 'other')) continue;
+    if (prefix === undefined || (prefix[0] === 'user.' && type === 'other')) continue;
     if (Buffer.byteLength(name) > 255) throw invalid(`extended attribute ${JSON.stringify(name.slice(0, 64))}…: the name is too long`);
     if (value.length > 0xffff) throw new ErofsCannotHold(`an extended attribute of ${value.length} bytes`);
     entries.push(entry(prefix[1], Buffer.from(name.slice(prefix[0].length)), value));
