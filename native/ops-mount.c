@@ -63,6 +63,19 @@ HANDLER(propagation) {
   return sys_mount(NULL, o->path.data, NULL, (unsigned long)o->flags.num, NULL);
 }
 
+HANDLER(mount) {
+  long was = open_how(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0, 0);
+  if (was < 0) return was;
+  long ret = sys_fchdir(run_fd(r, o->dir));
+  if (ret == 0) {
+    ret = sys_mount(o->source.data, o->path.data, o->type.data, (unsigned long)o->flags.num, o->data.data);
+    long back = sys_fchdir((int)was);
+    if (ret == 0) ret = back;
+  }
+  sys_close((int)was);
+  return ret;
+}
+
 HANDLER(umount) {
   (void)r;
   return sys_umount2(o->path.data, (int)o->flags.num);

@@ -35,6 +35,7 @@ export const CLONE_NEW = {
 
 /** mount(2) */
 export const MS = {
+  RDONLY: 0x1,
   BIND: 0x1000,
   REC: 0x4000,
   UNBINDABLE: 1 << 17,

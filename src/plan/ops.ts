@@ -209,6 +209,11 @@ export const OPS = {
     'bpf(2)',
     'load a BPF_PROG_TYPE_CGROUP_DEVICE program and attach it to a cgroup (BPF_F_ALLOW_MULTI)',
   ),
+  mount: define(
+    { dir: 'slot', source: 'str', path: 'str', type: 'str', flags: 'int', data: 'str' },
+    'mount(2)',
+    'open("."); fchdir(dir); mount(2), whose source, path and data may name files from there; fchdir back',
+  ),
 } as const satisfies Record<string, OpDefinition>;
 
 /** Flags of the `monitor` operation. */

@@ -2,7 +2,8 @@
 import { ATTR, MS, TREE } from '../kernel/constants.ts';
 import { invalid } from '../base/errors.ts';
 import type { PlanBuilder } from './builder.ts';
-import type { ErofsLayer, MachineFacts, RootSource } from './contract.ts';
+import type { MachineFacts, RootSource } from './contract.ts';
+import { lowerdirOf, stackedRoot } from './layers.ts';
 import { propagationFlag } from './mount-options.ts';
 
 /** Makes the new root and attaches it; returns its slot. */
@@ -35,8 +36,9 @@ function bindRoot(builder: PlanBuilder, path: string): string {
 
 function overlayRoot(builder: PlanBuilder, source: Extract<RootSource, { kind: 'overlay' }>): string {
   const { mountPoint } = source;
-  const lower = source.lower.map(folderOf);
-  const subject = `root file system ${lower.join(':')}`;
+  const lowerdir = lowerdirOf(source);
+  if (lowerdir === undefined) return stackedRoot(builder, source, { path: mountPoint });
+  const subject = `root file system ${source.lower.join(':')}`;
   const note = { subject, why: 'writes go to a layer of their own' };
   let at = mountPoint;
   let upper = source.upper;
@@ -54,12 +56,11 @@ function overlayRoot(builder: PlanBuilder, source: Extract<RootSource, { kind: '
     upper = { dir: `${mountPoint}/upper`, work: `${mountPoint}/work` };
     at = `${mountPoint}/root`;
   }
-  const escape = (path: string) => path.replaceAll('\\', '\\\\').replaceAll(':', '\\:');
   const mount = builder.fileSystem(
     'overlay',
     [
       ['source', 'overlay'],
-      ['lowerdir', lower.map(escape).join(':')],
+      ['lowerdir', lowerdir],
       ['upperdir', upper.dir],
       ['workdir', upper.work],
     ],
@@ -68,11 +69,6 @@ function overlayRoot(builder: PlanBuilder, source: Extract<RootSource, { kind: '
   );
   builder.container('move-mount', { from: mount, path: at }, note);
   return mount;
-}
-
-function folderOf(layer: string | ErofsLayer): string {
-  if (typeof layer === 'string') return layer;
-  throw invalid(`layer ${layer.index}: EROFS layers are not mounted yet`);
 }
 
 /** Makes the root what `/` is, and everything else unreachable. */

@@ -5,6 +5,7 @@ import { before, describe, test, type TestContext } from 'node:test';
 import { ErofsBuilder } from '../../src/snapshot/erofs/builder.ts';
 import { writeIndex } from '../../src/snapshot/erofs/index-writer.ts';
 import type { TarEntry } from '../../src/tar/contract.ts';
+import { whyNoErofs } from '../support/erofs-kernel.ts';
 import { indexTar } from '../support/erofs-index.ts';
 import { readErofs } from '../support/erofs-reader.ts';
 import { projectDir, projectNode } from '../support/paths.ts';
@@ -47,15 +48,6 @@ let noErofs: string | undefined;
 before(async () => {
   noErofs = await whyNoErofs();
 });
-
-async function whyNoErofs(): Promise<string | undefined> {
-  if (!readFileSync('/proc/filesystems', 'utf8').includes('\terofs\n')) {
-    await run('modprobe', ['erofs']).catch(() => undefined);
-    if (!readFileSync('/proc/filesystems', 'utf8').includes('\terofs\n')) return 'this kernel has no EROFS';
-  }
-  const release = /^(\d+)\.(\d+)/.exec(readFileSync('/proc/sys/kernel/osrelease', 'utf8'))!;
-  return Number(release[1]) * 1000 + Number(release[2]) < 6012 ? `Linux ${release[0]} mounts EROFS from block devices only` : undefined;
-}
 
 /** fsck.erofs and dump.erofs of erofs-utils 1.6 or later: Debian 12's 1.5 does not know blocks of 512 bytes. */
 const SID = '/var/tmp/peers/sid';
