@@ -7,8 +7,8 @@ import { Bytes, Column } from './columns.ts';
 import { ErofsCannotHold } from './cannot-hold.ts';
 import { S_IFDIR, S_IFMT } from './format.ts';
 
-/** More would be a bomb, or a layer that the overlay driver may have. */
-const MAX_FILES = 1 << 22;
+/** About 100 MB in memory; a layer of more is a bomb, or one that the overlay driver may have. */
+const MAX_FILES = 1 << 20;
 
 /** Names 0 and 1 are `.` and `..`, for every folder. */
 export const DOT = 0;
