@@ -9,9 +9,9 @@ void clients_init(struct clients *c, const char *spill_dir, bool tty) {
   c->tty = tty;
 }
 
-void clients_accept(struct clients *c, int listener) {
+long clients_accept(struct clients *c, int listener) {
   long fd = sys_accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  if (fd < 0) return;
+  if (fd < 0) return fd == -EAGAIN || fd == -EINTR || fd == -ECONNABORTED ? 0 : fd;
   for (int i = 0; i < MAX_CLIENTS; i++) {
     struct client *n = &c->all[i];
     /* a place that was never taken is not looked at: its pages cost nothing */
@@ -19,14 +19,15 @@ void clients_accept(struct clients *c, int listener) {
     n->fd = (int)fd;
     n->spill = -1;
     n->attached = n->wants_in = n->in_ended = n->wants[0] = n->wants[1] = n->waits = n->broken = false;
-    n->taken = n->given = 0;
+    n->taken = n->given = n->punched = 0;
     n->request_len = 0;
     if (i >= c->used) c->used = i + 1;
-    return;
+    return 0;
   }
   static const char text[] = "error too many clients\n";
   sys_send((int)fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
   sys_close((int)fd);
+  return 0;
 }
 
 void client_close(struct client *c) {
@@ -41,6 +42,10 @@ static void spill(struct clients *all, struct client *c, const char *data, size_
     long fd = all->spill_dir[0] ? sys_openat(AT_FDCWD, all->spill_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -ENOENT;
     if (fd < 0) fd = sys_memfd_create("kobako-spill", MFD_CLOEXEC);
     c->spill = (int)fd;
+  }
+  if (c->given - c->taken > SPILL_MAX) {
+    c->broken = true;
+    return;
   }
   while (len && c->spill >= 0) {
     long n = sys_pwrite(c->spill, data, len, c->given);
@@ -91,10 +96,14 @@ void client_continue(struct client *c) {
       c->broken = true;
       return;
     }
+    if (c->taken - c->punched >= SPILL_PUNCH) {
+      sys_punch_hole(c->spill, c->punched, c->taken - c->punched);
+      c->punched = c->taken;
+    }
   }
   if (c->given) {
     sys_ftruncate(c->spill, 0);
-    c->taken = c->given = 0;
+    c->taken = c->given = c->punched = 0;
   }
 }
 

@@ -7,12 +7,14 @@
 #define MAX_CLIENTS 64
 #define REQUEST_MAX 4096
 #define MANY_PENDING (256u << 10)
+#define SPILL_MAX ((int64_t)1 << 30) /* a client that is further behind is let go */
+#define SPILL_PUNCH (1 << 20)         /* what has been taken is given back to the disk in such pieces */
 
 struct client {
   int fd; /* -1: this place is free */
   bool attached, wants_in, in_ended, wants[2], waits, broken;
   int spill; /* what it has not taken: a file without a name; -1 while there is none */
-  int64_t taken, given; /* offsets in the spill */
+  int64_t taken, given, punched; /* offsets in the spill */
   uint32_t request_len;
   char request[REQUEST_MAX];
 };
@@ -25,8 +27,8 @@ struct clients {
 };
 
 void clients_init(struct clients *c, const char *spill_dir, bool tty);
-/* Takes a new connection from a listening socket. */
-void clients_accept(struct clients *c, int listener);
+/* Takes a new connection from a listening socket. 0, or a negative errno where there is no room for it now. */
+long clients_accept(struct clients *c, int listener);
 /* Output of the container for everybody who wants it. */
 void clients_output(struct clients *c, int stream, const char *data, size_t len);
 /* Sends text now or later, in order with all else. */

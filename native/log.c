@@ -9,7 +9,10 @@ static size_t out_len;
 static const char hex[] = "0123456789abcdef";
 
 static void flush(struct log *log) {
-  if (out_len && write_all(log->fd, out, out_len) < 0) {} /* a full disk must not stop the container */
+  if (!out_len) return;
+  /* a full disk must not stop the container; when there is room again, what was cut must not spoil the next line */
+  if (log->cut && write_all(log->fd, "\n", 1) == 0) log->cut = false;
+  if (log->cut || write_all(log->fd, out, out_len) < 0) log->cut = true;
   out_len = 0;
 }
 
@@ -48,10 +51,13 @@ static const char *numbered(const struct log *log, int64_t n, char *data, size_t
 
 static void rotate(struct log *log) {
   char from[PATH_MAX], to[PATH_MAX];
+  long ret = 0;
   flush(log);
   for (int64_t n = log->max_files - 1; n > 0; n--)
-    sys_renameat(AT_FDCWD, numbered(log, n - 1, from, sizeof from), AT_FDCWD, numbered(log, n, to, sizeof to));
-  if (open_log(log, O_TRUNC) == 0) log->size = 0;
+    ret = sys_renameat(AT_FDCWD, numbered(log, n - 1, from, sizeof from), AT_FDCWD, numbered(log, n, to, sizeof to));
+  /* where that failed the file goes on as it is: it is tried again after as much more, not at each line */
+  log->size = 0;
+  if (ret == 0 && open_log(log, O_TRUNC) == 0) log->cut = false;
 }
 
 /* The length of the UTF-8 sequence at the start of data; 0 where there is none. Overlong forms and surrogates are none. */

@@ -13,6 +13,7 @@ struct log {
   int64_t max_files;
   const char *extra; /* text between the stream and the time */
   uint64_t size;
+  bool cut; /* a write failed, perhaps in the middle of a line */
   struct {
     uint32_t len;         /* bytes of an unfinished line */
     bool split;           /* pieces of this line have been written */

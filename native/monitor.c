@@ -8,6 +8,8 @@
 
 #define DRAIN_MS 2000 /* after the exit: what somebody else still holds open is not waited for any longer */
 #define FLUSH_MS 5000 /* for clients to take the rest */
+#define ACCEPT_PAUSE_MS 100 /* while a client cannot be taken in for want of fds or memory */
+#define LAST_READS 16       /* of what is in a pipe after all: 1 MiB, the most that one holds */
 
 enum { P_SYNC, P_CHILD, P_SIGNALS, P_CHANNEL, P_LISTEN, P_INPUT, P_OUT0, P_OUT1, P_CLIENTS };
 
@@ -21,7 +23,8 @@ static struct monitor {
   bool created, started, start_asked, start_given, ended, close_in;
   uint32_t pending_len, pending_at; /* input on its way to the container */
   struct exit_info exit;
-  uint64_t ended_at; /* CLOCK_MONOTONIC */
+  uint64_t ended_at;     /* CLOCK_MONOTONIC */
+  uint64_t accept_after; /* CLOCK_MONOTONIC; 0 while nothing hinders */
 } self;
 static struct clients clients;
 static struct log logged;
@@ -323,6 +326,24 @@ static short client_events(const struct monitor *m, const struct client *c) {
   return (short)((input ? POLLIN : 0) | (client_pending(c) ? POLLOUT : 0));
 }
 
+/* What poll said of a client. A hang-up is the end of one whose input has been read; one that half-closed has none. */
+static void client_ready(struct monitor *m, struct client *c, short events) {
+  if (events & POLLOUT) client_continue(c);
+  if (!c->broken && !c->in_ended && (events & (POLLIN | POLLHUP | POLLERR))) client_readable(m, c);
+  else if (events & (POLLHUP | POLLERR)) c->broken = true;
+}
+
+static void accept_clients(struct monitor *m) {
+  bool full = clients_accept(&clients, m->listen) < 0;
+  m->accept_after = full ? sys_now(CLOCK_MONOTONIC) + ACCEPT_PAUSE_MS * 1000000ull : 0;
+}
+
+/* Whether to look for new clients. The listening socket stays readable where they cannot be taken: that must not spin. */
+static bool accepts(struct monitor *m) {
+  if (m->accept_after && sys_now(CLOCK_MONOTONIC) >= m->accept_after) m->accept_after = 0;
+  return !m->accept_after;
+}
+
 static bool reads_output(const struct monitor *m) {
   if (!(m->flags & MONITOR_BACKPRESSURE) || m->ended) return true;
   return clients.ever && !clients_behind(&clients);
@@ -331,6 +352,14 @@ static bool reads_output(const struct monitor *m) {
 static bool drained(const struct monitor *m) {
   if (!m->ended) return false;
   return (m->out[0] < 0 && m->out[1] < 0) || sys_now(CLOCK_MONOTONIC) - m->ended_at > DRAIN_MS * 1000000ull;
+}
+
+/* The time may be up because this process did not get to run: what is there is taken nevertheless. */
+static void read_the_rest(struct monitor *m) {
+  for (int i = 0; i < 2; i++) {
+    struct pollfd p = {m->out[i], POLLIN, 0};
+    for (int n = 0; n < LAST_READS && m->out[i] >= 0 && sys_poll(&p, 1, 0) > 0; n++) readable(m, i);
+  }
 }
 
 static int loop(struct monitor *m) {
@@ -342,7 +371,7 @@ static int loop(struct monitor *m) {
     p[P_CHILD] = (struct pollfd){m->ended ? -1 : r->pidfd, POLLIN, 0};
     p[P_SIGNALS] = (struct pollfd){m->signals, POLLIN, 0};
     p[P_CHANNEL] = (struct pollfd){r->channel, POLLIN, 0};
-    p[P_LISTEN] = (struct pollfd){m->listen, POLLIN, 0};
+    p[P_LISTEN] = (struct pollfd){accepts(m) ? m->listen : -1, POLLIN, 0};
     p[P_INPUT] = (struct pollfd){m->pending_len ? m->in : -1, POLLOUT, 0};
     for (int i = 0; i < 2; i++) p[P_OUT0 + i] = (struct pollfd){output ? m->out[i] : -1, POLLIN, 0};
     int count = clients.used;
@@ -350,25 +379,22 @@ static int loop(struct monitor *m) {
       struct client *c = &clients.all[i];
       if (c->fd >= 0 && c->broken) drop(m, c);
       short events = c->fd < 0 ? 0 : client_events(m, c);
-      /* with nothing to wait for it is left out: its hang-up alone must not wake us over and over */
-      p[P_CLIENTS + i] = (struct pollfd){events ? c->fd : -1, events, 0};
+      /* one whose input must wait is left out: it may have hung up, and that would wake us over and over */
+      p[P_CLIENTS + i] = (struct pollfd){events || c->in_ended ? c->fd : -1, events, 0};
     }
-    if (sys_poll(p, (unsigned)(P_CLIENTS + count), m->ended ? 100 : -1) < 0) continue;
+    if (sys_poll(p, (unsigned)(P_CLIENTS + count), m->ended || m->accept_after ? 100 : -1) < 0) continue;
 
     int code = 0;
     if (p[P_SYNC].revents && !sync_readable(m, &code)) return code;
     if (p[P_SIGNALS].revents) forward(m);
     if (p[P_CHANNEL].revents && !channel_readable(m)) return runner_abort(r);
-    if (p[P_LISTEN].revents) clients_accept(&clients, m->listen);
+    if (p[P_LISTEN].revents) accept_clients(m);
     for (int i = 0; i < 2; i++)
       if (p[P_OUT0 + i].revents) readable(m, i);
     if (p[P_INPUT].revents) write_input(m);
     for (int i = 0; i < count; i++) {
       struct client *c = &clients.all[i];
-      short events = p[P_CLIENTS + i].revents;
-      if (c->fd < 0 || !events) continue;
-      if (events & POLLOUT) client_continue(c);
-      if (!c->broken && (events & (POLLIN | POLLHUP | POLLERR))) client_readable(m, c);
+      if (c->fd >= 0 && p[P_CLIENTS + i].revents) client_ready(m, c, p[P_CLIENTS + i].revents);
     }
     if (p[P_CHILD].revents && r->sync < 0) {
       m->ended = true;
@@ -376,6 +402,7 @@ static int loop(struct monitor *m) {
       runner_reap(r, &m->exit);
     }
   }
+  read_the_rest(m);
   return finish(m);
 }
 

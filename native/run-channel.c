@@ -2,7 +2,8 @@
 #include "run.h"
 
 void runner_send(struct runner *r, const char *data, size_t len) {
-  if (r->channel >= 0) send_all(r->channel, data, len);
+  /* whoever does not listen is no reason to wait: for us it has gone, and reading will say so */
+  if (r->channel >= 0 && send_all(r->channel, data, len) < 0) sys_shutdown(r->channel, SHUT_RDWR);
 }
 
 void runner_event(struct runner *r, const char *name) {
@@ -82,7 +83,6 @@ struct text runner_exit_record(struct runner *r, const struct exit_info *info, c
   put_num(&t, info->status);
   put_str(&t, ",\"signal\":");
   put_num(&t, info->signal);
-  put_str(&t, ",\"oomKilled\":false");
   put_nanoseconds(&t, ",\"startedAt\":\"", r->started_at);
   put_nanoseconds(&t, ",\"exitedAt\":\"", info->exited_at);
   put_str(&t, ",\"reports\":{");

@@ -151,13 +151,15 @@ long write_all(int fd, const char *data, size_t len) {
   return 0;
 }
 
+#define SEND_MS 5000
+
 long send_all(int fd, const char *data, size_t len) {
   while (len) {
-    long n = sys_send(fd, data, len, MSG_NOSIGNAL);
+    long n = sys_send(fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n == -EINTR) continue;
     if (n == -EAGAIN) {
       struct pollfd p = {fd, POLLOUT, 0};
-      sys_poll(&p, 1, -1);
+      if (sys_poll(&p, 1, SEND_MS) == 0) return -ETIMEDOUT;
       continue;
     }
     if (n < 0) return n;

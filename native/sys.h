@@ -196,6 +196,8 @@ static inline long sys_openat2(int dir, const char *path, const struct open_how 
 }
 static inline long sys_lseek(int fd, int64_t offset, int whence) { return SYS3(lseek, fd, offset, whence); }
 static inline long sys_ftruncate(int fd, int64_t size) { return SYS2(ftruncate, fd, size); }
+/* FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE */
+static inline long sys_punch_hole(int fd, int64_t at, int64_t len) { return SYS4(fallocate, fd, 3, at, len); }
 static inline long sys_fsync(int fd) { return SYS1(fsync, fd); }
 static inline long sys_fstat(int fd, struct stat *st) { return SYS2(fstat, fd, st); }
 static inline long sys_fstatat(int dir, const char *path, struct stat *st, int flags) {
@@ -389,7 +391,8 @@ void put_json(struct text *t, const char *data, size_t len); /* with its quotes;
 /* A decimal number at the start of data; -1 where there is none or it is over 2^31-1. *used: digits read. */
 int64_t parse_num(const char *data, size_t len, size_t *used);
 
-/* All of it, over short writes and EINTR; on a socket without SIGPIPE. 0 or a negative errno. */
+/* All of it, over short writes and EINTR; on a socket without SIGPIPE. 0 or a negative errno. send_all gives up with
+   -ETIMEDOUT when the other side takes nothing for 5 seconds: it may have been stopped. */
 long write_all(int fd, const char *data, size_t len);
 long send_all(int fd, const char *data, size_t len);
 
