@@ -33,7 +33,11 @@ export function pump(socket: Socket, streams: AttachStreams, tty: boolean): Prom
       }
       if (detached) finish('detached');
     };
-    const onInputEnd = () => socket.end();
+    const onInputEnd = () => {
+      const held = detach.rest();
+      if (held.length > 0) socket.write(held);
+      socket.end();
+    };
     socket.on('data', (chunk: Buffer) => {
       try {
         if (tty) write(stdout, chunk);
@@ -59,6 +63,13 @@ export class DetachKeys {
   /** `ctrl-p,ctrl-q` or single characters, comma-separated, as docker takes them; '' for none. */
   constructor(text: string) {
     this.#keys = parseDetachKeys(text);
+  }
+
+  /** What was held back, at the end of the input. */
+  rest(): Buffer {
+    const held = this.#keys.subarray(0, this.#matched);
+    this.#matched = 0;
+    return held;
   }
 
   push(chunk: Buffer): { pass: Buffer; detached: boolean } {

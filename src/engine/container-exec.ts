@@ -9,6 +9,7 @@ import { resolveUser } from '../runtime/users.ts';
 import type { ContainerRecord } from './container-store.ts';
 import type { ExecOptions, RunningProcess, RunStreams } from './contract.ts';
 import type { EngineParts } from './parts.ts';
+import { lostExit } from './lost.ts';
 import { startProcess } from './start-process.ts';
 
 /** Starts the process; resolves when its program runs. `conflict` when the container does not run. */
@@ -36,7 +37,8 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
     // a program that is not root's gets no more than a setuid program could
     capabilities: user?.uid === 0 ? base.capabilities : { bounding: all },
   };
-  const socket = store.socket(randomBytes(32).toString('hex'));
+  const execId = randomBytes(6).toString('hex');
+  const socket = store.execSocket(record.id, execId);
   const { plan, warnings } = planExec({
     pid,
     namespaces: (record.spec.linux?.namespaces ?? []).map((namespace) => namespace.type),
@@ -50,7 +52,7 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
     monitor: {
       socket,
       log: undefined,
-      exitPath: '',
+      exitPath: store.execPath(record.id, execId),
       spillDir: store.paths(record.id).dir,
       waitStart: true,
       stdinOnce: true,
@@ -63,11 +65,15 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
     plan,
     warnings,
     containerId: record.id,
+    execId,
     socket,
     tty: options.tty ?? false,
     streams: options.detach ? undefined : streams,
     detached: options.detach ?? false,
-    onEnd: () => rmSync(socket, { force: true }),
+    onLost: () => lostExit(),
+    onEnd: () => {
+      for (const path of [socket, store.execPath(record.id, execId)]) rmSync(path, { force: true });
+    },
   });
 }
 

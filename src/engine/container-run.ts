@@ -14,8 +14,11 @@ import type { Spec } from '../runtime/spec.ts';
 import { resolveUser } from '../runtime/users.ts';
 import { processId, type ContainerPaths, type ContainerRecord } from './container-store.ts';
 import type { RunningProcess, RunStreams } from './contract.ts';
+import { endGroup, settleLost } from './lost.ts';
 import type { EngineParts } from './parts.ts';
 import { startProcess } from './start-process.ts';
+
+const TRIES = 10;
 
 interface Prepared {
   readonly id: string;
@@ -36,14 +39,15 @@ export function planRun(parts: EngineParts, options: RunOptions): Prepared {
 /** Starts the container; resolves when its program runs. */
 export async function runContainer(parts: EngineParts, options: RunOptions, streams: RunStreams | undefined): Promise<RunningProcess> {
   const id = randomBytes(32).toString('hex');
-  if (options.name !== undefined) checkName(parts, options.name);
-  try {
-    return await attempt(parts, options, id, streams);
-  } catch (error) {
-    // another process took the empty parent folder away just now
-    if (!(error instanceof EngineError && error.cause instanceof SyscallError && error.cause.syscall === 'mkdirat' && error.cause.code === 'ENOENT'))
-      throw error;
-    return attempt(parts, options, id, streams);
+  if (options.name !== undefined) checkName(options.name);
+  for (let tries = 1; ; tries++) {
+    try {
+      return await attempt(parts, options, id, streams);
+    } catch (error) {
+      // another process took the empty parent folder away just now
+      const again = error instanceof EngineError && error.cause instanceof SyscallError && error.cause.syscall === 'mkdirat' && error.cause.code === 'ENOENT';
+      if (!again || tries === TRIES) throw error;
+    }
   }
 }
 
@@ -51,8 +55,7 @@ async function attempt(parts: EngineParts, options: RunOptions, id: string, stre
   const { store } = parts;
   const prepared = prepare(parts, options, id, streams, true);
   const { spec, paths, plan, warnings, cgroupsPath } = prepared;
-  const remove = () => store.remove(id);
-  const record: ContainerRecord = {
+  let record: ContainerRecord = {
     id,
     name: prepared.name,
     createdAt: Date.now(),
@@ -65,10 +68,9 @@ async function attempt(parts: EngineParts, options: RunOptions, id: string, stre
     spec,
     maker: processId(process.pid),
   };
-  store.create(id);
+  store.create(record, options.name, (dir) => writeEtcFiles(dir, options, spec));
+  const remove = () => store.remove(record);
   try {
-    writeEtcFiles(paths, options, spec);
-    store.save(record);
     return await startProcess(parts, {
       plan,
       warnings,
@@ -77,10 +79,14 @@ async function attempt(parts: EngineParts, options: RunOptions, id: string, stre
       tty: options.tty,
       streams: options.detach ? undefined : streams,
       detached: options.detach,
-      onWaiting: (pid, monitor) => store.save({ ...record, process: processId(pid), monitor: processId(monitor) }),
+      onSpawned: (pid) => store.save((record = { ...record, monitor: processId(pid) })),
+      onWaiting: (pid) => store.save((record = { ...record, process: processId(pid) })),
+      onLost: () => settleLost(parts, record),
       onEnd: options.autoRemove ? remove : undefined,
     });
   } catch (error) {
+    // the helper cleans up; here it is for one that was killed
+    endGroup(parts, cgroupsPath);
     remove();
     throw error;
   }
@@ -165,20 +171,14 @@ function joinedProcess(parts: EngineParts, text: string): number {
   return record.process!.pid;
 }
 
-function checkName(parts: EngineParts, name: string): void {
+function checkName(name: string): void {
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) {
     throw invalid(`Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
   }
-  const other = parts.store.all().find((record) => record.name === name);
-  if (other !== undefined) {
-    const hint = 'You have to remove (or rename) that container to be able to reuse that name.';
-    throw new EngineError('conflict', `Conflict. The container name "/${name}" is already in use by container "${other.id}". ${hint}`);
-  }
 }
 
-function writeEtcFiles(paths: ContainerPaths, options: RunOptions, spec: Spec): void {
-  mkdirSync(paths.dir, { recursive: true });
-  const write = (name: string, text: string) => writeFileSync(`${paths.dir}/${name}`, text, { mode: 0o644 });
+function writeEtcFiles(dir: string, options: RunOptions, spec: Spec): void {
+  const write = (name: string, text: string) => writeFileSync(`${dir}/${name}`, text, { mode: 0o644 });
   write('hostname', hostnameFile(spec.hostname ?? ''));
   write('hosts', hostsFile(options, spec.hostname ?? ''));
   write('resolv.conf', resolvConfFile(options, readOr('/etc/resolv.conf')));

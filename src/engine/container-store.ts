@@ -1,11 +1,10 @@
 /** Containers on disk: one folder each, one JSON document in it, named only when it is whole. */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { EngineError, invalid } from '../base/errors.ts';
-import type { ExitRecord } from '../kernel/contract.ts';
 import { processStart } from '../kernel/linux/process.ts';
 import type { Spec } from '../runtime/spec.ts';
-import type { ContainerInfo } from './contract.ts';
+import type { ContainerExit, ContainerInfo } from './contract.ts';
 
 const MAX_SOCKET_PATH = 107;
 
@@ -26,6 +25,7 @@ export interface ContainerRecord {
   readonly maker: ProcessId;
   /** Absent until its process is there, which waits to be started. */
   readonly process?: ProcessId;
+  /** There before the process, which it makes. */
   readonly monitor?: ProcessId;
 }
 
@@ -40,8 +40,20 @@ export function processId(pid: number): ProcessId {
   return { pid, start: processStart(pid) ?? '' };
 }
 
-function lives(id: ProcessId | undefined): boolean {
+export function lives(id: ProcessId | undefined): boolean {
   return id !== undefined && id.start !== '' && processStart(id.pid) === id.start;
+}
+
+/** Names what this process alone works at, so that others can tell what a killed one left. */
+let own: string | undefined;
+
+function owner(): string {
+  return (own ??= `${process.pid}.${processStart(process.pid)}`);
+}
+
+function ownerLives(text: string): boolean {
+  const [pid, start] = text.split('.');
+  return lives({ pid: Number(pid), start: start ?? '' });
 }
 
 /** The files of one container. */
@@ -59,16 +71,27 @@ export class ContainerStore {
 
   readonly #sockets: string;
 
+  readonly #names: string;
+
+  readonly #oomKilled: (reports: ContainerExit['reports']) => boolean;
+
   /** Throws `invalid` for a folder whose name leaves no room for a socket's (unix(7): 107 bytes). */
-  constructor(stateDir: string) {
+  constructor(stateDir: string, oomKilled: (reports: ContainerExit['reports']) => boolean) {
+    this.#oomKilled = oomKilled;
     this.#dir = `${stateDir}/containers`;
     this.#sockets = `${stateDir}/sockets`;
+    this.#names = `${stateDir}/names`;
     if (Buffer.byteLength(this.socket('0'.repeat(64))) > MAX_SOCKET_PATH) throw invalid(`state folder ${stateDir}: its path is too long for sockets in it`);
   }
 
   /** The socket of a process's monitor, by the process's id. */
   socket(id: string): string {
     return `${this.#sockets}/${id.slice(0, 24)}`;
+  }
+
+  /** The socket of an exec's monitor: it begins as its container's does. */
+  execSocket(id: string, exec: string): string {
+    return this.socket(`${id.slice(0, 12)}${exec}`);
   }
 
   paths(id: string): ContainerPaths {
@@ -83,12 +106,82 @@ export class ContainerStore {
     };
   }
 
-  /** Makes the folder of a new container. */
-  create(id: string): ContainerPaths {
-    const paths = this.paths(id);
-    mkdirSync(paths.mountPoint, { recursive: true, mode: 0o711 });
-    mkdirSync(this.#sockets, { recursive: true, mode: 0o700 });
-    return paths;
+  /**
+   * The folder of a new container appears with its record and what `fill` puts into it, or not at all. `name`: to be
+   * this container's alone; throws Docker's `conflict` when it is another's.
+   */
+  create(record: ContainerRecord, name: string | undefined, fill: (dir: string) => void): void {
+    const { id } = record;
+    const work = this.#work(id, owner());
+    mkdirSync(`${work}/root`, { recursive: true, mode: 0o711 });
+    try {
+      mkdirSync(this.#sockets, { recursive: true, mode: 0o700 });
+      if (name !== undefined) this.#claim(name, id);
+      fill(work);
+      writeFileSync(`${work}/container.json`, JSON.stringify(record), { mode: 0o600 });
+      renameSync(work, this.paths(id).dir);
+    } catch (error) {
+      rmSync(work, { recursive: true, force: true });
+      if (name !== undefined) this.#release(name, id);
+      throw error;
+    }
+  }
+
+  /** A folder on its way in or out; the next sweep removes that of a process which is no more. */
+  #work(id: string, of: string): string {
+    return `${this.#dir}/.${of}-${id}`;
+  }
+
+  /** A name is a link to ID@OWNER. It holds as long as that container is there or is being made by its owner. */
+  #claim(name: string, id: string): void {
+    mkdirSync(this.#names, { recursive: true, mode: 0o700 });
+    const path = `${this.#names}/${name}`;
+    for (;;) {
+      try {
+        return symlinkSync(`${id}@${owner()}`, path);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      }
+      const holder = this.#holder(name);
+      if (holder === undefined) continue;
+      if (this.#holds(holder)) {
+        const hint = 'You have to remove (or rename) that container to be able to reuse that name.';
+        throw new EngineError('conflict', `Conflict. The container name "/${name}" is already in use by container "${holder.split('@')[0]}". ${hint}`);
+      }
+      this.#forget(name, holder);
+    }
+  }
+
+  #holder(name: string): string | undefined {
+    try {
+      return readlinkSync(`${this.#names}/${name}`);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #holds(holder: string): boolean {
+    const [id = '', of = ''] = holder.split('@');
+    const { dir } = this.paths(id);
+    // twice: it may get its final name between the looks
+    return existsSync(dir) || (ownerLives(of) && existsSync(this.#work(id, of))) || existsSync(dir);
+  }
+
+  /** Removes a name's link if it is the one that was looked at, not one made since. */
+  #forget(name: string, holder: string): void {
+    const aside = `${this.#names}/.${randomBytes(8).toString('hex')}`;
+    try {
+      renameSync(`${this.#names}/${name}`, aside);
+      if (readlinkSync(aside) !== holder) linkSync(aside, `${this.#names}/${name}`);
+    } catch {
+      // another process was quicker
+    }
+    rmSync(aside, { force: true });
+  }
+
+  #release(name: string, id: string): void {
+    const holder = this.#holder(name);
+    if (holder?.startsWith(`${id}@`)) this.#forget(name, holder);
   }
 
   save(record: ContainerRecord): void {
@@ -106,19 +199,26 @@ export class ContainerStore {
     }
   }
 
-  remove(id: string): void {
-    rmSync(this.paths(id).dir, { recursive: true, force: true });
-    rmSync(this.socket(id), { force: true });
+  /** The container is gone at once; its files follow. */
+  remove({ id, name }: Pick<ContainerRecord, 'id' | 'name'>): void {
+    const aside = `${this.#dir}/.${owner()}-gone-${id}`;
+    try {
+      renameSync(this.paths(id).dir, aside);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    rmSync(aside, { recursive: true, force: true });
+    this.#release(name, id);
+    this.removeSockets(id);
+  }
+
+  /** Sockets of the container's monitor and of its execs', when none of them lives. */
+  removeSockets(id: string): void {
+    for (const name of entries(this.#sockets)) if (name.startsWith(id.slice(0, 12))) rmSync(`${this.#sockets}/${name}`, { force: true });
   }
 
   all(): ContainerRecord[] {
-    let names: string[];
-    try {
-      names = readdirSync(this.#dir);
-    } catch {
-      return [];
-    }
-    return names.flatMap((id) => this.load(id) ?? []);
+    return entries(this.#dir).flatMap((id) => (id.startsWith('.') ? [] : (this.load(id) ?? [])));
   }
 
   /** By id, unique beginning of an id, or name. Docker's words when there is none. */
@@ -132,9 +232,37 @@ export class ContainerStore {
     return beginning[0];
   }
 
-  exit(id: string): ExitRecord | undefined {
+  /** Keeps how a container ended, unless that is known already; gives what is kept. */
+  saveExit(id: string, exit: ContainerExit): ContainerExit {
+    const { exit: path } = this.paths(id);
+    const temporary = `${path}.${randomBytes(4).toString('hex')}`;
     try {
-      return JSON.parse(readFileSync(this.paths(id).exit, 'utf8')) as ExitRecord;
+      writeFileSync(temporary, JSON.stringify(exit), { mode: 0o600 });
+      linkSync(temporary, path);
+    } catch {
+      // known, or removed meanwhile
+    }
+    rmSync(temporary, { force: true });
+    return this.exit(id) ?? exit;
+  }
+
+  exit(id: string): ContainerExit | undefined {
+    return this.#exit(this.paths(id).exit);
+  }
+
+  /** How an exec ended whose starter did not live to be told. */
+  execExit(id: string, exec: string): ContainerExit | undefined {
+    return this.#exit(this.execPath(id, exec));
+  }
+
+  execPath(id: string, exec: string): string {
+    return `${this.paths(id).dir}/exec-${exec}.json`;
+  }
+
+  #exit(path: string): ContainerExit | undefined {
+    try {
+      const read = JSON.parse(readFileSync(path, 'utf8')) as ContainerExit;
+      return { ...read, oomKilled: read.oomKilled ?? this.#oomKilled(read.reports) };
     } catch {
       return undefined;
     }
@@ -142,12 +270,13 @@ export class ContainerStore {
 
   info(record: ContainerRecord): ContainerInfo {
     const { id, name, createdAt, rootfs, tty, spec, process } = record;
-    const alive = lives(process);
-    const exit = alive ? undefined : this.exit(id);
+    const ended = this.ended(record);
+    const exit = ended ? this.exit(id) : undefined;
+    const alive = process !== undefined && !ended;
     return {
       id,
       name,
-      state: alive ? 'running' : process === undefined && exit === undefined ? 'created' : 'exited',
+      state: alive ? 'running' : process === undefined ? 'created' : 'exited',
       pid: alive ? process!.pid : 0,
       args: spec.process?.args ?? [],
       tty,
@@ -158,13 +287,46 @@ export class ContainerStore {
     };
   }
 
-  /** Removes what a killed owner left: containers that were to be removed at their end, and half-made ones. */
-  sweep(): ContainerRecord[] {
-    const gone = this.all().filter(({ autoRemove, maker, process, monitor }) => {
-      if (lives(process) || lives(monitor)) return false;
-      return process === undefined ? !lives(maker) : autoRemove && !lives(maker);
-    });
-    for (const { id } of gone) this.remove(id);
-    return gone;
+  /** Its program has ended and all that it wrote is where it belongs: known by its exit record, or nobody is left to write one. */
+  ended({ id, process, monitor }: ContainerRecord): boolean {
+    if (process === undefined) return false;
+    // in this order: a monitor writes the record and then goes
+    return !lives(monitor) ? !lives(process) || this.exit(id) !== undefined : this.exit(id) !== undefined;
+  }
+
+  /** Its monitor was killed: nobody else will ever say how it ended. */
+  lost({ id, process, monitor }: ContainerRecord): boolean {
+    return process !== undefined && !lives(monitor) && this.exit(id) === undefined && existsSync(this.paths(id).record);
+  }
+
+  /** Its maker was killed: half made, or to be removed at its end. */
+  abandoned(record: ContainerRecord): boolean {
+    if (lives(record.maker)) return false;
+    return record.process === undefined ? !lives(record.monitor) : record.autoRemove && this.ended(record);
+  }
+
+  /** Removes what belongs to no container: what a killed process was making or removing, names, sockets. */
+  tidy(): void {
+    const sockets = entries(this.#sockets);
+    const names = entries(this.#names);
+    const folders = entries(this.#dir);
+    for (const name of folders) {
+      const of = /^\.([\d.]+)-/.exec(name)?.[1];
+      if (of !== undefined && !ownerLives(of)) rmSync(`${this.#dir}/${name}`, { recursive: true, force: true });
+    }
+    for (const name of names) {
+      const holder = this.#holder(name);
+      if (holder !== undefined && !this.#holds(holder)) this.#forget(name, holder);
+    }
+    const known = new Set(folders.map((id) => id.slice(0, 12)));
+    for (const name of sockets) if (!known.has(name.slice(0, 12))) rmSync(`${this.#sockets}/${name}`, { force: true });
+  }
+}
+
+function entries(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
   }
 }

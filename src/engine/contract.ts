@@ -26,17 +26,27 @@ export interface TerminalSize {
   readonly cols: number;
 }
 
+/** How a process ended, as far as the engine can know. */
+export interface ContainerExit extends ExitRecord {
+  /** The kernel killed a process of the container for want of memory. Always false for an exec: its container knows. */
+  readonly oomKilled: boolean;
+  /** Why there is no better answer: its monitor was killed. The status is then 137, as for all that goes with it. */
+  readonly error?: string;
+}
+
 /** What ended an attachment: the process, or the user's detach keys. */
-export type AttachEnd = { readonly kind: 'exit'; readonly record: ExitRecord } | { readonly kind: 'detached' };
+export type AttachEnd = { readonly kind: 'exit'; readonly record: ContainerExit } | { readonly kind: 'detached' };
 
 /** A process that the engine started, or found running. */
 export interface RunningProcess {
   readonly containerId: string;
+  /** Of an exec: what `Engine.wait` knows it by, in any process. */
+  readonly execId?: string;
   readonly pid: number;
   /** Warnings about what this machine could not give. */
   readonly warnings: readonly string[];
-  /** Settles when the process has ended and its clean-up is done. */
-  wait(): Promise<ExitRecord>;
+  /** Settles when the process has ended and its clean-up is done; keeps this program alive until then. */
+  wait(): Promise<ContainerExit>;
   /** Settles when the attached streams have ended, or at the detach keys. Only where streams were given. */
   attached(): Promise<AttachEnd>;
   resize(size: TerminalSize): Promise<void>;
@@ -64,7 +74,7 @@ export interface ContainerInfo {
   readonly tty: boolean;
   /** Unix time in milliseconds. */
   readonly createdAt: number;
-  readonly exit?: ExitRecord;
+  readonly exit?: ContainerExit;
   readonly logPath: string;
   readonly rootfs: string;
 }
@@ -110,12 +120,19 @@ export interface Engine {
   kill(container: string, signal: number): Promise<void>;
   /** SIGTERM (or the container's stop signal), then SIGKILL after the time-out in seconds. */
   stop(container: string, timeout?: number): Promise<void>;
-  wait(container: string): Promise<ExitRecord>;
+  /**
+   * How the container, or with `exec` that exec, ends or has ended. An exec's end is kept for this only while whoever
+   * started it has not been told: when that process was killed.
+   */
+  wait(container: string, exec?: string): Promise<ContainerExit>;
   /** The log of a container, oldest entry first; with `follow` until it has ended. */
   logs(container: string, options?: LogOptions): AsyncIterable<LogEntry>;
   /** Removes an ended container's state; with force kills it first. */
   remove(container: string, options?: { force?: boolean }): Promise<void>;
-  /** Gives back what the engine keeps on the machine between containers. Those that run go on. */
+  /**
+   * Gives back what the engine keeps on the machine between containers. Those that run go on, and no longer keep this
+   * program alive, but for those that somebody waits for.
+   */
   close(): void;
 }
 

@@ -1,7 +1,6 @@
 /** Puts the engine together on this machine. */
 import { existsSync, realpathSync } from 'node:fs';
 import { EngineError } from '../base/errors.ts';
-import type { ExitRecord } from '../kernel/contract.ts';
 import { LinuxPlanRunner } from '../kernel/linux/helper.ts';
 import { machineFacts } from '../kernel/linux/machine.ts';
 import { askOnce } from '../kernel/linux/monitor-client.ts';
@@ -10,36 +9,59 @@ import { pump } from './attach.ts';
 import { openCgroups } from './cgroups.ts';
 import { execInContainer } from './container-exec.ts';
 import { planRun, runContainer } from './container-run.ts';
-import { ContainerStore, type ContainerRecord } from './container-store.ts';
-import type { Engine, EngineOptions } from './contract.ts';
+import { ContainerStore, lives, type ContainerRecord } from './container-store.ts';
+import type { ContainerExit, ContainerInfo, Engine, EngineOptions } from './contract.ts';
 import { explainPlan, planJson } from '../runtime/explain.ts';
+import { endGroup, settleLost, sweep } from './lost.ts';
 import type { EngineParts } from './parts.ts';
 import { readLog } from './logs.ts';
 import { attachTo, processHandle } from './start-process.ts';
 
 const DEFAULT_STATE = '/run/kobako';
+const POLL_MS = 5;
+const SIGKILL = 9;
 
 /** Opens the engine. Reads facts about the machine, starts nothing. */
 export function openEngine(options: EngineOptions = {}): Engine {
   const helper = options.helper ?? findHelper();
-  const store = new ContainerStore(options.stateDir ?? process.env['KOBAKO_STATE_DIR'] ?? DEFAULT_STATE);
-  const parts: EngineParts = { machine: machineFacts(), runner: new LinuxPlanRunner(helper), store, cgroups: openCgroups(), helper };
-  for (const record of store.sweep()) parts.cgroups?.driver.remove(parts.cgroups.files, record.cgroupsPath);
+  const cgroups = openCgroups();
+  const oomKilled = (reports: ContainerExit['reports']) => cgroups?.oomKilled(reports) ?? false;
+  const store = new ContainerStore(options.stateDir ?? process.env['KOBAKO_STATE_DIR'] ?? DEFAULT_STATE, oomKilled);
+  const parts: EngineParts = { machine: machineFacts(), runner: new LinuxPlanRunner(helper), store, cgroups, helper };
+  sweep(parts);
 
-  const wait = async (record: ContainerRecord): Promise<ExitRecord> => {
-    const { socket } = store.paths(record.id);
-    const told = await askOnce(socket, 'wait').catch(() => undefined);
-    if (told !== undefined) return JSON.parse(told) as ExitRecord;
-    const known = store.exit(record.id);
-    if (known !== undefined) return known;
-    throw new EngineError('internal', `container ${record.id} ended without a record: its monitor was killed`);
+  const told = async (socket: string): Promise<ContainerExit | undefined> => {
+    const text = await askOnce(socket, 'wait').catch(() => undefined);
+    if (text === undefined) return undefined;
+    const exit = JSON.parse(text) as ContainerExit;
+    return { ...exit, oomKilled: oomKilled(exit.reports) };
   };
-  const gone = (record: ContainerRecord) => store.info(record).state !== 'running';
-  const kill = (record: ContainerRecord, signal: number) => {
-    if (record.process === undefined || !signalProcess(record.process.pid, record.process.start, signal)) {
-      throw new EngineError('conflict', `container ${record.id} is not running`);
+  const wait = async (record: ContainerRecord): Promise<ContainerExit> => {
+    const exit = (await told(store.paths(record.id).socket)) ?? store.exit(record.id);
+    if (exit !== undefined) return exit;
+    for (;;) {
+      // it may have been written since, or all have been removed
+      const now = store.load(record.id);
+      if (now === undefined) throw new EngineError('not-found', `No such container: ${record.id}`);
+      if (now.process === undefined && !lives(now.monitor)) throw new EngineError('conflict', `container ${record.id} has not been started`);
+      if (store.lost(now)) return settleLost(parts, now);
+      const known = store.exit(record.id) ?? (await told(store.paths(record.id).socket));
+      if (known !== undefined) return known;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   };
+  const waitExec = async (record: ContainerRecord, exec: string): Promise<ContainerExit> => {
+    if (!/^[0-9a-f]{12}$/.test(exec)) throw new EngineError('not-found', `No such exec instance: ${exec}`);
+    const exit = (await told(store.execSocket(record.id, exec))) ?? store.execExit(record.id, exec);
+    if (exit === undefined) throw new EngineError('not-found', `No such exec instance: ${exec}`);
+    return exit;
+  };
+  const info = (record: ContainerRecord): ContainerInfo => {
+    if (store.lost(record)) settleLost(parts, record);
+    return store.info(record);
+  };
+  const gone = (record: ContainerRecord) => info(record).state !== 'running';
+  const signal = ({ process }: ContainerRecord, number: number) => process !== undefined && signalProcess(process.pid, process.start, number);
 
   return {
     plan: (run) => {
@@ -57,24 +79,33 @@ export function openEngine(options: EngineOptions = {}): Engine {
       const attached = pump(socket, streams, record.tty).then(async (how) => (how === 'detached' ? { kind: how } : { kind: how, record: await exited() }));
       return processHandle({ containerId: record.id, pid: record.process!.pid, socket: path, warnings: [], exited, attached });
     },
-    list: async () =>
-      store
+    list: async () => {
+      sweep(parts);
+      return store
         .all()
-        .map((record) => store.info(record))
-        .sort((a, b) => b.createdAt - a.createdAt),
-    find: async (container) => store.info(store.find(container)),
-    kill: async (container, signal) => kill(store.find(container), signal),
+        .map(info)
+        .sort((a, b) => b.createdAt - a.createdAt);
+    },
+    find: async (container) => info(store.find(container)),
+    kill: async (container, number) => {
+      const record = store.find(container);
+      if (!signal(record, number)) throw new EngineError('conflict', `container ${record.id} is not running`);
+    },
     stop: async (container, timeout) => {
       const record = store.find(container);
       if (gone(record)) return;
-      kill(record, record.stopSignal);
-      const late = setTimeout(() => gone(record) || kill(record, 9), (timeout ?? record.stopTimeout) * 1000);
+      signal(record, record.stopSignal);
+      const seconds = timeout ?? record.stopTimeout;
+      const late = seconds < 0 ? undefined : setTimeout(() => signal(record, SIGKILL), seconds * 1000);
       await wait(record).finally(() => clearTimeout(late));
     },
-    wait: async (container) => wait(store.find(container)),
+    wait: async (container, exec) => (exec === undefined ? wait(store.find(container)) : waitExec(store.find(container), exec)),
     logs: (container, logs = {}) => {
       const record = store.find(container);
-      return readLog(store.paths(record.id).log, logs, () => !gone(record));
+      return readLog(store.paths(record.id).log, logs, () => {
+        const now = store.load(record.id);
+        return now !== undefined && !store.ended(now) && !store.lost(now);
+      });
     },
     remove: async (container, { force = false } = {}) => {
       const record = store.find(container);
@@ -85,12 +116,12 @@ export function openEngine(options: EngineOptions = {}): Engine {
             `cannot remove container "${record.name}": container is running: stop the container before removing or force remove`,
           );
         }
-        kill(record, 9);
+        signal(record, SIGKILL);
         await wait(record);
       }
       // the monitor does this; here it is for one that was killed
-      parts.cgroups?.driver.remove(parts.cgroups.files, record.cgroupsPath);
-      store.remove(record.id);
+      endGroup(parts, record.cgroupsPath);
+      store.remove(record);
     },
     close: () => {
       parts.runner.close();

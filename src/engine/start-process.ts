@@ -1,17 +1,18 @@
 /** Runs a plan, attaches its user's streams before the program starts, and starts it. */
 import type { Socket } from 'node:net';
-import { PlanFailure, type ExitRecord, type RunPlanOptions } from '../kernel/contract.ts';
+import { PlanFailure, type RunPlanOptions } from '../kernel/contract.ts';
 import { ask, askOnce, connectMonitor } from '../kernel/linux/monitor-client.ts';
 import type { Plan } from '../plan/ops.ts';
 import { describeFailure } from '../runtime/failure.ts';
 import { pump } from './attach.ts';
-import type { AttachEnd, RunningProcess, RunStreams } from './contract.ts';
+import type { AttachEnd, ContainerExit, RunningProcess, RunStreams } from './contract.ts';
 import type { EngineParts } from './parts.ts';
 
 export interface StartInput {
   readonly plan: Plan;
   readonly warnings: readonly string[];
   readonly containerId: string;
+  readonly execId?: string;
   /** The monitor's socket. */
   readonly socket: string;
   readonly tty: boolean;
@@ -20,22 +21,37 @@ export interface StartInput {
   /** Let this process end while the program runs. */
   readonly detached: boolean;
   readonly onSync?: RunPlanOptions['onSync'];
+  /** With the monitor's pid, before anything of the plan is known. */
+  readonly onSpawned?: (monitor: number) => void;
   /** With the pids of the process, which waits to be started, and of its monitor. */
   readonly onWaiting?: (pid: number, monitor: number) => void;
+  /** How it ended, when its monitor was killed and cannot say. */
+  readonly onLost: () => ContainerExit;
   readonly onEnd?: () => void;
 }
 
 /** The plan must wait for `start`. A failure is thrown as a sentence about what the user gave. */
 export async function startProcess(parts: EngineParts, input: StartInput): Promise<RunningProcess> {
   const running = parts.runner.run(input.plan, { onSync: input.onSync });
+  let runs = false;
+  input.onSpawned?.(running.pid);
   const explain = (error: unknown): never => {
     input.onEnd?.();
     throw error instanceof PlanFailure ? describeFailure(input.plan, error) : error;
   };
-  const exited = running.exited.then(async (record) => {
-    input.onEnd?.();
-    return record;
-  });
+  const exited = running.exited.then(
+    (record): ContainerExit => {
+      const exit = { ...record, oomKilled: parts.cgroups?.oomKilled(record.reports) ?? false };
+      input.onEnd?.();
+      return exit;
+    },
+    (error: Error) => {
+      if (!runs) throw error;
+      const exit = input.onLost();
+      input.onEnd?.();
+      return exit;
+    },
+  );
   exited.catch(() => {});
   let attached: Promise<AttachEnd> | undefined;
   try {
@@ -52,8 +68,13 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
     }
     running.send('start');
     const pid = await running.started;
+    runs = true;
     if (input.detached) running.unref();
-    return processHandle({ ...input, pid, exited: () => exited, attached });
+    const wait = () => {
+      running.ref();
+      return exited;
+    };
+    return processHandle({ ...input, pid, exited: wait, attached });
   } catch (error) {
     running.abort();
     await running.closed;
@@ -71,16 +92,18 @@ export async function attachTo(path: string, streams: RunStreams): Promise<Socke
 
 export interface HandleInput {
   readonly containerId: string;
+  readonly execId?: string | undefined;
   readonly pid: number;
   readonly socket: string;
   readonly warnings: readonly string[];
-  readonly exited: () => Promise<ExitRecord>;
+  readonly exited: () => Promise<ContainerExit>;
   readonly attached: Promise<AttachEnd> | undefined;
 }
 
 export function processHandle(input: HandleInput): RunningProcess {
   return {
     containerId: input.containerId,
+    ...(input.execId === undefined ? {} : { execId: input.execId }),
     pid: input.pid,
     warnings: input.warnings,
     wait: input.exited,

@@ -64,12 +64,14 @@ export interface RunningPlan {
   abort(): void;
   /** Lets this process end while the plan goes on. */
   unref(): void;
+  /** Keeps this process alive until the plan has ended, even when the runner is closed. */
+  ref(): void;
 }
 
 /** Runs plans. */
 export interface PlanRunner {
   run(plan: Plan, options?: RunPlanOptions): RunningPlan;
-  /** Gives back what is kept ready for the next plan. Plans at work go on. */
+  /** Gives back what is kept ready for the next plan. Plans at work go on, and keep this process alive only where `ref` asked for it. */
   close(): void;
 }
 

@@ -28,6 +28,7 @@ export class RecordingPlanRunner implements PlanRunner {
       send: (command) => void this.commands.push(command),
       abort: () => {},
       unref: () => {},
+      ref: () => {},
     };
   }
 }

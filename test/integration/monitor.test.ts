@@ -16,12 +16,14 @@ before(async () => {
 });
 
 function engineFor(t: TestContext): { engine: Engine; state: string } {
+  // before tempFor's: hooks run in the order in which they were added
+  t.after(() => end());
   const state = tempFor(t);
   const engine = openEngine({ stateDir: state });
-  t.after(async () => {
+  const end = async () => {
     for (const { id } of await engine.list()) await engine.remove(id, { force: true });
     engine.close();
-  });
+  };
   return { engine, state };
 }
 const sh = (script: string, more: Partial<RunOptions> = {}): RunOptions => ({

@@ -1,6 +1,7 @@
 /** Starts the native helper and speaks its channel: the plan goes in, one-line JSON events come out. */
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import type { Socket } from 'node:net';
+import { EngineError } from '../../base/errors.ts';
 import { encodePlan } from '../../plan/encode.ts';
 import type { Plan } from '../../plan/ops.ts';
 import { sealedHelper } from './sealed-helper.ts';
@@ -23,6 +24,8 @@ export class LinuxPlanRunner implements PlanRunner {
   readonly #helper: string;
   #runs = 0;
   #spare: Helper | undefined;
+  /** Those at work that nobody has asked to be kept alive for. */
+  readonly #loose = new Set<() => void>();
 
   constructor(helper: string) {
     this.#helper = helper;
@@ -32,6 +35,7 @@ export class LinuxPlanRunner implements PlanRunner {
   close(): void {
     this.#spare?.channel.destroy();
     this.#spare = undefined;
+    for (const unref of this.#loose) unref();
   }
 
   #take(options: RunPlanOptions): Helper {
@@ -85,6 +89,11 @@ export class LinuxPlanRunner implements PlanRunner {
       }
     };
 
+    const unref = () => {
+      child.unref();
+      channel.unref();
+    };
+    this.#loose.add(unref);
     let pending = '';
     channel.setEncoding('utf8');
     channel.on('data', (text: string) => {
@@ -95,13 +104,15 @@ export class LinuxPlanRunner implements PlanRunner {
     });
     channel.on('error', () => {}); // its end is told by the child's exit
     child.on('error', (error) => {
+      this.#loose.delete(unref);
       fail(error);
       closed.resolve();
     });
     child.on('exit', (code, signal) => {
       // what it wrote last may still be on its way
       const done = () => {
-        fail(new Error(`the helper ended ${signal === null ? `with code ${code}` : `by ${signal}`} before the plan did`));
+        this.#loose.delete(unref);
+        fail(new EngineError('unavailable', `the helper ended ${signal === null ? `with code ${code}` : `by ${signal}`} before the plan did`));
         closed.resolve();
       };
       if (channel.destroyed || channel.readableEnded) done();
@@ -118,9 +129,12 @@ export class LinuxPlanRunner implements PlanRunner {
       closed: closed.promise,
       send: (command) => void channel.write(`${command}\n`),
       abort: () => void channel.destroy(),
-      unref: () => {
-        child.unref();
-        channel.unref();
+      unref,
+      ref: () => {
+        this.#loose.delete(unref);
+        if (child.exitCode !== null || child.signalCode !== null) return;
+        child.ref();
+        channel.ref();
       },
     };
   }

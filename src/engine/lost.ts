@@ -1,0 +1,57 @@
+/** What killed processes left: containers without their monitor, and what nobody owns. */
+import { signalProcess } from '../kernel/linux/process.ts';
+import type { ContainerRecord } from './container-store.ts';
+import type { ContainerExit } from './contract.ts';
+import type { EngineParts } from './parts.ts';
+
+const SIGKILL = 9;
+const END_MS = 5000;
+const POLL_MS = 2;
+
+/** How a process has ended whose monitor was killed: it was killed too. containerd says the same after a killed shim. */
+export function lostExit(): ContainerExit {
+  const exitedAt = String(BigInt(Date.now()) * 1_000_000n);
+  return { pid: 0, status: 128 + SIGKILL, signal: SIGKILL, startedAt: '0', exitedAt, reports: {}, oomKilled: false, error: 'its monitor was killed' };
+}
+
+/**
+ * Ends a container whose monitor was killed, and keeps a record of it. Its first process got a SIGKILL from the kernel
+ * as its parent died, if it has not changed users since; those that share a pid namespace with others got none.
+ */
+export function settleLost(parts: EngineParts, record: ContainerRecord): ContainerExit {
+  const { store } = parts;
+  if (record.process !== undefined) signalProcess(record.process.pid, record.process.start, SIGKILL);
+  endGroup(parts, record.cgroupsPath);
+  store.removeSockets(record.id);
+  return store.saveExit(record.id, { ...lostExit(), pid: record.process?.pid ?? 0, startedAt: String(BigInt(record.createdAt) * 1_000_000n) });
+}
+
+/** Kills what is in a container's cgroup and removes it. Waits, blocking, at most a few seconds; nearly always not at all. */
+export function endGroup({ cgroups }: EngineParts, path: string): void {
+  if (cgroups === undefined) return;
+  const { driver, files } = cgroups;
+  const left = () => driver.hierarchies.some((hierarchy) => files.exists(driver.folder(hierarchy, path)));
+  for (const end = Date.now() + END_MS; left() && Date.now() < end; sleep(POLL_MS)) {
+    // what is frozen does not die
+    driver.freeze(files, path, false).catch(() => {});
+    driver.kill(files, path);
+    driver.remove(files, path);
+    if (!left()) return;
+  }
+}
+
+/** Removes what nobody owns any more, and settles what nobody else will. */
+export function sweep(parts: EngineParts): void {
+  const { store } = parts;
+  store.tidy();
+  for (const record of store.all()) {
+    if (store.lost(record)) settleLost(parts, record);
+    if (!store.abandoned(record)) continue;
+    endGroup(parts, record.cgroupsPath);
+    store.remove(record);
+  }
+}
+
+function sleep(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
