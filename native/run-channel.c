@@ -6,6 +6,15 @@ void runner_send(struct runner *r, const char *data, size_t len) {
   if (r->channel >= 0 && send_all(r->channel, data, len) < 0) sys_shutdown(r->channel, SHUT_RDWR);
 }
 
+#define HANG_UP_MS 1000
+
+void runner_hang_up(struct runner *r) {
+  char rest[256];
+  struct pollfd p = {r->channel, POLLIN, 0};
+  if (r->channel < 0 || sys_shutdown(r->channel, SHUT_WR) < 0) return;
+  while (sys_poll(&p, 1, HANG_UP_MS) > 0 && sys_recv(r->channel, rest, sizeof rest, MSG_DONTWAIT) > 0) {}
+}
+
 void runner_event(struct runner *r, const char *name) {
   char data[128];
   struct text t = {data, 0, sizeof data, false};

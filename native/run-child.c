@@ -74,5 +74,6 @@ int runner_abort(struct runner *r) {
     runner_reap(r, &info);
   }
   runner_cleanup(r, NULL);
+  runner_hang_up(r);
   return 125;
 }

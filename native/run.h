@@ -68,6 +68,8 @@ struct reports {
 
 /* Send text on the channel; a channel that is gone is no failure. The text must be one line of JSON with its \n. */
 void runner_send(struct runner *r, const char *data, size_t len);
+/* The last word has been said: whoever reads it is not to be disturbed by an error at what it writes meanwhile. */
+void runner_hang_up(struct runner *r);
 /* {"event":NAME,"pid":P} */
 void runner_event(struct runner *r, const char *name);
 
