@@ -67,6 +67,8 @@ HANDLER(chown) {
   return sys_fchownat(run_fd(r, o->dir), o->path.data, (uint32_t)o->uid.num, (uint32_t)o->gid.num, flags);
 }
 
+HANDLER(change_dir) { return sys_fchdir(run_fd(r, o->dir)); }
+
 HANDLER(umask) {
   (void)r;
   return sys_umask((unsigned)o->mask.num);

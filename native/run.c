@@ -105,7 +105,7 @@ static int run_plan(struct runner *r) {
     if (op.side == SIDE_CLEANUP) break;
     if (op.side != (r->in_child ? SIDE_CONTAINER : SIDE_MONITOR)) continue;
     if (op.code == OP_MONITOR) return monitor_run(r, (const void *)op.fields);
-    if (r->in_child) {
+    if (r->in_child || op.code == OP_CLONE) {
       r->shared->code = op.code;
       r->shared->at = (int32_t)i;
     }

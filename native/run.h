@@ -15,6 +15,8 @@ struct shared {
   volatile int32_t child;    /* pid of the container's process as the monitor sees it (CLONE_PARENT_SETTID) */
   volatile int32_t listener; /* seccomp: fd number in the container's process + 1 */
   volatile int32_t taken;    /* seccomp: the monitor has the listener */
+  volatile int32_t cloned;   /* clone in a user namespace: what clone3 gave */
+  volatile int32_t pidfd;    /* and the pidfd */
   char detail[1024];         /* of the failure; NUL-terminated */
 };
 

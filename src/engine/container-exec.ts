@@ -18,7 +18,7 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
   if (store.info(record).state !== 'running' || record.process === undefined) {
     throw new EngineError('conflict', `container ${record.id} is not running`);
   }
-  const { pid } = record.process;
+  const { pid, start } = record.process;
   const base = record.spec.process;
   if (base === undefined) throw new EngineError('internal', `container ${record.id} has no process in its spec`);
   const root = `/proc/${pid}/root`;
@@ -41,6 +41,7 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
   const socket = store.execSocket(record.id, execId);
   const { plan, warnings } = planExec({
     pid,
+    start,
     namespaces: (record.spec.linux?.namespaces ?? []).map((namespace) => namespace.type),
     process,
     seccomp: options.privileged ? undefined : record.spec.linux?.seccomp,

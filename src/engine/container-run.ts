@@ -1,6 +1,6 @@
 /** Use case: a new container on a root file system of this machine. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { EngineError, invalid, SyscallError } from '../base/errors.ts';
 import { readInRoot } from '../kernel/linux/read-in-root.ts';
 import { hostDevices } from '../kernel/linux/machine.ts';
@@ -8,11 +8,11 @@ import type { Plan } from '../plan/ops.ts';
 import { planContainer } from '../runtime/container-plan.ts';
 import type { MonitorSettings, RootSource, Stdio } from '../runtime/contract.ts';
 import { hostnameFile, hostsFile, resolvConfFile } from '../runtime/etc-files.ts';
-import type { RunOptions } from '../runtime/run-options.ts';
+import { inUserNamespace, type RunOptions } from '../runtime/run-options.ts';
 import { specFromOptions } from '../runtime/run-spec.ts';
-import type { Spec } from '../runtime/spec.ts';
+import type { IdMapping, Spec } from '../runtime/spec.ts';
 import { resolveUser } from '../runtime/users.ts';
-import { processId, type ContainerPaths, type ContainerRecord } from './container-store.ts';
+import { processId, type ContainerPaths, type ContainerRecord, type ProcessId } from './container-store.ts';
 import type { RunningProcess, RunStreams } from './contract.ts';
 import { endGroup, settleLost } from './lost.ts';
 import type { EngineParts } from './parts.ts';
@@ -68,7 +68,7 @@ async function attempt(parts: EngineParts, options: RunOptions, id: string, stre
     spec,
     maker: processId(process.pid),
   };
-  store.create(record, options.name, (dir) => writeEtcFiles(dir, options, spec));
+  store.create(record, options.name, (dir) => writeEtcFiles(dir, options, spec, mappedRoot(parts, options)));
   const remove = () => store.remove(record);
   try {
     return await startProcess(parts, {
@@ -94,7 +94,8 @@ async function attempt(parts: EngineParts, options: RunOptions, id: string, stre
 
 function prepare(parts: EngineParts, options: RunOptions, id: string, streams: RunStreams | undefined, makeParents: boolean): Prepared {
   const { machine, store, cgroups } = parts;
-  const { rootfs, root } = rootSource(options, store.paths(id).mountPoint);
+  const { rootfs, root } = rootSource(options, store.paths(id).mountPoint, mappedRoot(parts, options)?.uid);
+  const peers = new Map<number, ProcessId>();
   const paths = store.paths(id);
   const cgroupsPath = `${options.cgroupParent ?? '/kobako'}/${id}`;
   const user = resolveUser(options.user ?? '', { passwd: readInRoot(rootfs, '/etc/passwd'), group: readInRoot(rootfs, '/etc/group') }, options.groupAdd);
@@ -103,7 +104,11 @@ function prepare(parts: EngineParts, options: RunOptions, id: string, streams: R
     machine,
     user,
     files: { hostname: `${paths.dir}/hostname`, hosts: `${paths.dir}/hosts`, resolvConf: `${paths.dir}/resolv.conf` },
-    joined: (text) => joinedProcess(parts, text),
+    joined: (text) => {
+      const peer = joinedProcess(parts, text);
+      peers.set(peer.pid, peer);
+      return peer.pid;
+    },
     cgroupsPath,
     hostDevices,
   });
@@ -122,6 +127,7 @@ function prepare(parts: EngineParts, options: RunOptions, id: string, streams: R
     monitor: monitorOf(options, paths),
     bundle: paths.dir,
     initPath: options.init ? parts.helper : undefined,
+    peers: [...peers.values()],
   });
   return {
     id,
@@ -135,14 +141,27 @@ function prepare(parts: EngineParts, options: RunOptions, id: string, streams: R
   };
 }
 
-function rootSource(options: RunOptions, mountPoint: string): { rootfs: string; root: RootSource } {
+function rootSource(options: RunOptions, mountPoint: string, owner: number | undefined): { rootfs: string; root: RootSource } {
   if (options.rootfs === undefined) throw invalid('no root file system is given', 'give one with --rootfs DIR; images come with a later version');
   const { path, overlay } = options.rootfs;
   if (!existsSync(path)) throw new EngineError('not-found', `root file system ${path}: no such file or directory`);
   const rootfs = realpathSync(path);
   if (!statSync(rootfs).isDirectory()) throw invalid(`root file system ${path}: not a directory`);
-  if (overlay || rootfs === '/') return { rootfs, root: { kind: 'overlay', lower: [rootfs], mountPoint } };
-  return { rootfs, root: { kind: 'dir', path: rootfs } };
+  const idmap = inUserNamespace(options) && statSync(rootfs).uid !== owner;
+  if (overlay || rootfs === '/') return { rootfs, root: { kind: 'overlay', lower: [rootfs], mountPoint, idmap } };
+  return { rootfs, root: { kind: 'dir', path: rootfs, idmap } };
+}
+
+/** Who the container's root is on the host; undefined without a user namespace. A root file system of his is taken as it is. */
+function mappedRoot(parts: EngineParts, { uidMap, gidMap, namespaces: { user } }: RunOptions): { uid: number; gid: number } | undefined {
+  if (user.kind === 'container') {
+    const { uidMappings = [], gidMappings = [] } = parts.store.find(user.container).spec.linux ?? {};
+    const of = (mappings: readonly IdMapping[]) => mappings.find(({ containerID }) => containerID === 0)?.hostID ?? 0;
+    return { uid: of(uidMappings), gid: of(gidMappings) };
+  }
+  if (uidMap.length === 0 && gidMap.length === 0) return undefined;
+  const of = (ranges: RunOptions['uidMap']) => ranges.find(({ container }) => container === 0)?.host ?? 0;
+  return { uid: of(uidMap.length > 0 ? uidMap : gidMap), gid: of(gidMap.length > 0 ? gidMap : uidMap) };
 }
 
 function stdioOf(options: RunOptions, streams: RunStreams | undefined): Stdio {
@@ -165,10 +184,10 @@ function monitorOf(options: RunOptions, paths: ContainerPaths): MonitorSettings 
   };
 }
 
-function joinedProcess(parts: EngineParts, text: string): number {
+function joinedProcess(parts: EngineParts, text: string): ProcessId {
   const record = parts.store.find(text);
   if (parts.store.info(record).state !== 'running') throw new EngineError('conflict', `cannot join the namespaces of a container that is not running: ${text}`);
-  return record.process!.pid;
+  return record.process!;
 }
 
 function checkName(name: string): void {
@@ -177,8 +196,11 @@ function checkName(name: string): void {
   }
 }
 
-function writeEtcFiles(dir: string, options: RunOptions, spec: Spec): void {
-  const write = (name: string, text: string) => writeFileSync(`${dir}/${name}`, text, { mode: 0o644 });
+function writeEtcFiles(dir: string, options: RunOptions, spec: Spec, owner: { uid: number; gid: number } | undefined): void {
+  const write = (name: string, text: string) => {
+    writeFileSync(`${dir}/${name}`, text, { mode: 0o644 });
+    if (owner !== undefined) chownSync(`${dir}/${name}`, owner.uid, owner.gid);
+  };
   write('hostname', hostnameFile(spec.hostname ?? ''));
   write('hosts', hostsFile(options, spec.hostname ?? ''));
   write('resolv.conf', resolvConfFile(options, readOr('/etc/resolv.conf')));

@@ -192,6 +192,7 @@ export class OciRuntime {
     const spec = this.#state.spec(record);
     const { plan, warnings } = planExec({
       pid: record.pid,
+      start: record.pidStart,
       namespaces: (spec.linux?.namespaces ?? []).map(({ type }) => type),
       process: options.process,
       seccomp: spec.linux?.seccomp,

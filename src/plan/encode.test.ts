@@ -50,7 +50,7 @@ test('numbers keep their 64 bits, and lists their empty strings', () => {
     [0, 8, 16].map((at) => limit.readBigInt64LE(at)),
     [7n, -1n, -1n],
   );
-  const list = encodePlan({ ops: [clone, { ...exec, argv: ['', 'b'] }] }).subarray(HEADER + 32 + 16);
+  const list = encodePlan({ ops: [clone, { ...exec, argv: ['', 'b'] }] }).subarray(HEADER + 40 + 16);
   assert.deepEqual([...list.subarray(0, 16)], [2, 0, 0, 0, 3, 0, 0, 0, 0, 0x62, 0, 0, 0, 0, 0, 0]);
 });
 

@@ -113,9 +113,9 @@ export const OPS = {
   setns: define({ slot: 'slot', flags: 'int' }, 'setns(2)', 'enter namespaces by a namespace fd or pidfd'),
   'pidfd-open': define({ into: 'new', pid: 'int' }, 'pidfd_open(2)', 'a handle on a process'),
   clone: define(
-    { flags: 'int', cgroup: 'slot?' },
+    { flags: 'int', cgroup: 'slot?', user: 'slot?' },
     'clone3(2)',
-    "start the container's process, in new namespaces; with a slot, inside that cgroup (CLONE_INTO_CGROUP)",
+    "start the container's process, in new namespaces; with a cgroup, inside it (CLONE_INTO_CGROUP); with a user namespace, from a child that enters it first (CLONE_PARENT), so that it owns the new ones",
   ),
   'id-map': define({ file: 'str', data: 'bytes' }, 'user_namespaces(7)', "write a map of the child's user namespace: /proc/CHILD/FILE"),
   'cgroup-attach': define({ dir: 'slot', file: 'str' }, 'cgroups(7)', "write the child's pid into a file of a cgroup (cgroup.procs)"),
@@ -214,6 +214,27 @@ export const OPS = {
     'mount(2)',
     'open("."); fchdir(dir); mount(2), whose source, path and data may name files from there; fchdir back',
   ),
+  'check-process': define(
+    { pid: 'int', start: 'str' },
+    'proc_pid_stat(5)',
+    'fail unless the process with this pid lives and began at this time (clock ticks since boot): else it is another one',
+  ),
+  'user-namespace': define(
+    { into: 'new', uidMap: 'bytes', gidMap: 'bytes' },
+    'user_namespaces(7)',
+    'a new user namespace with these maps, by a child that ends at once: its fd into a slot',
+  ),
+  'tree-of': define(
+    { into: 'new', process: 'slot', path: 'str', flags: 'int' },
+    'open_tree(2)',
+    'a detached copy of a mount of another mount namespace: a child enters it by a pidfd, opens the path without following any link, and ends',
+  ),
+  'change-dir': define({ dir: 'slot' }, 'fchdir(2)', 'make a folder the working folder'),
+  'copy-up': define(
+    { to: 'slot', root: 'slot', path: 'str', contents: 'int' },
+    'openat2(2)',
+    'give a new mount the mode of the folder at a path (RESOLVE_IN_ROOT) and, with contents 1, copies of all that is in it; absent is fine',
+  ),
 } as const satisfies Record<string, OpDefinition>;
 
 /** Flags of the `monitor` operation. */
@@ -234,7 +255,7 @@ export const MONITOR = {
 export const TOKENS = { idMapped: 1, cgroup: 2, hooks: 3, start: 4, ready: 5, created: 6 } as const;
 
 /** The number of slots a plan can use at once. */
-export const MAX_SLOTS = 96;
+export const MAX_SLOTS = 256;
 
 export type OpName = keyof typeof OPS;
 

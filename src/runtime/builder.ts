@@ -35,17 +35,17 @@ export class PlanBuilder {
   }
 
   /** Makes a detached mount of a new file system and leaves it in a slot, which is returned. */
-  fileSystem(type: string, data: readonly (readonly [string, string?])[], attrs: number, note: Note = {}): string {
+  fileSystem(type: string, data: readonly (readonly [string, string?])[], attrs: number, note: Note = {}, side: Side = 'container'): string {
     const fs = this.slot('fs');
     const mount = this.slot(type);
-    this.container('fsopen', { into: fs, type }, note);
+    this.add(side, 'fsopen', { into: fs, type }, note);
     for (const [key, value] of data) {
-      if (value === undefined) this.container('fs-flag', { fs, key }, note);
-      else this.container('fs-set', { fs, key, value }, note);
+      if (value === undefined) this.add(side, 'fs-flag', { fs, key }, note);
+      else this.add(side, 'fs-set', { fs, key, value }, note);
     }
-    this.container('fs-create', { fs }, note);
-    this.container('fsmount', { into: mount, fs, attrs }, note);
-    this.container('close', { slot: fs });
+    this.add(side, 'fs-create', { fs }, note);
+    this.add(side, 'fsmount', { into: mount, fs, attrs }, note);
+    this.add(side, 'close', { slot: fs });
     return mount;
   }
 }

@@ -5,11 +5,23 @@ import { TOKENS, type Op } from '../plan/ops.ts';
 import { PlanBuilder } from './builder.ts';
 import type { ContainerInput, PlanResult } from './contract.ts';
 import { addDevices, addNull, addTerminal } from './devices.ts';
+import { closeTrees, openTrees, type EarlyTrees } from './early-trees.ts';
 import { addMount } from './mounts.ts';
-import { addIdMaps, addJoins, addMonitorNamespaces, cloneFlags, namespacesOf, type Namespaces } from './namespaces.ts';
+import {
+  addDumpable,
+  addIdMaps,
+  addJoins,
+  addMonitorNamespaces,
+  checkPeers,
+  cloneFlags,
+  closeJoins,
+  namespacesOf,
+  openJoins,
+  type Namespaces,
+} from './namespaces.ts';
 import { addEarlyProcess, addProcess, type ProcessInput } from './process.ts';
-import { addPivot, addReadonlyRoot, addRoot } from './root.ts';
-import type { Hook, Spec } from './spec.ts';
+import { addPivot, addReadonlyRoot, addRoot, openRootFolder } from './root.ts';
+import type { Hook, Mount, Spec } from './spec.ts';
 import { addContainerStdio, addMonitor, addMonitorEnds, addMonitorStdio } from './stdio.ts';
 
 const SIGKILL = 9;
@@ -35,32 +47,43 @@ export function planContainer(input: ContainerInput): PlanResult {
   // before clone: what the monitor keeps, and what begins with a child
   builder.monitor('umask', { mask: 0 }, { why: 'modes in this plan mean what they say' });
   push(builder, cgroup?.create);
-  addMonitorNamespaces(builder, namespaces, spec.linux);
+  const mounts = mountsOf(input);
+  const joins = openJoins(builder, namespaces);
+  const trees = openTrees(builder, input, namespaces, joins, namespaces.fresh.has('mount') ? mounts : []);
+  checkPeers(builder, input.peers ?? []);
   if (input.startFifo !== undefined) {
     builder.monitor('mknod', { path: input.startFifo, mode: S_IFIFO | 0o600, dev: 0 }, { subject: 'start fifo' });
     const note = { why: 'opened both ways: it never ends, and a writer finds a reader only while the container waits' };
     builder.monitor('open', { into: 'start-fifo', path: input.startFifo, flags: O.RDWR | O.CLOEXEC, mode: 0, resolve: 0 }, note);
   }
   addMonitorStdio(builder, input.stdio, input.monitor);
+  addMonitorNamespaces(builder, namespaces, spec.linux, joins);
   builder.monitor(
     'clone',
-    { flags: cloneFlags(namespaces), cgroup: cgroup?.cloneSlot },
+    { flags: cloneFlags(namespaces), cgroup: cgroup?.cloneSlot, user: joins.get('user') },
     { why: `a new process with its own ${[...namespaces.fresh].join(', ') || 'nothing'}` },
   );
+  closeJoins(builder, joins);
+  closeTrees(builder, trees);
 
   // the container's process
   if (!input.monitor.leave) builder.container('death-signal', { signal: SIGKILL }, { why: 'nothing is left of it should the monitor be killed' });
   push(builder, cgroup?.join);
   addEarlyProcess(builder, process);
-  addJoins(builder, namespaces);
-  if (namespaces.fresh.has('user')) addIdMaps(builder, spec.linux, TOKENS.idMapped);
-  builder.container('dumpable', { value: 0 }, { why: 'processes of a joined namespace must not trace or read this one (CVE-2019-5736)' });
+  addDumpable(builder);
+  const ownMounts = namespaces.fresh.has('mount');
+  const beforeRoot = () => {
+    if (ownMounts) openRootFolder(builder, input.root);
+  };
+  addJoins(builder, namespaces, joins, beforeRoot);
+  if (namespaces.fresh.has('user')) addIdMaps(builder, spec.linux, TOKENS.idMapped, beforeRoot);
+  if (!userNamespace) beforeRoot();
   if (namespaces.fresh.has('cgroup')) {
     builder.container('unshare', { flags: CLONE_NEW.cgroup }, { why: 'rooted at its own cgroup' });
   }
   if (input.stdio.kind !== 'inherit' || tty) builder.container('setsid', {}, { why: 'its own session: no signal of our terminal reaches it' });
   addSystem(builder, spec, namespaces);
-  if (namespaces.fresh.has('mount')) addFileSystems(builder, input, userNamespace);
+  if (ownMounts) addFileSystems(builder, input, userNamespace, trees, mounts);
   else addWithoutMountNamespace(builder, input);
   addContainerStdio(builder, input.stdio);
   const personality = spec.linux?.personality;
@@ -126,24 +149,26 @@ function checkSysctl(key: string, namespaces: Namespaces): void {
   if (!allowed || /(^|\/)\.\.(\/|$)/.test(sysctlPath(key))) throw invalid(`sysctl ${JSON.stringify(key)} is not in a separate kernel namespace`);
 }
 
-function addFileSystems(builder: PlanBuilder, input: ContainerInput, userNamespace: boolean): void {
+/** The spec's mounts, and the reaper's. */
+function mountsOf({ spec, initPath }: ContainerInput): readonly Mount[] {
+  const mounts = spec.mounts ?? [];
+  for (const { destination } of mounts) if (typeof destination !== 'string' || destination === '') throw invalid('a mount has no destination');
+  if (initPath === undefined) return mounts;
+  return [...mounts, { destination: '/sbin/docker-init', type: 'bind', source: initPath, options: ['bind', 'ro'] }];
+}
+
+function addFileSystems(builder: PlanBuilder, input: ContainerInput, userNamespace: boolean, trees: EarlyTrees, mounts: readonly Mount[]): void {
   const { spec, machine, bundle } = input;
-  const root = addRoot(builder, input.root, spec.linux?.rootfsPropagation, machine);
+  const root = addRoot(builder, input.root, spec.linux?.rootfsPropagation, machine, trees.root);
   const context = {
     builder,
     machine,
     cgroup: input.cgroup,
     root,
     bundle,
+    trees: trees.mounts,
   };
-  const mounts = spec.mounts ?? [];
-  for (const mount of mounts) {
-    if (typeof mount.destination !== 'string' || mount.destination === '') throw invalid('a mount has no destination');
-    addMount(context, mount);
-  }
-  if (input.initPath !== undefined) {
-    addMount(context, { destination: '/sbin/docker-init', type: 'bind', source: input.initPath, options: ['bind', 'ro'] });
-  }
+  for (const mount of mounts) addMount(context, mount);
   const ownDev = mounts.some(
     (mount) => mount.destination.replace(/\/+$/, '') === '/dev' && !mount.options?.includes('bind') && !mount.options?.includes('rbind'),
   );

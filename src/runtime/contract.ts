@@ -26,11 +26,13 @@ export interface MachineFacts {
   kind(path: string): 'dir' | 'file' | 'missing';
   /** The mount point that holds a path of the host. */
   mountPoint(path: string): string;
+  /** Whether this kernel can map the owners of a mount (mount_setattr(2)) of the file system that holds a path. */
+  idmap?(path: string): boolean;
 }
 
 /** Where the root file system comes from. All paths are the host's, absolute. */
 export type RootSource =
-  | { readonly kind: 'dir'; readonly path: string }
+  | { readonly kind: 'dir'; readonly path: string; readonly idmap?: boolean }
   | {
       readonly kind: 'overlay';
       /** Topmost first: folders, or images that the container's process mounts where only it sees them. */
@@ -39,6 +41,8 @@ export type RootSource =
       readonly upper?: { readonly dir: string; readonly work: string };
       /** An existing folder that the container's own mount namespace can mount over. */
       readonly mountPoint: string;
+      /** In a user namespace: what belongs to 0 on disk belongs to 0 inside. Else owners stay what they are. */
+      readonly idmap?: boolean;
     };
 
 /** A layer as an EROFS index whose files' bytes lie in a tar: mounted from the files, without a loop device. */
@@ -47,6 +51,12 @@ export interface ErofsLayer {
   readonly index: string;
   /** The `device=` of erofs(5): the layer's plain tar. */
   readonly device: string;
+}
+
+/** A process of another container that this one joins. The start time (clock ticks since boot) tells it from a later one with its pid. */
+export interface Peer {
+  readonly pid: number;
+  readonly start: string;
 }
 
 /** What the cgroup driver contributes to a plan. */
@@ -120,6 +130,8 @@ export interface ContainerInput {
   readonly noPivot?: boolean;
   /** A static reaper to show as /sbin/docker-init. */
   readonly initPath?: string;
+  /** The processes whose /proc/PID/ns files and /proc/PID/root the spec names. */
+  readonly peers?: readonly Peer[];
 }
 
 export interface PlanResult {

@@ -4,6 +4,7 @@ import { invalid } from '../base/errors.ts';
 import { TOKENS, type Op } from '../plan/ops.ts';
 import { PlanBuilder } from './builder.ts';
 import type { MachineFacts, MonitorSettings, PlanResult, Stdio } from './contract.ts';
+import { addDumpable, checkPeers } from './namespaces.ts';
 import { addEarlyProcess, addProcess, type ProcessInput } from './process.ts';
 import type { NamespaceType, Process, Seccomp } from './spec.ts';
 import { addContainerStdio, addMonitor, addMonitorEnds, addMonitorStdio } from './stdio.ts';
@@ -11,6 +12,8 @@ import { addContainerStdio, addMonitor, addMonitorEnds, addMonitorStdio } from '
 export interface ExecInput {
   /** The container's first process. The caller has made sure that this pid still is that process. */
   readonly pid: number;
+  /** When it began, in clock ticks since boot: checked once a handle on it is open. */
+  readonly start?: string;
   /** The namespaces that the container does not share with the host. */
   readonly namespaces: readonly NamespaceType[];
   readonly process: Process;
@@ -41,6 +44,7 @@ export function planExec(input: ExecInput): PlanResult {
   if (tty && !has('mount')) throw invalid('a terminal needs a container with a mount namespace of its own');
 
   builder.monitor('pidfd-open', { into: 'init', pid: input.pid }, { subject: `container process ${input.pid}` });
+  if (input.start !== undefined) checkPeers(builder, [{ pid: input.pid, start: input.start }]);
   if (input.cgroup) builder.ops.push(...input.cgroup.open);
   addMonitorStdio(builder, stdio, monitor);
   if (has('pid')) builder.monitor('setns', { slot: 'init', flags: CLONE_NEW.pid }, { why: 'children of the monitor begin there' });
@@ -50,16 +54,17 @@ export function planExec(input: ExecInput): PlanResult {
   if (input.cgroup) builder.ops.push(...input.cgroup.join);
   addEarlyProcess(builder, process);
   if (stdio.kind !== 'inherit') builder.container('setsid', {});
-  let flags = 0;
-  for (const type of input.namespaces) if (type !== 'pid') flags |= CLONE_NEW[type];
+  addDumpable(builder);
+  const flagsOf = (types: readonly NamespaceType[]) => types.reduce((flags, type) => flags | (has(type) ? CLONE_NEW[type] : 0), 0);
+  const first = flagsOf(['ipc', 'uts', 'network', 'cgroup', 'time']);
+  if (first !== 0) builder.container('setns', { slot: 'init', flags: first }, { why: 'while this process may enter them whoever owns them' });
   if (has('user')) {
-    builder.container('setns', { slot: 'init', flags: CLONE_NEW.user }, { why: 'first: it owns the others' });
+    builder.container('setns', { slot: 'init', flags: CLONE_NEW.user });
     builder.container('groups', { gids: [] }, { ignore: ['EPERM'] });
-    builder.container('user', { uid: 0, gid: 0 });
-    flags &= ~CLONE_NEW.user;
+    builder.container('user', { uid: 0, gid: 0 }, { why: 'root of the user namespace' });
+    addDumpable(builder);
   }
-  builder.container('dumpable', { value: 0 }, { why: 'the container must not trace or read this process (CVE-2019-5736)' });
-  if (flags !== 0) builder.container('setns', { slot: 'init', flags }, { why: "the container's namespaces, all at once" });
+  if (has('mount')) builder.container('setns', { slot: 'init', flags: CLONE_NEW.mount }, { why: "last: from here on every path is the container's" });
   builder.container('close', { slot: 'init' });
   if (tty) {
     const [rows, cols] = [stdio.rows, stdio.cols];

@@ -13,35 +13,62 @@ export interface MountContext {
   /** The slot of the new root. */
   readonly root: string;
   readonly bundle: string;
+  /** Detached trees that the monitor made for bind mounts. */
+  readonly trees: ReadonlyMap<Mount, string>;
 }
+
+/** A bind mount's source on the host. Throws `invalid` for one that is not there. */
+export function bindSource({ bundle, machine }: Pick<MountContext, 'bundle' | 'machine'>, mount: Mount): string {
+  const source = absolute(bundle, mount.source ?? '');
+  if (!OTHER.test(source) && machine.kind(source) === 'missing') {
+    throw invalid(`${bindSubject(mount)}: ${source}: no such file or directory`);
+  }
+  return source;
+}
+
+/** Below the root of another process, where nothing can be looked up safely from here: always a folder. */
+const OTHER = /^\/proc\/\d+\/root\//;
+const bindSubject = (mount: Mount) => `bind mount ${mount.source ?? ''} to ${mount.destination}`;
 
 /** Adds the operations of one mount. Throws `invalid` for a bind source that is not there. */
 export function addMount(context: MountContext, mount: Mount): void {
   const options = parseMountOptions(mount.options ?? [], mount.type);
-  const subject = options.bind ? `bind mount ${mount.source ?? ''} to ${mount.destination}` : `mount ${mount.type ?? 'none'} to ${mount.destination}`;
+  const subject = options.bind ? bindSubject(mount) : `mount ${mount.type ?? 'none'} to ${mount.destination}`;
   if (options.bind) addBind(context, mount, options, subject);
   else if (mount.type === 'cgroup') addCgroup(context, mount, options, subject);
   else addFileSystem(context, mount, mount.type ?? '', options, subject);
 }
 
 function addBind(context: MountContext, mount: Mount, options: MountOptions, subject: string): void {
-  const { builder } = context;
-  const source = absolute(context.bundle, mount.source ?? '');
-  const kind = context.machine.kind(source);
-  if (kind === 'missing') throw invalid(`${subject}: ${source}: no such file or directory`);
-  const note = { subject, why: 'a folder or file of the host' };
+  const { builder, machine, trees } = context;
+  const source = bindSource(context, mount);
+  const kind = OTHER.test(source) || machine.kind(source) === 'dir' ? 'dir' : 'file';
+  const early = trees.get(mount);
+  if (early !== undefined) {
+    // its attributes are set; it came from the host's mount namespace, whose mounts and unmounts may come in, but not go out
+    const propagation = [MS.SLAVE | MS.REC, ...options.propagation];
+    attach(context, early, mount.destination, { ...options, ...NO_ATTRIBUTES, propagation }, subject, kind);
+    return;
+  }
   const from = builder.slot('bind');
   const flags = TREE.CLONE | TREE.CLOEXEC | (options.recursive ? TREE.RECURSIVE : 0);
-  builder.container('open-tree', { into: from, path: source, flags }, note);
+  builder.container('open-tree', { into: from, path: source, flags }, { subject, why: 'a folder or file of the host' });
   attach(context, from, mount.destination, options, subject, kind);
 }
+
+const NO_ATTRIBUTES = { set: 0, clear: 0, recursiveSet: 0, recursiveClear: 0 };
 
 function addFileSystem(context: MountContext, mount: Mount, type: string, options: MountOptions, subject: string): void {
   const { builder } = context;
   const data = options.data.map(([key, value]) => [key, value] as const).filter(([key]) => type !== 'tmpfs' || key !== 'x-mount.mkdir');
   const plain: readonly (readonly [string, string?])[] = mount.source && NAMED_SOURCE.has(type) ? [['source', mount.source], ...data] : data;
   const from = builder.fileSystem(type, plain, options.set | (options.recursiveSet & ~ATTR.ATIME), { subject, why: WHY[type] });
-  attach(context, from, mount.destination, { ...options, set: 0, recursiveSet: 0, recursiveClear: 0, clear: 0 }, subject, 'dir');
+  const ownMode = data.some(([key]) => key === 'mode');
+  if (type === 'tmpfs' && (options.copyUp || !ownMode)) {
+    const why = options.copyUp ? 'what the image has there is copied' : 'the mode of the folder that it covers';
+    builder.container('copy-up', { to: from, root: context.root, path: mount.destination, contents: options.copyUp ? 1 : 0 }, { subject, why });
+  }
+  attach(context, from, mount.destination, { ...options, ...NO_ATTRIBUTES }, subject, 'dir');
 }
 
 /** File systems to which the source means something; to others it is a label that shows in /proc/mounts. */

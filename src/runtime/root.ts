@@ -1,13 +1,22 @@
 /** The root file system as operations: a detached tree, attached where only this mount namespace sees it. */
-import { ATTR, MS, TREE } from '../kernel/constants.ts';
+import { ATTR, MS, O, O_DIRECTORY, TREE } from '../kernel/constants.ts';
 import { invalid } from '../base/errors.ts';
 import type { PlanBuilder } from './builder.ts';
 import type { MachineFacts, RootSource } from './contract.ts';
 import { lowerdirOf, stackedRoot } from './layers.ts';
 import { propagationFlag } from './mount-options.ts';
 
-/** Makes the new root and attaches it; returns its slot. */
-export function addRoot(builder: PlanBuilder, source: RootSource, propagation: string | undefined, machine: MachineFacts): string {
+/** Where the root will be: a folder that stays reachable, by its fd, when the process no longer is the host's root. */
+export function openRootFolder(builder: PlanBuilder, source: RootSource): void {
+  const path = source.kind === 'dir' ? source.path : source.mountPoint;
+  const note = { subject: `root file system ${path}`, why: 'held by its fd: no path to it is looked up again' };
+  builder.container('open', { into: ROOT_FOLDER, path, flags: O.PATH | O_DIRECTORY | O.CLOEXEC, mode: 0, resolve: 0 }, note);
+}
+
+const ROOT_FOLDER = 'root-folder';
+
+/** Makes the new root and attaches it to the folder that `openRootFolder` opened; returns its slot. `trees`: made early. */
+export function addRoot(builder: PlanBuilder, source: RootSource, propagation: string | undefined, machine: MachineFacts, trees: readonly string[]): string {
   const flags = propagation === undefined || propagation === '' ? MS.SLAVE | MS.REC : propagationFlag(propagation);
   if (flags === undefined) throw invalid(`rootfsPropagation ${JSON.stringify(propagation)} is not one of private, shared, slave, unbindable and their r-forms`);
   // a root that shares its mounts with the host would let this container's mounts spread there
@@ -20,54 +29,75 @@ export function addRoot(builder: PlanBuilder, source: RootSource, propagation: s
   if (flags & MS.SHARED) {
     builder.container('propagation', { path: machine.mountPoint(at), flags: MS.PRIVATE }, { why: 'the mount that holds the root is ours alone' });
   }
-  const root = source.kind === 'dir' ? bindRoot(builder, source.path) : overlayRoot(builder, source);
+  const root = source.kind === 'dir' ? bindRoot(builder, source.path, trees[0]) : overlayRoot(builder, source, trees);
   if (flags & MS.UNBINDABLE) {
     builder.container('mount-setattr', { slot: root, set: 0, clear: 0, propagation: MS.UNBINDABLE, recursive: 0 });
+  }
+  builder.container('close', { slot: ROOT_FOLDER });
+  return root;
+}
+
+function bindRoot(builder: PlanBuilder, path: string, tree: string | undefined): string {
+  const note = { subject: `root file system ${path}`, why: 'pivot_root wants a mount of its own' };
+  const root = tree ?? 'root';
+  if (tree === undefined) {
+    const flags = TREE.CLONE | TREE.CLOEXEC | TREE.RECURSIVE | TREE.EMPTY_PATH;
+    builder.container('open-tree', { into: root, dir: ROOT_FOLDER, path: '', flags }, note);
+  }
+  builder.container('move-mount', { from: root, dir: ROOT_FOLDER, path: '' }, note);
+  if (tree !== undefined) {
+    const slave = { slot: root, set: 0, clear: 0, propagation: MS.SLAVE, recursive: 1 };
+    builder.container('mount-setattr', slave, { why: 'it was copied on the host, where its mounts may be shared' });
   }
   return root;
 }
 
-function bindRoot(builder: PlanBuilder, path: string): string {
-  const note = { subject: `root file system ${path}`, why: 'pivot_root wants a mount of its own' };
-  builder.container('open-tree', { into: 'root', path, flags: TREE.CLONE | TREE.CLOEXEC | TREE.RECURSIVE }, note);
-  builder.container('move-mount', { from: 'root', path }, note);
-  return 'root';
-}
-
-function overlayRoot(builder: PlanBuilder, source: Extract<RootSource, { kind: 'overlay' }>): string {
-  const { mountPoint } = source;
-  const lowerdir = lowerdirOf(source);
-  if (lowerdir === undefined) return stackedRoot(builder, source, { path: mountPoint });
-  const subject = `root file system ${source.lower.join(':')}`;
+/**
+ * The layers' own folders come first where they were copied early; they and the layer for writes are named relative to a
+ * tmpfs that is the working folder, so that it does not matter who may search the folders above.
+ */
+function overlayRoot(builder: PlanBuilder, source: Extract<RootSource, { kind: 'overlay' }>, trees: readonly string[]): string {
+  let lowerdir = lowerdirOf(source);
+  if (lowerdir === undefined && trees.length === 0) return stackedRoot(builder, source, { dir: ROOT_FOLDER, path: '' });
+  const subject = `root file system ${lowerdir}`;
   const note = { subject, why: 'writes go to a layer of their own' };
-  let at = mountPoint;
-  let upper = source.upper;
+  let { upper } = source;
+  let at: { dir: string; path: string } = { dir: ROOT_FOLDER, path: '' };
+  let place: string | undefined;
+  if (upper === undefined || trees.length > 0) {
+    place = builder.fileSystem('tmpfs', [['mode', '755']], 0, { subject, why: 'a place for writes that dies with the container' });
+    builder.container('move-mount', { from: place, ...at }, note);
+    at = { dir: place, path: 'root' };
+    builder.container('mkdir', { ...at, mode: 0o755 }, note);
+    builder.container('change-dir', { dir: place }, { subject, why: 'the layers are named from here' });
+  }
+  if (trees.length > 0) {
+    const names = trees.map((tree, index) => {
+      builder.container('mkdir', { dir: place, path: `lower${index}`, mode: 0o755 }, note);
+      builder.container('move-mount', { from: tree, dir: place, path: `lower${index}` }, note);
+      builder.container('close', { slot: tree });
+      return `lower${index}`;
+    });
+    lowerdir = names.join(':');
+  }
   if (upper === undefined) {
-    const tmpfs = builder.fileSystem('tmpfs', [['mode', '755']], 0, { subject, why: 'a place for writes that dies with the container' });
-    builder.container('move-mount', { from: tmpfs, path: mountPoint }, note);
-    for (const [name, mode] of [
-      ['upper', 0o755],
-      ['work', 0o700],
-      ['root', 0o755],
-    ] as const) {
-      builder.container('mkdir', { dir: tmpfs, path: name, mode }, note);
-    }
-    builder.container('close', { slot: tmpfs });
-    upper = { dir: `${mountPoint}/upper`, work: `${mountPoint}/work` };
-    at = `${mountPoint}/root`;
+    builder.container('mkdir', { dir: place, path: 'upper', mode: 0o755 }, note);
+    builder.container('mkdir', { dir: place, path: 'work', mode: 0o700 }, note);
+    upper = { dir: 'upper', work: 'work' };
   }
   const mount = builder.fileSystem(
     'overlay',
     [
       ['source', 'overlay'],
-      ['lowerdir', lowerdir],
+      ['lowerdir', lowerdir!],
       ['upperdir', upper.dir],
       ['workdir', upper.work],
     ],
     0,
     note,
   );
-  builder.container('move-mount', { from: mount, path: at }, note);
+  builder.container('move-mount', { from: mount, ...at }, note);
+  if (place !== undefined) builder.container('close', { slot: place });
   return mount;
 }
 

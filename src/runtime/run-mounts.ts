@@ -2,7 +2,7 @@
 import { posix } from 'node:path';
 import { invalid } from '../base/errors.ts';
 import { defaultMounts } from './default-spec.ts';
-import type { RunOptions } from './run-options.ts';
+import { inUserNamespace, type RunOptions } from './run-options.ts';
 import type { Mount } from './spec.ts';
 
 /** The container's own files on the host that become /etc/hostname, /etc/hosts and /etc/resolv.conf. */
@@ -12,19 +12,22 @@ export interface EtcFiles {
   readonly resolvConf: string;
 }
 
-/** All mounts, parents before what lies below them. A mount of the user's replaces a default one at the same place. */
-export function mountsOf(options: RunOptions, files: EtcFiles): Mount[] {
+/**
+ * All mounts, parents before what lies below them. A mount of the user's replaces a default one at the same place.
+ * `joined` gives the first process of another container.
+ */
+export function mountsOf(options: RunOptions, files: EtcFiles, joined: (container: string) => number): Mount[] {
   const own = options.mounts.map(userMount);
   const places = new Set<string>();
   for (const { destination } of own) {
     if (places.has(destination)) throw invalid(`Duplicate mount point: ${destination}`);
     places.add(destination);
   }
-  const defaults = [...adapted(options), ...etcMounts(files)].filter((mount) => !places.has(mount.destination));
+  const free = ({ destination }: Mount) => !places.has(destination);
   const depth = (mount: Mount) => mount.destination.split('/').length;
   return [
-    ...defaults,
-    ...own
+    ...adapted(options, joined).filter(free),
+    ...[...etcMounts(files).filter(free), ...own]
       .map((mount, index) => ({ mount, index }))
       .sort((a, b) => depth(a.mount) - depth(b.mount) || a.index - b.index)
       .map(({ mount }) => mount),
@@ -37,22 +40,26 @@ function etcMounts(files: EtcFiles): Mount[] {
 }
 
 /** The defaults, changed for privilege and for namespaces that are not the container's own. */
-function adapted({ privileged, namespaces, shmSize, uidMap }: RunOptions): Mount[] {
-  const rebind = (destination: string, readonly: boolean): Mount => ({
+function adapted(options: RunOptions, joined: (container: string) => number): Mount[] {
+  const { privileged, namespaces, shmSize } = options;
+  const rebind = (destination: string, readonly: boolean, source = destination): Mount => ({
     destination,
     type: 'bind',
-    source: destination,
+    source,
     options: ['rbind', 'rslave', 'nosuid', 'noexec', 'nodev', ...(readonly ? ['rro'] : [])],
   });
-  const mapped = uidMap.length > 0;
+  const mapped = inUserNamespace(options);
   // a user namespace cannot mount the message queues of an ipc namespace that is not its own
   const mounts = defaultMounts(shmSize).filter(({ type }) => type !== 'mqueue' || !mapped || namespaces.ipc.kind === 'new');
   return mounts.map((mount) => {
     const { destination } = mount;
     // a user namespace may mount these only for namespaces that it owns
     if (mapped && destination === '/sys' && namespaces.network.kind !== 'new') return rebind('/sys', !privileged);
-    if (mapped && destination === '/proc' && namespaces.pid.kind !== 'new') return rebind('/proc', false);
+    if (mapped && destination === '/proc' && namespaces.pid.kind === 'host') return rebind('/proc', false);
     if (destination === '/dev/shm' && namespaces.ipc.kind === 'host') return rebind('/dev/shm', false);
+    if (destination === '/dev/shm' && namespaces.ipc.kind === 'container') {
+      return rebind('/dev/shm', false, `/proc/${joined(namespaces.ipc.container)}/root/dev/shm`);
+    }
     if (privileged && (destination === '/sys' || destination === '/sys/fs/cgroup')) {
       return { ...mount, options: mount.options!.map((option) => (option === 'ro' ? 'rw' : option)) };
     }

@@ -167,3 +167,8 @@ export const DEFAULT_RUN: RunOptions = {
   dnsOptions: [],
   logDriver: 'json-file',
 };
+
+/** Whether the container is root of a user namespace only: one of its own, or another container's. */
+export function inUserNamespace({ uidMap, gidMap, namespaces }: Pick<RunOptions, 'uidMap' | 'gidMap' | 'namespaces'>): boolean {
+  return uidMap.length > 0 || gidMap.length > 0 || namespaces.user.kind === 'container';
+}

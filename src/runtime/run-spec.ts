@@ -6,7 +6,7 @@ import type { MachineFacts, ResolvedUser } from './contract.ts';
 import { defaultSpec } from './default-spec.ts';
 import { devicesOf } from './run-devices.ts';
 import { mountsOf, type EtcFiles } from './run-mounts.ts';
-import type { IdRange, NamespaceChoice, RunOptions } from './run-options.ts';
+import { inUserNamespace, type IdRange, type NamespaceChoice, type RunOptions } from './run-options.ts';
 import { resourcesOf } from './run-resources.ts';
 import { defaultProfile } from './seccomp/default-profile.ts';
 import { resolveDockerProfile, type DockerProfile } from './seccomp/docker-profile.ts';
@@ -51,7 +51,7 @@ export function specFromOptions(options: RunOptions, context: RunContext): Spec 
     ...(options.selinux === undefined ? {} : { selinuxLabel: options.selinux }),
   };
   spec.root = { path: 'rootfs', readonly: options.readonlyRootfs };
-  spec.mounts = mountsOf(options, context.files);
+  spec.mounts = mountsOf(options, context.files, (container) => context.joined(container));
   if (hostname !== '') spec.hostname = hostname;
   if (options.domainname) spec.domainname = options.domainname;
   spec.annotations = { ...options.annotations };
@@ -136,7 +136,7 @@ function defaultSysctls(options: RunOptions): Record<string, string> {
   if (options.namespaces.network.kind !== 'new') return {};
   const ports = { 'net.ipv4.ip_unprivileged_port_start': '0' };
   // not in a user namespace: its groups are not that many
-  return options.uidMap.length > 0 ? ports : { ...ports, 'net.ipv4.ping_group_range': '0 2147483647' };
+  return inUserNamespace(options) ? ports : { ...ports, 'net.ipv4.ping_group_range': '0 2147483647' };
 }
 
 const NAMESPACES: readonly (readonly [choice: Exclude<keyof RunOptions['namespaces'], never>, type: NamespaceType, file: string])[] = [

@@ -152,7 +152,9 @@ rootTest('a child that is killed while it is set up', async () => {
       return 'go\n';
     },
   });
-  assert.deepEqual([events[1]!.event, events[1]!.op, events[1]!.detail, code], ['failed', 'read-byte', 'killed by signal 9', 125]);
+  assert.deepEqual([events[1]!.event, events[1]!.detail, code], ['failed', 'killed by signal 9', 125]);
+  // the kill may come before its first operation
+  assert.match(events[1]!.op!, /^(clone|read-byte)$/);
   assert.ok(existsSync(marker('killed')));
 });
 

@@ -1,5 +1,5 @@
 /** The facts about this machine that planners need. */
-import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync, statfsSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 
 const RLIMIT_NAMES: Readonly<Record<string, string>> = {
@@ -42,6 +42,26 @@ export function mountPointOf(mountinfo: string, path: string): string {
   return best;
 }
 
+/** The first kernel that maps owners (FS_ALLOW_IDMAP), by a file system's magic number (statfs(2)). */
+const IDMAP_SINCE: ReadonlyMap<number, readonly [number, number]> = new Map([
+  [0xef53, [5, 12]], // ext4
+  [0x4d44, [5, 12]], // vfat
+  [0x58465342, [5, 12]], // xfs
+  [0x9123683e, [5, 15]], // btrfs
+  [0xf2f52010, [5, 18]], // f2fs
+  [0xe0f5e1e2, [5, 19]], // erofs
+  [0x73717368, [6, 2]], // squashfs
+  [0x01021994, [6, 3]], // tmpfs
+]);
+
+/** Whether mounts of a file system can be idmapped, also as the lower layer of an overlay (since 5.19). */
+export function canIdmap(magic: number, kernel: string): boolean {
+  const since = IDMAP_SINCE.get(magic);
+  const [major = 0, minor = 0] = kernel.split('.').map((part) => Number.parseInt(part, 10));
+  const from = ([a, b]: readonly [number, number]) => major > a || (major === a && minor >= b);
+  return since !== undefined && from(since) && from([5, 19]);
+}
+
 /** Reads the facts once; the functions on it look at the machine whenever they are called. */
 export function machineFacts() {
   const status = readFileSync('/proc/self/status', 'utf8');
@@ -77,6 +97,7 @@ export function machineFacts() {
         return 'missing';
       }
     },
+    idmap: (path: string) => canIdmap(statfsSync(path).type, release()),
     mountPoint(path: string): string {
       return mountPointOf(readFileSync('/proc/self/mountinfo', 'utf8'), realpathSync(path));
     },

@@ -1,48 +1,55 @@
 /** Reads small files of a root file system that may be hostile. */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, realpathSync } from 'node:fs';
-import { posix } from 'node:path';
+import { closeSync, fstatSync, openSync, readlinkSync, readSync } from 'node:fs';
+import { O, O_DIRECTORY, O_NOFOLLOW } from '../constants.ts';
 
 const MAX_BYTES = 1 << 20;
 const MAX_LINKS = 40;
 
 /**
- * The text of a regular file inside a root, links resolved as if the root were `/`; '' where there is none. Links of the
- * image cannot lead out: the path is walked part by part, and what was opened is checked to lie below the root, should
- * somebody have changed a part in between. At most 1 MiB is read.
+ * The text of a regular file inside a root, links resolved as if the root were `/`; '' where there is none. The root may
+ * be /proc/PID/root. Each part of the path is opened by its folder's fd and without following a link, so that neither a
+ * link nor somebody who changes a part meanwhile can lead out. At most 1 MiB is read.
  */
 export function readInRoot(root: string, path: string): string {
-  let fd: number;
+  const opened: number[] = [];
+  const open = (name: string, flags: number) => {
+    const fd = openSync(name, flags | O.CLOEXEC);
+    opened.push(fd);
+    return fd;
+  };
   try {
-    fd = openSync(walk(realpathSync(root), path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch {
-    return '';
-  }
-  try {
-    const real = readlinkSync(`/proc/self/fd/${fd}`);
-    const base = realpathSync(root);
-    if (!(base === '/' || real.startsWith(`${base}/`)) || !fstatSync(fd).isFile()) return '';
+    const file = walk(open(root, O.PATH | O_DIRECTORY), path, (folder, name) => open(`/proc/self/fd/${folder}/${name}`, O.PATH | O_NOFOLLOW));
+    if (!fstatSync(file).isFile()) return '';
+    const fd = open(`/proc/self/fd/${file}`, O.RDONLY | O.NONBLOCK);
     const buffer = Buffer.alloc(Math.min(fstatSync(fd).size || 65536, MAX_BYTES));
     return buffer.toString('utf8', 0, readSync(fd, buffer));
+  } catch {
+    return '';
   } finally {
-    closeSync(fd);
+    for (const fd of opened) closeSync(fd);
   }
 }
 
-function walk(root: string, path: string): string {
-  const rest = path.split('/').filter((part) => part !== '');
-  let at = '/';
+/** The fd of what the path names. `open` opens a name in a folder, and does not follow it where it is a link. */
+function walk(root: number, path: string, open: (folder: number, name: string) => number): number {
+  const parts = (text: string) => text.split('/').filter((part) => part !== '' && part !== '.');
+  const rest = parts(path);
+  const at = [root];
   for (let links = 0; rest.length > 0;) {
-    const part = rest.shift()!;
-    const next = posix.join(at, part);
-    const full = root + next;
-    if (part === '.' || part === '..' || !lstatSync(full).isSymbolicLink()) {
-      at = next;
-    } else {
-      if (++links > MAX_LINKS) throw new Error('too many levels of symbolic links');
-      const target = readlinkSync(full);
-      if (target.startsWith('/')) at = '/';
-      rest.unshift(...target.split('/').filter((name) => name !== ''));
+    const name = rest.shift()!;
+    if (name === '..') {
+      if (at.length > 1) at.pop();
+      continue;
     }
+    const next = open(at.at(-1)!, name);
+    if (!fstatSync(next).isSymbolicLink()) {
+      at.push(next);
+      continue;
+    }
+    if (++links > MAX_LINKS) throw new Error('too many levels of symbolic links');
+    const target = readlinkSync(`/proc/self/fd/${at.at(-1)!}/${name}`);
+    if (target.startsWith('/')) at.length = 1;
+    rest.unshift(...parts(target));
   }
-  return root === '/' ? at : root + at;
+  return at.at(-1)!;
 }

@@ -1,0 +1,146 @@
+/**
+ * Mounts that the monitor copies before the container's process is there, as detached trees in slots that the process
+ * inherits. Three kinds need it: sources that root of a user namespace may not reach, mounts whose owners are mapped
+ * (only root of the file system's own user namespace may do that), and what lies in another container.
+ */
+import { ATTR, TREE } from '../kernel/constants.ts';
+import { invalid } from '../base/errors.ts';
+import type { PlanBuilder } from './builder.ts';
+import type { ContainerInput, RootSource } from './contract.ts';
+import { parseMountOptions, type MountOptions } from './mount-options.ts';
+import { bindSource } from './mounts.ts';
+import { idMap, type JoinSlots, type Namespaces } from './namespaces.ts';
+import type { IdMapping, Mount } from './spec.ts';
+
+export interface EarlyTrees {
+  readonly mounts: ReadonlyMap<Mount, string>;
+  /** The root, or its layers, topmost first; empty when the container's process makes them itself. */
+  readonly root: readonly string[];
+}
+
+interface Context {
+  readonly builder: PlanBuilder;
+  readonly input: ContainerInput;
+  /** In the container's own user namespace, or in another container's. */
+  readonly userNamespace: boolean;
+  readonly joins: JoinSlots;
+  /** User namespaces made so far, by their maps. */
+  readonly made: Map<string, string>;
+}
+
+export function openTrees(builder: PlanBuilder, input: ContainerInput, namespaces: Namespaces, joins: JoinSlots, mounts: readonly Mount[]): EarlyTrees {
+  const userNamespace = namespaces.fresh.has('user') || namespaces.joined.has('user');
+  const context: Context = { builder, input, userNamespace, joins, made: new Map() };
+  const trees = new Map<Mount, string>();
+  for (const mount of mounts) {
+    const options = parseMountOptions(mount.options ?? [], mount.type);
+    const mapped = options.idmap !== 'none' || mount.uidMappings !== undefined || mount.gidMappings !== undefined;
+    if (mapped && !options.bind) throw invalid(`mount ${mount.destination}: only a bind mount can be idmapped`);
+    if (!options.bind) continue;
+    const source = bindSource(input, mount);
+    const other = /^\/proc\/(\d+)\/root(\/.*)$/.exec(source);
+    if (other !== null) trees.set(mount, treeOf(context, Number(other[1]), other[2]!, options, source));
+    else if (userNamespace || mapped) trees.set(mount, copyOf(context, mount, source, options, mapped));
+  }
+  const root = userNamespace && namespaces.fresh.has('mount') ? rootTrees(context, input.root) : [];
+  for (const slot of context.made.values()) if (slot !== joins.get('user')) builder.monitor('close', { slot });
+  return { mounts: trees, root };
+}
+
+/** The monitor's copies go: they would keep the mounts busy as long as the container lives. */
+export function closeTrees(builder: PlanBuilder, trees: EarlyTrees): void {
+  for (const slot of [...trees.mounts.values(), ...trees.root]) builder.monitor('close', { slot });
+}
+
+function treeOf({ builder }: Context, pid: number, path: string, options: MountOptions, source: string): string {
+  const subject = `bind mount ${source}`;
+  const [process, tree] = [builder.slot('process'), builder.slot('tree')];
+  builder.monitor('pidfd-open', { into: process, pid }, { subject });
+  const why = "from the other container's mount namespace, without following a link of its making";
+  builder.monitor('tree-of', { into: tree, process, path, flags: options.recursive ? TREE.RECURSIVE : 0 }, { subject, why });
+  builder.monitor('close', { slot: process });
+  setAttributes(builder, tree, options, subject);
+  return tree;
+}
+
+function copyOf(context: Context, mount: Mount, source: string, options: MountOptions, mapped: boolean): string {
+  const { builder } = context;
+  const subject = `bind mount ${source} to ${mount.destination}`;
+  const tree = builder.slot('tree');
+  const flags = TREE.CLONE | TREE.CLOEXEC | (options.recursive ? TREE.RECURSIVE : 0);
+  builder.monitor('open-tree', { into: tree, path: source, flags }, { subject, why: 'here, where every folder can be searched' });
+  setAttributes(builder, tree, options, subject);
+  if (mapped) {
+    const userns = userNamespaceFor(context, mount);
+    const recursive = options.idmap === 'recursive' ? 1 : 0;
+    const note = { subject: `${subject}, idmapped`, why: 'owners on disk are shown through these maps' };
+    builder.monitor('mount-setattr', { slot: tree, set: ATTR.IDMAP, clear: 0, propagation: 0, recursive, userns }, note);
+  }
+  return tree;
+}
+
+/** Here, because a mount of a more privileged mount namespace keeps its attributes in one that is less so. */
+function setAttributes(builder: PlanBuilder, slot: string, options: MountOptions, subject: string): void {
+  const set = (set: number, clear: number, recursive: number) => builder.monitor('mount-setattr', { slot, set, clear, propagation: 0, recursive }, { subject });
+  if (options.set !== 0 || options.clear !== 0) set(options.set, options.clear, 0);
+  if (options.recursiveSet !== 0 || options.recursiveClear !== 0) set(options.recursiveSet, options.recursiveClear, 1);
+}
+
+/** The slot of a user namespace with the maps of a mount, or without such with the container's own. */
+function userNamespaceFor(context: Context, mount: Mount): string {
+  const { uidMappings: uids, gidMappings: gids } = mount;
+  if ((uids === undefined) !== (gids === undefined)) throw invalid(`mount ${mount.destination}: uidMappings and gidMappings go together`);
+  if (uids !== undefined && gids !== undefined) return userNamespace(context, uids, gids, mount.destination);
+  const own = ownUserNamespace(context);
+  if (own === undefined) throw invalid(`mount ${mount.destination}: idmap needs uidMappings and gidMappings, or a user namespace of the container's own`);
+  return own;
+}
+
+function ownUserNamespace(context: Context): string | undefined {
+  const joined = context.joins.get('user');
+  if (joined !== undefined) return joined;
+  const { uidMappings: uids, gidMappings: gids } = context.input.spec.linux ?? {};
+  return context.userNamespace && uids?.length && gids?.length ? userNamespace(context, uids, gids, 'root file system') : undefined;
+}
+
+function userNamespace({ builder, made }: Context, uids: readonly IdMapping[], gids: readonly IdMapping[], subject: string): string {
+  if (uids.length === 0 || gids.length === 0) throw invalid(`${subject}: an empty id mapping`);
+  const [uidMap, gidMap] = [idMap(uids), idMap(gids)];
+  const key = `${uidMap}|${gidMap}`;
+  const known = made.get(key);
+  if (known !== undefined) return known;
+  const slot = builder.slot('userns');
+  const note = { subject, why: 'holds the maps for mount_setattr; no process lives in it' };
+  builder.monitor('user-namespace', { into: slot, uidMap: Buffer.from(uidMap), gidMap: Buffer.from(gidMap) }, note);
+  made.set(key, slot);
+  return slot;
+}
+
+function rootTrees(context: Context, source: RootSource): string[] {
+  const { builder, input } = context;
+  const layers = source.kind === 'dir' ? [source.path] : source.lower;
+  const flags = TREE.CLONE | TREE.CLOEXEC | (source.kind === 'dir' ? TREE.RECURSIVE : 0);
+  return layers.map((layer) => {
+    const path = typeof layer === 'string' ? layer : layer.index;
+    const subject = `root file system ${path}`;
+    const note = { subject, why: 'here, where every folder can be searched' };
+    let tree: string;
+    if (typeof layer === 'string') {
+      tree = builder.slot('root-tree');
+      builder.monitor('open-tree', { into: tree, path, flags }, note);
+    } else {
+      // no user namespace may mount it
+      const data = [['source', layer.index] as const, ['device', layer.device] as const];
+      tree = builder.fileSystem('erofs', data, ATTR.RDONLY, note, 'monitor');
+    }
+    if (source.idmap !== true) return tree;
+    if (typeof layer === 'string' && input.machine.idmap?.(path) === false) {
+      builder.warnings.push(`this kernel cannot map the owners of ${path}: its files keep them, and those of root belong to nobody inside`);
+      return tree;
+    }
+    const userns = ownUserNamespace(context);
+    const mapped = { subject: `${subject}, idmapped`, why: 'what belongs to root on disk belongs to root inside' };
+    builder.monitor('mount-setattr', { slot: tree, set: ATTR.IDMAP, clear: 0, propagation: 0, recursive: 0, userns }, mapped);
+    return tree;
+  });
+}
