@@ -11,11 +11,17 @@ export interface Note {
 export class PlanBuilder {
   readonly ops: Op[] = [];
   readonly warnings: string[] = [];
+  readonly #prefix: string;
   #next = 0;
+
+  /** `prefix`: of the slots' names, where the operations go into another builder's plan. */
+  constructor(prefix = '') {
+    this.#prefix = prefix;
+  }
 
   /** A slot name that nothing else in this plan has. */
   slot(stem: string): string {
-    return `${stem}.${this.#next++}`;
+    return `${this.#prefix}${stem}.${this.#next++}`;
   }
 
   add<K extends OpName>(side: Side, op: K, fields: Rest<K>, note: Note = {}): void {

@@ -6,6 +6,7 @@ import { PlanBuilder } from './builder.ts';
 import type { ContainerInput, PlanResult } from './contract.ts';
 import { addDevices, addNull, addTerminal } from './devices.ts';
 import { closeTrees, openTrees, type EarlyTrees } from './early-trees.ts';
+import { labelsOf } from './labels.ts';
 import { addMount } from './mounts.ts';
 import {
   addDumpable,
@@ -232,28 +233,17 @@ function addHooks(builder: PlanBuilder, input: ContainerInput, hooks: readonly H
   }
 }
 
-/** AppArmor and SELinux labels take effect at exec; written through a /proc of our own, before the root is gone. */
+/** Written through a /proc of our own, after the last hook and before the root is gone. */
 function addLabels(builder: PlanBuilder, input: ContainerInput): void {
-  const { process } = input.spec;
-  const { machine } = input;
-  if (process?.apparmorProfile && process.apparmorProfile !== 'unconfined') {
-    if (!machine.apparmor) throw invalid(`apparmor profile ${process.apparmorProfile}: apparmor is not enabled on this machine`);
-    insertLabel(builder, 'thread-self/attr/apparmor/exec', `exec ${process.apparmorProfile}`, `apparmor profile ${process.apparmorProfile}`);
+  for (const { path, text, subject } of labelsOf(input.spec.process, input.machine, builder.warnings)) {
+    const inserted = new PlanBuilder('label');
+    const proc = inserted.fileSystem('proc', [], 0, { subject, why: 'a /proc that no image or mount has touched (CVE-2019-16884)' });
+    const resolve = RESOLVE.BENEATH | RESOLVE.NO_XDEV | RESOLVE.NO_MAGICLINKS;
+    inserted.container('write-file', { dir: proc, path: `thread-self/${path}`, data: Buffer.from(text), resolve }, { subject });
+    inserted.container('close', { slot: proc });
+    const at = builder.ops.findIndex((op) => op.op === 'pivot-root' || op.op === 'chroot');
+    builder.ops.splice(at, 0, ...inserted.ops);
   }
-  if (process?.selinuxLabel) {
-    if (!machine.selinux) builder.warnings.push('selinux is not enabled on this machine: the label is ignored');
-    else insertLabel(builder, 'thread-self/attr/exec', process.selinuxLabel, `selinux label ${process.selinuxLabel}`);
-  }
-}
-
-function insertLabel(builder: PlanBuilder, path: string, text: string, subject: string): void {
-  const inserted = new PlanBuilder();
-  const proc = inserted.fileSystem('proc', [], 0, { subject, why: 'a /proc that no image or mount has touched (CVE-2019-16884)' });
-  const resolve = RESOLVE.BENEATH | RESOLVE.NO_XDEV | RESOLVE.NO_MAGICLINKS;
-  inserted.container('write-file', { dir: proc, path, data: Buffer.from(text), resolve }, { subject });
-  inserted.container('close', { slot: proc });
-  const at = builder.ops.findIndex((op) => op.op === 'pivot-root' || op.op === 'chroot');
-  builder.ops.splice(at, 0, ...inserted.ops);
 }
 
 function addStartWait(builder: PlanBuilder, input: ContainerInput): void {

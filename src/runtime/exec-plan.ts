@@ -4,6 +4,7 @@ import { invalid } from '../base/errors.ts';
 import { TOKENS, type Op } from '../plan/ops.ts';
 import { PlanBuilder } from './builder.ts';
 import type { MachineFacts, MonitorSettings, PlanResult, Stdio } from './contract.ts';
+import { labelsOf } from './labels.ts';
 import { addDumpable, checkPeers } from './namespaces.ts';
 import { addEarlyProcess, addProcess, type ProcessInput } from './process.ts';
 import type { NamespaceType, Process, Seccomp } from './spec.ts';
@@ -54,6 +55,10 @@ export function planExec(input: ExecInput): PlanResult {
   if (input.cgroup) builder.ops.push(...input.cgroup.join);
   addEarlyProcess(builder, process);
   if (stdio.kind !== 'inherit') builder.container('setsid', {});
+  // by the host's /proc, which is still the one before us: no mount of the container's can lead the write astray
+  for (const { path, text, subject } of labelsOf(input.process, machine, builder.warnings)) {
+    builder.container('write-file', { path: `/proc/thread-self/${path}`, data: Buffer.from(text), resolve: 0 }, { subject });
+  }
   addDumpable(builder);
   const flagsOf = (types: readonly NamespaceType[]) => types.reduce((flags, type) => flags | (has(type) ? CLONE_NEW[type] : 0), 0);
   const first = flagsOf(['ipc', 'uts', 'network', 'cgroup', 'time']);

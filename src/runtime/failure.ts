@@ -102,6 +102,12 @@ function hintFor(op: Op, code: string): string | undefined {
   if (op.op === 'clone' && code === 'ENOSPC') return 'a limit in /proc/sys/user (max_*_namespaces) is reached';
   if (op.op === 'exec' && code === 'ENOEXEC') return 'the program is for another kind of processor, or a script without a #! line';
   if (op.op === 'fs-create' && code === 'ENODEV') return 'the kernel has no support for this file system';
+  if (op.op === 'write-file' && op.path.endsWith('attr/apparmor/exec') && code === 'ENOENT') {
+    return 'the profile is not loaded: aa-status lists those that are, apparmor_parser -r FILE loads one';
+  }
+  if (op.op === 'check-process') return 'the container to join has just ended';
+  if (op.op === 'mount-setattr' && op.userns !== undefined)
+    return 'the owners of this file system cannot be mapped by this kernel (mount_setattr(2), MOUNT_ATTR_IDMAP)';
   if (op.op === 'id-map' && code === 'EPERM') return 'see /etc/subuid and /etc/subgid';
   return undefined;
 }

@@ -1,11 +1,21 @@
-/** `npm run test:vm`: the runtime's integration suite on a cgroup v2 kernel. Exits with the inner runner's code. */
+/**
+ * `npm run test:vm`: the runtime's integration suite on a cgroup v2 kernel, then one more boot for each security module
+ * that has to be the kernel's. Exits with the inner runners' code.
+ */
 import { fileURLToPath } from 'node:url';
+import { deb } from '../support/debs.ts';
 import { nodeTestArgs, testFiles } from '../support/node-test.ts';
 import { busyboxRootfs, debianRootfs } from '../support/rootfs.ts';
 import { readTally, summary, type TallyLine } from '../support/tally.ts';
-import { GUEST_SHARE, runInVm, vmUnavailable } from './vm.ts';
+import { GUEST_SHARE, runInVm, type VmOptions, vmUnavailable } from './vm.ts';
 
 const PATTERNS = ['test/integration/**/*.test.ts', 'src/cgroup/**/*live*.test.ts'];
+
+/** A label each, and what the kernel is told. The files are `test/vm/NAME.guest.ts`; they run only in that boot. */
+const BOOTS: Readonly<Record<string, string>> = {
+  apparmor: 'apparmor=1 security=apparmor',
+  selinux: 'selinux=1 security=selinux enforcing=0',
+};
 
 export interface VmSuiteResult {
   readonly code: number;
@@ -13,22 +23,36 @@ export interface VmSuiteResult {
 }
 
 /** Runs the suite in the virtual machine, its report on stdout as it comes. `files`: these instead of the whole suite. */
-export async function runVmSuite(files: readonly string[] = testFiles(PATTERNS)): Promise<VmSuiteResult> {
+export async function runVmSuite(files?: readonly string[]): Promise<VmSuiteResult> {
   const skipped = (reason: string) => ({ code: 0, lines: [{ file: '', name: 'vm', result: 'skipped', reason } as const] });
   const unavailable = vmUnavailable();
   if (unavailable !== undefined) return skipped(unavailable);
-  if (files.length === 0) return skipped(`no test file matches ${PATTERNS.join(' or ')}`);
   // What the tests share must be there before: the guest has no network.
   await busyboxRootfs();
   await debianRootfs();
-  const options = { label: 'vm', concurrency: 2, timeoutMs: 600_000 };
-  const args = nodeTestArgs(files, options, `${GUEST_SHARE}/tally`);
+  const guestOf = (file: string) => /(\w+)\.guest\.ts$/.exec(file)?.[1] ?? '';
+  const all = files ?? [...testFiles(PATTERNS), ...testFiles(['test/vm/*.guest.ts'])];
+  const plain = all.filter((file) => guestOf(file) === '');
+  if (all.length === 0) return skipped(`no test file matches ${PATTERNS.join(' or ')}`);
+  const results = plain.length === 0 ? [] : [await boot('vm', plain, {})];
+  for (const [name, kernelParameters] of Object.entries(BOOTS)) {
+    const own = all.filter((file) => guestOf(file) === name);
+    if (own.length === 0) continue;
+    if (name === 'apparmor') await deb('apparmor', { dependencies: true });
+    results.push(await boot(`vm ${name}`, own, { kernelParameters, memoryMb: 1024, timeoutMs: 300_000 }));
+  }
+  return { code: Math.max(...results.map(({ code }) => code)), lines: results.flatMap(({ lines }) => lines) };
+}
+
+async function boot(label: string, files: readonly string[], vm: VmOptions): Promise<VmSuiteResult> {
+  const args = nodeTestArgs(files, { label, concurrency: 2, timeoutMs: 600_000 }, `${GUEST_SHARE}/tally`);
   let lines: TallyLine[] = [];
   const { code } = await runInVm(['bin/node', ...args], {
     timeoutMs: 900_000,
     memoryMb: 3072,
+    ...vm,
     onOutput: (chunk) => process.stdout.write(chunk),
-    beforeCleanup: (folder, exitCode) => (lines = readTally(`${folder}/tally`, 'vm', exitCode)),
+    beforeCleanup: (folder, exitCode) => (lines = readTally(`${folder}/tally`, label, exitCode)),
   });
   return { code, lines };
 }

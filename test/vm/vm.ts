@@ -21,6 +21,8 @@ export interface VmOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Default: the project's folder. */
   readonly cwd?: string;
+  /** Added to the kernel's command line, as `apparmor=1`. */
+  readonly kernelParameters?: string;
   /** Kills the virtual machine. */
   readonly signal?: AbortSignal;
   /** Called with the command's output as it comes. */
@@ -124,7 +126,7 @@ function qemuCommand(tree: string, kernel: GuestKernel, folder: string, options:
     ...['-machine', 'pc', '-accel', 'tcg,thread=multi', '-cpu', 'max'],
     ...['-smp', String(options.cpus ?? 2), '-m', String(options.memoryMb ?? 2048)],
     ...['-kernel', kernel.image, '-initrd', `${folder}/initramfs`],
-    ...['-append', 'console=ttyS0 panic=-1 mitigations=off random.trust_cpu=on cgroup_no_v1=all psi=1'],
+    ...['-append', `console=ttyS0 panic=-1 mitigations=off random.trust_cpu=on cgroup_no_v1=all psi=1 ${options.kernelParameters ?? ''}`],
     ...['-serial', `file:${folder}/console`],
     ...['-device', 'virtio-serial-pci', '-chardev', 'stdio,id=output,signal=off'],
     ...['-device', 'virtserialport,chardev=output,name=output'],

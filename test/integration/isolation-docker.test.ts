@@ -1,0 +1,127 @@
+/**
+ * What a program sees of its container, compared with what a real Docker 28 shows it: recorded in docker28-inside.json
+ * (`KOBAKO_RECORD=1 bin/node --test test/integration/isolation-docker.test.ts` writes it, with real engines at hand).
+ * The differences that there are stand in DIFFERENCES, each with its reason; anything else is a failure.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { before, describe, test } from 'node:test';
+import { kobako } from '../support/kobako.ts';
+import { projectDir } from '../support/paths.ts';
+import { noPeers, peers } from '../support/peers.ts';
+import { busyboxRootfs } from '../support/rootfs.ts';
+import { run, runOk } from '../support/run.ts';
+import { tempFor } from '../support/temp.ts';
+
+const FIXTURE = `${projectDir}/test/integration/docker28-inside.json`;
+const CASES: Readonly<Record<string, readonly string[]>> = {
+  default: [],
+  privileged: ['--privileged'],
+  'a user': ['--user', 'guest', '--workdir', '/srv'],
+  'a number as user': ['--user', '1234:5678', '--group-add', 'audio'],
+  tty: ['-t'],
+  'read-only': ['--read-only', '--tmpfs', '/run', '--tmpfs', '/home:size=1m,mode=700', '--shm-size', '1m'],
+  'tmpfs over /etc': ['--tmpfs', '/etc:rw,exec', '--tmpfs', '/tmp', '--tmpfs', '/made/here'],
+  capabilities: ['--cap-drop', 'ALL', '--cap-add', 'net_bind_service', '--cap-add', 'CAP_CHOWN'],
+  'all but one': ['--cap-add', 'ALL', '--cap-drop', 'MKNOD'],
+  'limits and more': ['--ulimit', 'nofile=100:200', '--oom-score-adj', '100', '--security-opt', 'no-new-privileges', '--sysctl', 'net.ipv4.ip_forward=1'],
+  names: ['--hostname', 'box', '--domainname', 'example.org', '--add-host', 'other:10.1.2.3', '--dns', '9.9.9.9', '--dns-search', 'example.org'],
+  'host namespaces': ['--pid', 'host', '--ipc', 'host', '--uts', 'host', '--network', 'host'],
+  'open system paths': ['--security-opt', 'systempaths=unconfined'],
+  environment: ['-e', 'A=b', '-e', 'HOME=/else', '-e', 'PATH'],
+};
+
+/** Lines of one kind each: `kind what`. No colon in it, no date, no number that differs from run to run. */
+const PROBE = `
+awk '{ print "mount", $2, $3, $4 }' /proc/mounts
+grep -E '^(Cap|NoNewPrivs|Seccomp:|Groups|Umask|Uid|Gid)' /proc/self/status | sed 's/^/status /'
+sed 's/^/limit /' /proc/self/limits
+for f in /dev/* /dev/pts/ptmx; do case $f in /dev/std*|/dev/fd|/dev/ptmx) echo "dev $f -> $(readlink $f)" ;; *) stat -c 'dev %n %F %a %u %g %t,%T' $f ;; esac; done
+env | sort | sed 's/^/env /'
+for f in net/ipv4/ip_unprivileged_port_start net/ipv4/ping_group_range net/ipv4/ip_forward kernel/shmmax kernel/hostname kernel/domainname fs/mqueue/msg_max; do echo "sysctl $f $(cat /proc/sys/$f)"; done
+echo "oom $(cat /proc/self/oom_score_adj)"; echo "umask $(umask)"; echo "pwd $(pwd)"; echo "id $(id -u):$(id -g):$(id -G)"; echo "hostname $(hostname)"
+sed 's/^/hosts /' /etc/hosts; sed 's/^/resolv /' /etc/resolv.conf
+for d in / /tmp /run /home /etc /proc /sys /dev /dev/shm /made/here; do stat -c 'folder %n %a %u %g' $d 2>/dev/null; done
+echo "net $(ls /sys/class/net | tr '\\n' ' ')"; echo "lo $(cat /sys/class/net/lo/flags)"
+for f in /proc/kcore /proc/keys /proc/timer_list /proc/interrupts /proc/sysrq-trigger; do (: < $f) 2>/dev/null && [ -c $f ] && echo "masked $f"; done
+for d in /sys/devices/system/cpu/cpu*/thermal_throttle /sys/firmware /proc/acpi /proc/scsi /sys/devices/virtual/powercap; do [ -d $d ] && echo "masked folder $d $(ls $d | wc -l)"; done
+[ -t 0 ] && echo "tty $(tty) $(stty -a | head -1)"
+echo "signals $(grep -E '^Sig(Blk|Ign)' /proc/self/status | tr -s '\\t\\n' '  ')"
+echo "session $(awk '{ print ($6 == 1) }' /proc/self/stat)"
+`;
+
+interface Fixture {
+  readonly docker: string;
+  readonly kernel: string;
+  readonly arch: string;
+  readonly seen: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What may differ: a line of either side that matches is not compared. */
+const DIFFERENCES: readonly (readonly [RegExp, why: string])[] = [];
+
+/** What is not about the engine: where the layers are, the id. */
+function normal(text: string): string[] {
+  const lines = text.trim().replaceAll('\r', '').split('\n');
+  const id = lines.map((line) => /^hostname ([0-9a-f]{12})$/.exec(line)?.[1]).find(Boolean);
+  return lines
+    .map((line) => (id === undefined ? line : line.replaceAll(id, 'ID')))
+    .map((line) => line.replace(/^(mount \/ overlay r[ow]),.*$/, '$1').replace(/^(mount \/etc\/(hosts|hostname|resolv.conf)) \S+ (r[ow]).*$/, '$1 $3'))
+    .filter((line) => !DIFFERENCES.some(([pattern]) => pattern.test(line)))
+    .toSorted();
+}
+
+let root: string;
+before(async () => {
+  root = await busyboxRootfs();
+});
+
+async function ours(flags: readonly string[]): Promise<string[]> {
+  const { code, stdout, stderr } = await kobako(['run', '--rm', '--network', 'none', '--rootfs', `${root}:O`, ...flags, 'sh', '-c', PROBE]);
+  assert.equal(code, 0, stderr);
+  return normal(stdout);
+}
+
+function compare(mine: readonly string[], theirs: readonly string[]): void {
+  assert.ok(theirs.length > 60, `only ${theirs.length} lines to compare with`);
+  const only = (a: readonly string[], b: readonly string[]) => a.filter((line) => !b.includes(line));
+  assert.deepEqual({ ours: only(mine, theirs), docker: only(theirs, mine) }, { ours: [], docker: [] });
+}
+
+const major = (version: string) => version.split('.').slice(0, 2).join('.');
+
+describe('a program sees of its container what Docker 28 shows', () => {
+  const fixture = existsSync(FIXTURE) ? (JSON.parse(readFileSync(FIXTURE, 'utf8')) as Fixture) : undefined;
+  const elsewhere =
+    fixture !== undefined && (fixture.arch !== process.arch || major(fixture.kernel) !== major(release()))
+      ? `recorded on ${fixture.arch}, Linux ${major(fixture.kernel)}: another kernel shows other files`
+      : false;
+  for (const [name, flags] of Object.entries(CASES)) {
+    test(`as recorded: ${name}`, { skip: elsewhere }, async () => {
+      assert.ok(fixture !== undefined, 'the fixture is missing');
+      compare(await ours(flags), normal(fixture.seen[name]!.join('\n')));
+    });
+  }
+
+  test('live', { skip: noPeers() ?? (process.env['KOBAKO_RECORD'] === '1' ? false : 'only when recording: KOBAKO_RECORD=1'), timeout: 300_000 }, async (t) => {
+    const folder = tempFor(t);
+    await peers(['clients', folder]);
+    await peers(['down']);
+    const host = await peers(['docker']);
+    t.after(() => peers(['down']));
+    const env = { ...process.env, DOCKER_HOST: host, DOCKER_CONFIG: folder };
+    const docker = `${folder}/docker`;
+    await runOk('sh', ['-c', `tar -C ${root} -c . | ${docker} import - kobako-test-inside`], { env });
+    const seen: Record<string, string[]> = {};
+    for (const [name, flags] of Object.entries(CASES)) {
+      const network = flags.includes('--network') ? [] : ['--network', 'none'];
+      const { stdout } = await runOk(docker, ['run', '--rm', '--runtime', 'runc', ...network, ...flags, 'kobako-test-inside', 'sh', '-c', PROBE], { env });
+      seen[name] = stdout.trim().replaceAll('\r', '').split('\n');
+    }
+    const { stdout: version } = await runOk(docker, ['version', '-f', '{{.Server.Version}}'], { env });
+    await run(docker, ['image', 'rm', '-f', 'kobako-test-inside'], { env });
+    const recorded: Fixture = { docker: version.trim(), kernel: release(), arch: process.arch, seen };
+    writeFileSync(FIXTURE, `${JSON.stringify(recorded, null, 1)}\n`);
+  });
+});
