@@ -84,7 +84,7 @@ export const RUN_FLAGS: readonly Flag[] = [
   list('security-opt', 'Security Options'),
   value('shm-size', 'Size of /dev/shm', 'bytes'),
   flag('sig-proxy', 'Proxy received signals to the process (default true)'),
-  value('stop-signal', 'Signal to stop the container', 'signal'),
+  value('stop-signal', 'Signal to stop the container'),
   value('stop-timeout', 'Timeout (in seconds) to stop a container', 'int'),
   list('sysctl', 'Sysctl options', 'map'),
   value('time', 'Time namespace to use (host|private|container:NAME)'),

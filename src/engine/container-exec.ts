@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs';
 import { EngineError } from '../base/errors.ts';
 import { readInRoot } from '../kernel/linux/read-in-root.ts';
 import { planExec } from '../runtime/exec-plan.ts';
+import { withPrimary } from '../runtime/run-spec.ts';
 import type { Process } from '../runtime/spec.ts';
 import { resolveUser } from '../runtime/users.ts';
 import type { ContainerRecord } from './container-store.ts';
@@ -79,5 +80,5 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
 }
 
 function toSpecUser(user: { uid: number; gid: number; groups: readonly number[] }, umask: number | undefined): Process['user'] {
-  return { uid: user.uid, gid: user.gid, additionalGids: [...user.groups], umask };
+  return { uid: user.uid, gid: user.gid, additionalGids: withPrimary(user), umask };
 }

@@ -1,6 +1,7 @@
 /** Use case: a new container on a root file system of this machine. */
 import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { EngineError, invalid, SyscallError } from '../base/errors.ts';
 import { readInRoot } from '../kernel/linux/read-in-root.ts';
 import { hostDevices } from '../kernel/linux/machine.ts';
@@ -103,7 +104,8 @@ function prepare(parts: EngineParts, options: RunOptions, id: string, streams: R
     id,
     machine,
     user,
-    files: { hostname: `${paths.dir}/hostname`, hosts: `${paths.dir}/hosts`, resolvConf: `${paths.dir}/resolv.conf` },
+    files: etcFiles(parts, options, paths),
+    sharedName: sharedName(parts, options),
     joined: (text) => {
       const peer = joinedProcess(parts, text);
       peers.set(peer.pid, peer);
@@ -150,6 +152,16 @@ function rootSource(options: RunOptions, mountPoint: string, owner: number | und
   const idmap = inUserNamespace(options) && statSync(rootfs).uid !== owner;
   if (overlay || rootfs === '/') return { rootfs, root: { kind: 'overlay', lower: [rootfs], mountPoint, idmap } };
   return { rootfs, root: { kind: 'dir', path: rootfs, idmap } };
+}
+
+/** The container's own, or those of the container whose network it joins: its name and addresses are that one's. */
+function etcFiles({ store }: EngineParts, { namespaces: { network } }: RunOptions, { dir }: ContainerPaths) {
+  const at = network.kind === 'container' ? store.paths(store.find(network.container).id).dir : dir;
+  return { hostname: `${at}/hostname`, hosts: `${at}/hosts`, resolvConf: `${at}/resolv.conf` };
+}
+
+function sharedName({ store }: EngineParts, { namespaces: { network } }: RunOptions): string {
+  return network.kind === 'container' ? (store.find(network.container).spec.hostname ?? hostname()) : hostname();
 }
 
 /** Who the container's root is on the host; undefined without a user namespace. A root file system of his is taken as it is. */
@@ -201,8 +213,9 @@ function writeEtcFiles(dir: string, options: RunOptions, spec: Spec, owner: { ui
     writeFileSync(`${dir}/${name}`, text, { mode: 0o644 });
     if (owner !== undefined) chownSync(`${dir}/${name}`, owner.uid, owner.gid);
   };
-  write('hostname', hostnameFile(spec.hostname ?? ''));
-  write('hosts', hostsFile(options, spec.hostname ?? ''));
+  write('hostname', hostnameFile(spec.hostname ?? hostname()));
+  const hostText = options.namespaces.network.kind === 'host' ? readOr('/etc/hosts') : undefined;
+  write('hosts', hostsFile(options, spec.hostname ?? '', hostText));
   write('resolv.conf', resolvConfFile(options, readOr('/etc/resolv.conf')));
 }
 

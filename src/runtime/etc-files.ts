@@ -16,8 +16,11 @@ const LOCALHOST = [
   'ff02::2\tip6-allrouters',
 ];
 
-/** hosts(5). `addHosts` are `name:address`; throws `invalid` for one that is not. The own name is 127.0.1.1 until there is a network. */
-export function hostsFile(options: Pick<RunOptions, 'addHosts'>, hostname: string): string {
+/**
+ * hosts(5). `addHosts` are `name:address`; throws `invalid` for one that is not. The own name is 127.0.1.1 until there is
+ * a network. With `hostText`, the host's own file in its network, nothing else is added.
+ */
+export function hostsFile(options: Pick<RunOptions, 'addHosts'>, hostname: string, hostText?: string): string {
   const added = options.addHosts.map((text) => {
     const colon = text.search(/[:=]/);
     const [name, address] = [text.slice(0, colon), text.slice(colon + 1).replace(/^\[(.*)\]$/, '$1')];
@@ -26,6 +29,7 @@ export function hostsFile(options: Pick<RunOptions, 'addHosts'>, hostname: strin
     if (/\s/.test(name)) throw invalid(`bad format for add-host: "${text}"`);
     return `${address}\t${name}`;
   });
+  if (hostText !== undefined) return `${[...hostText.replace(/\n+$/, '').split('\n'), ...added].join('\n')}\n`;
   const own = hostname === '' ? [] : [`127.0.1.1\t${hostname}`];
   return `${[...LOCALHOST, ...added, ...own].join('\n')}\n`;
 }

@@ -71,7 +71,7 @@ describe('joining', () => {
     );
     assert.equal(
       opsOf(ops, 'setns').reduce((flags, op) => flags | Number(op.flags), 0),
-      Object.values(CLONE_NEW).reduce((a, b) => a | b) & ~CLONE_NEW.user,
+      Object.values<number>(CLONE_NEW).reduce((a, b) => a | b) & ~CLONE_NEW.user,
     );
   });
   test('pid is the monitor’s to enter: its children begin there', () => {

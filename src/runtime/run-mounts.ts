@@ -27,15 +27,20 @@ export function mountsOf(options: RunOptions, files: EtcFiles, joined: (containe
   const depth = (mount: Mount) => mount.destination.split('/').length;
   return [
     ...adapted(options, joined).filter(free),
-    ...[...etcMounts(files).filter(free), ...own]
+    ...[...etcMounts(files, options.readonlyRootfs).filter(free), ...own]
       .map((mount, index) => ({ mount, index }))
       .sort((a, b) => depth(a.mount) - depth(b.mount) || a.index - b.index)
       .map(({ mount }) => mount),
   ];
 }
 
-function etcMounts(files: EtcFiles): Mount[] {
-  const bind = (source: string, destination: string): Mount => ({ destination, type: 'bind', source, options: ['bind', 'rprivate'] });
+function etcMounts(files: EtcFiles, readonly: boolean): Mount[] {
+  const bind = (source: string, destination: string): Mount => ({
+    destination,
+    type: 'bind',
+    source,
+    options: ['bind', 'rprivate', ...(readonly ? ['ro'] : [])],
+  });
   return [bind(files.resolvConf, '/etc/resolv.conf'), bind(files.hostname, '/etc/hostname'), bind(files.hosts, '/etc/hosts')];
 }
 

@@ -21,6 +21,8 @@ export interface RunContext {
   readonly cgroupsPath: string;
   /** The first process of another container, by what the user called it. */
   joined(container: string): number;
+  /** The host name of the host, or of the container whose network is joined. */
+  readonly sharedName?: string;
   /** Paths of the host's device nodes, for a privileged container. */
   hostDevices(): readonly string[];
 }
@@ -32,16 +34,16 @@ export function specFromOptions(options: RunOptions, context: RunContext): Spec 
   const spec = defaultSpec();
   const bounding = boundingSet(options, machine);
   const { devices, rules } = devicesOf(options, machine, () => context.hostDevices());
-  const utsOwn = options.namespaces.uts.kind === 'new';
-  const hostname = options.hostname ?? (utsOwn ? context.id.slice(0, 12) : '');
-  const shown = options.hostname ?? context.id.slice(0, 12);
+  checkNetworkOptions(options);
+  const shown = options.hostname ?? (sharesName(options) ? context.sharedName : undefined) ?? context.id.slice(0, 12);
+  const hostname = options.hostname ?? (options.namespaces.uts.kind === 'new' ? shown : '');
   spec.process = {
     ...spec.process!,
     terminal: options.tty,
     args: options.init ? ['/sbin/docker-init', '--', ...options.args] : [...options.args],
     env: environment(options, shown, user.home),
     cwd: workdir(options.workdir),
-    user: { uid: user.uid, gid: user.gid, additionalGids: [...user.groups], ...(options.umask === undefined ? {} : { umask: options.umask }) },
+    user: { uid: user.uid, gid: user.gid, additionalGids: withPrimary(user), ...(options.umask === undefined ? {} : { umask: options.umask }) },
     // as after an exec: a program that is not root's begins with nothing but the bounding set
     capabilities: user.uid === 0 ? { bounding, effective: bounding, permitted: bounding } : { bounding },
     rlimits: options.ulimits.map((limit) => ({ ...limit })),
@@ -66,11 +68,39 @@ export function specFromOptions(options: RunOptions, context: RunContext): Spec 
     devices: [...devices],
     cgroupsPath: context.cgroupsPath,
     resources: resourcesOf(options, machine, rules),
-    maskedPaths: open ? [] : spec.linux!.maskedPaths!,
+    maskedPaths: open ? [] : [...spec.linux!.maskedPaths!, ...thermalPaths(machine)],
     readonlyPaths: open ? [] : spec.linux!.readonlyPaths!,
     ...(seccomp === undefined ? {} : { seccomp }),
   };
   return spec;
+}
+
+/** The primary group also is a supplementary one: else a program that drops it could lose what a group is denied (CVE-2022-36109). */
+export function withPrimary({ gid, groups }: Pick<ResolvedUser, 'gid' | 'groups'>): number[] {
+  return [...new Set([gid, ...groups])];
+}
+
+/** With the network, or the uts namespace, goes the name. */
+function sharesName({ namespaces: { network, uts } }: RunOptions): boolean {
+  return network.kind !== 'new' || uts.kind === 'host';
+}
+
+function checkNetworkOptions({ namespaces: { network, uts }, hostname, addHosts, dns, dnsSearch, dnsOptions }: RunOptions): void {
+  if (hostname !== undefined && uts.kind === 'host') throw invalid('conflicting options: hostname and the UTS mode');
+  if (network.kind !== 'container') return;
+  if (hostname !== undefined) throw invalid('conflicting options: hostname and the network mode');
+  if (addHosts.length > 0) throw invalid('conflicting options: custom host-to-IP mapping and the network mode');
+  if (dns.length + dnsSearch.length + dnsOptions.length > 0) throw invalid('conflicting options: dns and the network mode');
+}
+
+/** Interrupt counts of a processor tell what other programs do. */
+function thermalPaths(machine: MachineFacts): string[] {
+  const out: string[] = [];
+  for (let cpu = 0; ; cpu++) {
+    const path = `/sys/devices/system/cpu/cpu${cpu}/thermal_throttle`;
+    if (cpu > 8191 || machine.kind(path) !== 'dir') return out;
+    out.push(path);
+  }
 }
 
 /** Docker's order: PATH, HOSTNAME, TERM; then the user's, which replace; then HOME when nobody gave one. */
