@@ -61,6 +61,11 @@ function adapted(options: RunOptions, joined: (container: string) => number): Mo
     // a user namespace may mount these only for namespaces that it owns
     if (mapped && destination === '/sys' && namespaces.network.kind !== 'new') return rebind('/sys', !privileged);
     if (mapped && destination === '/proc' && namespaces.pid.kind === 'host') return rebind('/proc', false);
+    if (mapped && destination === '/proc' && namespaces.pid.kind === 'container') {
+      const { pid, user } = namespaces;
+      const same = user.kind === 'container' && user.container === pid.container;
+      if (!same) return rebind('/proc', false, `/proc/${joined(pid.container)}/root/proc`);
+    }
     if (destination === '/dev/shm' && namespaces.ipc.kind === 'host') return rebind('/dev/shm', false);
     if (destination === '/dev/shm' && namespaces.ipc.kind === 'container') {
       return rebind('/dev/shm', false, `/proc/${joined(namespaces.ipc.container)}/root/dev/shm`);
