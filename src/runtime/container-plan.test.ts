@@ -151,7 +151,7 @@ describe('sysctls', () => {
     'vm.swappiness',
     'kernel.shmmaxx',
     'net/../kernel/core_pattern',
-    'net.ipv4/./../..kernel',
+    'net.//.kernel',
     'user.max_user_namespaces',
     '',
     'fs.file-max',
