@@ -2,6 +2,7 @@
  * Control groups behind one contract: v1, hybrid, v2. Planning is pure: a driver turns an OCI `resources` object into
  * operations of a plan. What looks at a living cgroup goes through `CgroupFiles`, which a test can fake.
  */
+import type { Below } from './below.ts';
 import type { Op } from '../plan/ops.ts';
 import type { Resources } from '../runtime/spec.ts';
 
@@ -42,6 +43,10 @@ export interface Setting {
   readonly subject: string;
   /** Errors that mean "the machine cannot", which is no failure. */
   readonly ignore?: readonly string[];
+  /** The user named the file itself: a controller without it is an error, not a limit to do without. */
+  readonly mustExist?: boolean;
+  /** What the cgroup has without this file is what was asked for: no warning. */
+  readonly optional?: boolean;
 }
 
 export interface Created {
@@ -64,6 +69,7 @@ export interface CgroupStats {
     readonly usage: number;
     readonly maxUsage?: number | undefined;
     readonly limit: number;
+    /** How often the limit was hit; on v2 how often that ended in the OOM killer's hands, as Docker counts. */
     readonly failcnt?: number;
     /** The keys of memory.stat, as the kernel names them. */
     readonly stats: Readonly<Record<string, number>>;
@@ -73,21 +79,24 @@ export interface CgroupStats {
   readonly blkio: Readonly<Record<'serviceBytes' | 'serviced', readonly { major: number; minor: number; op: string; value: number }[]>>;
 }
 
-/** Whether a file will be in a container's folder of a hierarchy. */
-export type HasFile = (hierarchy: Hierarchy, controller: string, file: string) => boolean;
+/** Whether a file will be in a container's folder of a hierarchy; a text says why a controller that is there does not reach it. */
+export type HasFile = (hierarchy: Hierarchy, controller: string, file: string) => boolean | string;
 
 /** Paths are below each hierarchy's root, as `/kobako/ID`. */
 export interface CgroupDriver {
   readonly kind: CgroupLayout['kind'];
   readonly hierarchies: readonly Hierarchy[];
-  /** Makes the folders above `path`, so that a cgroup can be made there, and looks at what it will have. */
+  /**
+   * Makes the folders above `path`, so that a cgroup can be made there, and looks at what it will have. Throws
+   * `conflict` where one is there and has processes: they would be ended with the container.
+   */
   prepare(files: CgroupFiles, path: string, resources: Resources): HasFile;
   /** Removes the folder above `path` where it is empty. */
   release(files: CgroupFiles, path: string): void;
   /** Makes the folders, writes the limits, opens what `join` and `clone` need. Monitor's side. */
   create(path: string, resources: Resources, has?: HasFile): Created;
-  /** Opens an existing cgroup for a further process. Monitor's side. */
-  open(path: string): readonly Op[];
+  /** Opens an existing cgroup, or one below it, for a further process. Monitor's side. */
+  open(path: string, below?: Below): readonly Op[];
   /** Puts the container's process in, after `create` or `open`. */
   join(path: string): readonly Op[];
   /** Where there is a v2 tree: the slot for CLONE_INTO_CGROUP. */
@@ -112,7 +121,11 @@ export interface CgroupDriver {
   oomKills(reports: Readonly<Record<string, string>>): number;
 }
 
-/** A relative path without links up: what may name a cgroup below a hierarchy's root. */
+/** Whether this names a cgroup below a hierarchy's root: without links up, and not the root itself, which is everybody's. */
 export function checkCgroupPath(path: string): boolean {
-  return path !== '' && !path.includes('\0') && !path.split('/').includes('..');
+  return partsOf(path).length > 0 && !path.includes('\0') && !path.includes('\n') && !path.split('/').includes('..');
+}
+
+export function partsOf(path: string): string[] {
+  return path.split('/').filter((part) => part !== '' && part !== '.');
 }

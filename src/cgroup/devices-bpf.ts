@@ -3,9 +3,10 @@
  * Documentation/admin-guide/cgroup-v2.rst, "Device controller"): v2 has no devices.allow file.
  *
  * The program gets a struct bpf_cgroup_dev_ctx { u32 access_type; u32 major; u32 minor; }, where access_type is
- * (access << 16) | type, and returns 1 to allow. The last rule that matches decides, so rules are tested from the end.
+ * (access << 16) | type, and returns 1 to allow. For each letter of rwm that is wanted, the last rule that matches decides;
+ * so rules are tested from the end, and what one has granted is no longer wanted.
  */
-import type { FullRule } from './devices.ts';
+import { isForAll, type FullRule } from './devices.ts';
 
 const ACCESS = { m: 1, r: 2, w: 4 } as const;
 const TYPE = { b: 1, c: 2 } as const;
@@ -17,7 +18,7 @@ const MOV32_REG = 0xbc;
 const AND32_IMM = 0x54;
 const RSH32_IMM = 0x74;
 const JNE_IMM = 0x55;
-const JNE_REG = 0x5d;
+const JEQ_IMM = 0x15;
 const EXIT = 0x95;
 
 /** r1 the context, r2 type, r3 access, r4 major, r5 minor; r0 the answer, r6 scratch. */
@@ -42,47 +43,26 @@ export function deviceProgram(rules: readonly FullRule[]): Uint8Array {
     instruction(LDX_W, MAJOR!, CONTEXT, 4),
     instruction(LDX_W, MINOR!, CONTEXT, 8),
   ];
-  const needed = decisive(rules);
+  // what stands before a rule for everything is never reached, and the kernel's verifier refuses that
+  const from = Math.max(rules.findLastIndex(isForAll), 0);
+  const needed = rules.slice(from).toReversed();
   for (const rule of needed) out.push(...ruleCode(rule));
-  // the kernel's verifier refuses what is never reached
-  if (!matchesAll(needed.at(-1))) out.push(...answer(false));
+  const last = needed.at(-1);
+  if (last === undefined || !isForAll(last)) out.push(...answer(false));
   return Buffer.concat(out);
 }
 
-function matchesAll(rule: FullRule | undefined): boolean {
-  return rule !== undefined && rule.type === 'a' && rule.access === 'rwm' && rule.major === undefined && rule.minor === undefined;
-}
-
-/** Later rules first, and none that an earlier one in this order makes unreachable. */
-function decisive(rules: readonly FullRule[]): FullRule[] {
-  const out: FullRule[] = [];
-  for (const rule of rules.toReversed()) {
-    out.push(rule);
-    if (matchesAll(rule)) break;
-  }
-  return out;
-}
-
-/**
- * An allowing rule must grant every access that is wanted. A denying one strikes when any of its accesses is wanted, as
- * in a v1 list, where it takes these letters away.
- */
 function ruleCode(rule: FullRule): Buffer[] {
+  if (isForAll(rule)) return answer(rule.allow);
   const bits = [...rule.access].reduce((sum, letter) => sum | ACCESS[letter as keyof typeof ACCESS], 0);
-  const tests: ((skip: number) => Buffer[])[] = [];
-  if (rule.type !== 'a') tests.push((skip) => [instruction(JNE_IMM, KIND!, 0, skip, TYPE[rule.type as 'b' | 'c'])]);
-  if (bits !== 7) {
-    tests.push((skip) => [
-      instruction(MOV32_REG, SCRATCH!, WANTED),
-      instruction(AND32_IMM, SCRATCH!, 0, 0, bits),
-      rule.allow ? instruction(JNE_REG, SCRATCH!, WANTED, skip) : instruction(0x15, SCRATCH!, 0, skip, 0),
-    ]);
-  }
-  if (rule.major !== undefined) tests.push((skip) => [instruction(JNE_IMM, MAJOR!, 0, skip, rule.major)]);
-  if (rule.minor !== undefined) tests.push((skip) => [instruction(JNE_IMM, MINOR!, 0, skip, rule.minor)]);
-  const out = answer(rule.allow);
+  const out = rule.allow
+    ? [instruction(AND32_IMM, WANTED!, 0, 0, 7 & ~bits), instruction(JNE_IMM, WANTED!, 0, 2, 0), ...answer(true)]
+    : [instruction(MOV32_REG, SCRATCH!, WANTED), instruction(AND32_IMM, SCRATCH!, 0, 0, bits), instruction(JEQ_IMM, SCRATCH!, 0, 2, 0), ...answer(false)];
   // from the last test back: each jumps over what follows it
-  for (const test of tests.toReversed()) out.unshift(...test(out.length));
+  const test = (register: number, value: number) => out.unshift(instruction(JNE_IMM, register, 0, out.length, value));
+  if (rule.minor !== undefined) test(MINOR!, rule.minor);
+  if (rule.major !== undefined) test(MAJOR!, rule.major);
+  if (rule.type !== 'a') test(KIND!, TYPE[rule.type]);
   return out;
 }
 

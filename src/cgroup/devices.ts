@@ -43,23 +43,66 @@ export function fullRules(rules: readonly DeviceRule[]): FullRule[] {
       if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) throw invalid(`device rule with ${name} ${value}: out of range`);
       return value;
     };
-    return {
+    const full: FullRule = {
       allow: rule.allow,
       type,
       major: number(rule.major, 'major'),
       minor: number(rule.minor, 'minor'),
       access: [...'rwm'].filter((letter) => access.includes(letter)).join(''),
     };
+    // the kernel takes `a` alone on v1, and would ignore the rest of the line
+    if (type === 'a' && !isForAll(full)) throw invalid('a device rule of type a is for all devices and all of rwm');
+    return full;
   });
 }
 
-/** Lines for v1's devices.allow and devices.deny, in their order. `a` resets the list, as the kernel has it. */
-export function deviceLines(rules: readonly FullRule[]): { file: 'devices.allow' | 'devices.deny'; line: string }[] {
-  return rules.map((rule) => {
-    const file = rule.allow ? 'devices.allow' : 'devices.deny';
-    const all = rule.type === 'a' && rule.major === undefined && rule.minor === undefined && rule.access === 'rwm';
-    // the kernel takes `a` alone; with numbers it would ignore them
-    if (rule.type === 'a' && !all) throw invalid('a device rule of type a is for all devices and all of rwm');
-    return { file, line: all ? 'a' : `${rule.type} ${rule.major ?? '*'}:${rule.minor ?? '*'} ${rule.access}` };
+/** Whether a rule is for every device and every access: what stands before it no longer counts. */
+export function isForAll(rule: FullRule): boolean {
+  return rule.type === 'a' && rule.access === 'rwm' && rule.major === undefined && rule.minor === undefined;
+}
+
+/**
+ * Lines for v1's devices.allow and devices.deny, in their order, beginning from "nothing is allowed". `a` resets the
+ * list, as the kernel has it.
+ *
+ * A v1 list holds exceptions to "nothing" or to "everything", and a line only takes out the exception that it equals: a
+ * hole in a wider exception is silently not made. Such a rule throws `invalid`; one of `defaults` that cannot be met
+ * does not.
+ */
+export function deviceLines(rules: readonly FullRule[], defaults: readonly FullRule[] = []): { file: 'devices.allow' | 'devices.deny'; line: string }[] {
+  const key = (rule: FullRule) => `${rule.type} ${rule.major ?? '*'}:${rule.minor ?? '*'}`;
+  const lineOf = (rule: FullRule) => ({
+    file: rule.allow ? ('devices.allow' as const) : ('devices.deny' as const),
+    line: isForAll(rule) ? 'a' : `${key(rule)} ${rule.access}`,
   });
+  const lines: ReturnType<typeof lineOf>[] = rules.some(isForAll) ? [] : [{ file: 'devices.deny', line: 'a' }];
+  let open = false;
+  let exceptions: FullRule[] = [];
+  for (const rule of [...rules, ...defaults]) {
+    if (isForAll(rule)) {
+      open = rule.allow;
+      exceptions = [];
+    } else if (rule.allow !== open) {
+      exceptions.push(rule);
+    } else {
+      const rest = exceptions.filter((each) => overlap(each, rule));
+      const wider = rest.find((each) => key(each) !== key(rule));
+      if (wider !== undefined && !defaults.includes(rule)) {
+        const verb = rule.allow ? 'allow' : 'deny';
+        throw invalid(`device rule "${verb} ${lineOf(rule).line}": a cgroup v1 device list cannot make this exception to "${lineOf(wider).line}"`);
+      }
+      exceptions = exceptions.flatMap((each) => {
+        if (key(each) !== key(rule)) return [each];
+        const access = [...each.access].filter((letter) => !rule.access.includes(letter)).join('');
+        return access === '' ? [] : [{ ...each, access }];
+      });
+    }
+    lines.push(lineOf(rule));
+  }
+  return lines;
+}
+
+function overlap(a: FullRule, b: FullRule): boolean {
+  const same = (one: number | undefined, other: number | undefined) => one === undefined || other === undefined || one === other;
+  return a.type === b.type && same(a.major, b.major) && same(a.minor, b.minor) && [...a.access].some((letter) => b.access.includes(letter));
 }

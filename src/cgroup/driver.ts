@@ -7,13 +7,13 @@ import { invalid } from '../base/errors.ts';
 import { O, O_DIRECTORY } from '../kernel/constants.ts';
 import type { Op } from '../plan/ops.ts';
 import type { Resources } from '../runtime/spec.ts';
-import { checkCgroupPath, type CgroupDriver, type CgroupLayout, type Created, type HasFile, type Hierarchy } from './contract.ts';
+import { checkCgroupPath, partsOf, type CgroupDriver, type CgroupLayout, type Created, type HasFile, type Hierarchy } from './contract.ts';
 import { deviceProgram } from './devices-bpf.ts';
 import { ALWAYS_ALLOWED, deviceLines, fullRules } from './devices.ts';
 import { allProcesses, freezeGroup, isFrozen, killGroup, removeGroup, updateGroup } from './living.ts';
 import { placed } from './placed.ts';
 import { ancestors, prepareParents } from './prepare.ts';
-import { keyed, statsV1, statsV2 } from './stats.ts';
+import { keyed, statsOf } from './stats.ts';
 
 const CLONE_SLOT = 'cgroup';
 const RMDIR_RETRY_MS = 2000;
@@ -22,12 +22,12 @@ const RMDIR_RETRY_MS = 2000;
 export function cgroupDriver(layout: CgroupLayout): CgroupDriver {
   const { kind, hierarchies } = layout;
   const unified = hierarchies.find((hierarchy) => hierarchy.version === 2);
-  const folder = (hierarchy: Hierarchy, path: string) => {
+  const checked = (path: string) => {
     if (!checkCgroupPath(path)) throw invalid(`cgroup path ${JSON.stringify(path)} must name a folder below the cgroup root`);
-    return `${hierarchy.mountPoint}/${path
-      .split('/')
-      .filter((part) => part !== '' && part !== '.')
-      .join('/')}`;
+  };
+  const folder = (hierarchy: Hierarchy, path: string) => {
+    checked(path);
+    return `${hierarchy.mountPoint}/${partsOf(path).join('/')}`;
   };
   const of = (controller: string) => hierarchies.find((hierarchy) => hierarchy.controllers.includes(controller));
   const folderOf = (controller: string, path: string) => {
@@ -36,19 +36,21 @@ export function cgroupDriver(layout: CgroupLayout): CgroupDriver {
   };
   // any hierarchy lists the processes; pids is the one that is rarely shared with others
   const main = unified !== undefined && kind === 'v2' ? unified : (of('pids') ?? of('freezer') ?? hierarchies[0]!);
-  const opens = (path: string): Op[] => hierarchies.flatMap((hierarchy) => openOps(hierarchy, folder(hierarchy, path)));
   return {
     kind,
     hierarchies,
     folder,
     cloneSlot: unified === undefined ? undefined : CLONE_SLOT,
-    prepare: (files, path, resources) => prepareParents(files, hierarchies, path, resources),
+    prepare(files, path, resources) {
+      checked(path);
+      return prepareParents(files, hierarchies, path, resources);
+    },
     release(files, path) {
       const parent = ancestors(path).at(-1);
       if (parent !== undefined) for (const hierarchy of hierarchies) files.rmdir(folder(hierarchy, parent));
     },
     create: (path, resources, has = hasController) => createOps(layout, (hierarchy) => folder(hierarchy, path), resources, has, path),
-    open: opens,
+    open: (path, below = () => '') => hierarchies.flatMap((hierarchy) => openOps(hierarchy, folder(hierarchy, `${path}/${below(hierarchy)}`))),
     join: () => hierarchies.flatMap(joinOps),
     cleanup: (path) => cleanupOps(hierarchies, main, (hierarchy) => folder(hierarchy, path), of('memory')),
     update: (files, path, resources) => updateGroup(files, layout, (hierarchy) => folder(hierarchy, path), resources),
@@ -59,7 +61,11 @@ export function cgroupDriver(layout: CgroupLayout): CgroupDriver {
     remove: (files, path) => {
       for (const hierarchy of hierarchies) removeGroup(files, folder(hierarchy, path));
     },
-    stats: (files, path) => (kind === 'v2' ? statsV2(files, folder(unified!, path)) : statsV1(files, (controller) => folderOf(controller, path))),
+    stats: (files, path) =>
+      statsOf(files, (controller) => {
+        const hierarchy = of(controller) ?? (kind === 'v2' ? unified : undefined);
+        return hierarchy && { version: hierarchy.version, folder: folder(hierarchy, path) };
+      }),
     oomKills: (reports) => keyed(reports['oom'])['oom_kill'] ?? 0,
   };
 
@@ -71,12 +77,12 @@ export function cgroupDriver(layout: CgroupLayout): CgroupDriver {
   }
 }
 
-const hasController: HasFile = (hierarchy, controller) => hierarchy.controllers.includes(controller);
+const hasController: HasFile = (hierarchy, controller) => hierarchy.controllers.includes(controller) || (hierarchy.version === 2 && controller === 'cgroup');
 
 function createOps(layout: CgroupLayout, folder: (hierarchy: Hierarchy) => string, resources: Resources, has: HasFile, path: string): Created {
   const { settings, warnings } = placed(layout, resources, has);
-  const rules = fullRules([...(resources.devices ?? []), ...ALWAYS_ALLOWED]);
-  const limitsDevices = resources.devices !== undefined && resources.devices.length > 0;
+  const rules = fullRules(resources.devices ?? []);
+  const defaults = fullRules(ALWAYS_ALLOWED);
   const ops: Op[] = [];
   for (const hierarchy of layout.hierarchies) {
     const dir = folder(hierarchy);
@@ -102,18 +108,18 @@ function createOps(layout: CgroupLayout, folder: (hierarchy: Hierarchy) => strin
         subject: setting.subject,
       });
     }
-    if (limitsDevices && hierarchy.controllers.includes('devices')) {
-      for (const { file, line } of deviceLines(rules)) {
+    if (hierarchy.controllers.includes('devices')) {
+      for (const { file, line } of deviceLines(rules, defaults)) {
         ops.push({ op: 'write-file', side, path: `${dir}/${file}`, data: Buffer.from(line), resolve: 0, subject: `device rule ${line}` });
       }
     }
     ops.push(...openOps(hierarchy, dir));
-    if (limitsDevices && hierarchy.version === 2 && !layout.hierarchies.some((each) => each.controllers.includes('devices'))) {
+    if (hierarchy.version === 2 && !layout.hierarchies.some((each) => each.controllers.includes('devices'))) {
       ops.push({
         op: 'bpf-devices',
         side,
         cgroup: CLONE_SLOT,
-        program: deviceProgram(rules),
+        program: deviceProgram([...rules, ...defaults]),
         subject: 'device rules',
         why: 'v2 has no list of devices: a program decides',
       });

@@ -1,9 +1,10 @@
 /** What is done with a cgroup that lives: change it, freeze it, list and end its processes, remove it. */
-import { EngineError } from '../base/errors.ts';
+import { EngineError, invalid } from '../base/errors.ts';
 import type { Resources } from '../runtime/spec.ts';
 import type { CgroupFiles, CgroupLayout, Hierarchy } from './contract.ts';
-import { deviceLines, fullRules } from './devices.ts';
+import { ALWAYS_ALLOWED, deviceLines, fullRules } from './devices.ts';
 import { placed } from './placed.ts';
+import type { Current } from './settings-v1.ts';
 
 const POLL_MS = 2;
 const FREEZE_MS = 2000;
@@ -11,14 +12,16 @@ const FREEZE_MS = 2000;
 /** Writes what `resources` asks for; what it does not name stays. */
 export function updateGroup(files: CgroupFiles, layout: CgroupLayout, folder: (hierarchy: Hierarchy) => string, resources: Resources): readonly string[] {
   const has = (hierarchy: Hierarchy, controller: string, file: string) =>
-    hierarchy.controllers.includes(controller) && files.exists(`${folder(hierarchy)}/${file}`);
-  const memory = layout.hierarchies.find((hierarchy) => hierarchy.version === 1 && hierarchy.controllers.includes('memory'));
-  const { settings, warnings } = placed(layout, resources, has, memory && currentMemory(files, folder(memory)));
+    (hierarchy.controllers.includes(controller) || controller === 'cgroup') && files.exists(`${folder(hierarchy)}/${file}`);
+  const current = currentOf(files, layout, folder);
+  if (resources.memory?.checkBeforeUpdate) checkUsage(resources.memory, current.usage);
+  const { settings, warnings } = placed(layout, resources, has, current);
   for (const { hierarchy, file, value, subject, ignore } of settings) write(`${folder(hierarchy)}/${file}`, value, subject, ignore);
+  if (resources.devices === undefined || resources.devices.length === 0) return warnings;
   const devices = layout.hierarchies.find((hierarchy) => hierarchy.controllers.includes('devices'));
-  if (resources.devices !== undefined && devices !== undefined) {
-    for (const { file, line } of deviceLines(fullRules(resources.devices))) write(`${folder(devices)}/${file}`, line, `device rule ${line}`);
-  }
+  if (devices === undefined) return [...warnings, 'device rules: on cgroup v2 they cannot be changed while the container runs; they stay as they are'];
+  for (const { file, line } of deviceLines(fullRules(resources.devices), fullRules(ALWAYS_ALLOWED)))
+    write(`${folder(devices)}/${file}`, line, `device rule ${line}`);
   return warnings;
 
   function write(path: string, value: string, subject: string, ignore: readonly string[] = []): void {
@@ -27,20 +30,43 @@ export function updateGroup(files: CgroupFiles, layout: CgroupLayout, folder: (h
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? '';
       if (ignore.includes(code)) return;
-      const hint = code === 'EBUSY' && file(path).startsWith('memory') ? 'the container uses more than that now' : undefined;
+      const hint = hintOf(path.slice(path.lastIndexOf('/') + 1), code);
       throw new EngineError('invalid', `${subject}: ${path}: ${(error as Error).message}`, { cause: error, ...(hint === undefined ? {} : { hint }) });
     }
   }
 }
 
-const file = (path: string) => path.slice(path.lastIndexOf('/') + 1);
+function hintOf(file: string, code: string): string | undefined {
+  if (code === 'EBUSY' && file.startsWith('memory')) return 'the container uses more than that now';
+  if (code !== 'EINVAL') return undefined;
+  if (file === 'memory.limit_in_bytes') return 'memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time';
+  if (file === 'memory.memsw.limit_in_bytes') return 'it may not be below the memory limit';
+  return file === 'cpu.shares' || file === 'cpu.weight' ? 'a container whose cpu is idle has no weight: set cpu idle to 0 at the same time' : undefined;
+}
 
-function currentMemory(files: CgroupFiles, folder: string): { memory?: bigint; memsw?: bigint } {
-  const number = (name: string) => {
-    const text = files.read(`${folder}/${name}`)?.trim();
-    return text === undefined || !/^\d+$/.test(text) ? undefined : BigInt(text);
+function currentOf(files: CgroupFiles, layout: CgroupLayout, folder: (hierarchy: Hierarchy) => string): Current & { usage?: bigint | undefined } {
+  const read = (version: 1 | 2, controller: string, name: string) => {
+    const hierarchy = layout.hierarchies.find((each) => each.version === version && each.controllers.includes(controller));
+    return hierarchy && files.read(`${folder(hierarchy)}/${name}`)?.trim();
   };
-  return { memory: number('memory.limit_in_bytes'), memsw: number('memory.memsw.limit_in_bytes') };
+  const number = (text: string | undefined) => (text !== undefined && /^\d+$/.test(text) ? BigInt(text) : undefined);
+  return {
+    living: true,
+    memsw: number(read(1, 'memory', 'memory.memsw.limit_in_bytes')),
+    memoryMax: number(read(2, 'memory', 'memory.max')),
+    quota: read(2, 'cpu', 'cpu.max')?.split(' ')[0],
+    usage: number(read(2, 'memory', 'memory.current') ?? read(1, 'memory', 'memory.usage_in_bytes')),
+  };
+}
+
+/** On v2 a limit below what is used ends processes; who asks for this check would rather not. */
+function checkUsage(memory: NonNullable<Resources['memory']>, usage: bigint | undefined): void {
+  for (const [name, value] of [
+    ['memory+swap', memory.swap],
+    ['memory', memory.limit],
+  ] as const) {
+    if (value !== undefined && value > 0 && usage !== undefined && BigInt(value) <= usage) throw invalid(`rejecting ${name} limit ${value} <= usage ${usage}`);
+  }
 }
 
 interface Freezer {

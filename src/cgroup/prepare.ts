@@ -1,33 +1,67 @@
 /** The folders above a container's cgroup: shared, so made outside of a plan, and only where they are missing. */
 import { dirname } from 'node:path/posix';
+import { EngineError, invalid } from '../base/errors.ts';
 import type { Resources } from '../runtime/spec.ts';
-import type { CgroupFiles, HasFile, Hierarchy } from './contract.ts';
+import { partsOf, type CgroupFiles, type HasFile, type Hierarchy } from './contract.ts';
+import { allProcesses, isFrozen } from './living.ts';
 
 /** `/a/b/c` gives `['/a', '/a/b']`: what must be there before `/a/b/c` can be made. */
 export function ancestors(path: string): string[] {
-  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+  const parts = partsOf(path);
   return parts.slice(0, -1).map((_, i) => `/${parts.slice(0, i + 1).join('/')}`);
 }
 
 /** Makes the folders above `path` in every hierarchy, ready for a child. */
 export function prepareParents(files: CgroupFiles, hierarchies: readonly Hierarchy[], path: string, resources: Resources): HasFile {
   const parents = ancestors(path);
+  const own = `/${partsOf(path).join('/')}`;
+  for (const hierarchy of hierarchies) refuseInhabited(files, hierarchy, own);
   for (const hierarchy of hierarchies) {
     const ready = `${hierarchy.mountPoint}${parents.at(-1) ?? ''}`;
     const before = files.exists(ready);
-    if (hierarchy.version === 2 && !(before && handsDownAll(files, hierarchy, ready))) handDown(files, hierarchy, parents);
+    if (hierarchy.version === 2) {
+      if (before && parents.length > 0) refuseThreaded(files, ready, parents.at(-1)!);
+      if (!(before && handsDownAll(files, hierarchy, ready))) handDown(files, hierarchy, parents);
+    }
     if (hierarchy.version === 1 && !before) makeV1(files, hierarchy, parents);
-    if (hierarchy.version === 1 && hierarchy.controllers.includes('cpuset'))
-      inheritSets(files, hierarchy.mountPoint, ready, `${hierarchy.mountPoint}/${path.split('/').filter(Boolean).join('/')}`);
-    if (hierarchy.controllers.includes('cpu') && resources.cpu?.realtimeRuntime) grantRealtime(files, hierarchy, parents, resources.cpu);
+    if (hierarchy.version === 1 && hierarchy.controllers.includes('cpuset')) inheritSets(files, hierarchy.mountPoint, parents, own);
+    if (hierarchy.version === 1 && hierarchy.controllers.includes('cpu') && resources.cpu?.realtimeRuntime)
+      grantRealtime(files, hierarchy, parents, resources.cpu);
   }
   return (hierarchy, controller, file) => {
-    if (!hierarchy.controllers.includes(controller)) return false;
     const parent = `${hierarchy.mountPoint}${parents.at(-1) ?? ''}`;
-    if (hierarchy.version === 2 && !words(files.read(`${parent}/cgroup.subtree_control`)).includes(controller)) return false;
-    // a root has not all the files that its children have
-    return parents.length === 0 || files.exists(`${parent}/${file}`);
+    if (!(hierarchy.version === 2 && controller === 'cgroup')) {
+      if (!hierarchy.controllers.includes(controller)) return false;
+      if (hierarchy.version === 2 && !words(files.read(`${parent}/cgroup.subtree_control`)).includes(controller)) {
+        const busy = words(files.read(`${parent}/cgroup.procs`)).length > 0 && files.exists(`${parent}/cgroup.type`);
+        return `cgroup ${parents.at(-1) ?? '/'} does not hand down the ${controller} controller${busy ? ', for it has processes of its own' : ''}`;
+      }
+    }
+    return files.exists(`${parent}/${file}`) || (parents.length === 0 && childrenHave(files, hierarchy, own, file));
   };
+}
+
+/** A root has not all the files that its children have: looks into the child, which the plan makes anyway. */
+function childrenHave(files: CgroupFiles, hierarchy: Hierarchy, own: string, file: string): boolean {
+  files.mkdir(`${hierarchy.mountPoint}${own}`);
+  return files.exists(`${hierarchy.mountPoint}${own}/${file}`);
+}
+
+/** A container's cgroup is its own: what else is in it would be limited, stopped and ended with it. */
+function refuseInhabited(files: CgroupFiles, hierarchy: Hierarchy, own: string): void {
+  const folder = `${hierarchy.mountPoint}${own}`;
+  if (!files.exists(folder)) return;
+  const inside = allProcesses(files, folder).length;
+  if (inside > 0) throw new EngineError('conflict', `container's cgroup ${own} is not empty: ${inside} process(es) found`);
+  const freezer = { folder, version: hierarchy.version };
+  if ((hierarchy.version === 2 || hierarchy.controllers.includes('freezer')) && isFrozen(files, freezer))
+    throw new EngineError('conflict', `container's cgroup ${own} is unexpectedly frozen`);
+}
+
+/** Below a threaded cgroup there is no place for a process with memory or io limits, or for CLONE_INTO_CGROUP. */
+function refuseThreaded(files: CgroupFiles, folder: string, parent: string): void {
+  const type = files.read(`${folder}/cgroup.type`)?.trim();
+  if (type !== undefined && type !== 'domain') throw invalid(`cgroup parent ${parent} is "${type}": a container needs a parent of type "domain"`);
 }
 
 function words(text: string | undefined): string[] {
@@ -52,7 +86,10 @@ function handDown(files: CgroupFiles, hierarchy: Hierarchy, parents: readonly st
   for (const parent of ['', ...parents]) {
     const folder = `${hierarchy.mountPoint}${parent}`;
     files.mkdir(folder);
-    for (const controller of hierarchy.controllers) tryWrite(files, `${folder}/cgroup.subtree_control`, `+${controller}`);
+    const enabled = new Set(words(files.read(`${folder}/cgroup.subtree_control`)));
+    for (const controller of hierarchy.controllers) {
+      if (!enabled.has(controller)) tryWrite(files, `${folder}/cgroup.subtree_control`, `+${controller}`);
+    }
   }
 }
 
@@ -74,12 +111,16 @@ function copySets(files: CgroupFiles, folder: string): void {
 }
 
 /** Lets children begin with their parent's processors and memory nodes. Not at a root, which is the machine's: there the child is made at once. */
-function inheritSets(files: CgroupFiles, mountPoint: string, folder: string, child: string): void {
-  if (folder === mountPoint) {
-    files.mkdir(child);
-    return copySets(files, child);
+function inheritSets(files: CgroupFiles, mountPoint: string, parents: readonly string[], own: string): void {
+  const last = parents.at(-1);
+  if (last === undefined) {
+    files.mkdir(`${mountPoint}${own}`);
+    return copySets(files, `${mountPoint}${own}`);
   }
-  copySets(files, folder);
+  const folder = `${mountPoint}${last}`;
+  // somebody else's empty folders are filled from the top
+  if (words(files.read(`${folder}/cpuset.cpus`)).length === 0 || words(files.read(`${folder}/cpuset.mems`)).length === 0)
+    for (const parent of parents) copySets(files, `${mountPoint}${parent}`);
   if (files.read(`${folder}/cgroup.clone_children`)?.trim() !== '1') tryWrite(files, `${folder}/cgroup.clone_children`, '1');
 }
 

@@ -3,7 +3,9 @@ import { EngineError } from '../base/errors.ts';
 import type { CgroupFiles, CgroupStats } from './contract.ts';
 
 type BlkioEntry = { major: number; minor: number; op: string; value: number };
-type Folder = (controller: string) => string | undefined;
+/** Where a controller counts; undefined where the machine has none. */
+export type Place = { readonly version: 1 | 2; readonly folder: string } | undefined;
+type Read = (file: string) => string | undefined;
 
 /** Numbers of a file of `name value` lines. */
 export function keyed(text: string | undefined): Record<string, number> {
@@ -26,36 +28,51 @@ const NS_PER_TICK = 10_000_000;
 /** What v1 says for "no limit" (PAGE_COUNTER_MAX), and what Docker's API gives for v2's `max`. */
 const UNLIMITED = 2 ** 63;
 
-export function statsV1(files: CgroupFiles, folder: Folder): CgroupStats {
-  const read = (controller: string, file: string) => {
-    const at = folder(controller);
-    return at === undefined ? undefined : files.read(`${at}/${file}`);
-  };
-  const ticks = keyed(read('cpuacct', 'cpuacct.stat'));
-  const cpu = keyed(read('cpu', 'cpu.stat'));
-  const perCpu = read('cpuacct', 'cpuacct.usage_percpu')?.trim().split(' ').map(Number);
-  const blkio = (file: string) => entriesV1(read('blkio', `blkio.throttle.${file}_recursive`) ?? read('blkio', `blkio.throttle.${file}`));
+/** Each controller is read where it is: a hybrid machine may have any of them in the v2 tree. */
+export function statsOf(files: CgroupFiles, place: (controller: string) => Place): CgroupStats {
+  const main = place('cpu') ?? place('cpuacct') ?? place('memory') ?? place('pids');
+  if (main === undefined || !files.exists(main.folder)) throw new EngineError('not-found', `cgroup ${main?.folder ?? ''} is not there`);
+  const reader =
+    (at: Place): Read =>
+    (file) =>
+      at && files.read(`${at.folder}/${file}`);
+  const [cpu, memory, io, pids] = [place('cpu'), place('memory'), place('io') ?? place('blkio'), reader(place('pids'))];
   return {
-    cpu: {
-      usage: single(read('cpuacct', 'cpuacct.usage')),
-      user: (ticks['user'] ?? 0) * NS_PER_TICK,
-      system: (ticks['system'] ?? 0) * NS_PER_TICK,
-      perCpu,
-      periods: cpu['nr_periods'] ?? 0,
-      throttledPeriods: cpu['nr_throttled'] ?? 0,
-      throttledTime: cpu['throttled_time'] ?? 0,
-    },
-    memory: {
-      usage: single(read('memory', 'memory.usage_in_bytes')),
-      maxUsage: single(read('memory', 'memory.max_usage_in_bytes')),
-      limit: single(read('memory', 'memory.limit_in_bytes'), UNLIMITED),
-      failcnt: single(read('memory', 'memory.failcnt')),
-      stats: keyed(read('memory', 'memory.stat')),
-      oomKills: keyed(read('memory', 'memory.oom_control'))['oom_kill'] ?? 0,
-    },
-    pids: { current: single(read('pids', 'pids.current')), limit: single(read('pids', 'pids.max')) },
-    blkio: { serviceBytes: blkio('io_service_bytes'), serviced: blkio('io_serviced') },
+    cpu: cpu?.version === 2 ? cpuV2(reader(cpu)) : cpuV1(reader(cpu), reader(place('cpuacct'))),
+    memory: memory?.version === 2 ? memoryV2(reader(memory)) : memoryV1(reader(memory)),
+    pids: { current: single(pids('pids.current')), limit: single(pids('pids.max')) },
+    blkio: io?.version === 2 ? blkioV2(reader(io)) : blkioV1(reader(io)),
   };
+}
+
+function cpuV1(cpu: Read, cpuacct: Read): CgroupStats['cpu'] {
+  const ticks = keyed(cpuacct('cpuacct.stat'));
+  const stat = keyed(cpu('cpu.stat'));
+  return {
+    usage: single(cpuacct('cpuacct.usage')),
+    user: (ticks['user'] ?? 0) * NS_PER_TICK,
+    system: (ticks['system'] ?? 0) * NS_PER_TICK,
+    perCpu: cpuacct('cpuacct.usage_percpu')?.trim().split(' ').map(Number),
+    periods: stat['nr_periods'] ?? 0,
+    throttledPeriods: stat['nr_throttled'] ?? 0,
+    throttledTime: stat['throttled_time'] ?? 0,
+  };
+}
+
+function memoryV1(read: Read): CgroupStats['memory'] {
+  return {
+    usage: single(read('memory.usage_in_bytes')),
+    maxUsage: single(read('memory.max_usage_in_bytes')),
+    limit: single(read('memory.limit_in_bytes'), UNLIMITED),
+    failcnt: single(read('memory.failcnt')),
+    stats: keyed(read('memory.stat')),
+    oomKills: keyed(read('memory.oom_control'))['oom_kill'] ?? 0,
+  };
+}
+
+function blkioV1(read: Read): CgroupStats['blkio'] {
+  const list = (file: string) => entriesV1(read(`blkio.throttle.${file}_recursive`) ?? read(`blkio.throttle.${file}`));
+  return { serviceBytes: list('io_service_bytes'), serviced: list('io_serviced') };
 }
 
 /** Lines `8:0 Read 4096`; the closing `Total` line has no device. */
@@ -66,11 +83,33 @@ function entriesV1(text: string | undefined): BlkioEntry[] {
   });
 }
 
-export function statsV2(files: CgroupFiles, folder: string): CgroupStats {
-  if (!files.exists(folder)) throw new EngineError('not-found', `cgroup ${folder} is not there`);
-  const read = (file: string) => files.read(`${folder}/${file}`);
-  const cpu = keyed(read('cpu.stat'));
-  const ns = (key: string) => (cpu[key] ?? 0) * 1000;
+function cpuV2(read: Read): CgroupStats['cpu'] {
+  const stat = keyed(read('cpu.stat'));
+  const ns = (key: string) => (stat[key] ?? 0) * 1000;
+  return {
+    usage: ns('usage_usec'),
+    user: ns('user_usec'),
+    system: ns('system_usec'),
+    periods: stat['nr_periods'] ?? 0,
+    throttledPeriods: stat['nr_throttled'] ?? 0,
+    throttledTime: ns('throttled_usec'),
+  };
+}
+
+function memoryV2(read: Read): CgroupStats['memory'] {
+  const peak = read('memory.peak');
+  const events = keyed(read('memory.events'));
+  return {
+    usage: single(read('memory.current')),
+    maxUsage: peak === undefined ? undefined : single(peak),
+    limit: single(read('memory.max'), UNLIMITED),
+    failcnt: events['oom'] ?? 0,
+    stats: keyed(read('memory.stat')),
+    oomKills: events['oom_kill'] ?? 0,
+  };
+}
+
+function blkioV2(read: Read): CgroupStats['blkio'] {
   const io = (read('io.stat') ?? '').split('\n').flatMap((line) => {
     const match = /^(\d+):(\d+) (.*)$/.exec(line);
     if (match === null) return [];
@@ -79,28 +118,8 @@ export function statsV2(files: CgroupFiles, folder: string): CgroupStats {
   });
   const entries = (keys: Readonly<Record<string, string>>): BlkioEntry[] =>
     io.flatMap(({ major, minor, values }) => Object.entries(keys).map(([op, key]) => ({ major, minor, op, value: Number(values[key] ?? 0) })));
-  const stats = keyed(read('memory.stat'));
-  const peak = read('memory.peak');
   return {
-    cpu: {
-      usage: ns('usage_usec'),
-      user: ns('user_usec'),
-      system: ns('system_usec'),
-      periods: cpu['nr_periods'] ?? 0,
-      throttledPeriods: cpu['nr_throttled'] ?? 0,
-      throttledTime: ns('throttled_usec'),
-    },
-    memory: {
-      usage: single(read('memory.current')),
-      maxUsage: peak === undefined ? undefined : single(peak),
-      limit: single(read('memory.max'), UNLIMITED),
-      stats,
-      oomKills: keyed(read('memory.events'))['oom_kill'] ?? 0,
-    },
-    pids: { current: single(read('pids.current')), limit: single(read('pids.max')) },
-    blkio: {
-      serviceBytes: entries({ read: 'rbytes', write: 'wbytes', discard: 'dbytes' }),
-      serviced: entries({ read: 'rios', write: 'wios', discard: 'dios' }),
-    },
+    serviceBytes: entries({ read: 'rbytes', write: 'wbytes', discard: 'dbytes' }),
+    serviced: entries({ read: 'rios', write: 'wios', discard: 'dios' }),
   };
 }

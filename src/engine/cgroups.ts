@@ -1,6 +1,7 @@
 /** This machine's control groups, as the use cases need them. */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { namedBelow, placeBelow } from '../cgroup/below.ts';
 import { detectCgroups } from '../cgroup/detect.ts';
 import { cgroupDriver } from '../cgroup/driver.ts';
 import type { CgroupDriver, CgroupFiles } from '../cgroup/contract.ts';
@@ -23,7 +24,11 @@ function bindCgroups(driver: CgroupDriver, files: CgroupFiles): Cgroups {
       const parts = { create: ops, join: driver.join(path), cloneSlot: driver.cloneSlot, cleanup: driver.cleanup(path), hierarchies: views(driver, path) };
       return { parts, warnings };
     },
-    execParts: (path) => ({ open: driver.open(path), join: driver.join(path), cloneSlot: driver.cloneSlot }),
+    execParts(path, sub, pid) {
+      const first = pid === undefined ? undefined : files.read(`/proc/${pid}/cgroup`);
+      const below = sub === undefined ? placeBelow(path, first ?? '') : namedBelow(sub);
+      return { open: driver.open(path, below), join: driver.join(path), cloneSlot: driver.cloneSlot };
+    },
     oomKilled: (reports) => driver.oomKills(reports) > 0,
   };
 }

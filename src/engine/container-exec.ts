@@ -47,7 +47,7 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
     process,
     seccomp: options.privileged ? undefined : record.spec.linux?.seccomp,
     machine,
-    cgroup: parts.cgroups?.execParts(record.cgroupsPath),
+    cgroup: parts.cgroups?.execParts(record.cgroupsPath, undefined, pid),
     stdio: options.tty
       ? { kind: 'pty', rows: streams.size?.rows ?? 24, cols: streams.size?.cols ?? 80 }
       : { kind: 'pipes', stdin: streams.stdin !== undefined },

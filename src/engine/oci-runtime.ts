@@ -197,7 +197,7 @@ export class OciRuntime {
       process: options.process,
       seccomp: spec.linux?.seccomp,
       machine: this.#machine,
-      cgroup: this.#cgroups?.execParts(record.cgroupsPath),
+      cgroup: this.#cgroups?.execParts(record.cgroupsPath, undefined, record.pid),
       stdio: stdioOf(options.process, options.consoleSocket),
       monitor: options.detach ? DETACHED : FOREGROUND,
       preserveFds: options.preserveFds,

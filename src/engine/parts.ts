@@ -11,7 +11,15 @@ export interface Cgroups {
   readonly files: CgroupFiles;
   /** What a container's plan needs. With `prepare` the folders above are made; without, nothing is touched. */
   containerParts(path: string, resources: Resources, prepare: boolean): { parts: CgroupParts; warnings: readonly string[] };
-  execParts(path: string): { open: readonly Op[]; join: readonly Op[]; cloneSlot: string | undefined };
+  /**
+   * What an exec's plan needs. It goes where the container's first process `pid` is now; with `sub` into that cgroup
+   * below the container's own (for all controllers, or by controller). Throws `invalid` for one that is not below.
+   */
+  execParts(
+    path: string,
+    sub?: string | Readonly<Record<string, string>>,
+    pid?: number,
+  ): { open: readonly Op[]; join: readonly Op[]; cloneSlot: string | undefined };
   /** Whether the OOM killer was at work, from the reports of an exit record. */
   oomKilled(reports: Readonly<Record<string, string>>): boolean;
 }
