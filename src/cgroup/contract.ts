@@ -117,8 +117,6 @@ export interface CgroupDriver {
   /** Removes what is left of a cgroup whose owner has gone. */
   remove(files: CgroupFiles, path: string): void;
   stats(files: CgroupFiles, path: string): CgroupStats;
-  /** How often the OOM killer struck, from an exit record's reports. */
-  oomKills(reports: Readonly<Record<string, string>>): number;
 }
 
 /** Whether this names a cgroup below a hierarchy's root: without links up, and not the root itself, which is everybody's. */

@@ -74,7 +74,7 @@ export const ROWS: readonly Row[] = [
   { name: 'swappiness', resources: { memory: { swappiness: 7 } }, v1: { 'memory/memory.swappiness': '7' } },
   {
     name: 'the OOM killer: disabled, and enabled again by an update',
-    resources: { memory: { disableOOMKiller: true } },
+    resources: { memory: { limit: 64 * MB, disableOOMKiller: true } },
     v1: { 'memory/memory.oom_control': 'oom_kill_disable 1' },
     updates: [{ resources: { memory: { disableOOMKiller: false } }, v1: { 'memory/memory.oom_control': 'oom_kill_disable 0' } }],
   },

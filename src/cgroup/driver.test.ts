@@ -6,6 +6,7 @@ import { namedBelow, placeBelow } from './below.ts';
 import type { CgroupLayout } from './contract.ts';
 import { cgroupDriver } from './driver.ts';
 import { apply, driverSuite } from './driver.suite.ts';
+import { oomKills } from './stats.ts';
 import { FakeCgroupFiles, LAYOUTS, without } from './fake-files.ts';
 
 // no pid can be that large: a kill that slips out hits nobody
@@ -125,7 +126,7 @@ describe('plans', () => {
       const cleanup = driver.cleanup('/kobako/box').map((op) => op.op);
       assert.deepEqual([cleanup[0], cleanup[1], cleanup.filter((op) => op === 'rmdir').length], ['report', 'write-file', LAYOUTS[kind].hierarchies.length]);
       assert.ok(cleanup.includes('kill-cgroup'));
-      assert.equal(driver.oomKills({ oom: kind === 'v2' ? 'oom 3\noom_kill 2\n' : 'under_oom 0\noom_kill 2\n' }), 2);
+      assert.equal(oomKills({ oom: kind === 'v2' ? 'oom 3\noom_kill 2\n' : 'under_oom 0\noom_kill 2\n' }), 2);
     }
   });
 });
@@ -170,6 +171,13 @@ describe('what a machine has not', () => {
     assert.deepEqual(driver.create('/busy/box', limit, driver.prepare(files, '/busy/box', limit)).warnings, [reason]);
     files.set('/cg/busy/cgroup.type', 'threaded');
     assert.throws(() => driver.prepare(files, '/busy/box', limit), /cgroup parent \/busy is "threaded"/);
+  });
+
+  test('an OOM killer that is disabled without a limit: a warning, where it can be disabled', () => {
+    const warnings = (kind: keyof typeof LAYOUTS, limit: number) => created(LAYOUTS[kind], { memory: { limit, disableOOMKiller: true } }).warnings.join();
+    assert.match(warnings('v1', 0), /^OOM killer is disabled for the container, but no memory limit is set/);
+    assert.equal(warnings('v1', 1e8), '');
+    assert.match(warnings('v2', 0), /^oom kill disabled: .* the limit is left out$/);
   });
 
   test('one level below the root, where the root has not the files', () => {

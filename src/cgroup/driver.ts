@@ -13,7 +13,7 @@ import { ALWAYS_ALLOWED, deviceLines, fullRules } from './devices.ts';
 import { allProcesses, freezeGroup, isFrozen, killGroup, removeGroup, updateGroup } from './living.ts';
 import { placed } from './placed.ts';
 import { ancestors, prepareParents } from './prepare.ts';
-import { keyed, statsOf } from './stats.ts';
+import { statsOf } from './stats.ts';
 
 const CLONE_SLOT = 'cgroup';
 const RMDIR_RETRY_MS = 2000;
@@ -66,7 +66,6 @@ export function cgroupDriver(layout: CgroupLayout): CgroupDriver {
         const hierarchy = of(controller) ?? (kind === 'v2' ? unified : undefined);
         return hierarchy && { version: hierarchy.version, folder: folder(hierarchy, path) };
       }),
-    oomKills: (reports) => keyed(reports['oom'])['oom_kill'] ?? 0,
   };
 
   function freezerOf(path: string): { folder: string; version: 1 | 2 } {
@@ -80,7 +79,11 @@ export function cgroupDriver(layout: CgroupLayout): CgroupDriver {
 const hasController: HasFile = (hierarchy, controller) => hierarchy.controllers.includes(controller) || (hierarchy.version === 2 && controller === 'cgroup');
 
 function createOps(layout: CgroupLayout, folder: (hierarchy: Hierarchy) => string, resources: Resources, has: HasFile, path: string): Created {
-  const { settings, warnings } = placed(layout, resources, has);
+  const { settings, warnings: missing } = placed(layout, resources, has);
+  const endless = resources.memory?.disableOOMKiller === true && !resources.memory.limit && !missing.some((text) => text.startsWith('oom kill'));
+  const warnings = endless
+    ? [...missing, 'OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.']
+    : missing;
   const rules = fullRules(resources.devices ?? []);
   const defaults = fullRules(ALWAYS_ALLOWED);
   const ops: Op[] = [];

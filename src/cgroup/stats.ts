@@ -17,6 +17,11 @@ export function keyed(text: string | undefined): Record<string, number> {
   return out;
 }
 
+/** How often the OOM killer struck, from an exit record's reports: both versions call it `oom_kill`. */
+export function oomKills(reports: Readonly<Record<string, string>>): number {
+  return keyed(reports['oom'])['oom_kill'] ?? 0;
+}
+
 /** A single number; `max` and what is not there is the default. */
 function single(text: string | undefined, otherwise = 0): number {
   const value = text?.trim();

@@ -29,7 +29,6 @@ function bindCgroups(driver: CgroupDriver, files: CgroupFiles): Cgroups {
       const below = sub === undefined ? placeBelow(path, first ?? '') : namedBelow(sub);
       return { open: driver.open(path, below), join: driver.join(path), cloneSlot: driver.cloneSlot };
     },
-    oomKilled: (reports) => driver.oomKills(reports) > 0,
   };
 }
 

@@ -1,4 +1,5 @@
 /** Puts the engine together on this machine. */
+import { oomKills } from '../cgroup/stats.ts';
 import { existsSync, realpathSync } from 'node:fs';
 import { EngineError } from '../base/errors.ts';
 import { LinuxPlanRunner } from '../kernel/linux/helper.ts';
@@ -25,7 +26,7 @@ const SIGKILL = 9;
 export function openEngine(options: EngineOptions = {}): Engine {
   const helper = options.helper ?? findHelper();
   const cgroups = openCgroups();
-  const oomKilled = (reports: ContainerExit['reports']) => cgroups?.oomKilled(reports) ?? false;
+  const oomKilled = (reports: ContainerExit['reports']) => oomKills(reports) > 0;
   const store = new ContainerStore(options.stateDir ?? process.env['KOBAKO_STATE_DIR'] ?? DEFAULT_STATE, oomKilled);
   const parts: EngineParts = { machine: machineFacts(), runner: new LinuxPlanRunner(helper), store, cgroups, helper };
   sweep(parts);

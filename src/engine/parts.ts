@@ -20,8 +20,6 @@ export interface Cgroups {
     sub?: string | Readonly<Record<string, string>>,
     pid?: number,
   ): { open: readonly Op[]; join: readonly Op[]; cloneSlot: string | undefined };
-  /** Whether the OOM killer was at work, from the reports of an exit record. */
-  oomKilled(reports: Readonly<Record<string, string>>): boolean;
 }
 
 /** What the use cases work with; put together once by `openEngine`. */

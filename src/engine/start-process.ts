@@ -1,4 +1,5 @@
 /** Runs a plan, attaches its user's streams before the program starts, and starts it. */
+import { oomKills } from '../cgroup/stats.ts';
 import type { Socket } from 'node:net';
 import { PlanFailure, type RunPlanOptions } from '../kernel/contract.ts';
 import { ask, askOnce, connectMonitor } from '../kernel/linux/monitor-client.ts';
@@ -41,7 +42,7 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
   };
   const exited = running.exited.then(
     (record): ContainerExit => {
-      const exit = { ...record, oomKilled: parts.cgroups?.oomKilled(record.reports) ?? false };
+      const exit = { ...record, oomKilled: oomKills(record.reports) > 0 };
       input.onEnd?.();
       return exit;
     },

@@ -12,6 +12,8 @@ export interface MachineFacts {
   readonly kernel: string;
   /** The number of the last capability that the kernel knows (/proc/sys/kernel/cap_last_cap). */
   readonly lastCap: number;
+  /** How many processors are online. */
+  readonly cpus?: number;
   /** What the engine itself may hand on: its permitted capabilities, by bit. */
   readonly permittedCaps: bigint;
   /** The engine's own hard limits, by RLIMIT_ name; undefined for infinity. */

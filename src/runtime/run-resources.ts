@@ -6,6 +6,7 @@ import type { DeviceRule, Resources, Throttle } from './spec.ts';
 
 const MIN_MEMORY = 6 << 20;
 const CPU_PERIOD = 100_000;
+const [MIN_WEIGHT, MAX_WEIGHT] = [10, 1000];
 
 /** Throws `invalid` in Docker's words for limits that contradict each other. */
 export function resourcesOf(options: RunOptions, machine: MachineFacts, deviceRules: readonly DeviceRule[]): Resources {
@@ -13,14 +14,20 @@ export function resourcesOf(options: RunOptions, machine: MachineFacts, deviceRu
   const out: Resources = { devices: [...deviceRules] };
   const memory = memoryOf(options);
   if (Object.keys(memory).length > 0) out.memory = memory;
-  const cpu = cpuOf(options);
+  const cpu = cpuOf(options, machine);
   if (Object.keys(cpu).length > 0) out.cpu = cpu;
   if (limits.pids !== undefined && limits.pids !== 0) out.pids = { limit: limits.pids };
   const rate = (entry: DeviceRate): Throttle => ({ ...numbers(machine, entry.path), rate: entry.rate });
   const blockIO: NonNullable<Resources['blockIO']> = {};
-  if (limits.blkioWeight) blockIO.weight = limits.blkioWeight;
+  if (limits.blkioWeight) {
+    if (limits.blkioWeight < MIN_WEIGHT || limits.blkioWeight > MAX_WEIGHT) throw invalid('Range of blkio weight is from 10 to 1000');
+    blockIO.weight = limits.blkioWeight;
+  }
   if (limits.blkioWeightDevice.length > 0) {
-    blockIO.weightDevice = limits.blkioWeightDevice.map((entry) => ({ ...numbers(machine, entry.path), weight: entry.rate }));
+    blockIO.weightDevice = limits.blkioWeightDevice.map(({ path, rate: weight }) => {
+      if (weight !== 0 && (weight < MIN_WEIGHT || weight > MAX_WEIGHT)) throw invalid(`invalid weight for device: ${path}:${weight}`);
+      return { ...numbers(machine, path), weight };
+    });
   }
   if (limits.readBps.length > 0) blockIO.throttleReadBpsDevice = limits.readBps.map(rate);
   if (limits.writeBps.length > 0) blockIO.throttleWriteBpsDevice = limits.writeBps.map(rate);
@@ -47,6 +54,7 @@ function memoryOf({ limits }: RunOptions): NonNullable<Resources['memory']> {
     out.swap = memorySwap;
   }
   if (memoryReservation) {
+    if (memoryReservation < MIN_MEMORY) throw invalid('Minimum memory reservation allowed is 6MB');
     if (memory && memory < memoryReservation) throw invalid('Minimum memory limit can not be less than memory reservation limit, see usage');
     out.reservation = memoryReservation;
   }
@@ -59,16 +67,21 @@ function memoryOf({ limits }: RunOptions): NonNullable<Resources['memory']> {
   return out;
 }
 
-function cpuOf({ limits }: RunOptions): NonNullable<Resources['cpu']> {
+function cpuOf({ limits }: RunOptions, machine: MachineFacts): NonNullable<Resources['cpu']> {
   const out: NonNullable<Resources['cpu']> = {};
   if (limits.nanoCpus) {
     if (limits.cpuPeriod) throw invalid('Conflicting options: Nano CPUs and CPU Period cannot both be set');
     if (limits.cpuQuota) throw invalid('Conflicting options: Nano CPUs and CPU Quota cannot both be set');
-    if (limits.nanoCpus < 10_000_000) throw invalid('range of CPUs is from 0.01');
+    const { cpus = Infinity } = machine;
+    if (limits.nanoCpus < 10_000_000 || limits.nanoCpus > cpus * 1e9)
+      throw invalid(`range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`);
     out.period = CPU_PERIOD;
     out.quota = Math.round((limits.nanoCpus * CPU_PERIOD) / 1e9);
   }
-  if (limits.cpuShares) out.shares = limits.cpuShares;
+  if (limits.cpuShares) {
+    if (limits.cpuShares < 0) throw invalid(`invalid CPU shares (${limits.cpuShares}): value must be a positive integer`);
+    out.shares = limits.cpuShares;
+  }
   if (limits.cpuPeriod) {
     if (limits.cpuPeriod < 1000 || limits.cpuPeriod > 1_000_000)
       throw invalid('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)');
@@ -78,6 +91,8 @@ function cpuOf({ limits }: RunOptions): NonNullable<Resources['cpu']> {
     if (limits.cpuQuota > 0 && limits.cpuQuota < 1000) throw invalid('CPU cfs quota can not be less than 1ms (i.e. 1000)');
     out.quota = limits.cpuQuota;
   }
+  if (limits.cpuRtRuntime && limits.cpuRtPeriod && limits.cpuRtRuntime > limits.cpuRtPeriod)
+    throw invalid('cpu real-time runtime cannot be higher than cpu real-time period');
   if (limits.cpuRtRuntime) out.realtimeRuntime = limits.cpuRtRuntime;
   if (limits.cpuRtPeriod) out.realtimePeriod = limits.cpuRtPeriod;
   if (limits.cpusetCpus) out.cpus = list(limits.cpusetCpus, '--cpuset-cpus');

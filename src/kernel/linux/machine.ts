@@ -1,6 +1,6 @@
 /** The facts about this machine that planners need. */
 import { existsSync, readdirSync, readFileSync, realpathSync, statfsSync, statSync } from 'node:fs';
-import { release } from 'node:os';
+import { availableParallelism, release } from 'node:os';
 
 const RLIMIT_NAMES: Readonly<Record<string, string>> = {
   'Max cpu time': 'RLIMIT_CPU',
@@ -74,6 +74,7 @@ export function machineFacts() {
       .join('.')
       .replace(/[^0-9.].*$/, ''),
     lastCap: Number(readFileSync('/proc/sys/kernel/cap_last_cap', 'utf8')),
+    cpus: availableParallelism(),
     permittedCaps: BigInt(`0x${permitted}`),
     hardLimits: hardLimits(readFileSync('/proc/self/limits', 'utf8')),
     apparmor: readOr('/sys/module/apparmor/parameters/enabled', '').startsWith('Y'),
