@@ -40,11 +40,37 @@ HANDLER(write_file) {
 
 HANDLER(mkdir) { return sys_mkdirat(run_fd(r, o->dir), o->path.data, (unsigned)o->mode.num); }
 
+#define DT_DIR 4
+
+/* A cgroup with cgroups below is EBUSY, where any other folder would be ENOTEMPTY: removes the empty ones below. */
+static void remove_below(int dir, const char *path, int depth) {
+  struct entry {
+    uint64_t inode, offset;
+    unsigned short len;
+    unsigned char type;
+    char name[];
+  };
+  _Alignas(struct entry) char data[1024];
+  long fd = open_how(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0), n;
+  if (fd < 0) return;
+  while ((n = sys_getdents64((int)fd, data, sizeof data)) > 0) {
+    for (long at = 0; at < n; at += ((struct entry *)(data + at))->len) {
+      const struct entry *e = (const struct entry *)(data + at);
+      if (e->type != DT_DIR || !strcmp(e->name, ".") || !strcmp(e->name, "..")) continue;
+      if (sys_unlinkat((int)fd, e->name, AT_REMOVEDIR) != -EBUSY || depth <= 0) continue;
+      remove_below((int)fd, e->name, depth - 1);
+      sys_unlinkat((int)fd, e->name, AT_REMOVEDIR);
+    }
+  }
+  sys_close((int)fd);
+}
+
 HANDLER(rmdir) {
   uint64_t end = 0;
   for (;;) {
     long ret = sys_unlinkat(run_fd(r, o->dir), o->path.data, AT_REMOVEDIR);
     if (ret != -EBUSY) return ret;
+    remove_below(run_fd(r, o->dir), o->path.data, 16);
     uint64_t now = sys_now(CLOCK_MONOTONIC);
     if (!end) end = now + (uint64_t)o->retry_ms.num * 1000000;
     if (now >= end) return ret;

@@ -205,6 +205,7 @@ static inline long sys_fstatat(int dir, const char *path, struct stat *st, int f
 }
 static inline long sys_fstatfs(int fd, struct statfs *st) { return SYS2(fstatfs, fd, st); }
 static inline long sys_mkdirat(int dir, const char *path, unsigned mode) { return SYS3(mkdirat, dir, path, mode); }
+static inline long sys_getdents64(int fd, void *buf, size_t len) { return SYS3(getdents64, fd, buf, len); }
 static inline long sys_unlinkat(int dir, const char *path, int flags) { return SYS3(unlinkat, dir, path, flags); }
 static inline long sys_renameat(int from_dir, const char *from, int to_dir, const char *to) {
   return SYS5(renameat2, from_dir, from, to_dir, to, 0);

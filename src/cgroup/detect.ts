@@ -15,6 +15,8 @@ export function detectCgroups(mountinfo: string, controllersOf: (mountPoint: str
     if (mountPoint === undefined || (type !== 'cgroup' && type !== 'cgroup2')) continue;
     if (hierarchies.some((known) => known.mountPoint === mountPoint)) continue;
     if (type === 'cgroup2') {
+      // there is one v2 tree, however often it is mounted
+      if (hierarchies.some((known) => known.version === 2)) continue;
       hierarchies.push({ version: 2, controllers: controllersOf(mountPoint).trim().split(/\s+/).filter(Boolean), mountPoint });
     } else {
       const controllers = (options ?? '').split(',').filter((name) => !V1_FLAGS.has(name) && !name.startsWith('release_agent='));

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { EngineError } from '../base/errors.ts';
+import { encodePlan } from '../plan/encode.ts';
 import type { Op } from '../plan/ops.ts';
 import type { Resources } from '../runtime/spec.ts';
 import type { CgroupDriver, CgroupFiles, CgroupLayout } from './contract.ts';
@@ -189,6 +190,10 @@ export function driverSuite(name: string, make: () => DriverUnderTest, options: 
         const driver = cgroupDriver(layout);
         t.after(() => driver.remove(files, path));
         const created = driver.create(path, row.resources, driver.prepare(files, path, row.resources));
+        // the helper takes it: slots, names, ignored errors
+        encodePlan({
+          ops: [...created.ops, { op: 'clone', side: 'monitor', flags: 0, cgroup: driver.cloneSlot }, ...driver.join(path), ...driver.cleanup(path)],
+        });
         apply(files, created.ops);
         check(driver, files, path, row, created.warnings);
         for (const update of row.updates ?? []) check(driver, files, path, { name: row.name, ...update }, driver.update(files, path, update.resources));

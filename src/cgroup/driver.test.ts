@@ -169,6 +169,7 @@ describe('what a machine has not', () => {
     const limit = { pids: { limit: 5 } };
     const reason = 'pids limit 5: cgroup /busy does not hand down the pids controller, for it has processes of its own; the limit is left out';
     assert.deepEqual(driver.create('/busy/box', limit, driver.prepare(files, '/busy/box', limit)).warnings, [reason]);
+    assert.equal(files.read('/cg/busy/cgroup.type'), 'domain', 'threaded controllers would have made it a root of threads');
     files.set('/cg/busy/cgroup.type', 'threaded');
     assert.throws(() => driver.prepare(files, '/busy/box', limit), /cgroup parent \/busy is "threaded"/);
   });

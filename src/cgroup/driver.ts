@@ -178,6 +178,11 @@ function cleanupOps(hierarchies: readonly Hierarchy[], main: Hierarchy, folder: 
       });
     }
   }
+  for (const hierarchy of hierarchies.filter(({ version }) => version === 2)) {
+    // Linux 5.14: those in cgroups below too
+    const path = `${folder(hierarchy)}/cgroup.kill`;
+    ops.push({ op: 'write-file', side, path, data: Buffer.from('1'), resolve: 0, ignore: ['ENOENT', 'EOPNOTSUPP'], why: 'nothing lives on below' });
+  }
   ops.push({
     op: 'kill-cgroup',
     side,

@@ -162,7 +162,10 @@ export class FakeCgroupFiles implements CgroupFiles {
       const controller = text.slice(1);
       if (!words(this.read(`${folder}/cgroup.controllers`)).includes(controller)) fail('ENOENT', path);
       // "no internal processes", from which the real root is free: it has no type
-      if (words(this.read(`${folder}/cgroup.procs`)).length > 0 && this.exists(`${folder}/cgroup.type`)) fail('EBUSY', path);
+      if (words(this.read(`${folder}/cgroup.procs`)).length > 0 && this.exists(`${folder}/cgroup.type`)) {
+        if (!['cpu', 'cpuset', 'pids'].includes(controller)) fail('EBUSY', path);
+        this.set(`${folder}/cgroup.type`, 'domain threaded');
+      }
       return [...new Set([...words(before), controller])].join(' ');
     }
     const wanted = Number(text) < 0 ? Number(NO_LIMIT) : Number(text);

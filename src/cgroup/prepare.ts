@@ -20,8 +20,8 @@ export function prepareParents(files: CgroupFiles, hierarchies: readonly Hierarc
     const ready = `${hierarchy.mountPoint}${parents.at(-1) ?? ''}`;
     const before = files.exists(ready);
     if (hierarchy.version === 2) {
-      if (before && parents.length > 0) refuseThreaded(files, ready, parents.at(-1)!);
       if (!(before && handsDownAll(files, hierarchy, ready))) handDown(files, hierarchy, parents);
+      refuseThreaded(files, ready, parents.at(-1) ?? '/');
     }
     if (hierarchy.version === 1 && !before) makeV1(files, hierarchy, parents);
     if (hierarchy.version === 1 && hierarchy.controllers.includes('cpuset')) inheritSets(files, hierarchy.mountPoint, parents, own);
@@ -33,8 +33,9 @@ export function prepareParents(files: CgroupFiles, hierarchies: readonly Hierarc
     if (!(hierarchy.version === 2 && controller === 'cgroup')) {
       if (!hierarchy.controllers.includes(controller)) return false;
       if (hierarchy.version === 2 && !words(files.read(`${parent}/cgroup.subtree_control`)).includes(controller)) {
-        const busy = words(files.read(`${parent}/cgroup.procs`)).length > 0 && files.exists(`${parent}/cgroup.type`);
-        return `cgroup ${parents.at(-1) ?? '/'} does not hand down the ${controller} controller${busy ? ', for it has processes of its own' : ''}`;
+        const busy = ['', ...parents].find((each) => inhabited(files, `${hierarchy.mountPoint}${each}`));
+        const name = (busy ?? parents.at(-1)) || '/';
+        return `cgroup ${name} does not hand down the ${controller} controller${busy === undefined ? '' : ', for it has processes of its own'}`;
       }
     }
     return files.exists(`${parent}/${file}`) || (parents.length === 0 && childrenHave(files, hierarchy, own, file));
@@ -43,7 +44,7 @@ export function prepareParents(files: CgroupFiles, hierarchies: readonly Hierarc
 
 /** A root has not all the files that its children have: looks into the child, which the plan makes anyway. */
 function childrenHave(files: CgroupFiles, hierarchy: Hierarchy, own: string, file: string): boolean {
-  files.mkdir(`${hierarchy.mountPoint}${own}`);
+  makeFolder(files, `${hierarchy.mountPoint}${own}`);
   return files.exists(`${hierarchy.mountPoint}${own}/${file}`);
 }
 
@@ -64,6 +65,18 @@ function refuseThreaded(files: CgroupFiles, folder: string, parent: string): voi
   if (type !== undefined && type !== 'domain') throw invalid(`cgroup parent ${parent} is "${type}": a container needs a parent of type "domain"`);
 }
 
+function makeFolder(files: CgroupFiles, folder: string): void {
+  try {
+    files.mkdir(folder);
+  } catch (error) {
+    const hint = (error as NodeJS.ErrnoException).code === 'EROFS' ? 'the cgroup file systems must be mounted writable' : undefined;
+    throw new EngineError('unavailable', `cannot make the cgroup ${folder}: ${(error as Error).message}`, {
+      cause: error,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
+}
+
 function words(text: string | undefined): string[] {
   return (text ?? '').split(/\s+/).filter(Boolean);
 }
@@ -81,11 +94,18 @@ function handsDownAll(files: CgroupFiles, hierarchy: Hierarchy, folder: string):
   return hierarchy.controllers.every((controller) => enabled.has(controller));
 }
 
+/** Whether "no internal processes" keeps controllers from what is below. The machine's root, which is free of that, has no type. */
+function inhabited(files: CgroupFiles, folder: string): boolean {
+  return files.exists(`${folder}/cgroup.type`) && words(files.read(`${folder}/cgroup.procs`)).length > 0;
+}
+
 /** v2: a controller reaches a cgroup only if each cgroup above hands it down. One refused must not keep the others. */
 function handDown(files: CgroupFiles, hierarchy: Hierarchy, parents: readonly string[]): void {
   for (const parent of ['', ...parents]) {
     const folder = `${hierarchy.mountPoint}${parent}`;
-    files.mkdir(folder);
+    makeFolder(files, folder);
+    // with processes of its own it would refuse some, and become the root of threads by the others
+    if (inhabited(files, folder)) continue;
     const enabled = new Set(words(files.read(`${folder}/cgroup.subtree_control`)));
     for (const controller of hierarchy.controllers) {
       if (!enabled.has(controller)) tryWrite(files, `${folder}/cgroup.subtree_control`, `+${controller}`);
@@ -97,7 +117,7 @@ function makeV1(files: CgroupFiles, hierarchy: Hierarchy, parents: readonly stri
   for (const parent of parents) {
     const folder = `${hierarchy.mountPoint}${parent}`;
     if (files.exists(folder)) continue;
-    files.mkdir(folder);
+    makeFolder(files, folder);
     if (hierarchy.controllers.includes('memory')) tryWrite(files, `${folder}/memory.use_hierarchy`, '1');
     if (hierarchy.controllers.includes('cpuset')) copySets(files, folder);
   }
@@ -114,7 +134,7 @@ function copySets(files: CgroupFiles, folder: string): void {
 function inheritSets(files: CgroupFiles, mountPoint: string, parents: readonly string[], own: string): void {
   const last = parents.at(-1);
   if (last === undefined) {
-    files.mkdir(`${mountPoint}${own}`);
+    makeFolder(files, `${mountPoint}${own}`);
     return copySets(files, `${mountPoint}${own}`);
   }
   const folder = `${mountPoint}${last}`;

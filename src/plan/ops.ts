@@ -57,7 +57,7 @@ export const OPS = {
   rmdir: define(
     { dir: 'slot?', path: 'str', retryMs: 'int' },
     'rmdir(2)',
-    'remove an empty folder; while it is EBUSY, again every millisecond for up to retryMs',
+    'remove an empty folder; while it is EBUSY, as a cgroup with others below, first the empty ones below, every millisecond for up to retryMs',
   ),
   unlink: define({ dir: 'slot?', path: 'str' }, 'unlinkat(2)', 'remove a name'),
   symlink: define({ target: 'str', dir: 'slot?', path: 'str' }, 'symlinkat(2)', 'make a symbolic link'),
