@@ -24,7 +24,7 @@ static long make_path(const char *path, unsigned mode) {
 HANDLER(cwd) {
   char at[PATH_MAX];
   long ret = sys_chdir(o->path.data);
-  if (ret == -ENOENT) {
+  if (ret == -ENOENT && o->mode.num) {
     ret = make_path(o->path.data, (unsigned)o->mode.num);
     if (ret >= 0) ret = sys_chdir(o->path.data);
   }
@@ -169,7 +169,7 @@ HANDLER(hook) {
     return -ENOMEM;
   }
   ret = out = above_stdio(sys_memfd_create("output", MFD_CLOEXEC));
-  if (ret >= 0) ret = write_state((int)in, o, r->shared ? r->shared->child : 0);
+  if (ret >= 0) ret = write_state((int)in, o, r->in_child ? (int)sys_getpid() : r->shared ? r->shared->child : 0);
   if (ret < 0) goto end;
   ret = pid = sys_fork();
   if (pid == 0) become_hook(o, (int)in, (int)out, error);

@@ -1,41 +1,55 @@
 /** An OCI runtime: the life of a container from a bundle, with the runtime specification's operations and hooks. */
-import { closeSync, constants, existsSync, openSync, readFileSync, realpathSync, rmSync, statSync, writeSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { closeSync, constants, existsSync, openSync, realpathSync, unlinkSync, writeSync } from 'node:fs';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { CgroupStats } from '../cgroup/contract.ts';
-import { PlanFailure, type RunPlanOptions } from '../kernel/contract.ts';
+import { PlanFailure, type RunningPlan, type RunPlanOptions } from '../kernel/contract.ts';
 import { LinuxPlanRunner } from '../kernel/linux/helper.ts';
-import { runHook } from '../kernel/linux/hooks.ts';
 import { machineFacts } from '../kernel/linux/machine.ts';
 import { processStart, signalProcess } from '../kernel/linux/process.ts';
 import type { Plan } from '../plan/ops.ts';
 import { planContainer } from '../runtime/container-plan.ts';
 import type { MonitorSettings, Stdio } from '../runtime/contract.ts';
 import { planExec } from '../runtime/exec-plan.ts';
+import { explainPlan } from '../runtime/explain.ts';
 import { describeFailure } from '../runtime/failure.ts';
-import type { Hook, Process, Resources, Spec } from '../runtime/spec.ts';
-import { parseSpec } from '../runtime/validate.ts';
+import type { Process, Resources, Spec } from '../runtime/spec.ts';
 import { openCgroups } from './cgroups.ts';
+import { cgroupsPathOf, preservedFds, readBundle, stdioOf, type Bundle, type PreservedFds } from './oci-bundle.ts';
+import { runCreateHooks, runLateHooks } from './oci-hooks.ts';
+import { planPidfd } from './oci-pidfd.ts';
 import { OciState, stateDocument, type OciRecord, type OciStatus } from './oci-state.ts';
+import { ForegroundTerminal, type CallerTerminal } from './oci-terminal.ts';
 
-export interface CreateOptions {
+interface StartOptions {
+  readonly consoleSocket?: string | undefined;
+  /** Who listens there is given a pidfd of the process. */
+  readonly pidfdSocket?: string | undefined;
+  readonly preserveFds?: number | undefined;
+  /** The pid, when it is known and before the program runs or while it does. A throw ends the container. */
+  readonly onPid?: (pid: number) => void;
+}
+
+export interface CreateOptions extends StartOptions {
   readonly bundle: string;
-  readonly consoleSocket?: string;
-  readonly preserveFds?: number;
   readonly noPivot?: boolean;
 }
 
-export interface OciExecOptions {
-  readonly process: Process;
-  readonly consoleSocket?: string;
-  readonly preserveFds?: number;
-  readonly detach: boolean;
+/** What a process in the foreground needs; the terminal is asked for only when it is to have one. */
+interface ForegroundOptions {
+  readonly terminal: () => CallerTerminal;
 }
 
-interface Bundle {
-  readonly spec: Spec;
-  readonly config: string;
-  readonly bundle: string;
+export interface OciRunOptions extends CreateOptions, ForegroundOptions {
+  /** Do not delete the container when it has ended. */
+  readonly keep: boolean;
+}
+
+export interface OciExecOptions extends StartOptions, ForegroundOptions {
+  readonly process: Process;
+  readonly detach: boolean;
+  /** A cgroup below the container's. */
+  readonly cgroup?: string | undefined;
+  readonly ignorePaused: boolean;
 }
 
 const DETACHED: MonitorSettings = {
@@ -51,8 +65,9 @@ const DETACHED: MonitorSettings = {
 };
 const FOREGROUND: MonitorSettings = { ...DETACHED, leave: false, forwardSignals: true };
 const DELETE_WAIT_MS = 10_000;
+const SIGKILL = 9;
 
-/** Warnings go to `warn`. Every method throws EngineError in runc's words. */
+/** Warnings go to `warn`, plans to `debug`. Every method throws EngineError in runc's words. */
 export class OciRuntime {
   readonly #state: OciState;
   readonly #runner: LinuxPlanRunner;
@@ -60,29 +75,31 @@ export class OciRuntime {
   readonly #cgroups = openCgroups();
   readonly #systemdCgroup: boolean;
   readonly #warn: (text: string) => void;
+  readonly #debug: ((text: string) => void) | undefined;
 
-  constructor(options: { root: string; helper: string; systemdCgroup: boolean; warn: (text: string) => void }) {
+  constructor(options: { root: string; helper: string; systemdCgroup: boolean; warn: (text: string) => void; debug?: (text: string) => void }) {
     this.#state = new OciState(options.root);
     this.#runner = new LinuxPlanRunner(options.helper);
     this.#systemdCgroup = options.systemdCgroup;
     this.#warn = options.warn;
+    this.#debug = options.debug;
   }
 
-  /** Everything but the program itself. Gives the pid. The process waits for `start`. */
-  async create(id: string, options: CreateOptions): Promise<number> {
-    const bundle = this.#bundle(options.bundle);
-    const { spec } = bundle;
-    const dir = this.#state.claim(id);
+  /** Everything but the program itself. The process waits for `start`. */
+  async create(id: string, options: CreateOptions): Promise<void> {
+    const bundle = readBundle(options.bundle);
+    const stdio = stdioOf(bundle.spec.process, options.consoleSocket, true);
+    const fds = preservedFds(options.preserveFds);
+    const record = this.#claim(id, bundle);
     try {
-      const fifo = this.#state.fifo(id);
-      const { plan, record } = this.#plan(id, bundle, options, DETACHED, fifo);
-      const running = this.#runner.run(plan, this.#fds(options.preserveFds, record, spec));
+      const plan = this.#plan(record, bundle, fds, { stdio, monitor: DETACHED, startFifo: this.#state.fifo(id), noPivot: options.noPivot });
+      const running = this.#runner.run(plan, this.#fds(fds, record, bundle.spec));
       const pid = await running.waiting.catch((error: unknown) => this.#explain(plan, error));
       await running.closed;
       this.#state.save({ ...record, pid, pidStart: processStart(pid) ?? '' });
-      return pid;
+      await this.#known(pid, options);
     } catch (error) {
-      rmSync(dir, { recursive: true, force: true });
+      await this.#giveUp(record, bundle.spec);
       throw error;
     }
   }
@@ -91,41 +108,56 @@ export class OciRuntime {
     const record = this.#state.load(id);
     const status = this.status(record);
     if (status === 'stopped') throw new EngineError('conflict', 'cannot start a container that has stopped');
-    if (status !== 'created') throw new EngineError('conflict', 'cannot start an already running container');
+    if (status === 'running') throw new EngineError('conflict', 'cannot start an already running container');
+    if (status !== 'created') throw new EngineError('conflict', `cannot start a container in the ${status} state`);
     const fifo = this.#state.fifo(id);
-    const fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
-    rmSync(fifo, { force: true });
-    writeSync(fd, 's');
-    closeSync(fd);
+    try {
+      const fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+      writeSync(fd, 's');
+      closeSync(fd);
+      unlinkSync(fifo); // of two at once, the one that removes it has started it
+    } catch (error) {
+      throw new EngineError('conflict', 'cannot start an already running container', { cause: error });
+    }
     const spec = this.#state.spec(record);
-    this.#hooks(spec.hooks?.poststart, 'poststart', stateDocument(record, 'running', spec), record.bundle);
+    runLateHooks('poststart', record, spec, this.#warn);
   }
 
   /** Create and start in one, in the foreground. Gives the exit code. */
-  async run(id: string, options: CreateOptions, onPid: (pid: number) => void): Promise<number> {
-    const bundle = this.#bundle(options.bundle);
+  async run(id: string, options: OciRunOptions): Promise<number> {
+    const bundle = readBundle(options.bundle);
     const { spec } = bundle;
-    this.#state.claim(id);
+    const inherited = spec.process?.terminal && options.consoleSocket === undefined ? undefined : stdioOf(spec.process, options.consoleSocket, false);
+    const caller = inherited === undefined ? options.terminal() : undefined;
+    const fds = preservedFds(options.preserveFds);
+    const record = this.#claim(id, bundle);
+    let known = record;
     try {
-      const { plan, record } = this.#plan(id, bundle, options, FOREGROUND, undefined);
-      const running = this.#runner.run(plan, this.#fds(options.preserveFds, record, spec));
-      const pid = await running.started.catch((error: unknown) => this.#explain(plan, error));
-      const known = { ...record, pid, pidStart: processStart(pid) ?? '' };
-      this.#state.save(known);
-      onPid(pid);
-      this.#hooks(spec.hooks?.poststart, 'poststart', stateDocument(known, 'running', spec), record.bundle);
-      const exit = await running.exited;
-      this.#hooks(spec.hooks?.poststop, 'poststop', stateDocument(known, 'stopped', spec), record.bundle);
-      return exit.status;
-    } finally {
-      this.#state.remove(id);
+      const terminal = caller && new ForegroundTerminal(this.#state.dir(id), spec.process!, caller, FOREGROUND);
+      const plan = this.#plan(record, bundle, fds, {
+        stdio: terminal?.stdio ?? inherited!,
+        monitor: terminal?.monitor ?? FOREGROUND,
+        noPivot: options.noPivot,
+      });
+      const exit = await this.#foreground(plan, this.#fds(fds, record, spec), terminal, async (pid) => {
+        known = { ...record, pid, pidStart: processStart(pid) ?? '' };
+        this.#state.save(known);
+        await this.#known(pid, options);
+        runLateHooks('poststart', known, spec, this.#warn);
+      });
+      if (!options.keep) this.#forget(known, spec);
+      return exit;
+    } catch (error) {
+      await this.#giveUp(known, spec);
+      throw error;
     }
   }
 
   status(record: OciRecord): OciStatus {
+    if (record.pid === 0 && processStart(record.maker) === record.makerStart) return 'creating';
     if (!this.#state.alive(record)) return 'stopped';
-    if (existsSync(this.#state.fifo(record.id))) return 'created';
-    return this.#cgroups?.driver.frozen(this.#cgroups.files, record.cgroupsPath) ? 'paused' : 'running';
+    if (this.#cgroups?.driver.frozen(this.#cgroups.files, record.cgroupsPath)) return 'paused';
+    return this.#state.waits(record.id) ? 'created' : 'running';
   }
 
   /** What `state` prints. */
@@ -136,7 +168,12 @@ export class OciRuntime {
   }
 
   list() {
-    return this.#state.all().map((record) => this.state(record.id));
+    return this.#state.all().map((record) => ({ ...this.state(record.id), owner: this.#state.owner(record.id) }));
+  }
+
+  /** Says whether it is there, by throwing when it is not. */
+  find(id: string): OciStatus {
+    return this.status(this.#state.load(id));
   }
 
   kill(id: string, signal: number, all: boolean): void {
@@ -145,9 +182,9 @@ export class OciRuntime {
       for (const pid of this.pids(id)) signalProcess(pid, processStart(pid) ?? '', signal);
       return;
     }
-    if (!signalProcess(record.pid, record.pidStart, signal)) throw new EngineError('conflict', 'container not running');
+    if (!this.#state.alive(record) || !signalProcess(record.pid, record.pidStart, signal)) throw new EngineError('conflict', 'container not running');
     // what is frozen gets its signal when it runs again; SIGKILL is not to wait for that
-    if (signal === 9 && this.status(record) === 'paused') void this.#cgroups?.driver.freeze(this.#cgroups.files, record.cgroupsPath, false);
+    if (signal === SIGKILL && this.status(record) === 'paused') void this.#cgroups?.driver.freeze(this.#cgroups.files, record.cgroupsPath, false);
   }
 
   /** Removes what is left of a stopped one. A created one is killed; a running one only with `force`. */
@@ -163,51 +200,47 @@ export class OciRuntime {
     if (status !== 'stopped' && status !== 'created' && !force) {
       throw new EngineError('conflict', `cannot delete container ${id} that is not stopped: ${status}`);
     }
-    if (status === 'paused') await this.#cgroups?.driver.freeze(this.#cgroups.files, record.cgroupsPath, false);
-    if (status !== 'stopped') signalProcess(record.pid, record.pidStart, 9);
-    const cgroups = this.#cgroups;
-    for (const end = Date.now() + DELETE_WAIT_MS; ;) {
-      const left = cgroups?.driver.processes(cgroups.files, record.cgroupsPath) ?? [];
-      if (left.length === 0 && !this.#state.alive(record)) break;
-      if (Date.now() > end) throw new EngineError('unavailable', `container ${id} cannot be killed`);
-      if (left.length > 0) cgroups?.driver.kill(cgroups.files, record.cgroupsPath);
-      await new Promise((done) => setTimeout(done, 2));
-    }
-    for (let tries = 0; cgroups !== undefined && tries < 500; tries++) {
-      cgroups.driver.remove(cgroups.files, record.cgroupsPath);
-      if (!cgroups.driver.hierarchies.some((hierarchy) => existsSync(cgroups.driver.folder(hierarchy, record.cgroupsPath)))) break;
-      await new Promise((done) => setTimeout(done, 2));
-    }
-    const spec = this.#state.spec(record);
-    this.#hooks(spec.hooks?.poststop, 'poststop', stateDocument(record, 'stopped', spec), record.bundle);
-    this.#state.remove(id);
+    await this.#destroy(record);
+    this.#forget(record, this.#state.spec(record));
   }
 
-  /** Gives the pid at once when detached, else the exit code. */
-  async exec(id: string, options: OciExecOptions, onPid: (pid: number) => void): Promise<number> {
+  /** Gives the exit code; 0 at once when detached. */
+  async exec(id: string, options: OciExecOptions): Promise<number> {
     const record = this.#state.load(id);
     const status = this.status(record);
-    if (status === 'stopped') throw new EngineError('conflict', 'cannot exec in a stopped container');
-    if (status === 'paused') throw new EngineError('conflict', 'cannot exec in a paused container (use --ignore-paused to override)');
+    if (status === 'stopped' || status === 'creating') throw new EngineError('conflict', `cannot exec in a ${status} container`);
+    if (status === 'paused' && !options.ignorePaused) throw new EngineError('conflict', 'cannot exec in a paused container (use --ignore-paused to override)');
+    const { process, detach } = options;
+    const fds = preservedFds(options.preserveFds);
+    const own = process.terminal && options.consoleSocket === undefined && !detach;
+    const terminal = own ? new ForegroundTerminal(this.#state.dir(id), process, options.terminal(), FOREGROUND) : undefined;
     const spec = this.#state.spec(record);
     const { plan, warnings } = planExec({
       pid: record.pid,
       start: record.pidStart,
       namespaces: (spec.linux?.namespaces ?? []).map(({ type }) => type),
-      process: options.process,
+      process: { ...process, env: [...(process.env ?? []), ...fds.env] },
       seccomp: spec.linux?.seccomp,
       machine: this.#machine,
-      cgroup: this.#cgroups?.execParts(record.cgroupsPath, undefined, record.pid),
-      stdio: stdioOf(options.process, options.consoleSocket),
-      monitor: options.detach ? DETACHED : FOREGROUND,
-      preserveFds: options.preserveFds,
+      cgroup: this.#cgroups?.execParts(record.cgroupsPath, options.cgroup, record.pid),
+      stdio: terminal?.stdio ?? stdioOf(process, options.consoleSocket, detach),
+      monitor: detach ? DETACHED : (terminal?.monitor ?? FOREGROUND),
+      preserveFds: fds.count,
     });
     warnings.forEach(this.#warn);
-    const running = this.#runner.run(plan, this.#fds(options.preserveFds, record, spec));
+    this.#debug?.(explainPlan(plan));
+    const streams = this.#fds(fds, record, spec);
+    if (!detach) return this.#foreground(plan, streams, terminal, (pid) => this.#known(pid, options));
+    const running = this.#runner.run(plan, streams);
     const pid = await running.started.catch((error: unknown) => this.#explain(plan, error));
-    onPid(pid);
-    if (!options.detach) return (await running.exited).status;
     await running.closed;
+    const start = processStart(pid) ?? '';
+    try {
+      await this.#known(pid, options);
+    } catch (error) {
+      signalProcess(pid, start, SIGKILL);
+      throw error;
+    }
     return 0;
   }
 
@@ -243,85 +276,135 @@ export class OciRuntime {
 
   stats(id: string): CgroupStats | undefined {
     const record = this.#state.load(id);
-    if (this.status(record) === 'stopped') throw new EngineError('conflict', 'container not running');
+    if (this.status(record) === 'stopped') throw new EngineError('conflict', `container with id ${id} is not running`);
     return this.#cgroups?.driver.stats(this.#cgroups.files, record.cgroupsPath);
   }
 
-  #bundle(bundle: string): Bundle {
-    const folder = resolve(bundle);
-    let config: string;
+  /** The id is ours from here on, and what it will leave can be found even if this process is killed. */
+  #claim(id: string, { spec, config, bundle, rootfs }: Bundle): OciRecord {
+    this.#state.dir(id);
+    const cgroupsPath = cgroupsPathOf(id, spec.linux?.cgroupsPath, this.#systemdCgroup);
+    if (this.#systemdCgroup) this.#warn(`systemd is not asked for a scope: the cgroup ${cgroupsPath} is made without it`);
+    const record: OciRecord = {
+      id,
+      bundle,
+      rootfs,
+      created: new Date().toISOString(),
+      owner: '',
+      cgroupsPath,
+      config,
+      pid: 0,
+      pidStart: '',
+      maker: process.pid,
+      makerStart: processStart(process.pid) ?? '',
+    };
+    this.#state.claim(id);
     try {
-      config = readFileSync(`${folder}/config.json`, 'utf8');
+      // whoever is in there already would be killed with the container
+      const inside = this.#cgroups?.driver.processes(this.#cgroups.files, cgroupsPath).length ?? 0;
+      if (inside > 0) throw new EngineError('conflict', `container's cgroup is not empty: ${inside} process(es) found in ${cgroupsPath}`);
+      this.#state.save(record);
     } catch (error) {
-      throw invalid(`JSON specification file config.json not found in ${folder}: ${(error as Error).message}`);
+      this.#state.remove(id);
+      throw error;
     }
-    return { spec: parseSpec(config), config, bundle: folder };
+    return record;
   }
 
-  #plan(id: string, given: Bundle, options: CreateOptions, monitor: MonitorSettings, startFifo: string | undefined) {
-    const { spec, config, bundle } = given;
-    const rootfs = resolve(bundle, spec.root!.path);
-    if (!existsSync(rootfs)) throw new EngineError('not-found', `root file system ${rootfs}: no such file or directory`);
-    if (!statSync(rootfs).isDirectory()) throw invalid(`root file system ${rootfs}: not a directory`);
-    const cgroupsPath = this.#cgroupsPath(id, spec.linux?.cgroupsPath);
-    const control = this.#cgroups?.containerParts(cgroupsPath, spec.linux?.resources ?? {}, true);
-    const planned = planContainer({
-      id,
-      spec,
+  #plan(
+    record: OciRecord,
+    { spec, bundle, rootfs }: Bundle,
+    fds: PreservedFds,
+    rest: { stdio: Stdio; monitor: MonitorSettings; startFifo?: string; noPivot?: boolean | undefined },
+  ): Plan {
+    const control = this.#cgroups?.containerParts(record.cgroupsPath, spec.linux?.resources ?? {}, true);
+    const process = spec.process && { ...spec.process, env: [...(spec.process.env ?? []), ...fds.env] };
+    const { plan, warnings } = planContainer({
+      id: record.id,
+      spec: process === undefined ? spec : { ...spec, process },
       root: { kind: 'dir', path: realpathSync(rootfs) },
       machine: this.#machine,
       cgroup: control?.parts,
-      stdio: stdioOf(spec.process, options.consoleSocket),
-      monitor,
       bundle,
-      startFifo,
-      preserveFds: options.preserveFds,
-      noPivot: options.noPivot,
+      preserveFds: fds.count,
+      stdio: rest.stdio,
+      monitor: rest.monitor,
+      ...(rest.startFifo === undefined ? {} : { startFifo: rest.startFifo }),
+      noPivot: rest.noPivot === true,
     });
-    [...(control?.warnings ?? []), ...planned.warnings].forEach(this.#warn);
-    const record: OciRecord = { id, bundle, rootfs, created: new Date().toISOString(), owner: '', cgroupsPath, config, pid: 0, pidStart: '' };
-    return { plan: planned.plan, record };
+    [...(control?.warnings ?? []), ...warnings].forEach(this.#warn);
+    this.#debug?.(explainPlan(plan));
+    return plan;
   }
 
-  #cgroupsPath(id: string, given: string | undefined): string {
-    const slice = /^([^/:]*):([^/:]*):([^/:]+)$/.exec(given ?? '');
-    if (this.#systemdCgroup && slice !== null) return `/${slice[1] || 'system.slice'}/${slice[2] ? `${slice[2]}-` : ''}${slice[3]}.scope`;
-    return given === undefined || given === '' ? `/${id}` : given.startsWith('/') ? given : `/${given}`;
-  }
-
-  #fds(preserve: number | undefined, record: OciRecord, spec: Spec): RunPlanOptions {
-    const extraFds = Array.from({ length: preserve ?? 0 }, (_, index) => 3 + index);
-    const onSync = async (_name: string, pid: number) => {
-      const state = JSON.stringify({ ...stateDocument(record, 'creating', spec), pid });
-      for (const name of ['prestart', 'createRuntime'] as const) {
-        for (const hook of spec.hooks?.[name] ?? []) runHook(name, hook, state, record.bundle);
-      }
-    };
+  #fds({ count }: PreservedFds, record: OciRecord, spec: Spec): RunPlanOptions {
+    const extraFds = Array.from({ length: count }, (_, index) => 3 + index);
+    const onSync = async (_name: string, pid: number) => runCreateHooks(record, spec, pid);
     return { stdin: 'inherit', stdout: 'inherit', stderr: 'inherit', extraFds, onSync };
   }
 
-  /** poststart and poststop: a failure is told and changes nothing. */
-  #hooks(hooks: readonly Hook[] | undefined, name: string, state: object, cwd: string): void {
-    for (const hook of hooks ?? []) {
+  async #foreground(plan: Plan, streams: RunPlanOptions, terminal: ForegroundTerminal | undefined, onPid: (pid: number) => Promise<void>): Promise<number> {
+    const running: RunningPlan = this.#runner.run(plan, streams);
+    try {
+      await terminal?.start(running);
+      const pid = await running.started;
+      const start = processStart(pid) ?? '';
       try {
-        runHook(name, hook, JSON.stringify(state), existsSync(cwd) ? cwd : '/');
+        await onPid(pid);
       } catch (error) {
-        this.#warn((error as Error).message);
+        signalProcess(pid, start, SIGKILL);
+        await running.exited;
+        throw error;
       }
+      return (await running.exited).status;
+    } catch (error) {
+      running.abort();
+      await running.closed;
+      return this.#explain(plan, error);
+    } finally {
+      await terminal?.finish();
     }
+  }
+
+  /** Tells whoever asked: the caller, then whoever listens for a pidfd. */
+  async #known(pid: number, options: StartOptions): Promise<void> {
+    options.onPid?.(pid);
+    if (options.pidfdSocket === undefined) return;
+    const plan = planPidfd(pid, options.pidfdSocket);
+    await this.#runner.run(plan, {}).exited.catch((error: unknown) => this.#explain(plan, error));
+  }
+
+  /** A container that could not be made or started: nothing is left of it. */
+  async #giveUp(record: OciRecord, spec: Spec): Promise<void> {
+    await this.#destroy(record);
+    this.#forget(record, spec);
+  }
+
+  /** Ends what lives and removes the cgroup. */
+  async #destroy(record: OciRecord): Promise<void> {
+    const cgroups = this.#cgroups;
+    if (cgroups?.driver.frozen(cgroups.files, record.cgroupsPath)) await cgroups.driver.freeze(cgroups.files, record.cgroupsPath, false);
+    if (this.#state.alive(record)) signalProcess(record.pid, record.pidStart, SIGKILL);
+    for (const end = Date.now() + DELETE_WAIT_MS; ;) {
+      const left = cgroups?.driver.processes(cgroups.files, record.cgroupsPath) ?? [];
+      if (left.length === 0 && !this.#state.alive(record)) break;
+      if (Date.now() > end) throw new EngineError('unavailable', `container ${record.id} cannot be killed`);
+      if (left.length > 0) cgroups?.driver.kill(cgroups.files, record.cgroupsPath);
+      await new Promise((done) => setTimeout(done, 2));
+    }
+    for (let tries = 0; cgroups !== undefined && tries < 500; tries++) {
+      cgroups.driver.remove(cgroups.files, record.cgroupsPath);
+      if (!cgroups.driver.hierarchies.some((hierarchy) => existsSync(cgroups.driver.folder(hierarchy, record.cgroupsPath)))) break;
+      await new Promise((done) => setTimeout(done, 2));
+    }
+  }
+
+  #forget(record: OciRecord, spec: Spec): void {
+    runLateHooks('poststop', record, spec, this.#warn);
+    this.#state.remove(record.id);
   }
 
   #explain(plan: Plan, error: unknown): never {
     throw error instanceof PlanFailure ? describeFailure(plan, error) : error;
   }
-}
-
-function stdioOf(process: Process | undefined, consoleSocket: string | undefined): Stdio {
-  if (!process?.terminal) {
-    if (consoleSocket) throw invalid('cannot use console socket if runc will not detach or allocate tty');
-    return { kind: 'inherit' };
-  }
-  if (!consoleSocket) throw invalid('cannot allocate tty if runc will detach without setting console socket');
-  const { height = 0, width = 0 } = process.consoleSize ?? {};
-  return { kind: 'console-socket', path: consoleSocket, rows: height, cols: width };
 }

@@ -1,5 +1,19 @@
 /** What an OCI runtime remembers of its containers: one folder each below its root, read by nobody else. */
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { EngineError, invalid } from '../base/errors.ts';
 import { processStart } from '../kernel/linux/process.ts';
 import type { Spec } from '../runtime/spec.ts';
@@ -17,8 +31,12 @@ export interface OciRecord {
   readonly cgroupsPath: string;
   /** The config.json as it was at create, with what update changed. */
   readonly config: string;
+  /** 0 while it is being made. */
   readonly pid: number;
   readonly pidStart: string;
+  /** The command that makes or made it: while it lives and there is no pid yet, the container is `creating`. */
+  readonly maker: number;
+  readonly makerStart: string;
 }
 
 export class OciState {
@@ -29,7 +47,8 @@ export class OciState {
   }
 
   dir(id: string): string {
-    if (!/^[\w+.-]+$/.test(id) || id === '.' || id === '..' || id.length > 1024) throw invalid(`invalid id format: ${id}`);
+    if (!/^[\w+.-]+$/.test(id) || id === '.' || id === '..') throw invalid(`invalid container ID format: ${JSON.stringify(id)}`);
+    if (Buffer.byteLength(id) > 255) throw invalid(`container id is too long: ${id.length} characters, 255 at most`);
     return `${this.root}/${id}`;
   }
 
@@ -81,12 +100,37 @@ export class OciState {
     });
   }
 
+  /** Removes what is ours in the folder, and it when nothing else is there: the root may be a folder of somebody else's. */
   remove(id: string): void {
-    rmSync(this.dir(id), { recursive: true, force: true });
+    const dir = this.dir(id);
+    // the record last: as long as it is there, what is left can be found and deleted
+    const isOurs = (name: string) => /^(exec\.fifo|state\.json\.new|tty-\d+)$/.test(name);
+    try {
+      for (const name of [...readdirSync(dir).filter(isOurs), 'state.json']) rmSync(`${dir}/${name}`, { force: true });
+      rmdirSync(dir);
+    } catch (error) {
+      if (!['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
+  }
+
+  /** Whether a process waits at the start fifo: it has it open for reading, and only then can it be opened for writing. */
+  waits(id: string): boolean {
+    try {
+      closeSync(openSync(this.fifo(id), constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** The name of the user who made it, as passwd(5) has it; else the number. */
+  owner(id: string): string {
+    const { uid } = statSync(this.dir(id));
+    return readFileSync('/etc/passwd', 'utf8').match(new RegExp(`^([^:\\n]*):[^:\\n]*:${uid}:`, 'm'))?.[1] ?? String(uid);
   }
 
   alive(record: OciRecord): boolean {
-    return processStart(record.pid) === record.pidStart;
+    return record.pid > 0 && processStart(record.pid) === record.pidStart;
   }
 }
 

@@ -11,6 +11,7 @@ export { parseProcess, parseResources } from '../runtime/validate.ts';
 export { ARCHES } from '../runtime/seccomp/arches.ts';
 export { findHelper } from './open-engine.ts';
 export { OciRuntime } from './oci-runtime.ts';
+export type { CallerTerminal } from './oci-terminal.ts';
 
 /** `--user` by the files of a root file system. */
 export function resolveUser(root: string, text: string) {

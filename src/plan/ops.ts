@@ -174,7 +174,7 @@ export const OPS = {
   cwd: define(
     { path: 'str', mode: 'int' },
     'chdir(2)',
-    'change the working folder, after making it if missing; refuse one that is not below the root (getcwd)',
+    'change the working folder, after making it if missing and mode is not 0; refuse one that is not below the root (getcwd)',
   ),
   exec: define({ argv: 'strs', env: 'strs', path: 'str' }, 'execve(2)', 'become the program: argv[0] as it is when it has a slash, else searched in path'),
 

@@ -43,6 +43,7 @@ export function planContainer(input: ContainerInput): PlanResult {
     tty,
     deathSignal: input.monitor.leave ? 0 : SIGKILL,
     preserveFds: input.preserveFds ?? 0,
+    makeCwd: true,
   };
 
   // before clone: what the monitor keeps, and what begins with a child
@@ -95,7 +96,7 @@ export function planContainer(input: ContainerInput): PlanResult {
   }
   addProcess(builder, process, {
     wait: () => addStartWait(builder, input),
-    beforeExec: () => addHooks(builder, input, spec.hooks?.startContainer, 'startContainer', 'running'),
+    beforeExec: () => addHooks(builder, input, spec.hooks?.startContainer, 'startContainer', 'created'),
   });
   addLabels(builder, input);
   addMonitorTail(builder, input, spec);
@@ -214,7 +215,7 @@ function addRuntimeHooks(builder: PlanBuilder, input: ContainerInput): void {
 }
 
 function addHooks(builder: PlanBuilder, input: ContainerInput, hooks: readonly Hook[] | undefined, name: string, status: string): void {
-  for (const hook of hooks ?? []) {
+  for (const [index, hook] of (hooks ?? []).entries()) {
     const { spec, id, bundle } = input;
     const state = JSON.stringify({ ociVersion: spec.ociVersion, id, status, pid: 0, bundle, annotations: spec.annotations });
     const at = state.indexOf('"pid":0') + 6;
@@ -228,7 +229,7 @@ function addHooks(builder: PlanBuilder, input: ContainerInput, hooks: readonly H
         head: Buffer.from(state.slice(0, at)),
         tail: Buffer.from(state.slice(at + 1)),
       },
-      { subject: `${name} hook ${hook.path}` },
+      { subject: `${name} hook #${index} ${hook.path}` },
     );
   }
 }

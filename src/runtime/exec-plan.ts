@@ -41,6 +41,7 @@ export function planExec(input: ExecInput): PlanResult {
     tty,
     deathSignal: monitor.leave ? 0 : 9,
     preserveFds: input.preserveFds ?? 0,
+    makeCwd: false,
   };
   if (tty && !has('mount')) throw invalid('a terminal needs a container with a mount namespace of its own');
 

@@ -84,6 +84,10 @@ function sentence(op: Op, code: string, detail: string, exec: boolean): string {
     if (!file.includes('/') && code === 'ENOENT') return `exec: ${JSON.stringify(file)}: executable file not found in $PATH`;
     return code === 'ENOENT' && op.op === 'check-exec' ? `exec: ${JSON.stringify(file)}: stat ${file}: ${words}` : `exec: ${JSON.stringify(file)}: ${words}`;
   }
+  // runc's words, which docker passes on
+  if (op.op === 'cwd' && code !== 'EPERM') return `chdir to cwd (${JSON.stringify(op.path)}) set in config.json failed: ${words}`;
+  // what the hook said of itself is all there is to say
+  if (op.op === 'hook' && detail !== '' && (code === 'ECHILD' || code === 'ETIMEDOUT')) return `error running ${subject}: ${detail}`;
   const named = detail !== '' && !subject.includes(detail) ? `${subject}: ${detail}` : subject;
   return `${named}: ${words}`;
 }

@@ -17,6 +17,8 @@ export interface ProcessInput {
   readonly tty: boolean;
   readonly deathSignal: number;
   readonly preserveFds: number;
+  /** Make the working folder where it is missing. */
+  readonly makeCwd: boolean;
 }
 
 const SCHED_POLICIES: Readonly<Record<string, number>> = {
@@ -84,7 +86,7 @@ export function addProcess(builder: PlanBuilder, input: ProcessInput, steps: { w
     builder.container('seccomp', { filter: filter.filter, flags: filter.flags }, { subject: 'seccomp profile', why: 'only these system calls from here on' });
   };
 
-  builder.container('cwd', { path: process.cwd, mode: 0o755 }, { subject: `working folder ${process.cwd}` });
+  builder.container('cwd', { path: process.cwd, mode: input.makeCwd ? 0o755 : 0 }, { subject: `working folder ${process.cwd}` });
   builder.container(
     'check-exec',
     { file: command, path },

@@ -1,52 +1,95 @@
 /** runc's commands over the OCI runtime. Each gives its exit code. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { invalid } from '../../base/errors.ts';
 import { parseProcess, parseResources, psLines, resolveUser, type OciRuntime, type Process, type Resources } from '../../engine/oci.ts';
 import type { Flags } from '../flags.ts';
-import { integer, signalNumber } from '../units.ts';
-import { defaultConfig, features } from './documents.ts';
-import { eventData } from './stats.ts';
+import { bytes, integer, signalNumber } from '../units.ts';
+import { callerTerminal } from './caller-terminal.ts';
+import { defaultConfig, features, rootlessConfig } from './documents.ts';
+import { milliseconds } from './duration.ts';
+import { eventLine } from './stats.ts';
 
 export type RuncCommand = (runtime: OciRuntime, flags: Flags, print: (text: string) => void) => number | Promise<number>;
 
+/** Without an id, or with too much: a wrong use of the command line, which is said without `runc create failed:`. */
+export class UsageError extends Error {}
+
 function idOf(flags: Flags, name: string, most = 1): string {
   const [id] = flags.rest;
-  if (id === undefined || flags.rest.length > most) throw invalid(`"${name}" requires exactly ${most} argument(s)`);
+  if (id === undefined || flags.rest.length > most) {
+    throw new UsageError(`"${name}" requires ${most === 1 ? 'exactly 1 argument(s)' : `a minimum of 1 argument(s) and a maximum of ${most} argument(s)`}`);
+  }
   if (id === '') throw invalid('container id cannot be empty');
   return id;
 }
 
-const createOptions = (flags: Flags) => ({
-  bundle: flags.value('bundle') ?? '.',
-  consoleSocket: flags.value('console-socket'),
-  preserveFds: flags.has('preserve-fds') ? integer(flags.value('preserve-fds')!, 'preserve-fds') : undefined,
-  noPivot: flags.on('no-pivot'),
-});
+function idAndArgs(flags: Flags, name: string): [string, string[]] {
+  const [id, ...args] = flags.rest;
+  if (id === undefined) throw new UsageError(`"${name}" requires a minimum of 1 argument(s)`);
+  return [id, args];
+}
 
-const pidFile = (flags: Flags) => (pid: number) => {
-  const path = flags.value('pid-file');
-  if (path !== undefined) writeFileSync(path, String(pid));
-};
+const createOptions = (flags: Flags) => ({ bundle: flags.value('bundle') ?? '.', noPivot: flags.on('no-pivot'), ...startOptions(flags) });
+
+const startOptions = (flags: Flags) => ({
+  consoleSocket: flags.value('console-socket') || undefined,
+  pidfdSocket: flags.value('pidfd-socket') || undefined,
+  preserveFds: flags.has('preserve-fds') ? integer(flags.value('preserve-fds')!, 'preserve-fds') : undefined,
+  onPid(pid: number) {
+    const path = flags.value('pid-file');
+    if (!path) return;
+    // whoever waits for it finds it whole
+    const temporary = `${dirname(path)}/.${basename(path)}.${process.pid}`;
+    writeFileSync(temporary, String(pid), { mode: 0o666 });
+    renameSync(temporary, path);
+  },
+});
 
 const run: RuncCommand = async (runtime, flags) => {
   const id = idOf(flags, 'run');
-  if (!flags.on('detach')) return runtime.run(id, createOptions(flags), pidFile(flags));
-  pidFile(flags)(await runtime.create(id, createOptions(flags)));
-  runtime.start(id);
+  if (!flags.on('detach')) return runtime.run(id, { ...createOptions(flags), terminal: callerTerminal, keep: flags.on('keep') });
+  await runtime.create(id, createOptions(flags));
+  try {
+    runtime.start(id);
+  } catch (error) {
+    await runtime.delete(id, true);
+    throw error;
+  }
   return 0;
 };
 
-const exec: RuncCommand = async (runtime, flags) => {
-  const [id, ...args] = flags.rest;
-  if (id === undefined) throw invalid('"exec" requires a minimum of 1 argument');
+const exec: RuncCommand = (runtime, flags) => {
+  const [id, args] = idAndArgs(flags, 'exec');
+  runtime.find(id);
   const file = flags.value('process');
   const process = file === undefined ? processOf(runtime, id, flags, args) : parseProcess(readFileSync(file, 'utf8'));
-  const options = { process, consoleSocket: flags.value('console-socket'), preserveFds: createOptions(flags).preserveFds, detach: flags.on('detach') };
-  return runtime.exec(id, options, pidFile(flags));
+  return runtime.exec(id, {
+    ...startOptions(flags),
+    process,
+    terminal: callerTerminal,
+    detach: flags.on('detach'),
+    cgroup: cgroupOf(flags),
+    ignorePaused: flags.on('ignore-paused'),
+  });
 };
 
+/** `--cgroup PATH`, a cgroup below the container's. runc's form with controllers before a colon is for v1 alone. */
+function cgroupOf(flags: Flags): string | undefined {
+  const given = flags.list('cgroup');
+  if (given.length === 0) return undefined;
+  const [text] = given;
+  if (given.length > 1 || text!.includes(':'))
+    throw invalid(`--cgroup ${given.join(' ')}: one path for all controllers is supported, without controller names`);
+  const parts = text!.split('/').filter((part) => part !== '' && part !== '.');
+  if (parts.includes('..')) throw invalid(`--cgroup ${text}: not below the container's cgroup`);
+  return parts.join('/');
+}
+
 function processOf(runtime: OciRuntime, id: string, flags: Flags, args: readonly string[]): Process {
-  if (args.length === 0) throw invalid('process args cannot be empty');
+  if (args.length === 0) throw invalid('exec args cannot be empty');
+  const bare = flags.list('env').find((entry) => !/^[^=]+=/.test(entry));
+  if (bare !== undefined) throw invalid(`invalid environment variable ${JSON.stringify(bare)}: missing '='`);
   const base = runtime.process(id);
   const caps = flags.list('cap').flatMap((text) => text.split(','));
   const add = (set: string[] | undefined) => [...new Set([...(set ?? []), ...caps])];
@@ -57,7 +100,7 @@ function processOf(runtime: OciRuntime, id: string, flags: Flags, args: readonly
     args: [...args],
     env: [...(base.env ?? []), ...flags.list('env')],
     cwd: flags.value('cwd') ?? base.cwd,
-    user: flags.has('user') ? userOf(runtime, id, flags) : base.user,
+    user: userOf(runtime, id, flags, base.user),
     capabilities:
       caps.length === 0
         ? base.capabilities
@@ -74,19 +117,28 @@ function processOf(runtime: OciRuntime, id: string, flags: Flags, args: readonly
   };
 }
 
-function userOf(runtime: OciRuntime, id: string, flags: Flags): Process['user'] {
-  const { uid, gid } = resolveUser(runtime.rootOf(id), flags.value('user')!);
-  return { uid, gid, additionalGids: flags.list('additional-gids').map((text) => integer(text, 'additional-gids')) };
+/** `uid[:gid]` as runc takes it; a name, which runc refuses, is looked up in the container's own files. */
+function userOf(runtime: OciRuntime, id: string, flags: Flags, base: Process['user']): Process['user'] {
+  const text = flags.value('user');
+  const more = flags.list('additional-gids').map((gid) => integer(gid, 'additional-gids'));
+  const additionalGids = [...(base?.additionalGids ?? []), ...more];
+  if (text === undefined) return { uid: 0, gid: 0, ...base, additionalGids };
+  const numbers = /^(\d+)(?::(\d+))?$/.exec(text);
+  if (numbers === null) return { ...base, ...pick(resolveUser(runtime.rootOf(id), text)), additionalGids };
+  return { ...base, uid: integer(numbers[1]!, 'user'), gid: numbers[2] === undefined ? (base?.gid ?? 0) : integer(numbers[2], 'user'), additionalGids };
 }
+
+const pick = ({ uid, gid }: { uid: number; gid: number }) => ({ uid, gid });
 
 function resourcesOf(flags: Flags): Resources {
   const file = flags.value('resources');
   if (file !== undefined) return parseResources(readFileSync(file === '-' ? 0 : file, 'utf8'));
   const number = (name: string) => (flags.has(name) ? integer(flags.value(name)!, name, -1) : undefined);
+  const size = (name: string) => (!flags.has(name) ? undefined : flags.value(name) === '-1' ? -1 : bytes(flags.value(name)!));
   const some = <T extends object>(fields: T): T | undefined => (Object.values(fields).some((field) => field !== undefined) ? fields : undefined);
   const pids = number('pids-limit');
   return {
-    memory: some({ limit: number('memory'), reservation: number('memory-reservation'), swap: number('memory-swap') }),
+    memory: some({ limit: size('memory'), reservation: size('memory-reservation'), swap: size('memory-swap') }),
     cpu: some({
       shares: number('cpu-share'),
       quota: number('cpu-quota'),
@@ -103,14 +155,21 @@ function resourcesOf(flags: Flags): Resources {
   };
 }
 
+function formatOf(flags: Flags): 'table' | 'json' {
+  const format = flags.value('format') ?? 'table';
+  if (format !== 'table' && format !== 'json') throw invalid(`invalid format option: ${format}: table or json`);
+  return format;
+}
+
 const list: RuncCommand = (runtime, flags, print) => {
+  const format = formatOf(flags);
   const all = runtime.list();
   if (flags.on('quiet')) all.forEach(({ id }) => print(id));
-  else if (flags.value('format') === 'json') print(JSON.stringify(all));
+  else if (format === 'json') print(JSON.stringify(all));
   else {
     const rows = [
       ['ID', 'PID', 'STATUS', 'BUNDLE', 'CREATED', 'OWNER'],
-      ...all.map((one) => [one.id, String(one.pid), one.status, one.bundle, one.created, one.owner || 'root']),
+      ...all.map((one) => [one.id, String(one.pid), one.status, one.bundle, one.created, one.owner]),
     ];
     const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)) + 4);
     for (const row of rows)
@@ -125,36 +184,58 @@ const list: RuncCommand = (runtime, flags, print) => {
 };
 
 const ps: RuncCommand = (runtime, flags, print) => {
-  const [id, ...args] = flags.rest;
-  if (id === undefined) throw invalid('"ps" requires a minimum of 1 argument');
+  const [id, args] = idAndArgs(flags, 'ps');
+  const format = formatOf(flags);
   const pids = runtime.pids(id);
-  if (flags.value('format') === 'json') print(JSON.stringify(pids));
+  if (format === 'json') print(JSON.stringify(pids));
   else psLines(args, pids).forEach(print);
   return 0;
 };
 
 const events: RuncCommand = async (runtime, flags, print) => {
   const id = idOf(flags, 'events');
+  const interval = milliseconds(flags.value('interval') ?? '5s');
+  if (!(interval > 0)) throw invalid('duration interval must be greater than 0');
   const one = () => {
     const stats = runtime.stats(id);
-    print(JSON.stringify({ type: 'stats', id, data: stats && eventData(stats) }));
+    print(eventLine(id, stats));
     return stats?.memory.oomKills ?? 0;
   };
   let kills = one();
   if (flags.on('stats')) return 0;
-  const seconds = Number((flags.value('interval') ?? '5s').replace(/s$/, ''));
-  if (!(seconds > 0)) throw invalid('duration interval must be greater than 0');
   for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-    if (runtime.state(id).status === 'stopped') return 0;
+    await new Promise((resolve) => setTimeout(resolve, interval));
+    // stopped, or deleted meanwhile
+    if (!runtime.list().some((each) => each.id === id && each.status !== 'stopped')) return 0;
     const now = one();
     for (; kills < now; kills++) print(JSON.stringify({ type: 'oom', id }));
   }
 };
 
+const kill: RuncCommand = (runtime, flags) => {
+  const id = idOf(flags, 'kill', 2);
+  runtime.find(id);
+  const text = flags.rest[1] ?? 'SIGTERM';
+  runtime.kill(id, signalOf(text), flags.on('all'));
+  return 0;
+};
+
+function signalOf(text: string): number {
+  if (/^\d+$/.test(text)) {
+    const number = Number(text);
+    if (number > 64) throw invalid(`unable to signal init: invalid argument: there is no signal ${text}`);
+    return number;
+  }
+  try {
+    return signalNumber(text);
+  } catch {
+    throw invalid(`unknown signal ${JSON.stringify(text)}`);
+  }
+}
+
 export const COMMANDS: Readonly<Record<string, RuncCommand>> = {
   create: async (runtime, flags) => {
-    pidFile(flags)(await runtime.create(idOf(flags, 'create'), createOptions(flags)));
+    await runtime.create(idOf(flags, 'create'), createOptions(flags));
     return 0;
   },
   start: (runtime, flags) => {
@@ -167,10 +248,7 @@ export const COMMANDS: Readonly<Record<string, RuncCommand>> = {
     print(JSON.stringify(runtime.state(idOf(flags, 'state')), null, 2));
     return 0;
   },
-  kill: (runtime, flags) => {
-    runtime.kill(idOf(flags, 'kill', 2), signalNumber(flags.rest[1] ?? 'SIGTERM'), flags.on('all'));
-    return 0;
-  },
+  kill,
   delete: async (runtime, flags) => {
     await runtime.delete(idOf(flags, 'delete'), flags.on('force'));
     return 0;
@@ -191,7 +269,14 @@ export const COMMANDS: Readonly<Record<string, RuncCommand>> = {
   },
   events,
   spec: (_runtime, flags) => {
-    writeFileSync(`${flags.value('bundle') ?? '.'}/config.json`, `${JSON.stringify(defaultConfig(), null, '\t')}\n`, { flag: 'wx' });
+    const path = `${flags.value('bundle') ?? '.'}/config.json`;
+    const config = flags.on('rootless') ? rootlessConfig() : defaultConfig();
+    try {
+      writeFileSync(path, `${JSON.stringify(config, null, '\t')}\n`, { flag: 'wx' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw invalid(`File ${path} exists. Remove it first`);
+      throw error;
+    }
     return 0;
   },
   features: (_runtime, _flags, print) => {

@@ -1,5 +1,13 @@
 import { ARCHES, CAPABILITIES, defaultSpec } from '../../engine/oci.ts';
 
+const MOUNT_OPTIONS = [
+  ...['async', 'atime', 'bind', 'defaults', 'dev', 'diratime', 'dirsync', 'exec', 'lazytime', 'loud', 'mand', 'noatime', 'nodev', 'nodiratime', 'noexec'],
+  ...['nolazytime', 'nomand', 'norelatime', 'nostrictatime', 'nosuid', 'nosymfollow', 'private', 'ratime', 'rbind', 'rdev', 'rdiratime', 'relatime', 'rexec'],
+  ...['rnoatime', 'rnodev', 'rnodiratime', 'rnoexec', 'rnorelatime', 'rnostrictatime', 'rnosuid', 'rnosymfollow', 'ro', 'rprivate', 'rrelatime', 'rro'],
+  ...['rrw', 'rshared', 'rslave', 'rstrictatime', 'rsuid', 'rsymfollow', 'runbindable', 'rw', 'shared', 'silent', 'slave', 'strictatime', 'suid', 'symfollow'],
+  ...['sync', 'unbindable'],
+];
+
 /** What `spec` writes: a shell in `rootfs`, read-only, with runc's three capabilities. */
 export function defaultConfig() {
   const spec = defaultSpec();
@@ -20,33 +28,33 @@ export function defaultConfig() {
   };
 }
 
+/** What `spec --rootless` writes: the same for whoever runs it as root of a user namespace of their own. */
+export function rootlessConfig() {
+  const { linux = {}, mounts = [], ...config } = defaultConfig();
+  const [uid, gid] = [process.geteuid!(), process.getegid!()];
+  const sys = { destination: '/sys', type: 'none', source: '/sys', options: ['rbind', 'nosuid', 'noexec', 'nodev', 'ro'] };
+  const namespaces = (linux.namespaces ?? []).filter(({ type }) => type !== 'network' && type !== 'user');
+  const withoutGid = (options: string[] | undefined) => options?.filter((option) => !/^[gu]id=/.test(option));
+  return {
+    ...config,
+    mounts: mounts.map((mount) => (mount.destination === '/sys' ? sys : mount.options ? { ...mount, options: withoutGid(mount.options) } : mount)),
+    linux: {
+      ...linux,
+      resources: undefined,
+      namespaces: [...namespaces, { type: 'user' }],
+      uidMappings: [{ containerID: 0, hostID: uid, size: 1 }],
+      gidMappings: [{ containerID: 0, hostID: gid, size: 1 }],
+    },
+  };
+}
+
 /** The runtime specification's features document. */
 export function features() {
   return {
     ociVersionMin: '1.0.0',
     ociVersionMax: '1.2.1',
     hooks: ['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart', 'poststop'],
-    mountOptions: [
-      'bind',
-      'rbind',
-      'ro',
-      'rro',
-      'rw',
-      'nosuid',
-      'nodev',
-      'noexec',
-      'noatime',
-      'relatime',
-      'strictatime',
-      'private',
-      'rprivate',
-      'shared',
-      'rshared',
-      'slave',
-      'rslave',
-      'unbindable',
-      'runbindable',
-    ],
+    mountOptions: MOUNT_OPTIONS,
     linux: {
       namespaces: ['cgroup', 'ipc', 'mount', 'network', 'pid', 'time', 'user', 'uts'],
       capabilities: [...CAPABILITIES],

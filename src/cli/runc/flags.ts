@@ -20,7 +20,7 @@ export const GLOBAL: readonly Flag[] = [
 const CREATE: readonly Flag[] = [
   value('bundle', 'path to the root of the bundle directory, defaults to the current directory', 'b'),
   value('console-socket', 'path to an AF_UNIX socket which will receive a file descriptor referencing the master end of the console'),
-  value('pidfd-socket', 'ignored'),
+  value('pidfd-socket', 'path to an AF_UNIX socket which will receive a pidfd of the process'),
   value('pid-file', 'specify the file to write the process id to'),
   flag('no-pivot', 'do not use pivot root to jail process inside rootfs'),
   flag('no-new-keyring', 'keep the session keyring'),
@@ -53,7 +53,7 @@ export const COMMAND_FLAGS: Readonly<Record<string, readonly Flag[]>> = {
   delete: [flag('force', 'forcibly deletes the container if it is still running (uses SIGKILL)', 'f')],
   exec: [
     value('console-socket', 'path to an AF_UNIX socket which will receive a file descriptor referencing the master end of the console'),
-    value('pidfd-socket', 'ignored'),
+    value('pidfd-socket', 'path to an AF_UNIX socket which will receive a pidfd of the process'),
     value('cwd', 'current working directory in the container'),
     list('env', 'set environment variables', 'e'),
     flag('tty', 'allocate a pseudo-TTY', 't'),
