@@ -78,16 +78,26 @@ export interface PreservedFds {
 }
 
 export function preservedFds(asked: number | undefined): PreservedFds {
-  const listen = Number(process.env['LISTEN_FDS'] ?? 0);
+  // meant for us only where the pid says so
+  const listen = process.env['LISTEN_PID'] === String(process.pid) ? Number(process.env['LISTEN_FDS'] ?? 0) : 0;
   const sockets = Number.isInteger(listen) && listen > 0 && listen < 1024 ? listen : 0;
   const count = sockets + (asked ?? 0);
   if (count > 1024) throw invalid(`cannot preserve ${count} file descriptors: 1024 at most`);
+  // the launcher's list of what was open before this process opened fds of its own
+  const open = process.env['KOBAKO_FDS']?.split(' ');
   for (let index = 0; index < count; index++) {
-    try {
-      fstatSync(3 + index);
-    } catch {
+    if (open === undefined ? !isOpen(3 + index) : !open.includes(String(3 + index))) {
       throw invalid(`please check that preserved-fd ${index} (of ${count}) is present`);
     }
   }
   return { count, env: sockets === 0 ? [] : [`LISTEN_FDS=${sockets}`, 'LISTEN_PID=1'] };
+}
+
+function isOpen(fd: number): boolean {
+  try {
+    fstatSync(fd);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -11,6 +11,7 @@ const input = (process: Partial<Process> = {}, more: Partial<ProcessInput> = {})
   userNamespace: false,
   tty: false,
   deathSignal: 9,
+  makeCwd: true,
   preserveFds: 0,
   ...more,
 });

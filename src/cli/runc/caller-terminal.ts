@@ -7,20 +7,23 @@ import type { CallerTerminal } from '../../engine/oci.ts';
 /** Throws, in runc's words, where there is none. */
 export function callerTerminal(): CallerTerminal {
   let device: ReadStream;
-  let window: WriteStream;
   try {
     device = new ReadStream(openSync('/dev/tty', 'r'));
-    window = new WriteStream(openSync('/dev/tty', 'w'));
   } catch {
     throw invalid('open /dev/tty: no such device or address');
   }
-  device.unref();
-  window.unref();
   // read from by nobody: it is there to set the mode
+  device.unref();
   return {
     stdin: process.stdin,
     stdout: process.stdout,
-    size: () => ({ rows: window.rows ?? 0, cols: window.columns ?? 0 }),
+    size() {
+      // a stream knows the size of when it was made
+      const window = new WriteStream(openSync('/dev/tty', 'w'));
+      const { rows = 0, columns = 0 } = window;
+      window.destroy();
+      return { rows, cols: columns };
+    },
     raw(on) {
       device.setRawMode(on);
       if (on) return;
@@ -28,8 +31,8 @@ export function callerTerminal(): CallerTerminal {
       process.stdin.unref?.();
     },
     onResize(listener) {
-      window.on('resize', listener);
-      return () => void window.off('resize', listener);
+      process.on('SIGWINCH', listener);
+      return () => void process.off('SIGWINCH', listener);
     },
   };
 }
