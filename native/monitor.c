@@ -229,6 +229,8 @@ static void readable(struct monitor *m, int stream) {
 
 /* ---- life and death ---- */
 
+static bool channel_readable(struct monitor *m);
+
 /* Takes tokens. False: the plan failed, or there is nothing to stay for. */
 static bool sync_readable(struct monitor *m, int *code) {
   long token = runner_token(m->r, false);
@@ -238,7 +240,8 @@ static bool sync_readable(struct monitor *m, int *code) {
       m->created = true;
       runner_event(m->r, "waiting");
       if (m->flags & MONITOR_LEAVE) {
-        *code = 0;
+        /* whoever wanted it has gone meanwhile: nobody knows of it, so it is given up */
+        *code = channel_readable(m) ? 0 : runner_abort(m->r);
         return false;
       }
       give_start(m);

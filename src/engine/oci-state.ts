@@ -78,7 +78,11 @@ export class OciState {
 
   load(id: string): OciRecord {
     try {
-      return JSON.parse(readFileSync(`${this.dir(id)}/state.json`, 'utf8')) as OciRecord;
+      const record = JSON.parse(readFileSync(`${this.dir(id)}/state.json`, 'utf8')) as OciRecord;
+      const texts = [record.bundle, record.rootfs, record.created, record.owner, record.cgroupsPath, record.config, record.pidStart, record.makerStart];
+      const whole = texts.every((text) => typeof text === 'string') && Number.isInteger(record.pid) && Number.isInteger(record.maker);
+      if (!whole || record.id !== id) throw new Error(`${this.dir(id)}/state.json is not a container's state`);
+      return record;
     } catch (error) {
       if (error instanceof EngineError) throw error;
       throw new EngineError('not-found', 'container does not exist', { cause: error });

@@ -1,8 +1,8 @@
 /** Malformed and hostile bundles and ids: one clear line, exit code 1, nothing left. Some cases on real runc too. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { cgroupFolders, inTestCgroup, Oci, ociPrograms, type Document } from '../support/oci.ts';
+import { cgroupFolders, cgroupTops, inTestCgroup, Oci, ociPrograms, type Document } from '../support/oci.ts';
 
 const programs = await ociPrograms();
 
@@ -116,6 +116,9 @@ describe('kobako-runc alone', () => {
   test('--systemd-cgroup: a slice is a path, and it is said that systemd was not asked', async (t) => {
     const oci = await Oci.for(t, program);
     const id = oci.id();
+    // the folders of slices stay, as they would without systemd
+    const slices = ['/kobako.slice/kobako-test.slice', '/kobako.slice'];
+    t.after(() => slices.forEach((slice) => cgroupTops().forEach((top) => existsSync(`${top}${slice}`) && rmdirSync(`${top}${slice}`))));
     oci.configure((config) => (config.linux.cgroupsPath = `kobako-test.slice:box:${id}`));
     const made = await oci.call(['--systemd-cgroup', 'create', id]);
     assert.equal(made.code, 0, made.stderr);
@@ -123,7 +126,7 @@ describe('kobako-runc alone', () => {
     const inside = readFileSync(`/proc/${(await oci.state(id)).pid}/cgroup`, 'utf8');
     assert.match(inside, new RegExp(`/kobako\\.slice/kobako-test\\.slice/box-${id}\\.scope\\n`));
     await oci.ok('delete', '--force', id);
-    for (const path of ['/plain/path', 'not-a-slice:a:b', 'a..slice:b:c', 'x--y.slice:a:b']) {
+    for (const path of ['/plain/path', 'not-a-slice:a:b', 'x--y.slice:a:b']) {
       oci.configure((config) => (config.linux.cgroupsPath = path));
       const { code, stderr } = await oci.call(['--systemd-cgroup', 'create', oci.id()]);
       assert.deepEqual([code, /expected cgroupsPath to be of format|invalid slice name/.test(stderr)], [1, true], stderr);

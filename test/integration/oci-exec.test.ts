@@ -113,7 +113,7 @@ for (const program of await ociPrograms()) {
       await oci.ok('create', id);
       await oci.ok('start', id);
       const folders = cgroupFolders(id);
-      if (folders.some((folder) => existsSync(`${folder}/cgroup.subtree_control`) && folder.startsWith('/sys/fs/cgroup/kobako-test'))) {
+      if (folders.some((folder) => existsSync(`${folder}/cgroup.subtree_control`) && folder.startsWith('/sys/fs/cgroup/cgroup-of-'))) {
         return t.skip('on a v2 tree a cgroup with processes cannot have one below that has controllers');
       }
       const all = readFileSync(`/proc/${(await oci.state(id)).pid}/cgroup`, 'utf8')
@@ -209,7 +209,7 @@ for (const program of await ociPrograms()) {
       oci.configure(inTestCgroup(id));
       await oci.ok('create', id);
       const [memory, pids] = ['memory', 'pids'].map(
-        (name) => cgroupFolders(id).find((folder) => folder.includes(`/${name}/`)) ?? `/sys/fs/cgroup/kobako-test/${id}`,
+        (name) => cgroupFolders(id).find((folder) => folder.includes(`/${name}/`)) ?? `/sys/fs/cgroup/cgroup-of-${id}`,
       );
       const read = (...files: string[]) =>
         readFileSync(

@@ -171,8 +171,16 @@ export class Oci {
 }
 
 export function cgroupFolders(id: string): string[] {
-  const tops = ['', 'cpu', 'memory', 'pids', 'freezer', 'devices', 'unified', 'systemd'].map((name) => `/sys/fs/cgroup/${name}`);
-  return tops.map((top) => `${top}/kobako-test/${id}`).filter((folder) => existsSync(folder));
+  return cgroupTops()
+    .map((top) => `${top}/cgroup-of-${id}`)
+    .filter((folder) => existsSync(folder));
+}
+
+/** The roots of the hierarchies. */
+export function cgroupTops(): string[] {
+  return ['', 'cpu', 'memory', 'pids', 'freezer', 'devices', 'unified', 'systemd', 'cpuset', 'cpuacct', 'blkio', 'hugetlb'].map((name) =>
+    `/sys/fs/cgroup/${name}`.replace(/\/$/, ''),
+  );
 }
 
 const FEW = ['CAP_AUDIT_WRITE', 'CAP_KILL', 'CAP_NET_BIND_SERVICE'];
@@ -202,7 +210,7 @@ function baseConfig(): Document {
   };
 }
 
-/** The container's cgroup is /kobako-test/ID in every hierarchy. */
+/** The container's cgroup is /cgroup-of-ID in every hierarchy. */
 export function inTestCgroup(id: string): (config: Document) => void {
-  return (config) => (config.linux.cgroupsPath = `/kobako-test/${id}`);
+  return (config) => (config.linux.cgroupsPath = `/cgroup-of-${id}`);
 }
