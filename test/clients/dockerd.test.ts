@@ -1,5 +1,6 @@
 /** A real dockerd 28 runs its containers with kobako-runc. */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { projectDir } from '../support/paths.ts';
 import { noPeers, peers } from '../support/peers.ts';
@@ -109,5 +110,130 @@ describe('dockerd 28 over kobako-runc', { skip: reason ?? false }, () => {
     await docker(['rm', '-f', 'kobako-test-oom']);
     const many = await docker(['run', '--rm', '--pids-limit', '10', IMAGE, 'sh', '-c', 'i=0; while [ $i -lt 30 ]; do sleep 1 & i=$((i+1)); done']);
     assert.match(many.stderr, /can't fork: Resource temporarily unavailable/);
+  });
+
+  test('capabilities, seccomp, devices, tmpfs and init reach the container', async () => {
+    const caps = await ok('run', '--rm', '--cap-drop', 'ALL', '--cap-add', 'NET_RAW', IMAGE, 'grep', 'CapEff', '/proc/self/status');
+    assert.match(caps, /0{12}2000$/);
+    writeFileSync(
+      `${folder}/no-mkdir.json`,
+      JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO' }] }),
+    );
+    const seccomp = await docker(['run', '--rm', '--security-opt', `seccomp=${folder}/no-mkdir.json`, IMAGE, 'sh', '-c', 'mkdir /x; echo after']);
+    assert.deepEqual([seccomp.stdout, /Operation not permitted/.test(seccomp.stderr)], ['after\n', true]);
+    const places = 'stat -c %t:%T /dev/mine; df -k /scratch | tail -1; cat /proc/sys/net/ipv4/ip_unprivileged_port_start; cat /proc/1/oom_score_adj';
+    const flags = [
+      '--device',
+      '/dev/null:/dev/mine',
+      '--tmpfs',
+      '/scratch:size=4m',
+      '--sysctl',
+      'net.ipv4.ip_unprivileged_port_start=55',
+      '--oom-score-adj',
+      '300',
+    ];
+    const [device, tmpfs, port, oom] = (await ok('run', '--rm', ...flags, IMAGE, 'sh', '-c', places)).split('\n');
+    assert.equal(device, '1:3');
+    assert.match(tmpfs!, /^tmpfs +4096 /);
+    assert.deepEqual([port, oom], ['55', '300']);
+  });
+
+  test('what cannot be started: codes and texts, for run and exec', async () => {
+    for (const [command, code, text] of [
+      ['/nothing', 127, 'exec: "/nothing": stat /nothing: no such file or directory'],
+      ['/etc/passwd', 126, 'exec: "/etc/passwd": permission denied'],
+      ['nothing', 127, 'exec: "nothing": executable file not found in $PATH'],
+    ] as const) {
+      const { code: got, stderr } = await docker(['run', '--rm', IMAGE, command]);
+      assert.equal(got, code, stderr);
+      assert.ok(stderr.includes(`OCI runtime create failed: runc create failed: unable to start container process: `), stderr);
+      assert.ok(stderr.includes(text), stderr);
+    }
+    const name = `kobako-test-codes-${process.pid}`;
+    await ok('run', '-d', '--name', name, IMAGE, 'sleep', '1000');
+    try {
+      for (const [args, code, text] of [
+        [[name, '/etc/passwd'], 126, 'permission denied'],
+        [[name, 'nothing'], 127, 'executable file not found in $PATH'],
+        [['-w', '/nowhere', name, 'pwd'], 127, 'chdir to cwd ("/nowhere") set in config.json failed: no such file or directory'],
+      ] as const) {
+        const { code: got, stderr, stdout } = await docker(['exec', ...args]);
+        assert.ok(`${stderr}${stdout}`.includes(text), `${stderr}${stdout}`);
+        assert.equal(got, code, args.join(' '));
+      }
+      await ok('pause', name);
+      const paused = await docker(['exec', name, 'true']);
+      assert.match(paused.stderr, /is paused, unpause the container before exec/);
+      await ok('unpause', name);
+    } finally {
+      await docker(['rm', '-f', name]);
+    }
+  });
+
+  test('the OOM killer’s work, restart policies and health checks are told', async () => {
+    const names = ['oom', 'again', 'health'].map((name) => `kobako-test-${name}-${process.pid}`) as [string, string, string];
+    const [oom, again, health] = names;
+    const until = async (name: string, format: string, pattern: RegExp) => {
+      for (const end = Date.now() + 30_000; ;) {
+        const text = await ok('inspect', '-f', format, name);
+        if (pattern.test(text)) return;
+        assert.ok(Date.now() < end, `${name}: ${text}`);
+        await new Promise((done) => setTimeout(done, 200));
+      }
+    };
+    try {
+      await docker(['run', '--memory', '16m', '--memory-swap', '16m', '--name', oom, IMAGE, 'sh', '-c', 'tail /dev/zero; exit 5']);
+      assert.equal(await ok('inspect', '-f', '{{.State.OOMKilled}} {{.State.ExitCode}}', oom), 'true 5');
+      await ok('run', '-d', '--restart', 'on-failure:2', '--name', again, IMAGE, 'sh', '-c', 'echo run; exit 8');
+      await until(again, '{{.RestartCount}} {{.State.Status}} {{.State.ExitCode}}', /^2 exited 8$/);
+      assert.equal(await ok('logs', again), 'run\nrun\nrun');
+      await ok(
+        'run',
+        '-d',
+        '--health-cmd',
+        'test -e /tmp/well',
+        '--health-interval',
+        '300ms',
+        '--health-retries',
+        '1',
+        '--name',
+        health,
+        IMAGE,
+        'sleep',
+        '1000',
+      );
+      await until(health, '{{.State.Health.Status}}', /^unhealthy$/);
+      await ok('exec', health, 'touch', '/tmp/well');
+      await until(health, '{{.State.Health.Status}}', /^healthy$/);
+    } finally {
+      await docker(['rm', '-f', ...names]);
+    }
+  });
+
+  test('a terminal follows the size of the user’s, in run and exec', async () => {
+    const name = `kobako-test-size-${process.pid}`;
+    const env = { ...process.env, DOCKER_HOST: host, DOCKER_CONFIG: folder };
+    try {
+      await ok('run', '-d', '--name', name, IMAGE, 'sleep', '1000');
+      const line = `stty rows 22 cols 44; (sleep 2; stty rows 33 cols 55 </dev/tty) & ${folder}/docker exec -it ${name} sh -c 'sleep 1; stty size; sleep 3; stty size'`;
+      const { stdout } = await run('script', ['-qec', line, '/dev/null'], { env });
+      assert.match(stdout, /22 44\r+\n(.|\n)*33 55\r+\n/);
+    } finally {
+      await docker(['rm', '-f', name]);
+    }
+  });
+
+  test('update changes what runs, and top takes ps’s flags', async () => {
+    const name = `kobako-test-update-${process.pid}`;
+    try {
+      await ok('run', '-d', '--name', name, IMAGE, 'sleep', '1000');
+      await ok('update', '--pids-limit', '33', '--cpu-shares', '512', '--cpu-period', '100000', '--cpu-quota', '50000', name);
+      const files = ['pids/pids.max', 'cpu/cpu.shares', 'cpu/cpu.cfs_quota_us', 'pids.max', 'cpu.max'].map((file) => `/sys/fs/cgroup/${file}`).join(' ');
+      const values = (await docker(['exec', name, 'sh', '-c', `cat ${files} 2>/dev/null`])).stdout;
+      assert.match(values, /^33\n(512\n50000|50000 100000)\n$/);
+      assert.match(await ok('top', name, '-o', 'pid,comm'), /PID +COMMAND\n\d+ +sleep/);
+    } finally {
+      await docker(['rm', '-f', name]);
+    }
   });
 });

@@ -71,6 +71,7 @@ describe('kobako-runc alone', () => {
   const program = programs.find(({ ours }) => ours)!;
 
   test('a field of a wrong type is named, wherever it is', async (t) => {
+    if (process.env['KOBAKO_VM']) return t.skip('nothing of it depends on the kernel: not again in the virtual machine');
     const oci = await Oci.for(t, program, full);
     const whole = JSON.parse(readFileSync(`${oci.bundle}/config.json`, 'utf8')) as Document;
     const paths = leaves(whole);

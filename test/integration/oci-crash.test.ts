@@ -8,6 +8,9 @@ import { projectDir } from '../support/paths.ts';
 
 const program = (await ociPrograms()).find(({ ours }) => ours)!;
 
+/** A virtual machine takes ten times as long. */
+const STEPS = process.env['KOBAKO_VM'] ? 4 : 8;
+
 /** Processes that have a text in their environment. */
 function marked(text: string): string[] {
   return readdirSync('/proc').filter((pid) => {
@@ -43,14 +46,14 @@ describe('killed with SIGKILL', () => {
     const oci = await Oci.for(t, program);
     const typical = await timeOf(oci);
     let [early, late] = [0, 0];
-    for (let step = 0; step < 16; step++) {
+    for (let step = 0; step < STEPS * 2; step++) {
       const id = oci.id();
       const mark = `MARK=${id}`;
       oci.configure((config) => {
         inTestCgroup(id)(config);
         config.process.env.push(mark);
       });
-      if (await killedAfter(oci, ['create', id], typical * (0.4 + step * 0.05))) late++;
+      if (await killedAfter(oci, ['create', id], typical * (0.4 + (step * 0.4) / STEPS))) late++;
       else early++;
       const { code, stderr } = await oci.call(['delete', '--force', id]);
       assert.equal(code, 0, stderr);
@@ -64,11 +67,11 @@ describe('killed with SIGKILL', () => {
 
   test('while it starts: the container is created or running, and can be told which', async (t) => {
     const oci = await Oci.for(t, program);
-    for (let step = 0; step < 8; step++) {
+    for (let step = 0; step < STEPS; step++) {
       const id = oci.id();
       oci.configure(inTestCgroup(id));
       await oci.ok('create', id);
-      await killedAfter(oci, ['start', id], 30 + step * 15);
+      await killedAfter(oci, ['start', id], 30 + (step * 120) / STEPS);
       const { status } = await oci.state(id);
       const started = await oci.call(['start', id]);
       if (status === 'created') assert.equal(started.code, 0, started.stderr);
@@ -80,7 +83,7 @@ describe('killed with SIGKILL', () => {
 
   test('while it deletes', async (t) => {
     const oci = await Oci.for(t, program);
-    for (let step = 0; step < 8; step++) {
+    for (let step = 0; step < STEPS; step++) {
       const id = oci.id();
       const mark = `MARK=${id}`;
       oci.configure((config) => {
@@ -89,7 +92,7 @@ describe('killed with SIGKILL', () => {
       });
       await oci.ok('create', id);
       await oci.ok('start', id);
-      await killedAfter(oci, ['delete', '--force', id], 30 + step * 15);
+      await killedAfter(oci, ['delete', '--force', id], 30 + (step * 120) / STEPS);
       assert.equal((await oci.call(['delete', '--force', id])).code, 0);
       await nothingLeft(oci, id, mark);
     }

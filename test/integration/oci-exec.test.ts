@@ -75,6 +75,9 @@ for (const program of await ociPrograms()) {
       const id = await oci.running();
       await oci.ok('exec', '--detach', '--pid-file', `${oci.folder}/pid`, id, 'sleep', '1234');
       const pid = readFileSync(`${oci.folder}/pid`, 'utf8');
+      // runc is back before the program runs
+      for (let tries = 0; tries < 100 && !readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('sleep'); tries++)
+        await new Promise((done) => setTimeout(done, 20));
       assert.equal(readFileSync(`/proc/${pid}/cmdline`, 'utf8'), 'sleep\x001234\0');
       assert.ok((JSON.parse(await oci.ok('ps', '--format', 'json', id)) as number[]).includes(Number(pid)));
       writeFileSync(`${oci.folder}/text`, 'from the caller');
@@ -121,7 +124,12 @@ for (const program of await ociPrograms()) {
         .split('\n');
       for (const line of all) {
         const [, controllers, path] = line.split(':') as [string, string, string];
-        if (path.endsWith(id)) mkdirSync(`/sys/fs/cgroup/${controllers.replace('name=', '') || 'unified'}${path}/sub`, { recursive: true });
+        if (!path.endsWith(id)) continue;
+        const folder = `/sys/fs/cgroup/${controllers.replace('name=', '') || 'unified'}${path}`;
+        mkdirSync(`${folder}/sub`, { recursive: true });
+        // an empty cpuset takes nobody
+        for (const file of ['cpuset.cpus', 'cpuset.mems'])
+          if (existsSync(`${folder}/${file}`)) writeFileSync(`${folder}/sub/${file}`, readFileSync(`${folder}/${file}`));
       }
       const inside = await oci.ok('exec', '--cgroup', 'sub', id, 'cat', '/proc/self/cgroup');
       assert.match(inside, new RegExp(`:pids:/.*${id}/sub\\n`));

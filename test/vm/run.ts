@@ -3,7 +3,7 @@
  * that has to be the kernel's. Exits with the inner runners' code.
  */
 import { fileURLToPath } from 'node:url';
-import { deb } from '../support/debs.ts';
+import { deb, debs } from '../support/debs.ts';
 import { nodeTestArgs, testFiles } from '../support/node-test.ts';
 import { busyboxRootfs, debianRootfs } from '../support/rootfs.ts';
 import { readTally, summary, type TallyLine } from '../support/tally.ts';
@@ -30,6 +30,7 @@ export async function runVmSuite(files?: readonly string[]): Promise<VmSuiteResu
   // What the tests share must be there before: the guest has no network.
   await busyboxRootfs();
   await debianRootfs();
+  await debs(['runc', 'crun'], { dependencies: true });
   const guestOf = (file: string) => /(\w+)\.guest\.ts$/.exec(file)?.[1] ?? '';
   const all = files ?? [...testFiles(PATTERNS), ...testFiles(['test/vm/*.guest.ts'])];
   const plain = all.filter((file) => guestOf(file) === '');
