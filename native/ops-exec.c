@@ -2,34 +2,30 @@
 #include "ops.h"
 
 #define OUTSIDE "it is outside of the container's root"
+#define LINK_OF_PROC "links of /proc are not followed"
 
-/* Makes each missing folder of an absolute path. */
-static long make_path(const char *path, unsigned mode) {
-  char part[PATH_MAX];
-  size_t len = strlen(path);
-  long ret = 0;
-  if (len >= sizeof part) return -ENAMETOOLONG;
-  memcpy(part, path, len + 1);
-  for (size_t i = 1; i <= len; i++) {
-    if (part[i] != '/' && part[i] != 0) continue;
-    part[i] = 0;
-    ret = sys_mkdirat(AT_FDCWD, part, mode);
-    if (ret == -EEXIST) ret = 0;
-    if (ret < 0) return ret;
-    if (i < len) part[i] = '/';
-  }
-  return ret;
+/* Says which of the two reasons for ELOOP it was. */
+static long loop_or_link(struct runner *r, const char *path) {
+  long any = open_how(AT_FDCWD, path, O_PATH, 0, 0);
+  if (any < 0) return -ELOOP;
+  sys_close((int)any);
+  run_detail(r, LINK_OF_PROC, sizeof LINK_OF_PROC - 1);
+  return -EPERM;
 }
 
 HANDLER(cwd) {
   char at[PATH_MAX];
-  long ret = sys_chdir(o->path.data);
-  if (ret == -ENOENT && o->mode.num) {
-    ret = make_path(o->path.data, (unsigned)o->mode.num);
-    if (ret >= 0) ret = sys_chdir(o->path.data);
-  }
+  long root = open_how(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0, 0);
+  if (root < 0) return root;
+  /* links of /proc are not followed: /proc/self/fd/N/new would make a folder on the host (CVE-2024-21626) */
+  unsigned mode = (unsigned)o->mode.num;
+  long dir = mode ? open_or_make_dir((int)root, o->path, mode) : open_how((int)root, o->path.data, O_PATH | O_DIRECTORY, 0, IN_ROOT);
+  sys_close((int)root);
+  if (dir < 0) return dir == -ELOOP ? loop_or_link(r, o->path.data) : dir;
+  long ret = sys_fchdir((int)dir);
+  sys_close((int)dir);
   if (ret < 0) return ret;
-  /* /proc/self/fd/N can name a folder of the host (CVE-2024-21626): the kernel then says "(unreachable)/…", or ENOENT */
+  /* of a folder that is not below the root the kernel says "(unreachable)/…", or ENOENT */
   ret = sys_getcwd(at, sizeof at);
   if (ret < 0 || at[0] != '/') {
     run_detail(r, OUTSIDE, sizeof OUTSIDE - 1);

@@ -1,6 +1,7 @@
 /* What a process is: its names, limits, scheduling, identity and privileges. */
 #include "ops.h"
 #include <linux/filter.h>
+#include <linux/keyctl.h>
 #include <linux/sockios.h>
 
 HANDLER(sethostname) {
@@ -115,6 +116,15 @@ HANDLER(cap_ambient) {
   for (int cap = 0; cap < 64 && ret >= 0; cap++)
     if ((uint64_t)o->mask.num >> cap & 1) ret = sys_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, (unsigned long)cap, 0, 0);
   return ret;
+}
+
+/* All for who possesses it, and the owner may view, read, link and (this is what it lacks when it is made) search it. */
+#define KEYRING_PERMISSIONS 0x3f1b0000
+
+HANDLER(session_keyring) {
+  (void)r;
+  long id = SYS3(keyctl, KEYCTL_JOIN_SESSION_KEYRING, o->name.data, 0);
+  return id < 0 ? id : SYS3(keyctl, KEYCTL_SETPERM, id, KEYRING_PERMISSIONS);
 }
 
 HANDLER(no_new_privs) {

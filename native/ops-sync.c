@@ -73,6 +73,25 @@ HANDLER(listen) {
   return run_open(r, o->into, unix_socket(o->path.data, SOCK_STREAM | SOCK_NONBLOCK, (int)o->mode.num));
 }
 
+HANDLER(send_state) {
+  char pid[16];
+  struct text number = {pid, 0, sizeof pid, false};
+  put_num(&number, r->pid);
+  size_t size = o->parts.len + (size_t)o->parts.count * sizeof pid;
+  char *data = sys_mmap(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (sys_is_error(data)) return -ENOMEM;
+  struct text t = {data, 0, size, false};
+  const char *s = o->parts.data;
+  for (uint32_t i = 0; i < o->parts.count; i++, s += strlen(s) + 1) {
+    if (i) put(&t, pid, number.len);
+    put_str(&t, s);
+  }
+  long n = send_fd(run_fd(r, o->socket), data, t.len, run_fd(r, o->slot));
+  if (n >= 0) n = send_all(run_fd(r, o->socket), data + n, t.len - (size_t)n);
+  sys_munmap(data, size);
+  return n;
+}
+
 HANDLER(send_fd) {
   long n = send_fd(run_fd(r, o->socket), o->data.data, o->data.len, run_fd(r, o->slot));
   return n < 0 ? n : (size_t)n == o->data.len ? 0 : -EIO;

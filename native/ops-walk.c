@@ -77,10 +77,10 @@ again:;
   return parent;
 }
 
-static long begin(struct walk *w, struct runner *r, union val root, union val path, union val mode) {
+static long begin(struct walk *w, int root, union val path, unsigned mode) {
   if (path.len >= PATH_MAX) return -ENAMETOOLONG;
-  w->root = run_fd(r, root);
-  w->mode = (unsigned)mode.num;
+  w->root = root;
+  w->mode = mode;
   w->links = 0;
   w->len = path.len;
   memcpy(w->path, path.data, path.len + 1);
@@ -88,19 +88,20 @@ static long begin(struct walk *w, struct runner *r, union val root, union val pa
   return 0;
 }
 
-HANDLER(ensure_dir) {
+long open_or_make_dir(int root, union val path, unsigned mode) {
   static struct walk w;
-  long ret = begin(&w, r, o->root, o->path, o->mode);
+  long ret = begin(&w, root, path, mode);
   if (ret < 0) return ret;
   ret = open_prefix(&w, w.len, O_DIRECTORY);
   size_t end = w.len;
-  if (ret == -ENOENT) ret = make_dirs(&w, &end);
-  return run_open(r, o->into, ret);
+  return ret == -ENOENT ? make_dirs(&w, &end) : ret;
 }
+
+HANDLER(ensure_dir) { return run_open(r, o->into, open_or_make_dir(run_fd(r, o->root), o->path, (unsigned)o->mode.num)); }
 
 HANDLER(ensure_file) {
   static struct walk w;
-  long ret = begin(&w, r, o->root, o->path, o->mode);
+  long ret = begin(&w, run_fd(r, o->root), o->path, (unsigned)o->mode.num);
   if (ret < 0) return ret;
   for (int tries = 0;; tries++) {
     ret = open_prefix(&w, w.len, 0);

@@ -19,6 +19,9 @@ long open_how(int dir, const char *path, uint64_t flags, unsigned mode, uint64_t
 /* What every walk inside a root file system uses. */
 #define IN_ROOT (RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
 
+/* The folder of a path in a root, O_PATH, made where it is missing; links stay inside, those of /proc are not followed. */
+long open_or_make_dir(int root, union val path, unsigned mode);
+
 /* Move an fd that landed on 0, 1 or 2 (started with one of them closed) out of the way. Errors pass through. */
 long above_stdio(long fd);
 

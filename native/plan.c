@@ -148,6 +148,7 @@ static const char *check_values(int code, const union val *f) {
     case OP_DUMPABLE: ok = within(f[0], 0, 1); break;
     case OP_CWD: ok = f[0].len > 0 && f[0].data[0] == '/' && is_mode(f[1]); break;
     case OP_EXEC: ok = f[0].count > 0; break;
+    case OP_SEND_STATE: ok = f[2].count > 0; break;
     case OP_LISTEN: ok = within(f[2], 0, 0777); break;
     case OP_MONITOR: ok = within(f[6], 0, INT64_MAX) && within(f[7], 0, 0xffff) && within(f[11], 0, 31); break;
     case OP_CHECK_PROCESS: ok = within(f[0], 1, 0x7fffffff); break;
@@ -192,6 +193,7 @@ static const char *check_order(struct walk *w, int code, int side) {
     case OP_ID_MAP:
     case OP_CGROUP_ATTACH:
     case OP_SECCOMP_LISTENER:
+    case OP_SEND_STATE:
       return side == SIDE_MONITOR && w->clone ? NULL : "it must be on the monitor side, after clone";
     case OP_HOST_SYNC:
     case OP_LISTEN:

@@ -28,12 +28,17 @@ static bool has_ended(struct runner *r, struct wait_info *info, int within_ms) {
   return sys_waitid(3, r->pidfd, info, WEXITED | WNOWAIT | WNOHANG) == 0 && info->pid != 0;
 }
 
+static const char *code_name(int32_t code) { return code >= 0 && code < OP_COUNT ? op_defs[code].name : ""; }
+
 bool runner_send_child_failure(struct runner *r, int within_ms) {
   struct shared *s = r->shared;
   struct wait_info info;
   if (__atomic_load_n(&s->failed, __ATOMIC_ACQUIRE)) {
-    s->detail[sizeof s->detail - 1] = 0;
-    runner_failed(r, s->at, op_defs[s->code].name, SIDE_CONTAINER, s->error, s->detail);
+    /* copied before it is looked at: whoever can trace the child can change the page at any moment */
+    char told[sizeof s->detail];
+    memcpy(told, s->detail, sizeof told);
+    told[sizeof told - 1] = 0;
+    runner_failed(r, s->at, code_name(s->code), SIDE_CONTAINER, s->error, told);
     return true;
   }
   if (s->exec || !has_ended(r, &info, within_ms)) return false;
@@ -42,7 +47,7 @@ bool runner_send_child_failure(struct runner *r, int within_ms) {
   put_str(&t, info.code == CLD_EXITED ? "ended with status " : "killed by signal ");
   put_num(&t, info.status);
   detail[t.len] = 0;
-  runner_failed(r, s->at, op_defs[s->code].name, SIDE_CONTAINER, ECANCELED, detail);
+  runner_failed(r, s->at, code_name(s->code), SIDE_CONTAINER, ECANCELED, detail);
   return true;
 }
 

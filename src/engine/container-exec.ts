@@ -43,6 +43,7 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
   const { plan, warnings } = planExec({
     pid,
     start,
+    container: { id: record.id, ociVersion: record.spec.ociVersion, bundle: store.paths(record.id).dir, annotations: record.spec.annotations },
     namespaces: (record.spec.linux?.namespaces ?? []).map((namespace) => namespace.type),
     process,
     seccomp: options.privileged ? undefined : record.spec.linux?.seccomp,

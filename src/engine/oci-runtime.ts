@@ -32,6 +32,7 @@ interface StartOptions {
 export interface CreateOptions extends StartOptions {
   readonly bundle: string;
   readonly noPivot?: boolean;
+  readonly noNewKeyring?: boolean;
 }
 
 /** What a process in the foreground needs; the terminal is asked for only when it is to have one. */
@@ -218,6 +219,8 @@ export class OciRuntime {
     const { plan, warnings } = planExec({
       pid: record.pid,
       start: record.pidStart,
+      container: { id, ociVersion: spec.ociVersion, bundle: record.bundle, annotations: spec.annotations },
+      newKeyring: record.noNewKeyring !== true,
       namespaces: (spec.linux?.namespaces ?? []).map(({ type }) => type),
       process: { ...process, env: [...(process.env ?? []), ...fds.env] },
       seccomp: spec.linux?.seccomp,
@@ -331,6 +334,7 @@ export class OciRuntime {
       monitor: rest.monitor,
       ...(rest.startFifo === undefined ? {} : { startFifo: rest.startFifo }),
       noPivot: rest.noPivot === true,
+      newKeyring: record.noNewKeyring !== true,
     });
     [...(control?.warnings ?? []), ...warnings].forEach(this.#warn);
     this.#debug?.(explainPlan(plan));

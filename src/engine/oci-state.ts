@@ -37,6 +37,8 @@ export interface OciRecord {
   /** The command that makes or made it: while it lives and there is no pid yet, the container is `creating`. */
   readonly maker: number;
   readonly makerStart: string;
+  /** It shares the session keyring of whoever created it, and so do the processes that join it. */
+  readonly noNewKeyring?: boolean;
 }
 
 export class OciState {

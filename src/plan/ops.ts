@@ -235,6 +235,16 @@ export const OPS = {
     'openat2(2)',
     'give a new mount the mode of the folder at a path (RESOLVE_IN_ROOT) and, with contents 1, copies of all that is in it; absent is fine',
   ),
+  'session-keyring': define(
+    { name: 'str' },
+    'keyctl(2)',
+    'join the session keyring of that name, made if it is not there, and let its owner find it (KEYCTL_JOIN_SESSION_KEYRING, KEYCTL_SETPERM)',
+  ),
+  'send-state': define(
+    { socket: 'slot', slot: 'slot', parts: 'strs' },
+    'unix(7)',
+    "send texts, joined by the pid of the container's process, and one fd over a socket (SCM_RIGHTS)",
+  ),
 } as const satisfies Record<string, OpDefinition>;
 
 /** Flags of the `monitor` operation. */

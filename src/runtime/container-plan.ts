@@ -7,7 +7,7 @@ import type { ContainerInput, PlanResult } from './contract.ts';
 import { addDevices, addNull, addTerminal } from './devices.ts';
 import { closeTrees, openTrees, type EarlyTrees } from './early-trees.ts';
 import { labelsOf } from './labels.ts';
-import { addMount } from './mounts.ts';
+import { addMount, placeOf, type MountContext } from './mounts.ts';
 import {
   addDumpable,
   addIdMaps,
@@ -20,8 +20,9 @@ import {
   openJoins,
   type Namespaces,
 } from './namespaces.ts';
-import { addEarlyProcess, addProcess, type ProcessInput } from './process.ts';
+import { addEarlyProcess, addKeyring, addProcess, type ProcessInput } from './process.ts';
 import { addPivot, addReadonlyRoot, addRoot, openRootFolder } from './root.ts';
+import { addListener } from './seccomp/listener.ts';
 import type { Hook, Mount, Spec } from './spec.ts';
 import { addContainerStdio, addMonitor, addMonitorEnds, addMonitorStdio } from './stdio.ts';
 
@@ -83,7 +84,8 @@ export function planContainer(input: ContainerInput): PlanResult {
   if (namespaces.fresh.has('cgroup')) {
     builder.container('unshare', { flags: CLONE_NEW.cgroup }, { why: 'rooted at its own cgroup' });
   }
-  if (input.stdio.kind !== 'inherit' || tty) builder.container('setsid', {}, { why: 'its own session: no signal of our terminal reaches it' });
+  builder.container('setsid', {}, { why: 'its own session: no signal of our terminal reaches it, and it cannot type into that (TIOCSTI)' });
+  if (input.newKeyring !== false) addKeyring(builder, input.id);
   addSystem(builder, spec, namespaces);
   if (ownMounts) addFileSystems(builder, input, userNamespace, trees, mounts);
   else addWithoutMountNamespace(builder, input);
@@ -94,12 +96,12 @@ export function planContainer(input: ContainerInput): PlanResult {
     if (persona === undefined) throw invalid(`personality ${personality.domain} is unknown`);
     builder.container('personality', { persona });
   }
-  addProcess(builder, process, {
+  const listener = addProcess(builder, process, {
     wait: () => addStartWait(builder, input),
     beforeExec: () => addHooks(builder, input, spec.hooks?.startContainer, 'startContainer', 'created'),
   });
   addLabels(builder, input);
-  addMonitorTail(builder, input, spec);
+  addMonitorTail(builder, input, spec, listener);
   push(builder, cgroup?.cleanup);
   return { plan: { ops: builder.ops }, warnings: builder.warnings };
 }
@@ -162,13 +164,14 @@ function mountsOf({ spec, initPath }: ContainerInput): readonly Mount[] {
 function addFileSystems(builder: PlanBuilder, input: ContainerInput, userNamespace: boolean, trees: EarlyTrees, mounts: readonly Mount[]): void {
   const { spec, machine, bundle } = input;
   const root = addRoot(builder, input.root, spec.linux?.rootfsPropagation, machine, trees.root);
-  const context = {
+  const context: MountContext = {
     builder,
     machine,
     cgroup: input.cgroup,
     root,
     bundle,
     trees: trees.mounts,
+    kernelMounts: [],
   };
   for (const mount of mounts) addMount(context, mount);
   const ownDev = mounts.some(
@@ -181,14 +184,15 @@ function addFileSystems(builder: PlanBuilder, input: ContainerInput, userNamespa
   addRuntimeHooks(builder, input);
   addHooks(builder, input, spec.hooks?.createContainer, 'createContainer', 'creating');
   for (const path of spec.linux?.readonlyPaths ?? []) {
-    builder.container('readonly-path', { root, path }, { subject: `read-only path ${path}` });
+    builder.container('readonly-path', placeOf(context, path), { subject: `read-only path ${path}` });
   }
   const masked = spec.linux?.maskedPaths ?? [];
   if (masked.length > 0) {
     addNull(builder, 'container', 'null-file', O.PATH);
-    for (const path of masked) builder.container('mask-path', { root, path, file: 'null-file' }, { subject: `masked path ${path}` });
+    for (const path of masked) builder.container('mask-path', { ...placeOf(context, path), file: 'null-file' }, { subject: `masked path ${path}` });
     builder.container('close', { slot: 'null-file' });
   }
+  for (const { slot } of context.kernelMounts) builder.container('close', { slot });
   if (spec.root?.readonly) addReadonlyRoot(builder, root);
   addPivot(builder, root, input.noPivot === true);
   builder.container('close', { slot: root });
@@ -257,21 +261,10 @@ function addStartWait(builder: PlanBuilder, input: ContainerInput): void {
   }
 }
 
-function addMonitorTail(builder: PlanBuilder, input: ContainerInput, spec: Spec): void {
+function addMonitorTail(builder: PlanBuilder, input: ContainerInput, spec: Spec, listener: boolean): void {
   const { stdio, monitor } = input;
   addMonitorEnds(builder, stdio);
-  const notify = spec.linux?.seccomp?.listenerPath;
-  if (notify) {
-    builder.monitor('seccomp-listener', { into: 'seccomp-listener' });
-    builder.monitor('connect-unix', { into: 'seccomp-socket', path: notify }, { subject: `seccomp listener ${notify}` });
-    const state = {
-      ociVersion: spec.ociVersion,
-      fds: ['seccompFd'],
-      metadata: spec.linux?.seccomp?.listenerMetadata,
-      state: { ociVersion: spec.ociVersion, id: input.id, status: 'creating', bundle: input.bundle },
-    };
-    builder.monitor('send-fd', { socket: 'seccomp-socket', slot: 'seccomp-listener', data: Buffer.from(JSON.stringify(state)) });
-  }
+  if (listener) addListener(builder, spec.linux!.seccomp!, { ociVersion: spec.ociVersion, id: input.id, bundle: input.bundle, annotations: spec.annotations });
   const waitStart = monitor.waitStart && input.startFifo === undefined;
   addMonitor(builder, stdio, { ...monitor, waitStart });
 }

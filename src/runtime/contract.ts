@@ -130,6 +130,8 @@ export interface ContainerInput {
   readonly preserveFds?: number;
   /** Without pivot_root(2), for a root on an initramfs. */
   readonly noPivot?: boolean;
+  /** A session keyring of its own; default true. */
+  readonly newKeyring?: boolean;
   /** A static reaper to show as /sbin/docker-init. */
   readonly initPath?: string;
   /** The processes whose /proc/PID/ns files and /proc/PID/root the spec names. */

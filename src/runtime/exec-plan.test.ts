@@ -9,6 +9,7 @@ import type { NamespaceType } from './spec.ts';
 const ALL: NamespaceType[] = ['pid', 'network', 'mount', 'ipc', 'uts', 'user', 'cgroup', 'time'];
 const exec = (more: Partial<ExecInput> = {}) =>
   planExec({
+    container: { id: 'c', ociVersion: '1.2.0', bundle: '/b', annotations: undefined },
     pid: 7,
     start: '99',
     namespaces: ALL.filter((type) => type !== 'user'),

@@ -6,11 +6,13 @@ import { PlanBuilder } from './builder.ts';
 import type { MachineFacts, MonitorSettings, PlanResult, Stdio } from './contract.ts';
 import { labelsOf } from './labels.ts';
 import { addDumpable, checkPeers } from './namespaces.ts';
-import { addEarlyProcess, addProcess, type ProcessInput } from './process.ts';
+import { addEarlyProcess, addKeyring, addProcess, type ProcessInput } from './process.ts';
+import { addListener, type ListenerContainer } from './seccomp/listener.ts';
 import type { NamespaceType, Process, Seccomp } from './spec.ts';
 import { addContainerStdio, addMonitor, addMonitorEnds, addMonitorStdio } from './stdio.ts';
 
 export interface ExecInput {
+  readonly container: Omit<ListenerContainer, 'pid'>;
   /** The container's first process. The caller has made sure that this pid still is that process. */
   readonly pid: number;
   /** When it began, in clock ticks since boot: checked once a handle on it is open. */
@@ -25,6 +27,8 @@ export interface ExecInput {
   readonly stdio: Stdio;
   readonly monitor: MonitorSettings;
   readonly preserveFds?: number;
+  /** The container's session keyring instead of the engine's; default true. */
+  readonly newKeyring?: boolean;
 }
 
 /** The plan that joins a container's namespaces and cgroups through a pidfd, and runs a program under its rules. */
@@ -55,7 +59,7 @@ export function planExec(input: ExecInput): PlanResult {
   if (!monitor.leave) builder.container('death-signal', { signal: 9 }, { why: 'nothing is left of it should the monitor be killed' });
   if (input.cgroup) builder.ops.push(...input.cgroup.join);
   addEarlyProcess(builder, process);
-  if (stdio.kind !== 'inherit') builder.container('setsid', {});
+  builder.container('setsid', {}, { why: 'its own session: no signal of our terminal reaches it, and it cannot type into that (TIOCSTI)' });
   // by the host's /proc, which is still the one before us: no mount of the container's can lead the write astray
   for (const { path, text, subject } of labelsOf(input.process, machine, builder.warnings)) {
     builder.container('write-file', { path: `/proc/thread-self/${path}`, data: Buffer.from(text), resolve: 0 }, { subject });
@@ -72,6 +76,7 @@ export function planExec(input: ExecInput): PlanResult {
   }
   if (has('mount')) builder.container('setns', { slot: 'init', flags: CLONE_NEW.mount }, { why: "last: from here on every path is the container's" });
   builder.container('close', { slot: 'init' });
+  if (input.newKeyring !== false) addKeyring(builder, input.container.id);
   if (tty) {
     const [rows, cols] = [stdio.rows, stdio.cols];
     const note = { subject: 'terminal', why: "from the container's devpts; pty-open refuses anything else found there" };
@@ -85,8 +90,9 @@ export function planExec(input: ExecInput): PlanResult {
     builder.container('post', { token: TOKENS.created });
     builder.container('wait', { token: TOKENS.start }, { why: 'until its user is attached' });
   };
-  addProcess(builder, process, { wait, beforeExec: () => {} });
+  const listener = addProcess(builder, process, { wait, beforeExec: () => {} });
   addMonitorEnds(builder, stdio);
+  if (listener) addListener(builder, input.seccomp!, { ...input.container, pid: input.pid });
   addMonitor(builder, stdio, monitor);
   return { plan: { ops: builder.ops }, warnings: builder.warnings };
 }

@@ -11,7 +11,7 @@ import type { Mount, Spec } from './spec.ts';
 const add = (mount: Partial<Mount>, cgroup?: Partial<CgroupParts>) =>
   built((builder) =>
     addMount(
-      { builder, machine: machine(), cgroup: cgroup as CgroupParts | undefined, root: 'root', bundle: '/bundle', trees: new Map() },
+      { builder, machine: machine(), cgroup: cgroup as CgroupParts | undefined, root: 'root', bundle: '/bundle', trees: new Map(), kernelMounts: [] },
       { destination: '/data', ...mount },
     ),
   );

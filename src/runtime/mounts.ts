@@ -1,4 +1,5 @@
 /** Mounts of a spec as operations: each is made detached, set up, and attached to a folder opened inside the root. */
+import { posix } from 'node:path';
 import { ATTR, MS, TREE } from '../kernel/constants.ts';
 import { invalid } from '../base/errors.ts';
 import type { PlanBuilder } from './builder.ts';
@@ -15,6 +16,21 @@ export interface MountContext {
   readonly bundle: string;
   /** Detached trees that the monitor made for bind mounts. */
   readonly trees: ReadonlyMap<Mount, string>;
+  /** The mounts of kernel files that paths of the spec are found below: not by a path, which may lead elsewhere by then. */
+  readonly kernelMounts: KernelMount[];
+}
+
+/** A mounted proc or sysfs: where it was asked for, and the slot of the mount itself. */
+export interface KernelMount {
+  readonly destination: string;
+  readonly slot: string;
+}
+
+/** Where to look for a path: below a kernel file system's own mount, where there is one that holds it, else in the root. */
+export function placeOf(context: Pick<MountContext, 'root' | 'kernelMounts'>, path: string): { root: string; path: string } {
+  const clean = posix.join('/', path);
+  const mount = context.kernelMounts.findLast(({ destination }) => clean.startsWith(`${destination}/`));
+  return mount === undefined ? { root: context.root, path } : { root: mount.slot, path: clean.slice(mount.destination.length) };
 }
 
 /** A bind mount's source on the host. Throws `invalid` for one that is not there. */
@@ -33,6 +49,10 @@ const bindSubject = (mount: Mount) => `bind mount ${mount.source ?? ''} to ${mou
 /** Adds the operations of one mount. Throws `invalid` for a bind source that is not there. */
 export function addMount(context: MountContext, mount: Mount): void {
   const options = parseMountOptions(mount.options ?? [], mount.type);
+  const destination = posix.join('/', mount.destination).replace(/\/+$/, '');
+  // what comes to lie over a kernel mount, or over a folder that holds it, hides it
+  for (const hidden of context.kernelMounts.filter((kept) => kept.destination === destination || kept.destination.startsWith(`${destination}/`)))
+    context.kernelMounts.splice(context.kernelMounts.indexOf(hidden), 1);
   const subject = options.bind ? bindSubject(mount) : `mount ${mount.type ?? 'none'} to ${mount.destination}`;
   if (options.bind) addBind(context, mount, options, subject);
   else if (mount.type === 'cgroup') addCgroup(context, mount, options, subject);
@@ -68,7 +88,9 @@ function addFileSystem(context: MountContext, mount: Mount, type: string, option
     const why = options.copyUp ? 'what the image has there is copied' : 'the mode of the folder that it covers';
     builder.container('copy-up', { to: from, root: context.root, path: mount.destination, contents: options.copyUp ? 1 : 0 }, { subject, why });
   }
-  attach(context, from, mount.destination, { ...options, ...NO_ATTRIBUTES }, subject, 'dir');
+  const kept = type === 'proc' || type === 'sysfs';
+  attach(context, from, mount.destination, { ...options, ...NO_ATTRIBUTES }, subject, 'dir', kept);
+  if (kept) context.kernelMounts.push({ destination: posix.join('/', mount.destination).replace(/\/+$/, ''), slot: from });
 }
 
 /** File systems to which the source means something; to others it is a label that shows in /proc/mounts. */
@@ -81,7 +103,7 @@ const WHY: Readonly<Record<string, string>> = {
   mqueue: 'the message queues of this ipc namespace',
 };
 
-function attach(context: MountContext, from: string, destination: string, options: MountOptions, subject: string, kind: 'dir' | 'file'): void {
+function attach(context: MountContext, from: string, destination: string, options: MountOptions, subject: string, kind: 'dir' | 'file', keep = false): void {
   const { builder, root } = context;
   const set = (flags: { set?: number; clear?: number; propagation?: number; recursive?: number }) =>
     builder.container(
@@ -101,7 +123,7 @@ function attach(context: MountContext, from: string, destination: string, option
   // after it is attached: a detached mount has no peers to be shared with
   for (const flag of options.propagation) set({ propagation: flag & ~MS.REC, recursive: flag & MS.REC ? 1 : 0 });
   builder.container('close', { slot: target });
-  builder.container('close', { slot: from });
+  if (!keep) builder.container('close', { slot: from });
 }
 
 /**

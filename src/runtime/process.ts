@@ -41,6 +41,12 @@ const SCHED_FLAGS: Readonly<Record<string, number>> = {
 };
 const IO_CLASSES: Readonly<Record<string, number>> = { IOPRIO_CLASS_RT: 1, IOPRIO_CLASS_BE: 2, IOPRIO_CLASS_IDLE: 3 };
 
+/** A session keyring of the container's own: the keys of whoever started the engine are not the container's. */
+export function addKeyring(builder: PlanBuilder, containerId: string): void {
+  const note = { subject: 'session keyring', why: "the engine's keys stay its own", ignore: ['ENOSYS'] };
+  builder.container('session-keyring', { name: `_ses.${containerId}` }, note);
+}
+
 /** What can be set while the process is still fully privileged and has the host's /proc before it. */
 export function addEarlyProcess(builder: PlanBuilder, input: ProcessInput): void {
   const { process } = input;
@@ -70,8 +76,11 @@ export function addEarlyProcess(builder: PlanBuilder, input: ProcessInput): void
   if (cpus !== undefined && cpus !== '') builder.container('affinity', { mask: cpuMask(cpus) }, { subject: `cpu affinity ${cpus}` });
 }
 
-/** From the change of folder to exec. `beforeExec` adds what runs when all is set but the program not yet started. */
-export function addProcess(builder: PlanBuilder, input: ProcessInput, steps: { wait: () => void; beforeExec: () => void }): void {
+/**
+ * From the change of folder to exec. `beforeExec` adds what runs when all is set but the program not yet started. Gives
+ * whether the seccomp filter has a listener, which the monitor must then hand over (`addListener`).
+ */
+export function addProcess(builder: PlanBuilder, input: ProcessInput, steps: { wait: () => void; beforeExec: () => void }): boolean {
   const { process, machine } = input;
   const [command] = process.args ?? [];
   if (command === undefined || command === '') throw invalid('no command is given: process.args is empty');
@@ -98,7 +107,9 @@ export function addProcess(builder: PlanBuilder, input: ProcessInput, steps: { w
   }
   addRlimits(builder, process, machine);
   builder.container('umask', { mask: user.umask ?? 0o022 });
-  steps.wait();
+  // with a listener the filter comes before `start`, as with runc: who made the container learns whether somebody answers
+  const listener = filter?.listener === true;
+  if (!listener) steps.wait();
   builder.container('close-fds', { from: 3 + input.preserveFds }, { why: 'no fd of the engine reaches the program (CVE-2024-21626)' });
   const early = process.noNewPrivileges !== true;
   builder.container('cap-bound', { mask: sets.bounding }, { why: 'what no exec can bring back' });
@@ -106,8 +117,10 @@ export function addProcess(builder: PlanBuilder, input: ProcessInput, steps: { w
   addIdentity(builder, user, sets, input);
   if (process.noNewPrivileges) builder.container('no-new-privs', {}, { why: 'setuid programs gain nothing' });
   if (!early) seccomp();
+  if (listener) steps.wait();
   steps.beforeExec();
   builder.container('exec', { argv: process.args ?? [], env, path }, { subject: `exec: ${JSON.stringify(command)}` });
+  return listener;
 }
 
 function addIdentity(builder: PlanBuilder, user: NonNullable<Process['user']>, sets: CapabilitySets, input: ProcessInput): void {

@@ -109,11 +109,15 @@ rootTest('mask-path takes nothing but the null device', async () => {
 
 rootTest('cwd refuses a folder outside of the root (CVE-2024-21626)', async () => {
   const leak: Op[] = [
-    { op: 'open', side, into: 'host', path: '/usr', flags: 0, mode: 0, resolve: 0 },
+    { op: 'open', side, into: 'host', path: folder, flags: 0, mode: 0, resolve: 0 },
     { op: 'stdio', side, stdin: 'host', stdout: 'host', stderr: 'host' },
   ];
   const cwd: Op = { op: 'cwd', side, path: '/proc/self/fd/0', mode: 0o755 };
-  assert.deepEqual((await inside(['cwd'], { early: leak, last: [cwd] })).failed, ['cwd', errno.EPERM, "it is outside of the container's root"]);
+  for (const path of ['/proc/self/fd/0', '/proc/self/fd/0/made', '/link/made']) {
+    const failed = await inside(['cwd'], { early: leak, inRoot: [symlink('/proc/self/fd/0', 'link')], last: [{ ...cwd, path } as Op] });
+    assert.deepEqual(failed.failed, ['cwd', errno.EPERM, 'links of /proc are not followed'], path);
+    assert.ok(!existsSync(marker('made')), `${path} was made on the host`);
+  }
   assert.deepEqual((await inside(['cwd'], { last: [{ ...cwd, path: '/a/b/../c' } as Op] })).lines, ['/a/c']);
 });
 

@@ -7,6 +7,7 @@ const SIDES: Partial<Record<OpName, Side>> = {
   'id-map': 'monitor',
   'cgroup-attach': 'monitor',
   'seccomp-listener': 'monitor',
+  'send-state': 'monitor',
   'host-sync': 'monitor',
   listen: 'monitor',
   monitor: 'monitor',

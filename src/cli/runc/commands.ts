@@ -30,7 +30,12 @@ function idAndArgs(flags: Flags, name: string): [string, string[]] {
   return [id, args];
 }
 
-const createOptions = (flags: Flags) => ({ bundle: flags.value('bundle') ?? '.', noPivot: flags.on('no-pivot'), ...startOptions(flags) });
+const createOptions = (flags: Flags) => ({
+  bundle: flags.value('bundle') ?? '.',
+  noPivot: flags.on('no-pivot'),
+  noNewKeyring: flags.on('no-new-keyring'),
+  ...startOptions(flags),
+});
 
 const startOptions = (flags: Flags) => ({
   consoleSocket: flags.value('console-socket') || undefined,
