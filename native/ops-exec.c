@@ -7,8 +7,8 @@
 /* Says which of the two reasons for ELOOP it was. */
 static long loop_or_link(struct runner *r, const char *path) {
   long any = open_how(AT_FDCWD, path, O_PATH, 0, 0);
-  if (any < 0) return -ELOOP;
-  sys_close((int)any);
+  if (any == -ELOOP) return any;
+  if (any >= 0) sys_close((int)any);
   run_detail(r, LINK_OF_PROC, sizeof LINK_OF_PROC - 1);
   return -EPERM;
 }

@@ -5,6 +5,7 @@ import { EngineError, invalid } from '../base/errors.ts';
 import { processStart } from '../kernel/linux/process.ts';
 import type { Spec } from '../runtime/spec.ts';
 import type { ContainerExit, ContainerInfo } from './contract.ts';
+import { parseJson, toJson } from '../runtime/validate.ts';
 
 const MAX_SOCKET_PATH = 107;
 
@@ -187,13 +188,13 @@ export class ContainerStore {
   save(record: ContainerRecord): void {
     const { record: path } = this.paths(record.id);
     const temporary = `${path}.${randomBytes(4).toString('hex')}`;
-    writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
+    writeFileSync(temporary, toJson(record), { mode: 0o600 });
     renameSync(temporary, path);
   }
 
   load(id: string): ContainerRecord | undefined {
     try {
-      return JSON.parse(readFileSync(this.paths(id).record, 'utf8')) as ContainerRecord;
+      return parseJson(readFileSync(this.paths(id).record, 'utf8'), 'container.json') as ContainerRecord;
     } catch {
       return undefined;
     }

@@ -9,6 +9,7 @@ import { mountsOf, type EtcFiles } from './run-mounts.ts';
 import { inUserNamespace, type IdRange, type NamespaceChoice, type RunOptions } from './run-options.ts';
 import { resourcesOf } from './run-resources.ts';
 import { defaultProfile } from './seccomp/default-profile.ts';
+import { parseJson } from './validate.ts';
 import { resolveDockerProfile, type DockerProfile } from './seccomp/docker-profile.ts';
 import type { IdMapping, Linux, NamespaceType, Seccomp, Spec } from './spec.ts';
 
@@ -151,12 +152,7 @@ function seccompOf(options: RunOptions, machine: MachineFacts, capabilities: rea
   const host = { arch: machine.arch, capabilities, kernel: machine.kernel };
   if (options.seccomp === undefined || options.seccomp === 'builtin') return options.privileged ? undefined : defaultProfile(host);
   if (options.seccomp === 'unconfined') return undefined;
-  let profile: unknown;
-  try {
-    profile = JSON.parse(options.seccomp);
-  } catch (error) {
-    throw invalid(`Decoding seccomp profile failed: ${(error as Error).message}`);
-  }
+  const profile = parseJson(options.seccomp, 'Decoding seccomp profile failed');
   if (typeof profile !== 'object' || profile === null || Array.isArray(profile)) throw invalid('Decoding seccomp profile failed: not an object');
   return resolveDockerProfile(profile as DockerProfile, host);
 }

@@ -184,8 +184,8 @@ const spec = object(
   ['ociVersion'],
 );
 
-/** Numbers above 2^53 as bigint (seccomp values, unlimited rlimits), Go's null as nothing. */
-function parse(text: string, where: string): unknown {
+/** JSON from outside: numbers above 2^53 as bigint (seccomp values, unlimited rlimits), Go's null as nothing. */
+export function parseJson(text: string, where: string): unknown {
   try {
     const reviver = (_key: string, value: unknown, context?: { source?: string }) => {
       if (value === null) return undefined;
@@ -199,9 +199,16 @@ function parse(text: string, where: string): unknown {
   }
 }
 
+/** What `parseJson` reads: a bigint is written as the number that it is. */
+export function toJson(value: unknown): string {
+  // rawJSON is in every Node that runs this; TypeScript does not know it yet
+  const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
+  return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? rawJSON(String(item)) : item));
+}
+
 /** The text of a config.json. Throws `invalid` naming the field. */
 export function parseSpec(text: string): Spec {
-  const value = parse(text, 'config.json');
+  const value = parseJson(text, 'config.json');
   spec(value, 'config.json');
   const { ociVersion, root } = value as Spec;
   if (!/^1\.\d+\.\d+/.test(ociVersion)) throw invalid(`config.json.ociVersion: ${JSON.stringify(ociVersion)} is not of version 1`);
@@ -211,14 +218,14 @@ export function parseSpec(text: string): Spec {
 
 /** The text of a process document, as `exec --process` takes it. */
 export function parseProcess(text: string): Process {
-  const value = parse(text, 'process');
+  const value = parseJson(text, 'process');
   process(value, 'process');
   return value as Process;
 }
 
 /** The text of a resources document, as `update --resources` takes it. */
 export function parseResources(text: string): Resources {
-  const value = parse(text, 'resources');
+  const value = parseJson(text, 'resources');
   resources(value, 'resources');
   return value as Resources;
 }

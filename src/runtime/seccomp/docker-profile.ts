@@ -58,12 +58,15 @@ export function resolveDockerProfile(profile: DockerProfile, host: ProfileHost):
     ...rest,
     ...(architectures.length > 0 ? { architectures } : {}),
     syscalls: list(syscalls, 'syscalls')
+      .map((rule, i) => object(rule, `syscalls[${i}]`))
       .filter((rule, i) => applies(rule, host, `syscalls[${i}]`))
-      .map(plainRule),
+      .map((rule, i) => plainRule(rule, `syscalls[${i}]`)),
   };
 }
 
-function applies({ includes, excludes }: DockerRule, host: ProfileHost, field: string): boolean {
+function applies(rule: DockerRule, host: ProfileHost, field: string): boolean {
+  const includes = rule.includes && object(rule.includes, `${field}.includes`);
+  const excludes = rule.excludes && object(rule.excludes, `${field}.excludes`);
   const { go } = NAMES[host.arch];
   if (excludes) {
     if (list(excludes.arches, `${field}.excludes.arches`).includes(go)) return false;
@@ -79,13 +82,13 @@ function applies({ includes, excludes }: DockerRule, host: ProfileHost, field: s
   return true;
 }
 
-function plainRule({ name, names, action, errnoRet, args }: DockerRule): SeccompRule {
+function plainRule({ name, names, action, errnoRet, args }: DockerRule, field: string): SeccompRule {
   if (name && names?.length) throw invalid("both 'name' and 'names' are specified in the seccomp profile, use either 'name' or 'names'");
   return {
-    names: name ? [name] : [...(names ?? [])],
+    names: name ? [name] : [...list(names, `${field}.names`)],
     action,
     ...(errnoRet === undefined ? {} : { errnoRet }),
-    ...(args?.length ? { args } : {}),
+    ...(args === undefined || args === null || args.length === 0 ? {} : { args }),
   };
 }
 
@@ -99,6 +102,11 @@ function version(text: string): [major: number, minor: number] {
   const match = /^(\d{1,9})\.(\d{1,9})/.exec(text);
   if (match === null) throw invalid(`seccomp: ${JSON.stringify(text)} is not a kernel version`);
   return [Number(match[1]), Number(match[2])];
+}
+
+function object<T extends object>(value: T, field: string): T {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(`seccomp: ${field} is not an object`);
+  return value;
 }
 
 function list<T>(value: readonly T[] | undefined | null, field: string): readonly T[] {

@@ -131,7 +131,7 @@ function checkCondition(arg: Arg, field: string): Condition {
 
 function uint64(value: unknown, field: string): bigint {
   if (typeof value === 'number' && !Number.isSafeInteger(value))
-    throw invalid(`seccomp: ${field}: ${value} is not an exact integer`, 'above 2^53 give a bigint');
+    throw invalid(`seccomp: ${field}: ${value} is not an exact integer`, Number.isInteger(value) ? 'above 2^53 give a bigint' : undefined);
   const big = typeof value === 'number' ? BigInt(value) : value;
   if (typeof big !== 'bigint' || big < 0n || big > 0xffffffffffffffffn) throw invalid(`seccomp: ${field}: ${show(value)} is not an unsigned 64-bit number`);
   return big;
