@@ -1,5 +1,5 @@
 /** Command-line flags as docker's library (pflag) reads them: `-it`, `--name=x`, `--name x`, `-v x`, `--rm=false`. */
-import { invalid } from '../base/errors.ts';
+import { EngineError, invalid } from '../base/errors.ts';
 
 export interface Flag {
   readonly name: string;
@@ -12,11 +12,13 @@ export interface Flag {
 }
 
 export class Flags {
+  readonly #table: readonly Flag[];
   readonly #values: ReadonlyMap<string, readonly string[]>;
   /** What is left: the command and its arguments. */
   readonly rest: readonly string[];
 
-  constructor(values: ReadonlyMap<string, readonly string[]>, rest: readonly string[]) {
+  constructor(table: readonly Flag[], values: ReadonlyMap<string, readonly string[]>, rest: readonly string[]) {
+    this.#table = table;
     this.#values = values;
     this.rest = rest;
   }
@@ -31,6 +33,27 @@ export class Flags {
     return this.#values.get(name) ?? [];
   }
 
+  /** The last value given, as `parse` reads it. What it refuses is named with its flag, in docker's words. */
+  read<T>(name: string, parse: (text: string) => T): T | undefined {
+    const text = this.value(name);
+    return text === undefined ? undefined : this.#read(name, text, parse);
+  }
+
+  /** As `read`, for all values. */
+  readAll<T>(name: string, parse: (text: string) => T): T[] {
+    return this.list(name).map((text) => this.#read(name, text, parse));
+  }
+
+  #read<T>(name: string, text: string, parse: (text: string) => T): T {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      const reason = error.message.replace(/^invalid argument "[^]*?" for "[^"]*" flag: /, '');
+      throw invalid(argument(this.#table.find((flag) => flag.name === name) ?? { name }, text, reason), error.hint);
+    }
+  }
+
   on(name: string): boolean {
     return this.value(name) === 'true';
   }
@@ -38,6 +61,14 @@ export class Flags {
   has(name: string): boolean {
     return this.#values.has(name);
   }
+}
+
+/** As Go's strconv.ParseBool takes it. */
+const BOOLEAN = /^(true|false|True|False|TRUE|FALSE|[10tfTF])$/;
+
+/** pflag's sentence. */
+function argument({ name, short }: Pick<Flag, 'name' | 'short'>, text: string, reason: string): string {
+  return `invalid argument "${text}" for "${short === undefined ? '' : `-${short}, `}--${name}" flag: ${reason}`;
 }
 
 /**
@@ -48,8 +79,8 @@ export function parseFlags(flags: readonly Flag[], args: readonly string[], { in
   const values = new Map<string, string[]>();
   const rest: string[] = [];
   const add = (flag: Flag, value: string) => {
-    if (flag.kind === 'flag' && !/^(true|false|1|0|t|f)$/i.test(value))
-      throw invalid(`invalid argument "${value}" for "--${flag.name}" flag: not true or false`);
+    if (flag.kind === 'flag' && !BOOLEAN.test(value))
+      throw invalid(argument(flag, value, `strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`));
     const text = flag.kind !== 'flag' ? value : /^(true|1|t)$/i.test(value) ? 'true' : 'false';
     values.set(flag.name, [...(values.get(flag.name) ?? []), text]);
   };
@@ -69,7 +100,7 @@ export function parseFlags(flags: readonly Flag[], args: readonly string[], { in
     if (arg.startsWith('--')) long(arg);
     else short(arg);
   }
-  return new Flags(values, rest);
+  return new Flags(flags, values, rest);
 
   function long(arg: string): void {
     const equals = arg.indexOf('=');

@@ -37,6 +37,13 @@ function access<T>(use: () => T, path: string): T {
   try {
     return use();
   } catch (error) {
-    throw new EngineError('invalid', `open ${path}: ${(error as Error).message}`, { cause: error });
+    const words: Readonly<Record<string, string>> = {
+      ENOENT: 'no such file or directory',
+      EACCES: 'permission denied',
+      EISDIR: 'is a directory',
+      EEXIST: 'file exists',
+    };
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    throw new EngineError('invalid', `open ${path}: ${words[code] ?? message}`, { cause: error });
   }
 }

@@ -24,6 +24,7 @@ export function mount(text: string, cwd: string): MountOption {
   let [type, source, target] = ['volume', '', ''];
   let recursive = 'enabled';
   let readonly = false;
+  const prefixes = { bind: false, tmpfs: false };
   for (const field of text.split(',')) {
     const equals = field.indexOf('=');
     const key = (equals < 0 ? field : field.slice(0, equals)).toLowerCase();
@@ -31,35 +32,52 @@ export function mount(text: string, cwd: string): MountOption {
     const on = () => {
       if (value === undefined || /^(1|true)$/.test(value)) return true;
       if (/^(0|false)$/.test(value)) return false;
-      throw invalid(`invalid argument "${text}" for "--mount" flag: invalid value for '${key}': invalid boolean value ("${value}")`);
+      throw invalid(`invalid value for ${key}: ${value}`);
     };
+    if (key.startsWith('bind-')) prefixes.bind = true;
+    if (key.startsWith('tmpfs-')) prefixes.tmpfs = true;
     if (key === 'readonly' || key === 'ro') readonly = on();
-    else if (value === undefined) throw invalid(`invalid argument "${text}" for "--mount" flag: invalid field '${field}' must be a key=value pair`);
+    else if (key === 'bind-nonrecursive') recursive = on() ? 'disabled' : 'enabled';
+    else if (value === undefined) throw invalid(`invalid field '${field}' must be a key=value pair`);
     else if (key === 'type') type = value;
     else if (key === 'source' || key === 'src') source = value;
     else if (key === 'target' || key === 'dst' || key === 'destination') target = value;
-    else if (key === 'bind-propagation') options.push(value);
+    else if (key === 'bind-propagation') options.push(propagation(value));
     else if (key === 'bind-recursive') recursive = value;
-    else if (key === 'bind-nonrecursive') recursive = on() ? 'disabled' : 'enabled';
-    else if (key === 'tmpfs-size') options.push(`size=${bytes(value)}`);
-    else if (key === 'tmpfs-mode') options.push(`mode=${octal(value, text)}`);
-    else if (key !== 'consistency') throw invalid(`invalid argument "${text}" for "--mount" flag: unknown option '${key}' in '${field}'`);
+    else if (key === 'tmpfs-size') options.push(`size=${tmpfsSize(value)}`);
+    else if (key === 'tmpfs-mode') options.push(`mode=${octal(value)}`);
+    else if (key !== 'consistency') throw invalid(`unexpected key '${key}' in '${field}'`);
   }
-  if (target === '') throw invalid(`invalid argument "${text}" for "--mount" flag: target is required`);
+  if (target === '') throw invalid(`target is required`);
+  for (const [kind, given] of Object.entries(prefixes)) if (given && kind !== type) throw invalid(`cannot mix '${kind}-*' options with mount type '${type}'`);
   if (type === 'tmpfs') {
-    if (source !== '') throw invalid(`invalid argument "${text}" for "--mount" flag: cannot mix a source with tmpfs`);
+    if (source !== '') throw invalid(`cannot mix a source with tmpfs`);
     return { type, source: '', target, options: [...options, ...(readonly ? ['ro'] : [])], create: false };
   }
-  if (type !== 'bind') throw invalid(`invalid argument "${text}" for "--mount" flag: type ${type} comes with a later version; bind and tmpfs are there`);
-  if (source === '') throw invalid(`invalid argument "${text}" for "--mount" flag: source is required when specifying bind mount`);
-  if (!/^(enabled|disabled|writable|readonly)$/.test(recursive)) throw invalid(`invalid value for 'bind-recursive': "${recursive}"`);
+  if (type !== 'bind') throw invalid(`type ${type} comes with a later version; bind and tmpfs are there`);
+  if (source === '') throw invalid(`source is required when specifying bind mount`);
+  if (!/^(enabled|disabled|writable|readonly)$/.test(recursive))
+    throw invalid(`invalid value for bind-recursive: ${recursive} (must be "enabled", "disabled", "writable", or "readonly")`);
   if (recursive === 'readonly' && !readonly) throw invalid(`option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction`);
   if (readonly) options.push(recursive === 'readonly' ? 'rro' : 'ro');
   return { type, source: resolve(cwd, source), target, options: [recursive === 'disabled' ? 'bind' : 'rbind', ...options], create: false };
 }
 
-function octal(text: string, whole: string): string {
-  if (!/^[0-7]{1,5}$/.test(text)) throw invalid(`invalid argument "${whole}" for "--mount" flag: invalid value for tmpfs-mode: ${text}`);
+function propagation(text: string): string {
+  if (!/^r?(private|shared|slave)$/.test(text)) throw invalid(`invalid mount config for type "bind": invalid propagation mode: ${text}`);
+  return text;
+}
+
+function tmpfsSize(text: string): number {
+  try {
+    return bytes(text);
+  } catch {
+    throw invalid(`invalid value for tmpfs-size: ${text}`);
+  }
+}
+
+function octal(text: string): string {
+  if (!/^[0-7]{1,5}$/.test(text)) throw invalid(`invalid value for tmpfs-mode: ${text}`);
   return text;
 }
 

@@ -61,6 +61,8 @@ export const RUN_FLAGS: readonly Flag[] = [
   flag('init', 'Run an init inside the container that forwards signals and reaps processes'),
   flag('interactive', 'Keep STDIN open even if not attached', 'i'),
   value('ipc', 'IPC mode to use (private|host|container:NAME)'),
+  value('isolation', 'Container isolation technology (default)'),
+  value('kernel-memory', 'Kernel memory limit: no kernel has one any more, it is ignored', 'bytes'),
   value('kernel-memory-tcp', 'Kernel memory for TCP buffers', 'bytes'),
   value('log-driver', 'Logging driver for the container (json-file|none)'),
   list('log-opt', 'Log driver options (max-size, max-file)'),

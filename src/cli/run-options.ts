@@ -1,4 +1,5 @@
 /** From parsed flags to the engine's options. */
+import { isIP } from 'node:net';
 import { invalid } from '../base/errors.ts';
 import { DEFAULT_RUN, type DeviceRate, type IdRange, type Limits, type NamespaceChoice, type RunOptions } from '../engine/contract.ts';
 import type { CliContext } from './context.ts';
@@ -8,12 +9,16 @@ import { bytes, integer, nanoCpus, signalNumber } from './units.ts';
 
 /** Throws `invalid` in docker's words for a value that cannot be read. */
 export function runOptions(flags: Flags, context: Pick<CliContext, 'cwd' | 'env' | 'readFile'>): RunOptions {
-  const numberOf = (name: string, min?: number) => (flags.has(name) ? integer(flags.value(name)!, name, min) : undefined);
+  const numberOf = (name: string, min?: number) => flags.read(name, (text) => integer(text, name, min));
   const entrypoint = flags.value('entrypoint');
   const security = securityOptions(flags.list('security-opt'), context);
   const logs = logOptions(flags);
   const umask = flags.value('umask');
   if (umask !== undefined && !/^[0-7]{1,4}$/.test(umask)) throw invalid(`invalid argument "${umask}" for "--umask" flag: not an octal number`);
+  flags.read('kernel-memory', bytes);
+  const isolation = flags.value('isolation');
+  if (isolation !== undefined && !/^(default)?$/i.test(isolation))
+    throw invalid(`invalid isolation '${isolation}' for this platform, must be 'default' or unset`);
   if (flags.on('rm') && flags.has('restart')) throw invalid('conflicting options: cannot specify both --restart and --rm');
   const [clockMonotonic, clockBoottime] = [numberOf('clock-monotonic', Number.MIN_SAFE_INTEGER), numberOf('clock-boottime', Number.MIN_SAFE_INTEGER)];
   const clocks = clockMonotonic !== undefined || clockBoottime !== undefined;
@@ -50,25 +55,25 @@ export function runOptions(flags: Flags, context: Pick<CliContext, 'cwd' | 'env'
     capDrop: flags.list('cap-drop').flatMap((text) => text.split(',')),
     ...security,
     readonlyRootfs: flags.on('read-only'),
-    shmSize: flags.has('shm-size') ? bytes(flags.value('shm-size')!) : DEFAULT_RUN.shmSize,
+    shmSize: flags.read('shm-size', bytes) ?? DEFAULT_RUN.shmSize,
     mounts: [
       ...flags.list('volume').map((text) => volume(text, context.cwd)),
-      ...flags.list('mount').map((text) => mount(text, context.cwd)),
+      ...flags.readAll('mount', (text) => mount(text, context.cwd)),
       ...flags.list('tmpfs').map(tmpfs),
     ],
     devices: flags.list('device').map(device),
-    deviceCgroupRules: flags.list('device-cgroup-rule'),
-    ulimits: flags.list('ulimit').map(ulimit),
-    sysctls: Object.fromEntries(flags.list('sysctl').map((text) => pair(text, 'sysctl'))),
+    deviceCgroupRules: flags.readAll('device-cgroup-rule', cgroupRule),
+    ulimits: flags.readAll('ulimit', ulimit),
+    sysctls: Object.fromEntries(flags.readAll('sysctl', sysctl)),
     oomScoreAdj: numberOf('oom-score-adj', -1000),
     limits: limits(flags),
     cgroupParent: flags.value('cgroup-parent'),
     annotations: Object.fromEntries(flags.list('annotation').map((text) => pair(text, 'annotation'))),
-    stopSignal: flags.has('stop-signal') ? signalNumber(flags.value('stop-signal')!) : undefined,
+    stopSignal: flags.value('stop-signal') ? signalNumber(flags.value('stop-signal')!) : undefined,
     stopTimeout: numberOf('stop-timeout', -1),
     init: flags.on('init'),
-    addHosts: flags.list('add-host'),
-    dns: flags.list('dns'),
+    addHosts: flags.readAll('add-host', addHost),
+    dns: flags.readAll('dns', ipAddress),
     dnsSearch: flags.list('dns-search'),
     dnsOptions: flags.list('dns-option'),
     ...logs,
@@ -88,6 +93,11 @@ function pair(text: string, flag: string): [string, string] {
   return [text.slice(0, equals), text.slice(equals + 1)];
 }
 
+function variable(text: string): string {
+  if (text.startsWith('=') || text === '') throw invalid(`invalid environment variable: ${text}`);
+  return text;
+}
+
 function environment(flags: Flags, { env, readFile }: Pick<CliContext, 'env' | 'readFile'>): string[] {
   // a name alone takes its value from here, and is nothing where it has none
   const own = (text: string) => (text.includes('=') ? [text] : env[text] === undefined ? [] : [`${text}=${env[text]}`]);
@@ -103,7 +113,7 @@ function environment(flags: Flags, { env, readFile }: Pick<CliContext, 'env' | '
         return own(line);
       }),
   );
-  const given = flags.list('env').flatMap((text) => (text.includes('=') || env[text] !== undefined ? own(text) : [text]));
+  const given = flags.readAll('env', variable).flatMap((text) => (text.includes('=') || env[text] !== undefined ? own(text) : [text]));
   return [...fromFiles, ...given];
 }
 
@@ -113,8 +123,12 @@ function namespace(flags: Flags, name: string, otherwise: 'new' | 'host'): Names
   if (text === 'host') return { kind: 'host' };
   if (text === 'private' || (name === 'ipc' && text === 'shareable')) return { kind: 'new' };
   if (text.startsWith('container:') && text.length > 10) return { kind: 'container', container: text.slice(10) };
-  throw invalid(`--${name}: invalid ${name} mode: ${text}`);
+  if (name === 'ipc') throw invalid(`IPC mode: ${text}: it is private, shareable, host or container:NAME`);
+  throw invalid(`--${name}: invalid ${MODES[name] ?? name} mode`);
 }
+
+/** As docker's messages have them. */
+const MODES: Readonly<Record<string, string>> = { pid: 'PID', uts: 'UTS', userns: 'USER', cgroupns: 'CGROUP' };
 
 function network(flags: Flags): NamespaceChoice {
   const text = flags.list('network').at(-1);
@@ -130,12 +144,58 @@ function idRange(text: string): IdRange {
   return { container: Number(match[1]), host: Number(match[2]), size: Number(match[3]) };
 }
 
+/** As getrlimit(2) has them, without RLIMIT_. */
+const ULIMITS = new Set([
+  'core',
+  'cpu',
+  'data',
+  'fsize',
+  'locks',
+  'memlock',
+  'msgqueue',
+  'nice',
+  'nofile',
+  'nproc',
+  'rss',
+  'rtprio',
+  'rttime',
+  'sigpending',
+  'stack',
+  'as',
+]);
+
+function sysctl(text: string): [string, string] {
+  if (text.indexOf('=') <= 0) throw invalid(`sysctl '${text}' is not allowed`);
+  return pair(text, 'sysctl');
+}
+
+function cgroupRule(text: string): string {
+  if (!/^[acb] ([0-9]+|\*):([0-9]+|\*) [rwm]{1,3}$/.test(text)) throw invalid(`invalid device cgroup format '${text}'`);
+  return text;
+}
+
+function addHost(text: string): string {
+  const at = text.search(/[:=]/);
+  if (at <= 0 || at === text.length - 1) throw invalid(`bad format for add-host: "${text}"`);
+  const address = text.slice(at + 1).replace(/^\[(.*)\]$/, '$1');
+  if (isIP(address) === 0) throw invalid(`invalid IP address in add-host: "${text.slice(at + 1)}"`);
+  return text;
+}
+
+function ipAddress(text: string): string {
+  if (isIP(text.trim()) === 0) throw invalid(`IP address is not correctly formatted: ${text.trim()}`);
+  return text.trim();
+}
+
 /** `nofile=1024:2048`, `core=-1`. */
 function ulimit(text: string): RunOptions['ulimits'][number] {
-  const [name, value] = pair(text, 'ulimit');
+  const equals = text.indexOf('=');
+  if (equals < 0) throw invalid(`invalid ulimit argument: ${text}`);
+  const [name, value] = [text.slice(0, equals), text.slice(equals + 1)];
+  if (!ULIMITS.has(name)) throw invalid(`invalid ulimit type: ${name}`);
   const [softText = '', hardText = softText, ...more] = value.split(':');
   const number = (part: string) => {
-    if (!/^-?\d+$/.test(part) || Number(part) < -1) throw invalid(`invalid argument "${text}" for "--ulimit" flag: ${JSON.stringify(part)} is no limit`);
+    if (!/^-?\d+$/.test(part)) throw invalid(`strconv.ParseInt: parsing ${JSON.stringify(part)}: invalid syntax`);
     return Number(part);
   };
   const [soft, hard] = [number(softText), number(hardText)];
@@ -149,15 +209,23 @@ function securityOptions(options: readonly string[], { readFile }: Pick<CliConte
   const labels: string[] = [];
   for (const option of options) {
     const [, key = '', value] = /^([^=:]+)(?:[=:](.*))?$/s.exec(option) ?? [];
-    if (key === 'no-new-privileges') out.noNewPrivileges = value === undefined || value === 'true';
-    else if (key === 'seccomp' && value) out.seccomp = /^(unconfined|builtin)$/.test(value) ? value : readFile(value);
+    if (key === 'no-new-privileges' && (value === undefined || /^(true|false)$/.test(value))) out.noNewPrivileges = value !== 'false';
+    else if (key === 'seccomp' && value) out.seccomp = /^(unconfined|builtin)$/.test(value) ? value : profile(value, readFile);
     else if (key === 'apparmor' && value) out.apparmor = value;
     else if (key === 'systempaths' && value === 'unconfined') out.systemPathsUnconfined = true;
     else if (key === 'label' && value) labels.push(value);
-    else throw invalid(`invalid --security-opt: ${JSON.stringify(option)}`);
+    else throw invalid(`Invalid --security-opt: ${JSON.stringify(option)}`);
   }
   if (labels.length > 0 && !labels.includes('disable')) out.selinux = selinuxLabel(labels);
   return out;
+}
+
+function profile(path: string, readFile: (path: string) => string): string {
+  try {
+    return readFile(path);
+  } catch (error) {
+    throw invalid(`opening seccomp profile (${path}) failed: ${(error as Error).message}`);
+  }
 }
 
 /** `user:U`, `role:R`, `type:T`, `level:L` put together, with the usual values for what is not given. */
@@ -187,16 +255,36 @@ function logOptions(flags: Flags): Pick<RunOptions, 'logDriver' | 'logMaxSize' |
   };
 }
 
+function uint16(text: string): number {
+  const value = Number(text);
+  if (!/^\+?\d+$/.test(text)) throw invalid(`strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (value > 65535) throw invalid(`strconv.ParseUint: parsing ${JSON.stringify(text)}: value out of range`);
+  return value;
+}
+
 function limits(flags: Flags): Limits {
-  const size = (name: string) => (flags.has(name) ? (flags.value(name) === '-1' ? -1 : bytes(flags.value(name)!)) : undefined);
-  const number = (name: string, min = 0) => (flags.has(name) ? integer(flags.value(name)!, name, min) : undefined);
-  const rates = (name: string, read: (text: string) => number): DeviceRate[] =>
-    flags.list(name).map((text) => {
+  const size = (name: string) => flags.read(name, (text) => (text === '-1' ? -1 : bytes(text)));
+  const number = (name: string, min = 0) => flags.read(name, (text) => integer(text, name, min));
+  const rates = (name: string, read: (text: string) => number, refused: (text: string) => string): DeviceRate[] =>
+    flags.readAll(name, (text) => {
       const colon = text.lastIndexOf(':');
-      if (colon <= 0 || !text.startsWith('/')) throw invalid(`bad format for --${name}: ${text}`);
-      return { path: text.slice(0, colon), rate: read(text.slice(colon + 1)) };
+      if (colon <= 0) throw invalid(`bad format: ${text}`);
+      if (!text.startsWith('/dev/')) throw invalid(`bad format for device path: ${text}`);
+      try {
+        return { path: text.slice(0, colon), rate: read(text.slice(colon + 1)) };
+      } catch {
+        throw invalid(refused(text));
+      }
     });
   const count = (text: string) => integer(text, 'rate');
+  const weight = (text: string) => {
+    const value = count(text);
+    if (value !== 0 && (value < 10 || value > 1000)) throw invalid('out of range');
+    return value;
+  };
+  const form = (text: string, unit: string) => `invalid rate for device: ${text}. The correct format is <device-path>:<number>${unit}`;
+  const ofBytes = (text: string) => form(text, '[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb');
+  const ofCounts = (text: string) => form(text, '. Number must be a positive integer');
   return {
     memory: size('memory'),
     memorySwap: size('memory-swap'),
@@ -207,18 +295,18 @@ function limits(flags: Flags): Limits {
     cpuShares: number('cpu-shares'),
     cpuQuota: number('cpu-quota', -1),
     cpuPeriod: number('cpu-period'),
-    nanoCpus: flags.has('cpus') ? nanoCpus(flags.value('cpus')!) : undefined,
+    nanoCpus: flags.read('cpus', nanoCpus),
     cpuRtRuntime: number('cpu-rt-runtime'),
     cpuRtPeriod: number('cpu-rt-period'),
     cpusetCpus: flags.value('cpuset-cpus'),
     cpusetMems: flags.value('cpuset-mems'),
     pids: number('pids-limit', -1),
-    blkioWeight: number('blkio-weight'),
-    blkioWeightDevice: rates('blkio-weight-device', count),
-    readBps: rates('device-read-bps', bytes),
-    writeBps: rates('device-write-bps', bytes),
-    readIops: rates('device-read-iops', count),
-    writeIops: rates('device-write-iops', count),
+    blkioWeight: flags.read('blkio-weight', (text) => uint16(text)),
+    blkioWeightDevice: rates('blkio-weight-device', weight, (text) => `invalid weight for device: ${text}`),
+    readBps: rates('device-read-bps', bytes, ofBytes),
+    writeBps: rates('device-write-bps', bytes, ofBytes),
+    readIops: rates('device-read-iops', count, ofCounts),
+    writeIops: rates('device-write-iops', count, ofCounts),
     hugepages: flags.list('hugetlb-limit').map((text) => {
       const [pageSize = '', limit = ''] = text.split(/[:=]/);
       return { pageSize, limit: bytes(limit) };

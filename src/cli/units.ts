@@ -7,23 +7,28 @@ const SIZE_STEPS = 'bkmgtp';
 /** `64m`, `1.5GiB`, `1024`: bytes, steps of 1024, as docker's RAMInBytes. */
 export function bytes(text: string): number {
   const match = /^(\d+(?:\.\d+)?) ?(?:([kmgtp])(?:i?b)?|b)?$/i.exec(text.trim());
-  if (match === null) throw invalid(`invalid size: '${text}'`);
+  if (match === null) {
+    const suffix = /^\d+(?:\.\d+)? ?([a-z]+)$/i.exec(text.trim())?.[1];
+    throw invalid(suffix === undefined ? `invalid size: '${text}'` : `invalid suffix: '${suffix.toLowerCase()}'`);
+  }
   const value = Math.trunc(Number(match[1]) * 1024 ** Math.max(0, SIZE_STEPS.indexOf((match[2] ?? 'b').toLowerCase())));
   if (!Number.isSafeInteger(value)) throw invalid(`invalid size: '${text}' is out of range`);
   return value;
 }
 
-/** A whole number, `min` or more. */
-export function integer(text: string, flag: string, min = 0): number {
+/** A whole number, `min` or more. The message is Go's, as docker gives it. */
+export function integer(text: string, flag: string, min = 0, max = Number.MAX_SAFE_INTEGER): number {
   const value = Number(text);
-  if (!/^-?\d+$/.test(text.trim()) || !Number.isSafeInteger(value) || value < min) {
-    throw invalid(`invalid argument "${text}" for "--${flag}" flag: not a whole number${min > 0 ? ` from ${min} up` : ''}`);
-  }
+  const refuse = (why: string) => invalid(`invalid argument "${text}" for "--${flag}" flag: ${why}`);
+  if (!/^[+-]?\d+$/.test(text)) throw refuse(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (!Number.isSafeInteger(value) || value > max) throw refuse(`strconv.ParseInt: parsing ${JSON.stringify(text)}: value out of range`);
+  if (value < min) throw refuse(`it is less than ${min}`);
   return value;
 }
 
 /** `0.5` processors in billionths. */
 export function nanoCpus(text: string): number {
+  if (/^\d+\.\d{10,}$/.test(text)) throw invalid(`invalid argument "${text}" for "--cpus" flag: value is too precise`);
   if (!/^\d+(\.\d{1,9})?$/.test(text)) throw invalid(`invalid argument "${text}" for "--cpus" flag: failed to parse ${text} as a rational number`);
   return Math.round(Number(text) * 1e9);
 }

@@ -26,7 +26,12 @@ export function explainPlan(plan: Plan): string {
 export function explainStep(op: Op, index: number): string {
   const call = `${op.op} ${args(op)}`.trim();
   const { man, does } = OPS[op.op];
-  return `${String(index).padStart(4)}  ${call}\n        ${op.why ?? op.subject ?? does}  [${man}]`;
+  return `${String(index).padStart(4)}  ${visible(call)}\n        ${visible(op.why ?? op.subject ?? does)}  [${man}]`;
+}
+
+/** Control characters, which a terminal would obey, as JSON writes them. */
+function visible(text: string): string {
+  return text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** The plan with bytes as text where they are text, else as base64. */
