@@ -356,3 +356,48 @@ rootTest('a network namespace of its own can bring its loopback up', async () =>
     'none0',
   ]);
 });
+
+rootTest('check-process: only the process that began at that time, and only while it lives', async () => {
+  const start = readFileSync('/proc/self/stat', 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ')[19]!;
+  const check = async (pid: number, text: string) => {
+    const { events } = await runHelper([{ op: 'check-process', side: 'monitor', pid, start: text }]);
+    return events.at(-1)!.event === 'exit' ? 'same' : events.at(-1)!.errno;
+  };
+  assert.equal(await check(process.pid, start), 'same');
+  for (const other of [`${start}0`, start.slice(0, -1), `${Number(start) + 1}`, '', '0']) assert.equal(await check(process.pid, other), errno.ESRCH, other);
+  assert.equal(await check(0x7ffffffe, start), errno.ESRCH);
+});
+
+rootTest('user-namespace: its maps, and nothing that stays behind', async () => {
+  const { events } = await runHelper([
+    { op: 'user-namespace', side: 'monitor', into: 'u', uidMap: Buffer.from('0 5 1\n'), gidMap: Buffer.from('0 6 1\n') },
+    { op: 'user-namespace', side: 'monitor', into: 'v', uidMap: Buffer.from('0 5 1\n0 6 1\n'), gidMap: Buffer.from('0 6 1\n') },
+  ]);
+  assert.deepEqual([events.at(-1)!.event, events.at(-1)!.index, events.at(-1)!.errno], ['failed', 1, errno.EINVAL], 'maps that overlap are refused');
+});
+
+rootTest('copy-up: what is in a folder, links as links', async () => {
+  const file = (path: string): Op => ({ op: 'mknod', side, dir: 'root', path, mode: 0o100640, dev: 0 });
+  const { lines, failed } = await inside(['ls=/target', 'ls=/target/sub'], {
+    inRoot: [
+      ...['src', 'src/sub', 'src/sub/deep', 'target'].map((path): Op => ({ op: 'mkdir', side, dir: 'root', path, mode: 0o751 })),
+      file('src/a'),
+      file('src/sub/b'),
+      symlink('/etc', 'src/link'),
+      symlink('src', 'to-src'),
+      ...newFileSystem('tmp', 'tmpfs'),
+      { op: 'copy-up', side, to: 'tmp', root: 'root', path: '/to-src', contents: 1 },
+      { op: 'copy-up', side, to: 'tmp', root: 'root', path: '/not/there', contents: 1 },
+      ensureDir('/target', 'at'),
+      { op: 'move-mount', side, from: 'tmp', dir: 'at', path: '' },
+    ],
+  });
+  assert.equal(failed, undefined);
+  for (const name of ['a', 'link', 'sub', 'b', 'deep'])
+    assert.ok(
+      lines.some((line) => line.split(/\s+/).includes(name)),
+      `${name} in ${lines.join()}`,
+    );
+});
