@@ -1,7 +1,7 @@
 #include "log.h"
 
 /* One buffer serves all: lines are put together here and written in one go. Pages never touched cost nothing. */
-static char out[256 << 10];
+_Alignas(4096) static char out[112 << 10];
 static size_t out_len;
 /* One piece, with each byte as \u00XX, and all that goes around it. */
 #define LARGEST (LOG_PIECE * 6 + 4096)
@@ -162,7 +162,7 @@ static char *put_time(char *o, uint64_t now) {
 static void entry(struct log *log, int stream, const char *data, size_t len, bool newline, uint64_t now) {
   if (log->max_size && log->size >= log->max_size) rotate(log);
   size_t extra = strlen(log->extra);
-  if (out_len + LARGEST + extra > sizeof out) flush(log);
+  if (out_len + len * 6 + 256 + extra > sizeof out) flush(log);
   if (LARGEST + extra > sizeof out) extra = 0;
   char *start = out + out_len, *o = start;
   memcpy(o, "{\"log\":\"", 8);
@@ -179,6 +179,8 @@ static void entry(struct log *log, int stream, const char *data, size_t len, boo
   log->size += (uint64_t)(o - start);
   out_len = (size_t)(o - out);
 }
+
+void log_idle(void) { sys_madvise_dontneed(out, sizeof out); }
 
 void log_add(struct log *log, int stream, const char *data, size_t len, uint64_t now) {
   if (log->fd < 0) return;

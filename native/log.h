@@ -26,6 +26,8 @@ struct log {
 long log_open(struct log *log, const char *path, uint64_t max_size, int64_t max_files, const char *extra);
 /* Adds what a stream (0 stdout, 1 stderr) brought at a time (ns since 1970). */
 void log_add(struct log *log, int stream, const char *data, size_t len, uint64_t now);
+/* Nothing is written for a while: the memory of the last batch is given back. */
+void log_idle(void);
 /* The stream has ended: what is left of it is written as it is. */
 void log_end(struct log *log, int stream, uint64_t now);
 

@@ -9,6 +9,8 @@
 #define DRAIN_MS 2000 /* after the exit: what somebody else still holds open is not waited for any longer */
 #define FLUSH_MS 5000 /* for clients to take the rest */
 #define ACCEPT_PAUSE_MS 100 /* while a client cannot be taken in for want of fds or memory */
+#define IDLE_MS 100          /* after much was carried: then its memory is given back */
+#define MUCH (8 << 10)
 #define LAST_READS 16       /* of what is in a pipe after all: 1 MiB, the most that one holds */
 
 enum { P_SYNC, P_CHILD, P_SIGNALS, P_CHANNEL, P_LISTEN, P_INPUT, P_OUT0, P_OUT1, P_CLIENTS };
@@ -20,6 +22,7 @@ static struct monitor {
   int out[2]; /* read ends, or the pty in [0]; -1 when ended */
   int in;     /* write end, or the pty; -1 when closed */
   int pty, listen, signals;
+  bool much; /* buffers have been filled since they were given back */
   bool created, started, start_asked, start_given, ended, close_in;
   uint32_t pending_len, pending_at; /* input on its way to the container */
   struct exit_info exit;
@@ -28,8 +31,8 @@ static struct monitor {
 } self;
 static struct clients clients;
 static struct log logged;
-static char buffer[64 << 10];
-static char pending[32 << 10];
+_Alignas(4096) static char buffer[64 << 10];
+_Alignas(4096) static char pending[32 << 10];
 static char line[4096];
 
 static void close_input(struct monitor *m) {
@@ -174,6 +177,7 @@ static void drop(struct monitor *m, struct client *c) {
 static void take_input(struct monitor *m, const char *data, size_t len) {
   if (m->in < 0) return;
   if (m->pending_len == 0) m->pending_at = 0;
+  if (len > MUCH) m->much = true;
   memcpy(pending + m->pending_at + m->pending_len, data, len);
   m->pending_len += (uint32_t)len;
   write_input(m);
@@ -217,6 +221,7 @@ static void readable(struct monitor *m, int stream) {
   if (n == -EINTR || n == -EAGAIN) return;
   uint64_t now = sys_now(CLOCK_REALTIME);
   if (n > 0) {
+    if (n > MUCH) m->much = true;
     log_add(&logged, stream, buffer, (size_t)n, now);
     clients_output(&clients, stream, buffer, (size_t)n);
     return;
@@ -365,6 +370,15 @@ static void read_the_rest(struct monitor *m) {
   }
 }
 
+static int wait_ms(const struct monitor *m) { return m->ended || m->accept_after || m->much ? IDLE_MS : -1; }
+
+static void idle(struct monitor *m) {
+  m->much = false;
+  log_idle();
+  sys_madvise_dontneed(buffer, sizeof buffer);
+  if (!m->pending_len) sys_madvise_dontneed(pending, sizeof pending);
+}
+
 static int loop(struct monitor *m) {
   static struct pollfd p[P_CLIENTS + MAX_CLIENTS];
   struct runner *r = m->r;
@@ -385,7 +399,12 @@ static int loop(struct monitor *m) {
       /* one whose input must wait is left out: it may have hung up, and that would wake us over and over */
       p[P_CLIENTS + i] = (struct pollfd){events || c->in_ended ? c->fd : -1, events, 0};
     }
-    if (sys_poll(p, (unsigned)(P_CLIENTS + count), m->ended || m->accept_after ? 100 : -1) < 0) continue;
+    long ready = sys_poll(p, (unsigned)(P_CLIENTS + count), wait_ms(m));
+    if (ready < 0) {
+      if (ready != -EINTR) sys_sleep_us(ACCEPT_PAUSE_MS * 1000); /* no memory, or a limit lowered below what is open */
+      continue;
+    }
+    if (!ready && m->much) idle(m);
 
     int code = 0;
     if (p[P_SYNC].revents && !sync_readable(m, &code)) return code;

@@ -2,48 +2,17 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
-import { before, describe, test, type TestContext } from 'node:test';
-import { DEFAULT_RUN, type Engine, type LogEntry, type RunOptions } from '../../src/engine/contract.ts';
-import { openEngine } from '../../src/engine/open-engine.ts';
+import { before, describe, test } from 'node:test';
 import { attachTo } from '../../src/engine/start-process.ts';
 import { askOnce } from '../../src/kernel/linux/monitor-client.ts';
 import { busyboxRootfs } from '../support/rootfs.ts';
-import { tempFor } from '../support/temp.ts';
+import { collector, engineFor, finished, logLines, monitorOf, shell, socketOf, until } from '../support/monitored.ts';
 
-let root: string;
+let sh: ReturnType<typeof shell>;
 before(async () => {
-  root = await busyboxRootfs();
+  sh = shell(await busyboxRootfs());
 });
 
-function engineFor(t: TestContext): { engine: Engine; state: string } {
-  // before tempFor's: hooks run in the order in which they were added
-  t.after(() => end());
-  const state = tempFor(t);
-  const engine = openEngine({ stateDir: state });
-  const end = async () => {
-    for (const { id } of await engine.list()) await engine.remove(id, { force: true });
-    engine.close();
-  };
-  return { engine, state };
-}
-const sh = (script: string, more: Partial<RunOptions> = {}): RunOptions => ({
-  ...DEFAULT_RUN,
-  rootfs: { path: root, overlay: true },
-  args: ['sh', '-c', script],
-  detach: true,
-  ...more,
-});
-const socketOf = (state: string, id: string) => `${state}/sockets/${id.slice(0, 24)}`;
-const lines = (path: string) =>
-  readFileSync(path, 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as LogEntry);
-async function finished(engine: Engine, options: RunOptions) {
-  const running = await engine.run(options);
-  const exit = await running.wait();
-  return { exit, ...(await engine.find(running.containerId)) };
-}
 async function collect(stream: NodeJS.ReadableStream): Promise<string> {
   let text = '';
   for await (const chunk of stream) text += String(chunk);
@@ -53,19 +22,19 @@ async function collect(stream: NodeJS.ReadableStream): Promise<string> {
 describe('the json-file log', () => {
   test('streams, times, bytes that are no UTF-8, no newline at the end', async (t) => {
     const { engine } = engineFor(t);
-    const { logPath, exit } = await finished(engine, sh(`echo 'a <b> & "c"'; echo err >&2; sleep 0.05; printf 'x\\377y'; exit 3`));
+    const { logPath, told: exit } = await finished(engine, sh(`echo 'a <b> & "c"'; echo err >&2; sleep 0.05; printf 'x\\377y'; exit 3`));
     assert.equal(exit.status, 3);
     const raw = readFileSync(logPath, 'utf8');
     assert.match(raw, /\{"log":"a \\u003cb\\u003e \\u0026 \\"c\\"\\n","stream":"stdout","time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z"\}\n/);
     assert.ok(raw.includes('"log":"x\\ufffdy","stream":"stdout"'), raw);
-    assert.ok(lines(logPath).some(({ log, stream }) => log === 'err\n' && stream === 'stderr'));
+    assert.ok(logLines(logPath).some(({ log, stream }) => log === 'err\n' && stream === 'stderr'));
   });
 
   test('a line over 16 KiB is split as Docker splits it', async (t) => {
     const { engine } = engineFor(t);
     const { logPath } = await finished(engine, sh('head -c 40000 /dev/zero | tr "\\0" x; echo'));
     assert.deepEqual(
-      lines(logPath).map(({ log }) => log.length),
+      logLines(logPath).map(({ log }) => log.length),
       [16384, 16384, 40000 - 2 * 16384 + 1],
     );
   });
@@ -93,7 +62,7 @@ describe('the json-file log', () => {
   test('100,000 lines, every one of them', async (t) => {
     const { engine } = engineFor(t);
     const { logPath } = await finished(engine, sh('seq 100000'));
-    const all = lines(logPath);
+    const all = logLines(logPath);
     assert.equal(all.length, 100_000);
     assert.equal(all.at(-1)!.log, '100000\n');
   });
@@ -156,17 +125,38 @@ describe('attach', () => {
   });
 });
 
-test('the monitor needs at most 300 KB of its own, and no processor while idle', async (t) => {
-  const { engine, state } = engineFor(t);
-  const running = await engine.run(sh('sleep 30'));
-  const { monitor } = JSON.parse(readFileSync(`${state}/containers/${running.containerId}/container.json`, 'utf8')) as { monitor: { pid: number } };
-  const rollup = readFileSync(`/proc/${monitor.pid}/smaps_rollup`, 'utf8');
-  const pss = Number(/^Pss:\s+(\d+) kB/m.exec(rollup)![1]);
-  t.diagnostic(`the monitor's PSS: ${pss} KB`);
-  assert.ok(pss <= 300, `${pss} KB`);
-  const wakeUps = () => /^voluntary_ctxt_switches:\s+(\d+)/m.exec(readFileSync(`/proc/${monitor.pid}/status`, 'utf8'))![1];
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  const before = wakeUps();
-  await new Promise((resolve) => setTimeout(resolve, 1000));
-  assert.equal(wakeUps(), before);
+describe('what the monitor needs', () => {
+  for (const [name, more] of [
+    ['with pipes and a log', { stdin: true }],
+    ['with a terminal and a log', { stdin: true, tty: true }],
+  ] as const)
+    test(`${name}, three clients and a client that fell behind: at most 300 KB, and no processor while idle`, async (t) => {
+      const { engine, state } = engineFor(t);
+      const running = await engine.run(sh('read go; seq 20000; sleep 60', more));
+      const path = socketOf(state, running.containerId);
+      const outputs = [collector(), collector(), collector()];
+      const clients = await Promise.all(outputs.map((stdout) => engine.attach(running.containerId, { stdout })));
+      const ends = Promise.allSettled(clients.map((client) => client.attached()));
+      const slow = await attachTo(path, { stdin: new PassThrough(), stdout: new PassThrough() });
+      slow.pause();
+      slow.write('go\n');
+      await until('all have all', () => outputs.every((output) => output.text().trimEnd().endsWith('\n20000')));
+      const pid = monitorOf(state, running.containerId);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const pss = Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))![1]);
+      t.diagnostic(`the monitor's PSS: ${pss} KB`);
+      assert.ok(pss <= 300, `${pss} KB`);
+      assert.equal(readdirSync(`/proc/${pid}/task`).length, 1);
+      const wakeUps = () =>
+        readFileSync(`/proc/${pid}/status`, 'utf8')
+          .match(/ctxt_switches:\s+\d+/g)!
+          .join();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const before = wakeUps();
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      assert.equal(wakeUps(), before, 'it was not woken');
+      slow.destroy();
+      await engine.kill(running.containerId, 9);
+      assert.ok((await ends).every(({ status }) => status === 'fulfilled'));
+    });
 });
