@@ -7,10 +7,13 @@ export class RecordingPlanRunner implements PlanRunner {
   readonly plans: Plan[] = [];
   readonly commands: string[] = [];
   readonly #exit: Partial<ExitRecord>;
+  readonly #lost: Error | undefined;
   #pid = 1000;
 
-  constructor(exit: Partial<ExitRecord> = {}) {
+  /** With `lost` a plan never ends by itself: its monitor is killed, some time after it has started. */
+  constructor(exit: Partial<ExitRecord> = {}, lost?: Error) {
     this.#exit = exit;
+    this.#lost = lost;
   }
 
   close(): void {}
@@ -23,7 +26,7 @@ export class RecordingPlanRunner implements PlanRunner {
       pid,
       waiting: Promise.resolve(pid),
       started: Promise.resolve(pid),
-      exited: Promise.resolve(record),
+      exited: this.#lost === undefined ? Promise.resolve(record) : new Promise((_, reject) => setImmediate(() => reject(this.#lost!))),
       closed: Promise.resolve(),
       send: (command) => void this.commands.push(command),
       abort: () => {},

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { test, type TestContext } from 'node:test';
+import { tempFor } from '../../test/support/temp.ts';
+import { ContainerStore, processId, type ContainerRecord } from './container-store.ts';
+import { lostExit } from './lost.ts';
+
+const GONE = { pid: 999_999_999, start: '1' };
+const HERE = processId(process.pid);
+
+function storeFor(t: TestContext): { store: ContainerStore; state: string } {
+  const state = tempFor(t);
+  return { store: new ContainerStore(state, ({ oom }) => oom === 'yes'), state };
+}
+const record = (more: Partial<ContainerRecord> = {}): ContainerRecord => ({
+  id: 'a'.repeat(64),
+  name: 'one',
+  createdAt: 0,
+  rootfs: '/',
+  tty: false,
+  autoRemove: false,
+  stopSignal: 15,
+  stopTimeout: 10,
+  cgroupsPath: '/kobako/a',
+  spec: { ociVersion: '1.2.0' },
+  maker: HERE,
+  ...more,
+});
+
+test('a container appears whole, goes whole, and takes its name and sockets along', (t) => {
+  const { store, state } = storeFor(t);
+  assert.throws(() => store.create(record(), 'one', () => assert.fail('the disk is full')), /the disk is full/);
+  assert.deepEqual([readdirSync(`${state}/containers`), readdirSync(`${state}/names`)], [[], []]);
+  store.create(record(), 'one', (dir) => writeFileSync(`${dir}/hosts`, ''));
+  assert.equal(store.find('one').id, record().id);
+  assert.ok(existsSync(`${store.paths(record().id).dir}/hosts`));
+  const other = record({ id: 'b'.repeat(64) });
+  assert.throws(() => store.create(other, 'one', () => {}), { kind: 'conflict', message: /"\/one" is already in use by container "a{64}"/ });
+  for (const path of [store.socket(record().id), store.execSocket(record().id, 'abc'), store.execSocket(other.id, 'abc')]) writeFileSync(path, '');
+  store.remove(record());
+  assert.deepEqual([readdirSync(`${state}/containers`), readdirSync(`${state}/names`)], [[], []]);
+  assert.deepEqual(readdirSync(`${state}/sockets`), [`${'b'.repeat(12)}abc`]);
+  store.create(other, 'one', () => {});
+  assert.equal(store.find('one').id, other.id);
+});
+
+test('who is dead and who lives decides what a container is', (t) => {
+  const { store } = storeFor(t);
+  const is = (more: Partial<ContainerRecord>, exit = false) => {
+    const each = record(more);
+    store.create(each, undefined, () => {});
+    if (exit) store.saveExit(each.id, lostExit());
+    const found = [store.info(each).state, store.lost(each) ? 'lost' : '', store.abandoned(each) ? 'abandoned' : ''].join(' ').trim();
+    store.remove(each);
+    return found;
+  };
+  const [dead, lives] = [{ maker: GONE }, { maker: HERE }];
+  assert.equal(is(lives), 'created');
+  assert.equal(is(dead), 'created  abandoned');
+  assert.equal(is({ ...dead, monitor: HERE }), 'created', 'its helper still winds up');
+  assert.equal(is({ ...dead, monitor: HERE, process: HERE, autoRemove: true }), 'running');
+  assert.equal(is({ ...dead, monitor: HERE, process: GONE, autoRemove: true }), 'running', 'until its record is written');
+  assert.equal(is({ ...dead, monitor: HERE, process: GONE }, true), 'exited');
+  assert.equal(is({ ...dead, monitor: GONE, process: GONE, autoRemove: true }, true), 'exited  abandoned');
+  assert.equal(is({ ...lives, monitor: GONE, process: GONE, autoRemove: true }, true), 'exited');
+  assert.equal(is({ ...lives, monitor: GONE, process: GONE }), 'exited lost');
+  assert.equal(is({ ...lives, monitor: GONE, process: HERE }), 'running lost');
+});
+
+test('how a container ended is written once; the OOM killer is read from the reports', (t) => {
+  const { store } = storeFor(t);
+  store.create(record(), undefined, () => {});
+  const { exit: path } = store.paths(record().id);
+  writeFileSync(path, '{"status":3,"signal":0,"pid":1,"startedAt":"1","exitedAt":"2","reports":{"oom":"yes"}}');
+  assert.equal(store.saveExit(record().id, lostExit()).status, 3);
+  assert.equal(store.exit(record().id)?.oomKilled, true);
+  assert.deepEqual(readdirSync(store.paths(record().id).dir).sort(), ['container.json', 'exit.json', 'root']);
+});

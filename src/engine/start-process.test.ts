@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RecordingPlanRunner } from '../kernel/fake.ts';
+import type { EngineParts } from './parts.ts';
+import { lostExit } from './lost.ts';
+import { startProcess, type StartInput } from './start-process.ts';
+
+const parts = (runner: RecordingPlanRunner) =>
+  ({ runner, cgroups: { oomKilled: (reports: Record<string, string>) => reports['oom'] === 'yes' } }) as unknown as EngineParts;
+const input = (more: Partial<StartInput> = {}): StartInput => ({
+  plan: { ops: [] },
+  warnings: [],
+  containerId: 'c',
+  socket: '/nowhere',
+  tty: false,
+  streams: undefined,
+  detached: true,
+  onLost: lostExit,
+  ...more,
+});
+
+test('the monitor is known before the process, which is known before it starts', async () => {
+  const runner = new RecordingPlanRunner();
+  const order: string[] = [];
+  await startProcess(
+    parts(runner),
+    input({
+      onSpawned: () => order.push(`spawned, ${runner.commands.length} commands`),
+      onWaiting: () => order.push(`waiting, ${runner.commands.length} commands`),
+    }),
+  );
+  assert.deepEqual(order, ['spawned, 0 commands', 'waiting, 0 commands']);
+  assert.deepEqual(runner.commands, ['start']);
+});
+
+test('whether the OOM killer struck comes from what the clean-up read', async () => {
+  for (const oom of ['yes', 'no']) {
+    const running = await startProcess(parts(new RecordingPlanRunner({ status: 137, reports: { oom } })), input());
+    assert.equal((await running.wait()).oomKilled, oom === 'yes');
+  }
+});
+
+test('a monitor that is killed: the process ended with it, and what follows an end is done once', async () => {
+  let ends = 0;
+  const runner = new RecordingPlanRunner({}, new Error('the helper ended by SIGKILL'));
+  const running = await startProcess(parts(runner), input({ onEnd: () => ends++ }));
+  for (let i = 0; i < 2; i++) assert.deepEqual([(await running.wait()).status, (await running.wait()).error], [137, 'its monitor was killed']);
+  assert.equal(ends, 1);
+});
