@@ -50,13 +50,16 @@ try {
       times.get(name)!.push(performance.now() - start);
     }
   }
-  for (const [name, list] of times)
-    console.log(
-      `${name.padEnd(24)}${list
-        .toSorted((a, b) => a - b)
-        [list.length >> 1]!.toFixed(0)
-        .padStart(6)} ms`,
-    );
+  const median = (name: string) => times.get(name)!.toSorted((x, y) => x - y)[ROUNDS >> 1]!;
+  for (const name of times.keys()) console.log(`${name.padEnd(24)}${median(name).toFixed(0).padStart(6)} ms`);
+  for (const [engine, without] of [
+    ['kobako', 'kobako, no log'],
+    ['dockerd 28', 'dockerd 28, none'],
+  ] as const) {
+    if (!times.has(without)) continue;
+    const [plain, logged] = [median(without), median(`${engine}, json-file`)];
+    console.log(`${engine}: the log costs ${(logged - plain).toFixed(0)} ms, ${(logged / plain).toFixed(2)} times as long`);
+  }
 } finally {
   engine.close();
   if (noPeers() === undefined) await peers(['down']);
