@@ -23,7 +23,7 @@ describe('kill -9', () => {
     const env = { ...process.env, KOBAKO_STATE_DIR: tempFor(t) };
     const name = 'crash';
     t.after(() => kobako(['rm', '-f', name], { env }));
-    const child = spawn(`${projectDir}/bin/kobako`, ['run', '--name', name, '--rootfs', `${root}:O`, 'sh', '-c', 'echo one; sleep 2; echo two; exit 5'], {
+    const child = spawn(`${projectDir}/bin/kobako`, ['run', '--name', name, '--rootfs', `${root}:O`, 'sh', '-c', 'echo one; sleep 12; echo two; exit 5'], {
       env,
       stdio: ['ignore', 'pipe', 'ignore'],
     });

@@ -43,6 +43,13 @@ async function onlyLeft(ground: Ground, user: Engine, bystander: string, starter
   assert.deepEqual(remains, []);
 }
 
+/** How long a start takes here and now, in milliseconds: kills are to fall within it and after it. */
+async function startTime(ground: Ground, engine: Engine): Promise<number> {
+  const start = performance.now();
+  for (let i = 0; i < 3; i++) await (await engine.run(ground.options(['true'], { autoRemove: true }))).wait();
+  return (performance.now() - start) / 3;
+}
+
 async function withBystander(ground: Ground): Promise<[Engine, string]> {
   const engine = ground.open();
   return [engine, (await engine.run(ground.options(['sleep', '900']))).containerId];
@@ -79,13 +86,14 @@ describe('SIGKILL at a random moment', () => {
     const ground = await Ground.of(t);
     const [engine, bystander] = await withBystander(ground);
     const kept = ground.record(bystander).monitor.pid;
+    const usual = await startTime(ground, engine);
     const ends = { refused: 0, lost: 0, ended: 0 };
     for (let round = 0; round < ROUNDS * 3; round++) {
       const run = engine.run(ground.options(['sleep', round % 3 === 0 ? '0' : '300'], { autoRemove: round % 2 === 1 })).then(
         (running) => running.wait(),
         (error: Error) => error,
       );
-      await sleep(random(12));
+      await sleep(random(2 * usual));
       let targets = childrenOf(process.pid).filter((pid) => pid !== kept);
       do {
         for (const pid of targets) kill9(pid);
@@ -112,6 +120,7 @@ describe('SIGKILL at a random moment', () => {
   test('of the container’s first process: an exit like any other', async (t) => {
     const ground = await Ground.of(t);
     const [engine, bystander] = await withBystander(ground);
+    const usual = await startTime(ground, engine);
     const before = new Set(pids());
     for (let round = 0; round < ROUNDS * 3; round++) {
       let over = false;
@@ -120,7 +129,7 @@ describe('SIGKILL at a random moment', () => {
         (error: Error) => error,
       );
       void run.then(() => (over = true));
-      await sleep(random(8));
+      await sleep(random(1.5 * usual));
       while (!over) {
         const monitors = ground.helpers().filter((pid) => !before.has(pid));
         for (const pid of monitors.flatMap(childrenOf)) kill9(pid);
