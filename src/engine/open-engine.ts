@@ -78,6 +78,7 @@ export function openEngine(options: EngineOptions = {}): Engine {
       const socket = await attachTo(path, streams);
       const exited = () => wait(record);
       const attached = pump(socket, streams, record.tty).then(async (how) => (how === 'detached' ? { kind: how } : { kind: how, record: await exited() }));
+      attached.catch(() => {}); // whoever asks is told; nobody has to ask
       return processHandle({ containerId: record.id, pid: record.process!.pid, socket: path, warnings: [], exited, attached });
     },
     list: async () => {
