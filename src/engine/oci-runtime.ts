@@ -1,5 +1,5 @@
 /** An OCI runtime: the life of a container from a bundle, with the runtime specification's operations and hooks. */
-import { closeSync, constants, existsSync, openSync, realpathSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, realpathSync, unlinkSync, writeSync } from 'node:fs';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { CgroupStats } from '../cgroup/contract.ts';
 import { PlanFailure, type RunningPlan, type RunPlanOptions } from '../kernel/contract.ts';
@@ -16,56 +16,12 @@ import type { Process, Resources, Spec } from '../runtime/spec.ts';
 import { openCgroups } from './cgroups.ts';
 import { cgroupsPathOf, preservedFds, readBundle, stdioOf, type Bundle, type PreservedFds } from './oci-bundle.ts';
 import { runCreateHooks, runLateHooks } from './oci-hooks.ts';
+import { destroy } from './oci-destroy.ts';
+import { DETACHED, FOREGROUND, type CreateOptions, type OciExecOptions, type OciRunOptions, type StartOptions } from './oci-options.ts';
 import { planPidfd } from './oci-pidfd.ts';
 import { OciState, stateDocument, type OciRecord, type OciStatus } from './oci-state.ts';
-import { ForegroundTerminal, type CallerTerminal } from './oci-terminal.ts';
+import { ForegroundTerminal } from './oci-terminal.ts';
 
-interface StartOptions {
-  readonly consoleSocket?: string | undefined;
-  /** Who listens there is given a pidfd of the process. */
-  readonly pidfdSocket?: string | undefined;
-  readonly preserveFds?: number | undefined;
-  /** The pid, when it is known and before the program runs or while it does. A throw ends the container. */
-  readonly onPid?: (pid: number) => void;
-}
-
-export interface CreateOptions extends StartOptions {
-  readonly bundle: string;
-  readonly noPivot?: boolean;
-  readonly noNewKeyring?: boolean;
-}
-
-/** What a process in the foreground needs; the terminal is asked for only when it is to have one. */
-interface ForegroundOptions {
-  readonly terminal: () => CallerTerminal;
-}
-
-export interface OciRunOptions extends CreateOptions, ForegroundOptions {
-  /** Do not delete the container when it has ended. */
-  readonly keep: boolean;
-}
-
-export interface OciExecOptions extends StartOptions, ForegroundOptions {
-  readonly process: Process;
-  readonly detach: boolean;
-  /** A cgroup below the container's. */
-  readonly cgroup?: string | undefined;
-  readonly ignorePaused: boolean;
-}
-
-const DETACHED: MonitorSettings = {
-  socket: '',
-  log: undefined,
-  exitPath: '',
-  spillDir: '',
-  waitStart: false,
-  stdinOnce: false,
-  backpressure: false,
-  leave: true,
-  forwardSignals: false,
-};
-const FOREGROUND: MonitorSettings = { ...DETACHED, leave: false, forwardSignals: true };
-const DELETE_WAIT_MS = 10_000;
 const SIGKILL = 9;
 
 /** Warnings go to `warn`, plans to `debug`. Every method throws EngineError in runc's words. */
@@ -201,7 +157,7 @@ export class OciRuntime {
     if (status !== 'stopped' && status !== 'created' && !force) {
       throw new EngineError('conflict', `cannot delete container ${id} that is not stopped: ${status}`);
     }
-    await this.#destroy(record);
+    await destroy(record, this.#state, this.#cgroups);
     this.#forget(record, this.#state.spec(record));
   }
 
@@ -378,28 +334,13 @@ export class OciRuntime {
     await this.#runner.run(plan, {}).exited.catch((error: unknown) => this.#explain(plan, error));
   }
 
-  /** A container that could not be made or started: nothing is left of it. */
+  /** A container that could not be made or started: nothing is left of it, and its own error is the one to tell. */
   async #giveUp(record: OciRecord, spec: Spec): Promise<void> {
-    await this.#destroy(record);
-    this.#forget(record, spec);
-  }
-
-  /** Ends what lives and removes the cgroup. */
-  async #destroy(record: OciRecord): Promise<void> {
-    const cgroups = this.#cgroups;
-    if (cgroups?.driver.frozen(cgroups.files, record.cgroupsPath)) await cgroups.driver.freeze(cgroups.files, record.cgroupsPath, false);
-    if (this.#state.alive(record)) signalProcess(record.pid, record.pidStart, SIGKILL);
-    for (const end = Date.now() + DELETE_WAIT_MS; ;) {
-      const left = cgroups?.driver.processes(cgroups.files, record.cgroupsPath) ?? [];
-      if (left.length === 0 && !this.#state.alive(record)) break;
-      if (Date.now() > end) throw new EngineError('unavailable', `container ${record.id} cannot be killed`);
-      if (left.length > 0) cgroups?.driver.kill(cgroups.files, record.cgroupsPath);
-      await new Promise((done) => setTimeout(done, 2));
-    }
-    for (let tries = 0; cgroups !== undefined && tries < 500; tries++) {
-      cgroups.driver.remove(cgroups.files, record.cgroupsPath);
-      if (!cgroups.driver.hierarchies.some((hierarchy) => existsSync(cgroups.driver.folder(hierarchy, record.cgroupsPath)))) break;
-      await new Promise((done) => setTimeout(done, 2));
+    try {
+      await destroy(record, this.#state, this.#cgroups);
+      this.#forget(record, spec);
+    } catch (error) {
+      this.#warn(`what is left of ${record.id} needs delete --force: ${(error as Error).message}`);
     }
   }
 
