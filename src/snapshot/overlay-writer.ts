@@ -22,6 +22,8 @@ import {
   openSync,
   readlinkSync,
   symlinkSync,
+  unlinkSync,
+  writeFileSync,
   writeSync,
   type Stats,
 } from 'node:fs';
@@ -35,6 +37,8 @@ import type { LayerWriter } from './layer-writer.ts';
 import { removeTree } from './walk.ts';
 
 const OPAQUE_XATTR = 'trusted.overlay.opaque';
+/** A file beside `fs`: nothing below this layer shows. The kernel does not look for the mark on a layer's own root. */
+export const OPAQUE_ROOT = 'opaque-root';
 const YES = Buffer.from('y');
 const MAX_LINKS = 40;
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
@@ -42,12 +46,14 @@ const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | const
 export class OverlayWriter implements LayerWriter {
   readonly #files: RawFiles;
   readonly #root: ThreadRoot;
+  readonly #dir: string;
   #rootFd = -1;
   /** Folders by the names that entries gave them, and where they really are. */
   readonly #folders = new Map<string, string>([['', '']]);
   /** Set at the end, for making files in a folder changes them. */
   readonly #folderTimes = new Map<string, bigint>();
   readonly #opaque = new Set<string>();
+  readonly #whiteouts = new Set<string>();
   #fd = -1;
   #entry: TarEntry | undefined;
   #path = '';
@@ -57,6 +63,7 @@ export class OverlayWriter implements LayerWriter {
   constructor(files: RawFiles, root: ThreadRoot, dir: string) {
     this.#files = files;
     this.#root = root;
+    this.#dir = dir;
     mkdirSync(`${dir}/fs`, { mode: 0o755 });
     chmodSync(`${dir}/fs`, 0o755);
     this.#rootFd = openSync(`${dir}/fs`, constants.O_RDONLY | constants.O_DIRECTORY);
@@ -100,9 +107,11 @@ export class OverlayWriter implements LayerWriter {
   }
 
   finish(): void {
+    this.#dropPointless();
     for (const path of this.#opaque) this.#files.setXattr(bytes(path), OPAQUE_XATTR, YES);
     for (const [path, time] of this.#folderTimes) this.#files.setTimes(bytes(path), { atime: time, mtime: time });
     this.abort();
+    if (this.#opaque.has('')) writeFileSync(`${this.#dir}/${OPAQUE_ROOT}`, '');
   }
 
   abort(): void {
@@ -190,7 +199,22 @@ export class OverlayWriter implements LayerWriter {
     const there = lstat(path);
     // what this layer has itself stays; a folder of this layer no longer shows what is below
     if (there?.isDirectory() === true) this.#opaque.add(path);
-    else if (there === undefined) this.#files.mknod(bytes(path), S_IFCHR, 0, 0);
+    else if (there === undefined) {
+      this.#files.mknod(bytes(path), S_IFCHR, 0, 0);
+      this.#whiteouts.add(path);
+    }
+  }
+
+  /** Whiteouts where nothing from below shows anyway: overlayfs lists those of a folder that it need not merge. */
+  #dropPointless(): void {
+    if (this.#opaque.size === 0) return;
+    for (const path of this.#whiteouts) {
+      let folder = splitPath(path)[0];
+      while (folder !== '' && !this.#opaque.has(folder)) folder = splitPath(folder)[0];
+      if (!this.#opaque.has(folder)) continue;
+      const stat = lstat(path);
+      if (stat !== undefined && isWhiteout(stat)) unlinkSync(bytes(path));
+    }
   }
 
   #makeFolder(path: string): void {

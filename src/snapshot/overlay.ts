@@ -1,10 +1,12 @@
 /** The driver that unpacks: a layer is a folder as overlayfs reads it. It works on every file system with xattrs. */
+import { existsSync } from 'node:fs';
 import type { Digest } from '../base/digest.ts';
 import { EngineError } from '../base/errors.ts';
 import type { RootSource } from '../runtime/contract.ts';
 import type { SnapshotDriver } from './contract.ts';
 import { LayerStore } from './layer-store.ts';
 import type { TreeSource } from './layer-tree.ts';
+import { OPAQUE_ROOT } from './overlay-writer.ts';
 import { Writables } from './writables.ts';
 import { WorkerPool, type LayerThread } from './worker-pool.ts';
 
@@ -24,7 +26,13 @@ export function overlayDriver(options: DriverOptions): SnapshotDriver {
   const store = new LayerStore({ driver: 'overlay', dir: options.dir, pool, sync: options.sync ?? true });
   const writables = new Writables(options.dir, pool, store);
   const folder = (diffId: Digest) => `${store.path(diffId)}/fs`;
-  const sources = (layers: readonly Digest[]) => layers.toReversed().map((diffId): TreeSource => ({ kind: 'dir', path: folder(diffId) }));
+  /** Topmost first, down to one that hides the rest. */
+  const visible = (layers: readonly Digest[]): Digest[] => {
+    for (const diffId of layers) if (!store.has(diffId)) throw new EngineError('not-found', `layer ${diffId} does not exist`);
+    const last = layers.findLastIndex((diffId) => existsSync(`${store.path(diffId)}/${OPAQUE_ROOT}`));
+    return layers.slice(Math.max(0, last)).toReversed();
+  };
+  const sources = (layers: readonly Digest[]) => visible(layers).map((diffId): TreeSource => ({ kind: 'dir', path: folder(diffId) }));
   return {
     name: 'overlay',
     has: (diffId) => store.has(diffId),
@@ -42,9 +50,8 @@ export function overlayDriver(options: DriverOptions): SnapshotDriver {
     removeWritable: (id) => writables.remove(id),
     writableUsage: (id) => writables.usage(id),
     root(layers, writable, mountPoint): RootSource {
-      for (const diffId of layers) if (!store.has(diffId)) throw new EngineError('not-found', `layer ${diffId} does not exist`);
       const upper = writable === undefined ? undefined : writables.get(writable);
-      return { kind: 'overlay', lower: layers.toReversed().map(folder), mountPoint, ...(upper !== undefined && { upper }) };
+      return { kind: 'overlay', lower: visible(layers).map(folder), mountPoint, ...(upper !== undefined && { upper }) };
     },
     changes: (layers, writable) => writables.changes(sources(layers), writable),
     diff: (layers, writable) => writables.diff(sources(layers), writable),

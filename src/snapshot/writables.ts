@@ -48,8 +48,9 @@ export class Writables {
     return this.#pool.do({ kind: 'usage', path: this.get(id).dir });
   }
 
-  changes(lower: readonly TreeSource[], id: string): Promise<readonly Change[]> {
-    return this.#pool.do({ kind: 'changes', upper: this.get(id).dir, lower });
+  async changes(lower: readonly TreeSource[], id: string): Promise<readonly Change[]> {
+    const changes = await this.#pool.do({ kind: 'changes', upper: this.get(id).dir, lower });
+    return changes.map(({ kind, path }) => ({ kind, path: Buffer.from(path) })); // a message makes plain bytes of it
   }
 
   async *diff(lower: readonly TreeSource[], id: string): AsyncGenerator<Buffer> {
