@@ -1,7 +1,8 @@
 /** What every snapshot driver must do, on the real kernel, as root. `test/integration/snapshot-NAME.test.ts` runs it. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
@@ -411,6 +412,51 @@ export function driverSuite(subject: DriverSubject): void {
       await assert.rejects(incoming.finish(), { kind: 'cancelled' });
       await assert.rejects(driver.ingest({ compression: 'none' }, { signal: abort.signal }), { kind: 'cancelled' });
       assert.deepEqual(everything(folder), before);
+    });
+
+    const child = (...args: string[]): string[] => [`${projectDir}/test/support/snapshot-child.ts`, subject.name, ...args];
+
+    test('a full disk: said, and nothing stays', async (t) => {
+      const { folder } = open(t);
+      mkdirSync(`${folder}/small`);
+      writeFileSync(`${folder}/big`, layerTar([dir('d/'), ...Array.from({ length: 100 }, (_, index) => file(`d/f${index}`, randomBytes(200_000)))]));
+      const { stdout } = await run('unshare', ['--mount', '--propagation', 'private', projectNode, ...child(`${folder}/small`, `${folder}/big`, 'full')]);
+      const { kind, message, left, next } = JSON.parse(stdout) as { kind: string; message: string; left: string[]; next: number };
+      assert.deepEqual({ kind, left, next }, { kind: 'exhausted', left: [], next: 1_000_000 });
+      assert.match(message, /no space left on device/);
+    });
+
+    test('SIGKILL in the middle: the store is as it was, and the next try goes on', async (t) => {
+      const { folder } = open(t);
+      const dirOf = `${folder}/killed`;
+      mkdirSync(dirOf);
+      const plain = layerTar(Array.from({ length: 500 }, (_, index) => file(`d${index % 7}/f${index}`, randomBytes(4000))));
+      const bytes = gzipSync(plain);
+      writeFileSync(`${folder}/layer`, bytes);
+      for (const point of [1, 500_000, 1_200_000]) {
+        const process = spawn(projectNode, child(dirOf, `${folder}/layer`, 'slow'), { stdio: ['ignore', 'pipe', 'inherit'] });
+        const gone = once(process, 'exit');
+        for await (const text of process.stdout.setEncoding('utf8')) {
+          if (Number((text as string).trim().split('\n').at(-1)) >= point) process.kill('SIGKILL');
+        }
+        assert.deepEqual(await gone, [null, 'SIGKILL']);
+        const driver = subject.open(dirOf);
+        assert.deepEqual(driver.list(), []);
+        driver.sweep();
+        await driver.close();
+        assert.deepEqual(readdirSync(`${dirOf}/tmp`), []);
+      }
+      const driver = subject.open(dirOf);
+      t.after(() => driver.close());
+      const incoming = await driver.ingest({
+        compression: 'auto',
+        digest: `sha256:${sha256(bytes)}`,
+        blob: { partial: `${dirOf}/partial`, path: `${dirOf}/blob` },
+      });
+      assert.ok(incoming.resumeAt >= 1_200_000, String(incoming.resumeAt));
+      await incoming.write(Uint8Array.from(bytes.subarray(incoming.resumeAt)));
+      assert.equal((await incoming.finish()).diffId, `sha256:${sha256(plain)}`);
+      assert.deepEqual(readFileSync(`${dirOf}/blob`), bytes);
     });
 
     test('several layers at once, the same one twice', async (t) => {

@@ -1,5 +1,4 @@
-import { startLayerThread } from '../../src/engine/layer-threads.ts';
 import { driverSuite } from '../../src/snapshot/driver.suite.ts';
-import { overlayDriver } from '../../src/snapshot/overlay.ts';
+import { openDriver } from '../support/snapshot-drivers.ts';
 
-driverSuite({ name: 'overlay', open: (dir) => overlayDriver({ dir, spawn: startLayerThread, sync: false }) });
+driverSuite({ name: 'overlay', open: (dir) => openDriver('overlay', dir) });
