@@ -30,7 +30,7 @@ export function* diffTar(upper: FolderTree, files: RawFiles): Generator<Buffer> 
   function* entry(path: string, base: string, node: TreeNode): Generator<Buffer> {
     const { mode, uid, gid, devMajor, devMinor } = node;
     const name = Buffer.from(node.type === 'dir' ? `${path}/` : path, 'latin1');
-    const common = { mode, uid, gid, mtime: node.mtime - (((node.mtime % SECOND) + SECOND) % SECOND), format: 'pax' } as const;
+    const common = { mode, uid, gid, mtime: node.mtime - (((node.mtime % SECOND) + SECOND) % SECOND) };
     if (node.type === 'whiteout') {
       const hidden = Buffer.from(`${path.slice(0, path.length - base.length)}.wh.${base}`, 'latin1');
       tar.entry({ ...common, type: 'file', name: hidden, mode: 0o600 });
@@ -45,8 +45,8 @@ export function* diffTar(upper: FolderTree, files: RawFiles): Generator<Buffer> 
     } else {
       const linkName = node.type === 'symlink' ? upper.inside(() => readlinkSync(pathBytes(path), 'buffer')) : undefined;
       tar.entry({ ...common, type: node.type as 'dir', name, devMajor, devMinor, xattrs: xattrs(path), ...(linkName !== undefined && { linkName }) });
-      // Docker gives this one no time and no format
-      if (node.opaque) tar.entry({ type: 'file', name: Buffer.concat([name, OPAQUE]), mode: mode & 0o777, uid, gid, format: 'auto' });
+      // Docker gives this one no time
+      if (node.opaque) tar.entry({ type: 'file', name: Buffer.concat([name, OPAQUE]), mode: mode & 0o777, uid, gid });
     }
     yield* flush();
   }

@@ -94,7 +94,11 @@ const CORPUS: Readonly<Record<string, readonly (readonly LayerEntry[])[]>> = {
       link('p2', '/p'),
       link('a', 'a'),
       file('e', 'replaced'),
-      link('e', 'a'),
+      link('e', 'a', { mode: 0o2755, uid: 5, mtime: 7n }),
+      file('cap', '', { xattrs: { 'security.capability': CAPABILITY, 'user.a': 'b' } }),
+      link('cap1', 'cap', { xattrs: { 'user.c': 'd' } }),
+      file('cap2', '', { xattrs: { 'security.capability': CAPABILITY } }),
+      link('cap3', 'cap2', { xattrs: { 'security.capability': CAPABILITY } }),
     ],
   ],
   'attributes and capabilities': [

@@ -141,8 +141,8 @@ export class OverlayWriter implements LayerWriter {
         this.#folderTimes.set(path, entry.mtime);
         break;
       case 'link':
-        this.#link(entry, path);
-        return; // owner, mode and times belong to the file, which has them
+        if (this.#link(entry, path)) break;
+        return;
       case 'symlink':
         this.#replacing(path, () => symlinkSync(entry.linkName, where));
         break;
@@ -151,8 +151,9 @@ export class OverlayWriter implements LayerWriter {
       case 'fifo':
         this.#node(entry, path);
     }
+    // a hard link's, too: as Docker and containerd do, what it says of the file replaces what was said before
     lchownSync(where, entry.uid, entry.gid);
-    if (entry.type !== 'symlink') chmodSync(where, entry.mode);
+    if (entry.type !== 'symlink' && !(entry.type === 'link' && lstat(path)?.isSymbolicLink() === true)) chmodSync(where, entry.mode);
     this.#setXattrs(entry, path);
     if (entry.type !== 'dir') this.#files.setTimes(where, { atime: entry.mtime, mtime: entry.mtime });
   }
@@ -165,7 +166,8 @@ export class OverlayWriter implements LayerWriter {
     this.#folderTimes.set('', entry.mtime);
   }
 
-  #link(entry: TarEntry, path: string): void {
+  /** Gives false where it is that file already. */
+  #link(entry: TarEntry, path: string): boolean {
     const [folder, base] = splitPath(cleanPath(entry.linkName));
     const inside = this.#resolve(folder, undefined);
     const target = inside === undefined || base === '' ? undefined : join(inside, base);
@@ -174,8 +176,9 @@ export class OverlayWriter implements LayerWriter {
       throw invalid(`invalid archive: ${quote(entry.name)} is a hard link to ${quote(entry.linkName)}, which is no file of this layer`);
     }
     const old = lstat(path);
-    if (old !== undefined && old.ino === stat.ino) return;
+    if (old !== undefined && old.ino === stat.ino) return false;
     this.#replacing(path, () => linkSync(bytes(target), bytes(path)));
+    return true;
   }
 
   #node(entry: TarEntry, path: string): void {

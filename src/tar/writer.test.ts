@@ -35,7 +35,6 @@ describe('tar writer, as archive/tar', () => {
       gid: 2,
       size: 1234,
       mtime: 1_700_000_000_000_000_000n,
-      format: 'pax',
     });
     assert.equal(block.length, 512);
     assert.deepEqual(
@@ -57,19 +56,21 @@ describe('tar writer, as archive/tar', () => {
     assert.match(block.toString('latin1', 148, 156), /^[0-7]{6}\0 $/);
   });
 
-  test('long names: pax cuts the name, ustar splits it where it can', () => {
+  test('long names: split where that fits ustar, else cut and in a record', () => {
     const long = name(`${'d'.repeat(90)}/${'e'.repeat(60)}/`);
-    const pax = tarHeader({ type: 'dir', name: long, mode: 0o755, format: 'pax' });
-    assert.equal(pax.length, 1536);
-    assert.equal(text(pax, 0, 100), `${'d'.repeat(90)}/${'e'.repeat(9)}`, 'the name of the header ends in /PaxHeaders.0, but for the cut');
-    assert.equal(records(pax), `162 path=${long.toString()}\n`);
-    assert.equal(text(pax.subarray(1024), 0, 100), long.toString().slice(0, 100));
-    const ustar = tarHeader({ type: 'dir', name: long, mode: 0o755, format: 'auto' });
+    const ustar = tarHeader({ type: 'dir', name: long, mode: 0o755 });
     assert.equal(ustar.length, 512);
     assert.deepEqual([text(ustar, 0, 100), text(ustar, 345, 155)], [`${'e'.repeat(60)}/`, 'd'.repeat(90)]);
-    assert.equal(tarHeader({ type: 'file', name: name('f'.repeat(150)), mode: 0o644, format: 'auto' }).length, 1536);
+    const longer = name(`${'d'.repeat(160)}/${'e'.repeat(60)}/`);
+    const pax = tarHeader({ type: 'dir', name: longer, mode: 0o755 });
+    assert.equal(pax.length, 1536);
+    assert.equal(text(pax, 0, 100), 'd'.repeat(100), 'the name of the header ends in /PaxHeaders.0, but for the cut');
+    assert.equal(records(pax), `232 path=${longer.toString()}\n`);
+    assert.equal(text(pax.subarray(1024), 0, 100), 'd'.repeat(100));
+    assert.equal(tarHeader({ type: 'file', name: name('f'.repeat(150)), mode: 0o644 }).length, 1536);
+    assert.equal(tarHeader({ type: 'symlink', name: name('s'), linkName: name('t/'.repeat(60)), mode: 0o777 }).length, 1536);
     // cut after a slash it would be a folder to some readers
-    const cut = tarHeader({ type: 'file', name: name(`${'a'.repeat(99)}/b`), mode: 0o644, format: 'pax' });
+    const cut = tarHeader({ type: 'file', name: name(`${'a'.repeat(99)}/b`), mode: 0o644, xattrs: new Map([['user.a', Buffer.from('b')]]) });
     assert.equal(text(cut.subarray(1024), 0, 100), 'a'.repeat(99));
   });
 
@@ -86,7 +87,6 @@ describe('tar writer, as archive/tar', () => {
         ['user.b', Buffer.from('2')],
         ['security.capability', Buffer.from([1, 0, 0x0a, 0])],
       ]),
-      format: 'pax',
     });
     assert.equal(
       records(header),
@@ -116,11 +116,11 @@ describe('tar writer, as archive/tar', () => {
       { type: 'char', name: name('c'), mode: 0o666, devMajor: 1, devMinor: 3 },
       { type: 'file', name: name('empty'), mode: 0, uid: 4_000_000_000, userName: 'ü', content: Buffer.alloc(0) },
     ];
-    for (const format of ['pax', 'auto'] as const) {
+    {
       const read: TarEntry[] = [];
       const data: Buffer[] = [];
       const reader = new TarReader({ entry: (entry) => void read.push(entry), data: (chunk) => void data.push(Buffer.from(chunk)), entryEnd: () => {} });
-      reader.push(written(entries.map((entry) => ({ ...entry, format }))));
+      reader.push(written(entries));
       reader.end();
       assert.ok(reader.ended);
       assert.deepEqual(

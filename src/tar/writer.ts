@@ -1,7 +1,6 @@
 /**
  * Writes tar archives byte for byte as Go's archive/tar does, so that a layer made here has the digest that Docker would
- * have given it. `pax`: what Docker asks for (Format: FormatPAX); `auto`: ustar where that holds everything, else pax,
- * which Go does when it is asked for nothing.
+ * have given it: ustar where that holds everything, else pax. (Docker asks for FormatPAX; that lets Go choose ustar, too.)
  */
 import { EngineError } from '../base/errors.ts';
 import type { TarType } from './contract.ts';
@@ -23,7 +22,6 @@ export interface TarFields {
   readonly devMajor?: number;
   readonly devMinor?: number;
   readonly xattrs?: ReadonlyMap<string, Buffer>;
-  readonly format?: 'pax' | 'auto';
 }
 
 const TYPE_FLAGS: Readonly<Record<TarType, string>> = { file: '0', link: '1', symlink: '2', char: '3', block: '4', dir: '5', fifo: '6' };
@@ -71,7 +69,7 @@ export function tarHeader(fields: TarFields): Buffer {
   const mtime = fields.mtime ?? 0n;
   const seconds = floorSeconds(mtime);
   const records = new Map<string, Buffer>();
-  let ustar = fields.format === 'auto';
+  let ustar = true;
   const text = (value: Buffer, size: number, key: string): void => {
     if (isAscii(value) && value.length <= size) return;
     if (key !== 'path' || splitUstar(value) === undefined) ustar = false;

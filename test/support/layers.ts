@@ -18,7 +18,7 @@ export const TIME = 1_700_000_000_123_456_789n;
 const entry = (type: TarType, name: string | Buffer, more: More): LayerEntry => ({ type, name, mode: 0o644, mtime: TIME, ...more });
 export const dir = (name: string | Buffer, more: More = {}): LayerEntry => entry('dir', name, { mode: 0o755, ...more });
 export const file = (name: string | Buffer, content: string | Buffer = '', more: More = {}): LayerEntry => entry('file', name, { content, ...more });
-export const link = (name: string | Buffer, linkName: string | Buffer): LayerEntry => entry('link', name, { linkName });
+export const link = (name: string | Buffer, linkName: string | Buffer, more: More = {}): LayerEntry => entry('link', name, { linkName, ...more });
 export const symlink = (name: string | Buffer, linkName: string | Buffer, more: More = {}): LayerEntry =>
   entry('symlink', name, { linkName, mode: 0o777, ...more });
 export const node = (type: 'char' | 'block' | 'fifo', name: string, more: More = {}): LayerEntry => entry(type, name, more);
@@ -122,6 +122,10 @@ export function expectedTree(layers: readonly (readonly LayerEntry[])[]): Record
         )!;
         if (tree.get(path) === target) continue;
         for (const key of below(path)) tree.delete(key);
+        // what the link says of the file counts; the kernel takes capabilities away with the owner
+        Object.assign(target, { uid: item.uid ?? 0, gid: item.gid ?? 0, ...(target.type === 'symlink' ? {} : { mode: item.mode }), mtime: String(item.mtime) });
+        const { 'security.capability': _, ...kept } = target.xattrs;
+        Object.assign(target, { xattrs: { ...kept, ...hexOf(item.xattrs) } });
         tree.set(path, target);
         continue;
       }
@@ -140,11 +144,7 @@ export function expectedTree(layers: readonly (readonly LayerEntry[])[]): Record
         device: `${item.devMajor ?? 0}:${item.devMinor ?? 0}`,
         xattrs: {
           ...(there?.type === 'dir' && item.type === 'dir' && there.layer === layer ? there.xattrs : {}),
-          ...Object.fromEntries(
-            Object.entries(item.xattrs ?? {})
-              .filter(([name]) => !name.includes('.overlay.'))
-              .map(([name, value]) => [name, Buffer.from(value).toString('hex')]),
-          ),
+          ...hexOf(item.xattrs),
         },
         layer,
       });
@@ -158,4 +158,10 @@ export function expectedTree(layers: readonly (readonly LayerEntry[])[]): Record
     out[path] = { ...made, sameAs: same };
   }
   return out;
+}
+
+/** What a layer may set, in hexadecimal digits. */
+function hexOf(xattrs: LayerEntry['xattrs']): Record<string, string> {
+  const kept = Object.entries(xattrs ?? {}).filter(([name]) => !name.includes('.overlay.'));
+  return Object.fromEntries(kept.map(([name, value]) => [name, Buffer.from(value).toString('hex')]));
 }
