@@ -9,6 +9,8 @@ const CHUNK = 1 << 20;
 const MAGIC_BYTES = 4;
 
 export interface Decompressor {
+  /** Whether what comes out is what goes in; undefined until enough has been seen. */
+  readonly plain: boolean | undefined;
   /** Takes the next bytes; when it resolves, what could be made of them has been handed on. */
   write(chunk: Buffer): Promise<void>;
   /** No more bytes come. Throws `invalid` for a stream that is not whole. */
@@ -35,6 +37,7 @@ export function detect(start: Buffer): 'none' | 'gzip' | 'zstd' {
 
 function plain(output: (chunk: Buffer) => void): Decompressor {
   return {
+    plain: true,
     write: async (chunk) => output(chunk),
     end: async () => {},
     destroy: () => {},
@@ -50,6 +53,10 @@ class Detecting implements Decompressor {
   constructor(declared: Compression, output: (chunk: Buffer) => void) {
     this.#declared = declared;
     this.#output = output;
+  }
+
+  get plain(): boolean | undefined {
+    return this.#chosen?.plain;
   }
 
   async write(chunk: Buffer): Promise<void> {
@@ -81,6 +88,7 @@ class Detecting implements Decompressor {
  * silently where one member ends in the middle of a chunk, so the rest is given to a new one here.
  */
 class Members implements Decompressor {
+  readonly plain = false;
   readonly #kind: 'gzip' | 'zstd';
   readonly #output: (chunk: Buffer) => void;
   #stream: Gunzip | ZstdDecompress | undefined;

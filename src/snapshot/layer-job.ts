@@ -19,7 +19,7 @@ export class LayerJob {
   readonly #files: RawFiles;
   readonly #digest = createHash('sha256');
   /** Of the plain tar; the same hash where nothing is compressed. */
-  readonly #diffId;
+  readonly #diffId = createHash('sha256');
   readonly #unpack: Decompressor;
   readonly #tar: TarReader;
   readonly #writer: LayerWriter;
@@ -39,7 +39,6 @@ export class LayerJob {
     this.#task = task;
     this.#files = files;
     const { request } = task;
-    this.#diffId = request.compression === 'none' ? undefined : createHash('sha256');
     this.#dirFd = openSync(task.dir, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
       this.resumeAt = this.#openFiles();
@@ -95,7 +94,7 @@ export class LayerJob {
     if (request.digest !== undefined && digest !== request.digest) {
       throw invalid(`filesystem layer verification failed for digest ${request.digest}: the bytes have ${digest}`);
     }
-    const diffId: Digest = this.#diffId === undefined ? digest : `sha256:${this.#diffId.digest('hex')}`;
+    const diffId: Digest = this.#unpack.plain === true ? digest : `sha256:${this.#diffId.digest('hex')}`;
     if (request.diffId !== undefined && diffId !== request.diffId) {
       throw invalid(`wrong diff id calculated on extraction ${JSON.stringify(diffId)}: ${request.diffId} was promised`);
     }
@@ -164,7 +163,7 @@ export class LayerJob {
     const { maxPlainSize } = this.#task.request;
     this.#plain += chunk.length;
     if (maxPlainSize !== undefined && this.#plain > maxPlainSize) throw invalid(`the layer unpacks to more than ${maxPlainSize} bytes`);
-    this.#diffId?.update(chunk);
+    if (this.#unpack.plain !== true) this.#diffId.update(chunk);
     this.#writer.plain(chunk);
     this.#tar.push(chunk);
   }

@@ -15,7 +15,7 @@ export interface DriverOptions {
   readonly dir: string;
   /** Starts a layer worker. */
   spawn(): LayerThread;
-  /** How many threads work at once. Default 3: as many layers as Docker pulls at once. */
+  /** How many layers are unpacked at once. Default 3: as many as Docker pulls at once. */
   readonly threads?: number;
   /** Whether a layer is on the disk before it has its name. Default true. */
   readonly sync?: boolean;

@@ -25,6 +25,7 @@ const IDLE_MS = 10_000;
 
 interface Slot {
   readonly thread: LayerThread;
+  ingest: boolean;
   idle: NodeJS.Timeout | undefined;
   current: { onEvent(event: FromWorker): void; fail(error: Error): void } | undefined;
 }
@@ -36,7 +37,10 @@ export class WorkerPool {
   readonly #waiting: (() => void)[] = [];
   #closed = false;
 
-  /** `max`: how many threads work at once; the rest waits. */
+  /**
+   * `max`: how many layers are unpacked at once; the rest waits. They may wait for a network for minutes, so one more
+   * thread is there for everything else.
+   */
   constructor(spawn: () => LayerThread, max: number) {
     this.#spawn = spawn;
     this.#max = max;
@@ -44,7 +48,7 @@ export class WorkerPool {
 
   /** Runs a task as soon as a thread is free. */
   async run<K extends Task['kind']>(task: Extract<Task, { kind: K }>, onEvent: (event: FromWorker) => void = () => {}): Promise<RunningTask<TaskResults[K]>> {
-    const slot = await this.#take();
+    const slot = await this.#take(task.kind === 'ingest');
     const { promise, resolve, reject } = Promise.withResolvers<TaskResults[K]>();
     promise.catch(() => {});
     const settle = () => {
@@ -83,34 +87,36 @@ export class WorkerPool {
   /** Ends the threads; tasks at work fail. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const wake of this.#waiting.splice(0)) wake();
+    this.#wake();
     await Promise.all([...this.#slots].map((slot) => slot.thread.terminate()));
   }
 
-  async #take(): Promise<Slot> {
+  async #take(ingest: boolean): Promise<Slot> {
     for (;;) {
       if (this.#closed) throw new EngineError('unavailable', 'the engine is closing');
-      const free = [...this.#slots].find((slot) => slot.current === undefined && slot.idle !== undefined);
+      const ingests = [...this.#slots].filter((slot) => slot.ingest).length;
+      const free = ingest && ingests >= this.#max ? undefined : [...this.#slots].find((slot) => slot.current === undefined && slot.idle !== undefined);
       if (free !== undefined) {
         clearTimeout(free.idle);
         free.idle = undefined;
         free.thread.ref();
+        free.ingest = ingest;
         return free;
       }
-      if (this.#slots.size < this.#max) return this.#start();
+      if (ingest ? ingests < this.#max : this.#slots.size <= this.#max) return this.#start(ingest);
       await new Promise<void>((resolve) => void this.#waiting.push(resolve));
     }
   }
 
-  #start(): Slot {
-    const slot: Slot = { thread: this.#spawn(), idle: undefined, current: undefined };
+  #start(ingest: boolean): Slot {
+    const slot: Slot = { thread: this.#spawn(), ingest, idle: undefined, current: undefined };
     this.#slots.add(slot);
     const gone = (error: Error) => {
       clearTimeout(slot.idle);
       this.#slots.delete(slot);
       slot.current?.fail(error);
       slot.current = undefined;
-      this.#waiting.shift()?.();
+      this.#wake();
     };
     slot.thread.on('message', (event) => slot.current?.onEvent(event));
     slot.thread.on('error', (error) => gone(new EngineError('internal', `a layer worker failed: ${error.message}`, { cause: error })));
@@ -118,10 +124,16 @@ export class WorkerPool {
     return slot;
   }
 
+  /** Each looks for itself whether there is something for it now. */
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
   #give(slot: Slot): void {
     slot.idle = setTimeout(() => void slot.thread.terminate(), IDLE_MS);
     slot.idle.unref();
     slot.thread.unref();
-    this.#waiting.shift()?.();
+    slot.ingest = false;
+    this.#wake();
   }
 }

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { WorkerPool, type LayerThread } from './worker-pool.ts';
+import type { FromWorker, IngestTask, ToWorker } from './worker-protocol.ts';
+
+/** A thread that does what the test says. */
+class FakeThread implements LayerThread {
+  readonly got: ToWorker[] = [];
+  readonly listeners: Record<string, ((value: never) => void)[]> = {};
+  ended = false;
+
+  postMessage(message: ToWorker): void {
+    this.got.push(message);
+  }
+  on(event: string, listener: (value: never) => void): void {
+    (this.listeners[event] ??= []).push(listener);
+  }
+  say(message: FromWorker): void {
+    for (const listener of this.listeners['message']!) listener(message as never);
+  }
+  die(): void {
+    for (const listener of this.listeners['exit']!) listener(1 as never);
+  }
+  ref(): void {}
+  unref(): void {}
+  async terminate(): Promise<number> {
+    this.ended = true;
+    this.die();
+    return 0;
+  }
+}
+
+const INGEST: IngestTask = { kind: 'ingest', driver: 'overlay', dir: '/x', request: { compression: 'none' }, sync: false };
+const USAGE = { kind: 'usage', path: '/x' } as const;
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+function pool(max: number): { pool: WorkerPool; threads: FakeThread[] } {
+  const threads: FakeThread[] = [];
+  const made = new WorkerPool(() => {
+    const thread = new FakeThread();
+    threads.push(thread);
+    return thread;
+  }, max);
+  return { pool: made, threads };
+}
+
+test('layers wait for each other, other work does not wait for layers', async () => {
+  const { pool: workers, threads } = pool(2);
+  const first = await workers.run<'ingest'>(INGEST);
+  await workers.run<'ingest'>(INGEST);
+  let third = false;
+  void workers.run<'ingest'>(INGEST).then(() => (third = true));
+  await turn();
+  assert.deepEqual([threads.length, third], [2, false]);
+  const usage = workers.do<'usage'>(USAGE);
+  await turn();
+  assert.equal(threads.length, 3);
+  threads[2]!.say({ event: 'done', value: { bytes: 1, inodes: 2 } });
+  assert.deepEqual(await usage, { bytes: 1, inodes: 2 });
+  await turn();
+  assert.equal(third, false, 'the thread for other work takes no third layer');
+  threads[0]!.say({ event: 'done', value: 'info' });
+  assert.equal(await first.result, 'info');
+  await turn();
+  assert.deepEqual([third, threads.length], [true, 3], 'threads are used again');
+  await workers.close();
+  assert.ok(threads.every((thread) => thread.ended));
+});
+
+test('a thread that dies fails its task and is replaced', async () => {
+  const { pool: workers, threads } = pool(1);
+  const task = await workers.run<'ingest'>(INGEST);
+  const next = workers.run<'ingest'>(INGEST);
+  threads[0]!.die();
+  await assert.rejects(task.result, { name: 'EngineError', kind: 'cancelled' });
+  await next;
+  assert.equal(threads.length, 2);
+  await workers.close();
+  await assert.rejects(workers.run<'usage'>(USAGE), { kind: 'unavailable' });
+});
+
+test('failures keep their kind; messages after the end go nowhere', async () => {
+  const { pool: workers, threads } = pool(1);
+  const task = await workers.run<'ingest'>(INGEST);
+  threads[0]!.say({ event: 'failed', error: { kind: 'exhausted', message: 'no space left on device', hint: 'make some' } });
+  await assert.rejects(task.result, { name: 'EngineError', kind: 'exhausted', message: 'no space left on device', hint: 'make some' });
+  task.post({ op: 'end' });
+  assert.deepEqual(
+    threads[0]!.got.map((message) => message.op),
+    ['task'],
+  );
+  await workers.close();
+});
