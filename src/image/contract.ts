@@ -155,6 +155,8 @@ export interface Repository {
   pushManifest(tagOrDigest: string, manifest: { readonly mediaType: string; readonly bytes: Buffer }, signal?: AbortSignal): Promise<Digest>;
   /** All tags, over all pages. */
   tags(signal?: AbortSignal): Promise<readonly string[]>;
+  /** What has this manifest as its subject: signatures and such. */
+  referrers(digest: Digest, signal?: AbortSignal): Promise<readonly Descriptor[]>;
 }
 
 /** How registries are reached. */
