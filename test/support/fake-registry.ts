@@ -199,7 +199,7 @@ export class FakeRegistry {
     }
     const from = /^(\d+)-/.exec(request.headers['content-range'] ?? '')?.[1];
     if (from !== undefined && Number(from) !== has.length) return answer(response, 416, range(has));
-    const whole = Buffer.concat([has, await body(request, (part) => this.uploads.set(id, Buffer.concat([this.uploads.get(id) ?? has, part])))]);
+    const whole = Buffer.concat([has, await body(request, (came) => this.#grow(id, came))]);
     this.uploads.set(id, whole);
     if (request.method === 'PATCH') return answer(response, 202, { ...at(id), ...range(whole) });
     const digest = url.searchParams.get('digest') ?? '';
@@ -207,6 +207,12 @@ export class FakeRegistry {
     this.uploads.delete(id);
     this.blobs.set(digest, whole);
     answer(response, 201, { location: `/v2/${path}/blobs/${digest}`, 'docker-content-digest': digest });
+  }
+
+  /** Not when it has been taken back meanwhile. */
+  #grow(id: string, part: Buffer): void {
+    const has = this.uploads.get(id);
+    if (has !== undefined) this.uploads.set(id, Buffer.concat([has, part]));
   }
 
   #tags(response: ServerResponse, url: URL, path: string): void {
@@ -241,11 +247,14 @@ function basic(): string {
   return `Basic ${Buffer.from(`${USER.username}:${USER.password}`).toString('base64')}`;
 }
 
-async function body(request: IncomingMessage, onPart?: (part: Buffer) => void): Promise<Buffer> {
+/** All of a request's body. `broken` gets what came of one that breaks off. */
+async function body(request: IncomingMessage, broken?: (came: Buffer) => void): Promise<Buffer> {
   const parts: Buffer[] = [];
-  for await (const part of request as AsyncIterable<Buffer>) {
-    parts.push(part);
-    onPart?.(part);
+  try {
+    for await (const part of request as AsyncIterable<Buffer>) parts.push(part);
+  } catch (error) {
+    broken?.(Buffer.concat(parts));
+    throw error;
   }
   return Buffer.concat(parts);
 }

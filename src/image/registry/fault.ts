@@ -112,7 +112,7 @@ export function faultError(fault: Fault, reference: Reference, action: Action): 
     );
   }
   if (status >= 500) return make('unavailable', text);
-  if (code === 'UNAUTHORIZED' || status === 401) return make('denied', text, login);
+  if (code === 'UNAUTHORIZED' || (status === 401 && code !== 'DENIED')) return make('denied', text, login);
   if (action === 'pull') {
     const name = familiarName(reference);
     if (code === 'DENIED' || status === 403) {

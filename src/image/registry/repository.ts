@@ -79,9 +79,9 @@ export class RegistryRepository implements Repository {
     const { offset = 0, signal } = options;
     if (!Number.isSafeInteger(offset) || offset < 0 || offset > descriptor.size)
       throw invalid(`blob ${descriptor.digest}: there is no offset ${offset} in ${descriptor.size} bytes`);
+    if (offset === descriptor.size && offset > 0) return Promise.resolve({ offset, size: offset, async *[Symbol.asyncIterator]() {} });
     const fetch = async (from: number): Promise<HttpResponse> => {
-      // a range that begins at the end cannot be asked for
-      const headers: Record<string, string> = from > 0 && from < descriptor.size ? { range: `bytes=${from}-` } : {};
+      const headers: Record<string, string> = from > 0 ? { range: `bytes=${from}-` } : {};
       try {
         return await this.#anywhere(signal, (session) =>
           this.#pull(session, { method: 'GET', at: `blobs/${descriptor.digest}`, headers, action: 'blob', once: true, signal }),
