@@ -52,7 +52,6 @@ export class FakeRegistry {
       tls === undefined
         ? createServer(handle)
         : createTlsServer({ ...tls, ...(tls.ca === undefined ? {} : { requestCert: true, rejectUnauthorized: true }) }, handle);
-    this.#server.on('clientError', (_error, socket) => socket.destroy());
   }
 
   start(): Promise<this> {
