@@ -20,6 +20,7 @@ const SUITES: readonly (readonly [label: string, ...patterns: string[]])[] = [
   ['native', 'test/native/**/*.test.ts', 'native/**/*.test.ts'],
   ['integration', 'test/integration/**/*.test.ts'],
   ['security', 'test/security/**/*.test.ts'],
+  ['images', 'test/images/**/*.test.ts'],
   ['clients', 'test/clients/**/*.test.ts'],
   ['crash', 'test/crash/**/*.test.ts'],
 ];
@@ -65,8 +66,9 @@ async function main(): Promise<number> {
     const files = testFiles(patterns);
     if (files.length === 0) continue;
     console.log(`\n# ${label}`);
-    // the clients share the real engines that they start
-    lines.push(...(await runNodeTests(files, { label, concurrency: label === 'clients' ? 1 : 2, timeoutMs: 600_000 })));
+    // these share the real engines that they start
+    const concurrency = label === 'clients' || label === 'images' ? 1 : 2;
+    lines.push(...(await runNodeTests(files, { label, concurrency, timeoutMs: 600_000 })));
   }
   lines.push(...(await vmSuite()));
   lines.push(await asBefore(before, runId));

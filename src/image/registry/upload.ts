@@ -75,7 +75,7 @@ class Upload {
       } catch (error) {
         await this.#drop(open);
         if ((error as { detail?: { status?: number } }).detail?.status === 413 && this.#shrink()) continue;
-        await this.#failed(error);
+        await this.#failed(error, isForgotten(error));
         // the answer to the last request may be all that was lost
         if (await this.#isThere()) return 'uploaded';
       }
@@ -206,6 +206,15 @@ class Upload {
   #call(call: Omit<Call, 'scopes' | 'action'> & { readonly scopes?: readonly string[] }): Promise<HttpResponse> {
     return this.#session.call({ scopes: this.#scopes, action: 'push', signal: this.#options.signal, ...call });
   }
+}
+
+/**
+ * The registry does not know the upload any more: it lost it, or it counts otherwise than where it says it stands
+ * (docker-registry 2 after a connection that broke). Begun anew it may work.
+ */
+function isForgotten(error: unknown): boolean {
+  const { status, code } = (error as { detail?: { status?: number; code?: string } }).detail ?? {};
+  return status === 404 && (code === 'NOT_FOUND' || code?.startsWith('BLOB_UPLOAD_') === true);
 }
 
 /** Bytes that the registry has. `0-0` is one byte by the letter; registries mean none. */
