@@ -100,6 +100,9 @@ export class Authorizer {
     const service = bearer.parameters.get('service');
     const identityToken = this.#credentials?.identityToken;
     const { username, password } = this.#credentials ?? {};
+    if (isLoopback(realm.hostname) && !isLoopback(new URL(`https://${host}`).hostname)) {
+      throw new EngineError('unavailable', `${host} names this machine as its authorization server, which is not asked`);
+    }
     const hasSecret = Boolean(identityToken) || Boolean(username);
     if (hasSecret && realm.protocol !== 'https:' && !(await this.#context.insecure.includes(realm.host))) {
       throw new EngineError('denied', `refusing to send credentials to ${safeUrl(realm)} without TLS`, {

@@ -201,6 +201,19 @@ test('bursts of 5xx, resets and timeouts pass; what lasts is an error', async (t
   assert.equal(registry.asked.length - before, 4);
 });
 
+test('a kept connection that was closed meanwhile costs no try', async (t) => {
+  const { registry, repository, image } = await withImage(t, 'app', { retries: { attempts: 1 } });
+  await repository.manifest('latest');
+  let closed = 0;
+  registry.hook = (request) => {
+    if (closed++ > 0) return false;
+    request.socket.destroy();
+    return true;
+  };
+  assert.equal((await repository.manifest('latest')).descriptor.digest, image.digest);
+  assert.equal(closed, 2);
+});
+
 test('a registry that hangs, before its answer or in it, or drips, is an error in time', async (t) => {
   const timeouts = { headers: 200, connect: 5_000, idle: 200, small: 600 };
   const silent = await hooked(t, () => true, { timeouts });

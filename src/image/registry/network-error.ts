@@ -9,6 +9,8 @@ export interface NetworkDetail {
   readonly code: string;
   /** Whether the same request may well succeed a moment later. */
   readonly passing: boolean;
+  /** A kept connection that the other side had closed meanwhile, and nothing but a question was asked on it. */
+  readonly stale?: boolean;
 }
 
 /** The registry, or something on the way to it, could not be reached or went away. Kind `unavailable`. */
@@ -32,14 +34,18 @@ export const UNKNOWN_AUTHORITY = new Set([
 type NodeError = NodeJS.ErrnoException & { address?: string; port?: number; hostname?: string; cert?: PeerCertificate; errors?: unknown[]; reason?: string };
 
 /** `Get "https://host/v2/": dial tcp 10.0.0.1:443: connect: connection refused` */
-export function networkError(method: string, url: URL, cause: unknown): NetworkError {
+export function networkError(method: string, url: URL, cause: unknown, reused = false): NetworkError {
   const all = (cause as NodeError).errors; // one for each address that a name has
   const error = (Array.isArray(all) && all.length > 0 ? all.at(-1) : cause) as NodeError;
   if (error instanceof NetworkError) return error;
   const code = error.code ?? '';
   const request = `${method[0]}${method.slice(1).toLowerCase()} "${safeUrl(url)}"`;
   const [words, hint] = describe(error, code, url);
-  return new NetworkError(`${request}: ${words}`, { code, passing: PASSING.has(code) }, { cause, ...(hint === undefined ? {} : { hint }) });
+  return new NetworkError(
+    `${request}: ${words}`,
+    { code, passing: PASSING.has(code), stale: reused && (code === 'ECONNRESET' || code === 'EPIPE') },
+    { cause, ...(hint === undefined ? {} : { hint }) },
+  );
 }
 
 export function timeoutError(method: string, url: URL, what: string, ms: number): NetworkError {

@@ -95,6 +95,15 @@ test('mounted from next door, or sent where that does not work', async (t) => {
   assert.equal(registry.uploads.size, 0);
 
   registry.blobs.clear();
+  const missing = registry.hook;
+  registry.hook = (request, response, url) => {
+    if (!url.searchParams.getAll('scope').some((scope) => scope.includes('other'))) return missing(request, response, url);
+    fault(response, 403, 'DENIED', 'not that one'); // the token server's, for both scopes
+    return true;
+  };
+  assert.equal(await repository.pushBlob(BLOB, chunksOf(BYTES), { mountFrom: ['other/three'] }), 'uploaded');
+
+  registry.blobs.clear();
   const behaved = registry.hook;
   registry.hook = (request, response, url) => {
     if (!url.searchParams.has('mount')) return behaved(request, response, url);

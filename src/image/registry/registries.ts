@@ -3,6 +3,7 @@ import { EngineError } from '../../base/errors.ts';
 import type { Credentials, Reference, RegistryOptions, Repository } from '../contract.ts';
 import { type Endpoint, endpointsOf, openSession, reach, type Reached, type SessionParts } from './endpoint.ts';
 import { RegistryRepository } from './repository.ts';
+import { isLoopback } from './proxy.ts';
 import type { RetryPolicy } from './retry.ts';
 import type { Session } from './session.ts';
 import { type HttpResponse, Transport, unlessCancelled } from './transport.ts';
@@ -59,6 +60,8 @@ export class Registries implements Disposable {
       fetchForeign: async (url, headers, signal): Promise<HttpResponse> => {
         if (url.protocol === 'http:' && !(await insecure.includes(url.host)))
           throw new EngineError('unavailable', `${url.host} is without TLS, and not listed as insecure`);
+        if (isLoopback(url.hostname) && !isLoopback(reference.domain.replace(/:\d+$/, '')))
+          throw new EngineError('unavailable', `${url.host} is this machine, which is not asked`);
         return transport.send({ method: 'GET', url, headers, unverified: await insecure.includes(url.host), signal });
       },
     });

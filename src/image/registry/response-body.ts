@@ -80,6 +80,7 @@ export class ResponseBody implements AsyncIterable<Buffer> {
 
   /** Lets a small rest go by so that the connection can be used again; a large one costs the connection. */
   async discard(): Promise<void> {
+    if (this.#options.method === 'HEAD') return void this.#response.resume(); // its length is of what it leaves out
     const promised = Number(this.#response.headers['content-length'] ?? Number.NaN);
     if (!(promised <= 65_536) && this.#response.headers['transfer-encoding'] === undefined && Number.isFinite(promised)) return this.cancel();
     await this.read(65_536, 5_000).catch(() => this.cancel());

@@ -5,6 +5,7 @@ import type { Authorizer } from './auth.ts';
 import { parseChallenges } from './challenge.ts';
 import { type Action, faultError, readFault } from './fault.ts';
 import { networkError, NetworkError, safeUrl } from './network-error.ts';
+import { isLoopback } from './proxy.ts';
 import { askedToWait, attemptsFor, backOff, mayPass, type RetryPolicy } from './retry.ts';
 import type { HttpRequest, HttpResponse, Transport } from './transport.ts';
 import type { InsecureHosts } from './trust.ts';
@@ -88,6 +89,7 @@ export class Session {
   async #follow(call: Call): Promise<HttpResponse> {
     const { transport, reference, base } = this.#context;
     let url = typeof call.at === 'string' ? new URL(`${base.href.replace(/\/$/, '')}/v2/${reference.path}/${call.at}`) : call.at;
+    if (typeof call.at !== 'string') await this.#checkTarget(base, url);
     let again = false;
     for (let redirects = 0; ;) {
       const own = url.origin === base.origin;
@@ -119,7 +121,7 @@ export class Session {
           passing: false,
         });
       }
-      await this.#checkRedirect(url, target);
+      await this.#checkTarget(url, target);
       url = target;
     }
   }
@@ -134,12 +136,15 @@ export class Session {
     return this.locate(headers.location, url);
   }
 
-  async #checkRedirect(from: URL, to: URL): Promise<void> {
+  /** Where somebody else sends us: never off TLS unasked, and never to a service of this very machine. */
+  async #checkTarget(from: URL, to: URL): Promise<void> {
     if (to.protocol !== 'https:' && to.protocol !== 'http:')
       throw new EngineError('unavailable', `${from.host} redirects to ${to.protocol}, which is not followed`);
     if (from.protocol === 'https:' && to.protocol === 'http:' && !(await this.#context.insecure.includes(to.host))) {
       throw new EngineError('unavailable', `${from.host} redirects to ${safeUrl(to)}, which is without TLS, and not listed as insecure`);
     }
+    if (isLoopback(to.hostname) && !isLoopback(from.hostname))
+      throw new EngineError('unavailable', `${from.host} redirects to this machine, which is not followed`);
     to.username = '';
     to.password = '';
   }

@@ -182,3 +182,45 @@ test('a redirect from TLS to none is not followed', { skip: outside === undefine
   const error = await failure(openRepository(t, `${registry.host}/app`).blob({ mediaType: 'x/y', digest, size: 1 }));
   assert.match(error.message, /redirects to http:.* which is without TLS, and not listed as insecure$/);
 });
+
+test('another host sends nobody to a service of this machine', { skip: outside === undefined ? 'no network but loopback' : false }, async (t) => {
+  const registry = await fakeRegistry(t, { listen: outside! });
+  const local = await fakeRegistry(t);
+  const host = registry.host.replace('127.0.0.1', outside!);
+  const digest = registry.addBlob(Buffer.from('x'));
+  const open = (insecure = [host]) => openRepository(t, `${host}/app`, { insecure }, USER);
+  const blob = { mediaType: 'x/y', digest, size: 1, urls: [`${local.address}/x`] };
+  registry.hook = (_request, response, url) => {
+    if (!url.pathname.includes('/blobs/')) return false;
+    answer(response, 307, { location: `${local.address}/x` });
+    return true;
+  };
+  assert.match((await failure(open().blob(blob))).message, /redirects to this machine, which is not followed$/);
+  registry.hook = undefined;
+  registry.blobs.clear();
+  assert.equal((await failure(open().blob(blob))).message, 'unknown blob');
+  registry.hook = (_request, response) => {
+    answer(response, 401, { 'www-authenticate': `Bearer realm="${local.address}/token",service="x"` });
+    return true;
+  };
+  assert.match((await failure(open().manifest('latest'))).message, /names this machine as its authorization server, which is not asked$/);
+  assert.equal(local.asked.length, 0);
+});
+
+test('an upload that leaves TLS is not made; certificates that come later count', async (t) => {
+  const { registry, image } = await secured(t, { tls: { ...server, ca: authority.cert } });
+  const folder = certsDir(t, registry.host, {});
+  const repository = openRepository(t, `${registry.host}/app`, { certsDir: folder });
+  assert.equal((await failure(repository.manifest('latest'))).kind, 'unavailable');
+  const client = authority.issue([], { client: true });
+  writeFileSync(`${folder}/${registry.host}/client.key`, client.key);
+  writeFileSync(`${folder}/${registry.host}/client.cert`, client.cert);
+  assert.equal((await repository.manifest('latest')).descriptor.digest, image.digest);
+  registry.hook = (request, response) => {
+    if (request.method !== 'POST') return false;
+    answer(response, 202, { location: 'http://elsewhere.test/upload' });
+    return true;
+  };
+  const error = await failure(repository.pushBlob({ mediaType: 'x/y', digest: `sha256:${'0'.repeat(64)}`, size: 1 }, () => assert.fail('not read')));
+  assert.match(error.message, /without TLS, and not listed as insecure$/);
+});

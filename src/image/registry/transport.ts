@@ -7,7 +7,7 @@ import { EngineError } from '../../base/errors.ts';
 import { networkError, NetworkError, timeoutError, UNKNOWN_AUTHORITY } from './network-error.ts';
 import { type Environment, proxyAuthorization, proxyFor } from './proxy.ts';
 import { ResponseBody } from './response-body.ts';
-import { readCertificates, systemAuthorities } from './trust.ts';
+import { certificatesStamp, readCertificates, systemAuthorities } from './trust.ts';
 import { tunnel } from './tunnel.ts';
 
 export interface Timeouts {
@@ -78,6 +78,7 @@ export class Transport {
     try {
       return await this.#once(request);
     } catch (error) {
+      if (error instanceof NetworkError && error.detail!.stale === true) return this.#once(request);
       const unknown = error instanceof NetworkError && UNKNOWN_AUTHORITY.has(error.detail!.code);
       if (!unknown || system !== undefined) throw error;
       // Node's own authorities do not know it; reading the system's takes a while, so it is done when it must be
@@ -130,7 +131,7 @@ export class Transport {
       clock.start('no connection', timeouts.connect);
       sent.once('error', (error) => {
         done();
-        reject(error instanceof EngineError ? error : networkError(method, url, error));
+        reject(error instanceof EngineError ? error : networkError(method, url, error, sent.reusedSocket && request.body === undefined));
       });
       sent.once('response', (response: IncomingMessage) => {
         done();
@@ -160,9 +161,12 @@ export class Transport {
     });
   }
 
-  #agent(request: HttpRequest, proxy: URL | undefined): Promise<HttpAgent> {
-    const { url } = request;
-    const key = [url.protocol, url.host, request.unverified === true, request.trustOf ?? '', proxy?.href ?? ''].join(' ');
+  async #agent(request: HttpRequest, proxy: URL | undefined): Promise<HttpAgent> {
+    const { url, trustOf } = request;
+    const { certsDir } = this.#options;
+    // certificates that were put there meanwhile count at once
+    const stamps = url.protocol === 'https:' ? await Promise.all([url.host, trustOf ?? url.host].map((host) => certificatesStamp(certsDir, host))) : [];
+    const key = [url.protocol, url.host, request.unverified === true, trustOf ?? '', proxy?.href ?? '', ...stamps].join(' ');
     let agent = this.#agents.get(key);
     if (agent === undefined) {
       agent = this.#makeAgent(request, proxy);

@@ -1,6 +1,6 @@
 /** Whom to trust: insecure registries, and the certificates of Docker's `certs.d`. */
 import { lookup } from 'node:dns/promises';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import type { BlockList } from 'node:net';
 import { EngineError, invalid } from '../../base/errors.ts';
 import { bareHost, inCidr, isLoopback, parseCidr } from './proxy.ts';
@@ -44,8 +44,7 @@ export interface HostCertificates {
 
 /** What `certs.d/HOST` holds: `*.crt` are authorities, `X.cert` with `X.key` a client's certificate. Nothing for no folder. */
 export async function readCertificates(folder: string, host: string): Promise<HostCertificates> {
-  // a host is no path: what a reference can hold has neither slash nor dots alone, and this makes sure of it
-  if (!/^[A-Za-z0-9.:[\]-]+$/.test(host) || /^\.+$/.test(host)) return { ca: [], clients: [] };
+  if (!isFolderName(host)) return { ca: [], clients: [] };
   const place = `${folder}/${host}`;
   const names = await readdir(place).catch((error: NodeJS.ErrnoException): string[] => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
@@ -68,6 +67,20 @@ export async function readCertificates(folder: string, host: string): Promise<Ho
     ca: await Promise.all(ending('.crt').map(read)),
     clients: await Promise.all(ending('.cert').map(async (name) => ({ cert: await read(name), key: await read(name.replace(/cert$/, 'key')) }))),
   };
+}
+
+/** Changes when a file comes or goes in `certs.d/HOST`. */
+export async function certificatesStamp(folder: string, host: string): Promise<string> {
+  if (!isFolderName(host)) return '';
+  return stat(`${folder}/${host}`).then(
+    ({ mtimeMs }) => String(mtimeMs),
+    () => '',
+  );
+}
+
+/** A host is no path: what a reference can hold has neither slash nor dots alone, and this makes sure of it. */
+function isFolderName(host: string): boolean {
+  return /^[A-Za-z0-9.:[\]-]+$/.test(host) && !/^\.+$/.test(host);
 }
 
 /** Where distributions keep their authorities, as Go's programs look for them. */

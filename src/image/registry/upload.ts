@@ -92,7 +92,14 @@ class Upload {
   async #mount(from: string): Promise<Open | 'no' | undefined> {
     const query = new URLSearchParams({ mount: this.#blob.digest, from });
     const scopes = [...this.#scopes, repositoryScope(from, 'pull')];
-    const response = await this.#call({ method: 'POST', at: `blobs/uploads/?${query}`, scopes, accept: [400, 401, 403, 404, 405] });
+    let response: HttpResponse;
+    try {
+      response = await this.#call({ method: 'POST', at: `blobs/uploads/?${query}`, scopes, accept: [400, 401, 403, 404, 405] });
+    } catch (error) {
+      // a token server may refuse the whole for the sake of the other repository
+      if (error instanceof EngineError && error.kind === 'denied') return 'no';
+      throw error;
+    }
     await response.body.discard();
     if (response.status === 201) return undefined;
     return response.status < 300 ? this.#opened(response) : 'no';
