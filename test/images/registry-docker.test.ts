@@ -1,11 +1,14 @@
 /** A real Docker 28 is the other side: it pulls what we pushed, we pull what it pushed, and both say the same of what fails. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { EngineError } from '../../src/base/errors.ts';
+import type { RegistryOptions } from '../../src/image/contract.ts';
 import { digestOf, DOCKER_CONFIG, DOCKER_MANIFEST, parseImageConfig, parseManifest, requireImage } from '../../src/image/manifest.ts';
 import { parseReference } from '../../src/image/reference.ts';
+import { makeAuthority } from '../support/certificates.ts';
 import { answer, FakeRegistry, fault } from '../support/fake-registry.ts';
 import { machineTar } from '../support/machine-tar.ts';
 import { noPeers, peers } from '../support/peers.ts';
@@ -17,6 +20,7 @@ import { tempFor } from '../support/temp.ts';
 /** This machine, seen from dockerd's network: see the script. */
 const HERE = '10.233.1.1';
 const reason = noPeers();
+const PEERS_ROOT = `${process.env['PEERS'] ?? '/var/tmp/peers'}/sid`;
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 
 describe('docker 28 on the other side of a registry', { skip: reason ?? false }, () => {
@@ -129,9 +133,9 @@ describe('docker 28 on the other side of a registry', { skip: reason ?? false },
     }
   });
 
-  const pull = async (t: { after(hook: () => void): void }, name: string): Promise<string> => {
+  const pull = async (t: { after(hook: () => void): void }, name: string, options: RegistryOptions = {}): Promise<string> => {
     try {
-      const repository = openRepository(t, name, { insecure: [`${HERE}/32`], retries: { attempts: 1 } });
+      const repository = openRepository(t, name, { insecure: [`${HERE}/32`], retries: { attempts: 1 }, ...options });
       const raw = await repository.manifest('latest');
       requireImage(parseManifest(raw.bytes, raw.descriptor.mediaType));
       return 'nothing';
@@ -140,6 +144,41 @@ describe('docker 28 on the other side of a registry', { skip: reason ?? false },
       return error.message;
     }
   };
+
+  test('both say the same of TLS', async (t) => {
+    // an address on the wire that dockerd does not take for insecure
+    const away = '10.234.1.1';
+    for (const [program, ...args] of [
+      ['ip', 'addr', 'add', `${away}/32`, 'dev', 'peers-1'],
+      ['nsenter', '--net=/run/netns/peers-docker', 'ip', 'route', 'add', `${away}/32`, 'dev', 'eth0'],
+    ]) {
+      const { code, stderr } = await run(program!, args);
+      assert.equal(code, 0, stderr);
+    }
+    const authority = makeAuthority();
+    const servers: FakeRegistry[] = [];
+    t.after(() => Promise.all(servers.map((server) => server.stop())));
+    for (const tls of [undefined, authority.issue([away])])
+      servers.push(await new FakeRegistry({ listen: away, ...(tls === undefined ? {} : { tls }) }).start());
+    for (const target of [...servers.map((server) => server.host.replace('127.0.0.1', away)), `${away}:1`]) {
+      const { stderr } = await docker(['pull', '--quiet', `${target}/app`]);
+      const theirs = stderr.trim().replace(/^Error response from daemon: /, '');
+      assert.equal(await pull(t, `${target}/app:latest`), theirs, target);
+    }
+    // with the authority in both certs.d: a certificate of somebody else
+    const other = await new FakeRegistry({ listen: away, tls: authority.issue(['10.234.1.9', 'other.test']) }).start();
+    servers.push(other);
+    const target = other.host.replace('127.0.0.1', away);
+    const certsDir = tempFor(t);
+    for (const place of [certsDir, `${PEERS_ROOT}/etc/docker/certs.d`]) {
+      mkdirSync(`${place}/${target}`, { recursive: true });
+      writeFileSync(`${place}/${target}/ca.crt`, authority.cert);
+    }
+    t.after(() => rmSync(`${PEERS_ROOT}/etc/docker/certs.d/${target}`, { recursive: true }));
+    const { stderr } = await docker(['pull', '--quiet', `${target}/app`]);
+    assert.equal(await pull(t, `${target}/app:latest`, { certsDir }), stderr.trim().replace(/^Error response from daemon: /, ''));
+    assert.match(stderr, /certificate is valid for 10\.234\.1\.9, not 10\.234\.1\.1/);
+  });
 
   test('both refuse the same names in the same words', async () => {
     const names = [

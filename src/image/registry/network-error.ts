@@ -1,5 +1,6 @@
 /** What goes wrong below HTTP, in the words that Docker has for it. */
 import { STATUS_CODES } from 'node:http';
+import { isIP } from 'node:net';
 import type { PeerCertificate } from 'node:tls';
 import { EngineError } from '../../base/errors.ts';
 import { plainText } from './text.ts';
@@ -73,7 +74,7 @@ function describe(error: NodeError, code: string, url: URL): [words: string, hin
     case 'EAI_AGAIN':
       return [`dial tcp: lookup ${error.hostname ?? url.hostname}: temporary failure in name resolution`];
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return [`tls: failed to verify certificate: x509: ${plainText(error.reason ?? error.message)}`];
+      return [`tls: failed to verify certificate: x509: ${wrongName(error.cert?.subjectaltname ?? '', url)}`];
     case 'CERT_HAS_EXPIRED':
     case 'CERT_NOT_YET_VALID':
       return ['tls: failed to verify certificate: x509: certificate has expired or is not yet valid'];
@@ -85,6 +86,16 @@ function describe(error: NodeError, code: string, url: URL): [words: string, hin
     default:
       return [plainText(error.message)];
   }
+}
+
+/** Go's words for a certificate of somebody else. */
+function wrongName(altNames: string, url: URL): string {
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const isAddress = isIP(host) !== 0;
+  const names = altNames.split(', ').flatMap((name) => (name.startsWith(isAddress ? 'IP Address:' : 'DNS:') ? [name.slice(name.indexOf(':') + 1)] : []));
+  if (names.length > 0) return plainText(`certificate is valid for ${names.join(', ')}, not ${host}`);
+  if (isAddress) return `cannot validate certificate for ${host} because it doesn't contain any IP SANs`;
+  return `certificate is not valid for any names, but wanted to match ${host}`;
 }
 
 /** Without the query, where tokens and signatures are, and without a user. */

@@ -75,11 +75,11 @@ export class RegistryRepository implements Repository {
     return found ?? (await this.manifest(tagOrDigest, signal)).descriptor;
   }
 
-  blob(descriptor: Descriptor, options: { readonly offset?: number; readonly signal?: AbortSignal } = {}): Promise<BlobStream> {
+  async blob(descriptor: Descriptor, options: { readonly offset?: number; readonly signal?: AbortSignal } = {}): Promise<BlobStream> {
     const { offset = 0, signal } = options;
     if (!Number.isSafeInteger(offset) || offset < 0 || offset > descriptor.size)
       throw invalid(`blob ${descriptor.digest}: there is no offset ${offset} in ${descriptor.size} bytes`);
-    if (offset === descriptor.size && offset > 0) return Promise.resolve({ offset, size: offset, async *[Symbol.asyncIterator]() {} });
+    if (offset === descriptor.size && offset > 0) return { offset, size: offset, async *[Symbol.asyncIterator]() {} };
     const fetch = async (from: number): Promise<HttpResponse> => {
       const headers: Record<string, string> = from > 0 ? { range: `bytes=${from}-` } : {};
       try {
