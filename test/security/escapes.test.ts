@@ -6,7 +6,7 @@ import { before, describe, test } from 'node:test';
 import { kobako } from '../support/kobako.ts';
 import { projectDir } from '../support/paths.ts';
 import { busyboxRootfs, copyRootfs } from '../support/rootfs.ts';
-import { runOk } from '../support/run.ts';
+import { run, runOk } from '../support/run.ts';
 import { tempFor } from '../support/temp.ts';
 
 let base: string;
@@ -187,6 +187,26 @@ describe('CVE-2025-31133, 52565, 52881: masks, the console and procfs writes led
       .split('\n')
       .filter((line) => line !== '');
     assert.ok(lines.length >= 1 && lines.every((line) => line === '1:3'), stdout + stderr);
+  });
+
+  test('the same where the spec mounts no /dev over the image’s', async (t) => {
+    const folder = tempFor(t);
+    const root = await freshRoot(folder);
+    mkdirSync(`${root}/dev`, { recursive: true });
+    rmSync(`${root}/dev/null`, { force: true });
+    symlinkSync('/proc/sys/kernel/core_pattern', `${root}/dev/null`);
+    mkdirSync(`${folder}/bundle`);
+    const config = {
+      ociVersion: '1.0.2',
+      process: { user: { uid: 0, gid: 0 }, args: ['stat', '-c', '%t:%T', '/proc/keys', '/proc/timer_list'], env: ['PATH=/bin:/usr/bin'], cwd: '/' },
+      root: { path: root },
+      mounts: [{ destination: '/proc', type: 'proc', source: 'proc' }],
+      linux: { namespaces: [{ type: 'pid' }, { type: 'mount' }], maskedPaths: ['/proc/keys', '/proc/timer_list'] },
+    };
+    writeFileSync(`${folder}/bundle/config.json`, JSON.stringify(config));
+    const args = ['--root', `${folder}/state`, 'run', '-b', `${folder}/bundle`, `kobako-test-null-${process.pid}`];
+    const { stdout, stderr } = await run(`${projectDir}/bin/kobako-runc`, args);
+    assert.equal(stdout, '1:3\n1:3\n', stderr);
   });
 
   test('the console is the terminal, whatever the image has at its paths', async (t) => {

@@ -28,7 +28,7 @@ function outsideOf(folder: string): string {
 
 describe('paths of the image that are links to outside', () => {
   const VIEW =
-    'stat -f -c %T /proc/ /sys/ /dev/ /dev/pts/ /dev/shm/; cat /proc/sys/kernel/core_pattern >/tmp/x && { echo x > /proc/sys/kernel/core_pattern; } 2>&1; head -c 1 /proc/kcore | wc -c';
+    'stat -f -c %T /proc/ /sys/ /dev/ /dev/pts/ /dev/shm/; cat /proc/sys/kernel/core_pattern >/tmp/x && { echo x > /proc/sys/kernel/core_pattern; } 2>&1; head -c 1 /proc/keys | wc -c';
   for (const form of ['absolute', 'climbing', 'loop']) {
     for (const path of ['proc', 'sys', 'dev', 'etc', 'dev/pts', 'dev/shm', 'dev/mqueue', 'dev/console', 'etc/hosts', 'etc/resolv.conf']) {
       test(`/${path}, ${form}`, async (t) => {
@@ -49,7 +49,7 @@ describe('paths of the image that are links to outside', () => {
         }
         assert.notEqual(form === 'loop' && !path.includes('/'), true, 'a loop cannot be mounted on');
         assert.match(stdout, /Read-only file system|[Pp]ermission denied|can't create/, stdout + stderr);
-        assert.match(stdout, /\n0\n$/, 'kcore is hidden');
+        assert.match(stdout, /\n0\n$/, 'what is masked is empty');
       });
     }
   }
@@ -178,13 +178,13 @@ describe('names that are exchanged while the engine mounts', () => {
     using swap = swapping(program, '1500', `${root}/x/one`, `${root}/x/two`);
     for (let i = 0; i < ROUNDS; i++) {
       const look =
-        'for p in /x/one /x/two; do [ -e $p/version ] && { echo looked; (echo "|/x" > $p/sys/kernel/core_pattern) 2>/dev/null && echo wrote; head -c 1 $p/kcore | grep -q . && echo kcore; }; done';
+        'for p in /x/one /x/two; do [ -e $p/version ] && { echo looked; (echo "|/x" > $p/sys/kernel/core_pattern) 2>/dev/null && echo wrote; head -c 1 $p/keys | grep -q . && echo keys; }; done';
       const { stdout } = await kobako(['run', '--rm', '--rootfs', root, 'sh', '-c', look]);
       if (stdout.includes('looked')) looked++;
       const after = readFileSync('/proc/sys/kernel/core_pattern', 'utf8');
       if (after !== before) writeFileSync('/proc/sys/kernel/core_pattern', before);
       assert.equal(after, before, 'the host was changed');
-      assert.doesNotMatch(stdout, /wrote|kcore/);
+      assert.doesNotMatch(stdout, /wrote|keys/);
     }
     assert.equal(swap.child.exitCode, null);
     t.diagnostic(`${looked} of ${ROUNDS} had a proc`);
