@@ -42,7 +42,7 @@ export class LayerJob {
     this.#dirFd = openSync(task.dir, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
       this.resumeAt = this.#openFiles();
-      this.#writer = open(task.dir);
+      this.#writer = open(task.dir, request.compression === 'none' ? request.blob?.partial : undefined);
     } catch (error) {
       this.#closeFiles();
       throw error;
@@ -99,7 +99,7 @@ export class LayerJob {
       throw invalid(`wrong diff id calculated on extraction ${JSON.stringify(diffId)}: ${request.diffId} was promised`);
     }
     this.#entry = undefined;
-    this.#writer.finish();
+    this.#writer.finish({ diffId, size: this.#plain });
     const info: LayerInfo = { diffId, digest, size: this.#received, plainSize: this.#plain, contentSize: this.#content };
     writeFileSync(`${this.#task.dir}/layer.json`, `${JSON.stringify(info)}\n`);
     if (this.#task.sync) this.#files.syncFileSystem(this.#dirFd);

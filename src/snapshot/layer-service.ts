@@ -17,7 +17,7 @@ export interface LayerServiceParts {
   readonly root: ThreadRoot;
   readonly writers: Readonly<Partial<Record<SnapshotDriver['name'], OpenLayerWriter>>>;
   /** Opens a layer that is no folder. */
-  openTree(source: TreeSource): LayerTree;
+  openTree(source: Extract<TreeSource, { kind: 'erofs' }>): LayerTree;
 }
 
 /** Bytes of a diff that may be on their way to the main thread. */

@@ -40,6 +40,21 @@ export function encodeXattrs(xattrs: ReadonlyMap<string, Buffer>, type: 'file' |
   return Buffer.concat(entries);
 }
 
+/** What `encodeXattrs` has made, with the header before it. */
+export function decodeXattrs(bytes: Buffer): Map<string, Buffer> {
+  const found = new Map<string, Buffer>();
+  for (let at = HEADER_SIZE; at + 4 <= bytes.length;) {
+    const nameLength = bytes[at]!;
+    const index = bytes[at + 1]!;
+    const valueAt = at + 4 + nameLength;
+    const end = valueAt + bytes.readUInt16LE(at + 2);
+    const prefix = PREFIXES.find(([, number]) => number === index)?.[0] ?? Object.entries(ACLS).find(([, number]) => number === index)?.[0];
+    if (prefix !== undefined) found.set(prefix + bytes.toString('utf8', at + 4, valueAt), bytes.subarray(valueAt, end));
+    at = (end + 3) & ~3;
+  }
+  return found;
+}
+
 /** The bytes behind an inode: header and entries. */
 export function xattrsSize(entries: number): number {
   if (entries === 0) return 0;
