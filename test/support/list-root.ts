@@ -8,6 +8,7 @@ import { constants, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSyn
 import { linuxRawFiles } from '../../src/kernel/linux/files.ts';
 import type { RootSource } from '../../src/runtime/contract.ts';
 import type { Seen } from './layers.ts';
+import { mountErofs } from './walk.ts';
 
 const source = JSON.parse(process.argv[2]!) as Extract<RootSource, { kind: 'overlay' }>;
 const script = process.argv[3];
@@ -20,7 +21,7 @@ const lower = source.lower.map((layer, index) => {
   const at = `${scratch}/${index}`;
   mkdirSync(at);
   if (typeof layer === 'string') execFileSync('mount', ['--bind', layer, at]);
-  else execFileSync('mount', ['-t', 'erofs', '-o', `ro,device=${layer.device}`, layer.index, at]);
+  else mountErofs(layer.index, layer.device, at); // mount(8) would take a loop device
   return String(index);
 });
 mkdirSync(`${scratch}/empty`);
