@@ -6,6 +6,7 @@
  * of a path that is a symbolic link is followed, with the layer as its root. Whiteouts hide what lies in layers below,
  * never what this layer itself has.
  */
+import { createHash } from 'node:crypto';
 import { invalid } from '../../base/errors.ts';
 import type { TarEntry, TarHandler } from '../../tar/contract.ts';
 import { quote } from '../../tar/numbers.ts';
@@ -14,31 +15,28 @@ import { ErofsCannotHold } from './cannot-hold.ts';
 import { chunksOf, type Chunks } from './chunks.ts';
 import { BLOCK, encodeDevice, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from './format.ts';
 import { Tree, type Meta } from './tree.ts';
-import { encodeXattrs } from './xattrs.ts';
+import { decodeXattrs, encodeXattrs } from './xattrs.ts';
 
 /** As the kernel: a part of a path may lead through so many symbolic links. */
 const MAX_LINKS = 40;
 const PATH_MAX = 4096;
 /** Of all sparse files together. */
 const MAX_CHUNKS = 1 << 21;
+/** Of all files together, in bytes: they are kept in memory. */
+const MAX_XATTRS = 1 << 25;
 
 const NS = 1_000_000_000n;
 const MAX_SECONDS = BigInt(Number.MAX_SAFE_INTEGER);
 const NOTHING = Buffer.alloc(0);
 
-/** What inodes have in common: the attributes themselves, and their bytes behind an inode. */
-interface Xattrs {
-  readonly values: ReadonlyMap<string, Buffer>;
-  readonly bytes: Buffer;
-}
-
 export class ErofsBuilder implements TarHandler {
   readonly tree = new Tree();
   /** By the ids that the tree's inodes have; 0 is none. */
-  readonly xattrs: Xattrs[] = [{ values: new Map(), bytes: NOTHING }];
+  readonly xattrs: Buffer[] = [NOTHING];
   readonly chunks: Chunks[] = [{ bits: 0, blocks: new Uint32Array(0) }];
   readonly #xattrIds = new Map<string, number>([['', 0]]);
   #chunkCount = 0;
+  #xattrBytes = 0;
   #whiteout = -1;
   /** The folder that the last path led to: archives keep a folder's files together. */
   #lastPath = '';
@@ -166,13 +164,15 @@ export class ErofsBuilder implements TarHandler {
   /** A folder that comes again keeps the attributes that it had. */
   #addXattrs(inode: number, entry: TarEntry): void {
     if (entry.xattrs.size === 0) return;
-    const had = this.xattrs[this.tree.xattrs.array[inode]!]!.values;
+    const had = decodeXattrs(this.xattrs[this.tree.xattrs.array[inode]!]!);
     const values = had.size === 0 ? entry.xattrs : new Map([...had, ...entry.xattrs]);
     const bytes = encodeXattrs(values, entry.type === 'file' || entry.type === 'dir' ? entry.type : 'other');
-    const key = bytes.toString('latin1');
+    const key = bytes.length < 64 ? bytes.toString('latin1') : createHash('sha256').update(bytes).digest('base64');
     let id = this.#xattrIds.get(key);
     if (id === undefined) {
-      id = this.xattrs.push({ values, bytes }) - 1;
+      this.#xattrBytes += bytes.length;
+      if (this.#xattrBytes > MAX_XATTRS) throw new ErofsCannotHold(`more than ${MAX_XATTRS} bytes of different extended attributes`);
+      id = this.xattrs.push(bytes) - 1;
       this.#xattrIds.set(key, id);
     }
     this.tree.xattrs.array[inode] = id;

@@ -1,4 +1,5 @@
 /** Arrays that grow: a layer of half a million files as a few flat buffers instead of as many objects. */
+import { ErofsCannotHold } from './cannot-hold.ts';
 
 type Numbers = Uint8Array | Uint16Array | Uint32Array | Float64Array;
 
@@ -23,6 +24,9 @@ export class Column<A extends Numbers> {
   }
 }
 
+/** All names and links of a layer; a million of usual ones take a quarter of it. */
+const MAX_BYTES = 1 << 26;
+
 /** Byte strings one after the other, known by their offset. */
 export class Bytes {
   buffer = Buffer.alloc(4096);
@@ -31,6 +35,7 @@ export class Bytes {
   /** Appends a latin1 string and returns its offset. */
   push(text: string): number {
     if (this.length + text.length > this.buffer.length) {
+      if (this.length + text.length > MAX_BYTES) throw new ErofsCannotHold(`more than ${MAX_BYTES} bytes of names and links`);
       const grown = Buffer.alloc(Math.max(this.buffer.length * 2, this.length + text.length));
       this.buffer.copy(grown, 0, 0, this.length);
       this.buffer = grown;

@@ -27,7 +27,7 @@ import {
 } from './format.ts';
 import { layOut, wholeBlocks, xattrsLength, type Layout } from './layout.ts';
 import { DOT, DOTDOT, type Tree } from './tree.ts';
-import { OPAQUE, xattrsSize } from './xattrs.ts';
+import { HEADER_SIZE, OPAQUE, xattrsSize } from './xattrs.ts';
 
 /** What the index is for. */
 export interface IndexedTar {
@@ -69,7 +69,7 @@ function writeInode(builder: ErofsBuilder, layout: Layout, number: number, out: 
   const inode = layout.order[number]!;
   const type = tree.type(inode);
   out.fillTo(layout.nids[inode]! * NID_SIZE);
-  const own = builder.xattrs[tree.xattrs.array[inode]!]!.bytes;
+  const own = builder.xattrs[tree.xattrs.array[inode]!]!;
   const opaque = tree.opaque.array[inode] === 1;
   const attributes = xattrsSize(xattrsLength(builder, inode));
   const size = type === S_IFDIR || type === S_IFLNK || type === S_IFREG ? tree.size.array[inode]! : 0;
@@ -80,7 +80,7 @@ function writeInode(builder: ErofsBuilder, layout: Layout, number: number, out: 
 
   const bytes = out.reserve(INODE_SIZE + attributes);
   bytes.writeUInt16LE(1 | (data << 1), 0);
-  bytes.writeUInt16LE(attributes === 0 ? 0 : (attributes - 12) / 4 + 1, 2);
+  bytes.writeUInt16LE(attributes === 0 ? 0 : (attributes - HEADER_SIZE) / 4 + 1, 2);
   bytes.writeUInt16LE(tree.mode.array[inode]!, 4);
   writeU64(bytes, size, 8);
   bytes.writeUInt32LE(unionOf(tree, layout, inode, type, chunks?.bits), 16);
@@ -91,8 +91,8 @@ function writeInode(builder: ErofsBuilder, layout: Layout, number: number, out: 
   bytes.writeUInt32LE(tree.nanoseconds.array[inode]!, 40);
   bytes.writeUInt32LE(layout.links[inode]!, 44);
   if (attributes > 0) {
-    own.copy(bytes, INODE_SIZE + 12);
-    if (opaque) OPAQUE.copy(bytes, INODE_SIZE + 12 + own.length);
+    own.copy(bytes, INODE_SIZE + HEADER_SIZE);
+    if (opaque) OPAQUE.copy(bytes, INODE_SIZE + HEADER_SIZE + own.length);
   }
   if (tail > 0) {
     const content = contentOf(tree, layout, inode);

@@ -5,6 +5,7 @@ import { readErofs, type ReadInode } from '../../../test/support/erofs-reader.ts
 import { archive, paxRecord, rawHeader, withBody, type RawFields } from '../../../test/support/raw-archive.ts';
 import type { Digest } from '../../base/digest.ts';
 import { EngineError } from '../../base/errors.ts';
+import type { TarEntry } from '../../tar/contract.ts';
 import { TarReader } from '../../tar/reader.ts';
 import { ErofsBuilder } from './builder.ts';
 import { ErofsCannotHold } from './cannot-hold.ts';
@@ -335,5 +336,52 @@ describe('extended attributes', () => {
     cannotHold(withXattrs({ 'user.a': 'v'.repeat(65536) }, file('f')));
     const many = Object.fromEntries(Array.from({ length: 6 }, (_, index) => [`user.${index}`, 'v'.repeat(60_000)]));
     cannotHold(withXattrs(many, file('f')));
+  });
+});
+
+describe('what would take too much memory is not held', () => {
+  const entry = (fields: Partial<TarEntry>): TarEntry => ({
+    type: 'file',
+    name: Buffer.from('f'),
+    linkName: Buffer.alloc(0),
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    userName: '',
+    groupName: '',
+    size: 0,
+    mtime: 0n,
+    devMajor: 0,
+    devMinor: 0,
+    xattrs: new Map(),
+    dataOffset: 512,
+    ...fields,
+  });
+  const fill = (fields: (index: number) => Partial<TarEntry>): number => {
+    const builder = new ErofsBuilder();
+    for (let index = 0; ; index++) {
+      try {
+        builder.entry(entry(fields(index)));
+      } catch (error) {
+        assert.ok(error instanceof ErofsCannotHold, String(error));
+        return index;
+      }
+    }
+  };
+
+  test('links', () => {
+    const linkName = Buffer.alloc(4095, 'x');
+    const count = fill((index) => ({ type: 'symlink', name: Buffer.from(`${index}`), linkName }));
+    assert.ok(count > 10_000 && count * 4095 < 1 << 26, String(count));
+  });
+
+  test('attributes', () => {
+    const count = fill((index) => ({ xattrs: new Map([['user.x', Buffer.alloc(60_000, `${index}`)]]) }));
+    assert.ok(count * 60_000 < 1 << 26, String(count));
+  });
+
+  test('files', () => {
+    // also the same one again and again
+    assert.ok(fill(() => ({})) < 1 << 20);
   });
 });

@@ -80,7 +80,7 @@ export function layOut(builder: ErofsBuilder): Layout {
 /** Bytes of an inode's attributes, those that the builder adds included. */
 export function xattrsLength(builder: ErofsBuilder, inode: number): number {
   const { tree } = builder;
-  return builder.xattrs[tree.xattrs.array[inode]!]!.bytes.length + (tree.opaque.array[inode] === 1 ? OPAQUE.length : 0);
+  return builder.xattrs[tree.xattrs.array[inode]!]!.length + (tree.opaque.array[inode] === 1 ? OPAQUE.length : 0);
 }
 
 /** Blocks of its own that an inode has in the index. */

@@ -6,7 +6,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { EngineError } from '../../base/errors.ts';
 import type { LayerTree, TreeNode } from '../layer-tree.ts';
 import { BLOCK, DIRENT_SIZE, INODE_SIZE, LAYOUT, NID_SIZE, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, SUPER_OFFSET } from './format.ts';
-import { decodeXattrs } from './xattrs.ts';
+import { decodeXattrs, HEADER_SIZE } from './xattrs.ts';
 
 /** No folder has more bytes of names: the builder's bound on names, each as long as can be. */
 const MAX_FOLDER = 2 ** 29;
@@ -64,7 +64,7 @@ export class ErofsTree implements LayerTree {
     const device = format === S_IFCHR || format === S_IFBLK ? bytes.readUInt32LE(16) : 0;
     const type = format === S_IFCHR && device === 0 ? 'whiteout' : TYPES[format];
     if (type === undefined) throw this.#broken();
-    const xattrs = inode.xattrs === 0 ? new Map<string, Buffer>() : decodeXattrs(this.#read(inode.at + INODE_SIZE, inode.xattrs));
+    const xattrs = inode.xattrs === 0 ? new Map<string, Buffer>() : decodeXattrs(this.#read(inode.at + INODE_SIZE, inode.xattrs).subarray(HEADER_SIZE));
     return {
       type,
       mode: inode.mode & 0o7777,

@@ -2,7 +2,8 @@
 import { invalid } from '../../base/errors.ts';
 import { ErofsCannotHold } from './cannot-hold.ts';
 
-const HEADER_SIZE = 12;
+/** Of the header before the entries. */
+export const HEADER_SIZE = 12;
 
 /** Prefixes that EROFS knows, by number. Others have no place in it. */
 const PREFIXES = [
@@ -40,10 +41,10 @@ export function encodeXattrs(xattrs: ReadonlyMap<string, Buffer>, type: 'file' |
   return Buffer.concat(entries);
 }
 
-/** What `encodeXattrs` has made, with the header before it. */
+/** What `encodeXattrs` has made. */
 export function decodeXattrs(bytes: Buffer): Map<string, Buffer> {
   const found = new Map<string, Buffer>();
-  for (let at = HEADER_SIZE; at + 4 <= bytes.length;) {
+  for (let at = 0; at + 4 <= bytes.length;) {
     const nameLength = bytes[at]!;
     const index = bytes[at + 1]!;
     const valueAt = at + 4 + nameLength;
