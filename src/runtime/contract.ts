@@ -51,6 +51,8 @@ export type RootSource =
 export interface ErofsLayer {
   readonly kind: 'erofs';
   readonly index: string;
+  /** An index of the same with `user.overlay.` marks instead of `trusted.` ones, which overlayfs does not see in a user namespace. Only where there are marks. */
+  readonly userIndex?: string;
   /** The `device=` of erofs(5): the layer's plain tar. */
   readonly device: string;
 }

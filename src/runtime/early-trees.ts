@@ -130,7 +130,7 @@ function rootTrees(context: Context, source: RootSource): string[] {
       builder.monitor('open-tree', { into: tree, path, flags }, note);
     } else {
       // no user namespace may mount it
-      const data = [['source', layer.index] as const, ['device', layer.device] as const];
+      const data = [['source', layer.userIndex ?? layer.index] as const, ['device', layer.device] as const];
       tree = builder.fileSystem('erofs', data, ATTR.RDONLY, note, 'monitor');
     }
     if (source.idmap !== true) return tree;

@@ -38,7 +38,6 @@ describe('lowerdir', () => {
     assert.equal(lowerdirOf(overlay([path(128), path(127)])), undefined);
     assert.equal(lowerdirOf(overlay(['/a'], { dir: path(256), work: '/w' })), undefined);
     assert.equal(lowerdirOf(overlay(['/a'], { dir: '/u', work: path(256) })), undefined);
-    assert.equal(lowerdirOf({ ...overlay(['/a']), mountPoint: path(250) }), undefined);
   });
 });
 
@@ -68,6 +67,21 @@ describe('a stacked root', () => {
     assert.deepEqual(
       made.map(({ path }) => path),
       ['0', 'upper', 'work', 'root'],
+    );
+  });
+
+  test('layers that are mounted already are attached, in their order', () => {
+    const builder = new PlanBuilder();
+    stackedRoot(builder, overlay([erofs('a'), '/b']), { dir: 'folder', path: '' }, ['tree-a', 'tree-b']);
+    const attached = builder.ops.filter((op) => op.op === 'move-mount').map((op) => ('from' in op ? [op.from, op.dir, op.path] : []));
+    assert.deepEqual(attached, [
+      ['tmpfs.1', 'folder', ''],
+      ['tree-a', 'tmpfs.1', '0'],
+      ['tree-b', 'tmpfs.1', '1'],
+    ]);
+    assert.deepEqual(
+      builder.ops.filter((op) => op.op === 'mount').map((op) => ('type' in op ? op.type : '')),
+      ['overlay'],
     );
   });
 

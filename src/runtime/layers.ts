@@ -1,6 +1,6 @@
 /**
- * A root of layers that fsconfig(2) cannot be told of: some are EROFS images, or their names are longer than the 255 bytes
- * that it takes.
+ * A root of layers that fsconfig(2) cannot be told of: some are EROFS images, or mounts that have been made before, or
+ * their names are longer than the 255 bytes that it takes.
  *
  * Everything gets a short name on a tmpfs at the mount point, and the old mount(2) takes the names from there, all at
  * once and on every kernel (fsconfig's `lowerdir+` came with Linux 6.7):
@@ -33,11 +33,16 @@ export function lowerdirOf(source: Overlay): string | undefined {
   }
   const lowerdir = folders.join(':');
   const fits = (text: string) => Buffer.byteLength(text) < FSCONFIG_MAX;
-  return fits(lowerdir) && fits(source.upper?.dir ?? source.mountPoint) && fits(source.upper?.work ?? `${source.mountPoint}/upper`) ? lowerdir : undefined;
+  return fits(lowerdir) && fits(source.upper?.dir ?? '') && fits(source.upper?.work ?? '') ? lowerdir : undefined;
 }
 
-/** Makes the root and attaches it below `at`; returns its slot. */
-export function stackedRoot(builder: PlanBuilder, source: Overlay, at: { readonly dir?: string; readonly path: string }): string {
+/** Makes the root and attaches it below `at`; returns its slot. `trees`: the layers, where they are mounted already. */
+export function stackedRoot(
+  builder: PlanBuilder,
+  source: Overlay,
+  at: { readonly dir?: string; readonly path: string },
+  trees: readonly string[] = [],
+): string {
   const { lower, upper } = source;
   const subject = `root file system of ${lower.length} layers`;
   if (lower.length === 0) throw invalid('a root file system of no layers');
@@ -45,7 +50,15 @@ export function stackedRoot(builder: PlanBuilder, source: Overlay, at: { readonl
   const note = { subject, why: 'layers by short names' };
   const place = builder.fileSystem('tmpfs', [['mode', '755']], 0, note);
   builder.container('move-mount', { from: place, ...at }, note);
-  lower.forEach((layer, index) => addLayer(builder, place, layer, `${index}`));
+  lower.forEach((layer, index) => {
+    const tree = trees[index];
+    if (tree === undefined) addLayer(builder, place, layer, `${index}`);
+    else {
+      builder.container('mkdir', { dir: place, path: `${index}`, mode: 0o755 }, note);
+      builder.container('move-mount', { from: tree, dir: place, path: `${index}` }, note);
+      builder.container('close', { slot: tree });
+    }
+  });
   if (upper === undefined) {
     const writes = { subject, why: 'a place for writes that dies with the container' };
     builder.container('mkdir', { dir: place, path: 'upper', mode: 0o755 }, writes);
@@ -56,7 +69,9 @@ export function stackedRoot(builder: PlanBuilder, source: Overlay, at: { readonl
     builder.container('symlink', { target: upper.work, dir: place, path: 'work' }, writes);
   }
   builder.container('mkdir', { dir: place, path: 'root', mode: 0o755 }, note);
-  const data = `lowerdir=${lower.map((_, index) => index).join(':')},upperdir=upper,workdir=work`;
+  // in a user namespace overlayfs may not keep its marks in `trusted.` attributes; layers are mounted early only for one
+  const marks = trees.length > 0 ? ',userxattr' : '';
+  const data = `lowerdir=${lower.map((_, index) => index).join(':')},upperdir=upper,workdir=work${marks}`;
   builder.container('mount', { dir: place, source: 'overlay', path: 'root', type: 'overlay', flags: 0, data }, note);
   const root = builder.slot('overlay');
   const flags = O.PATH | O_DIRECTORY | O.CLOEXEC;

@@ -54,9 +54,16 @@ describe('the root', () => {
     assert.equal(opsOf(root(given), 'change-dir').length, 0);
   });
   test('layers copied early lie on the tmpfs, in their order', () => {
-    assert.equal(data(overlay, ['a', 'b'])['lowerdir'], 'lower0:lower1');
-    const given = data({ ...overlay, upper: { dir: '/u', work: '/w' } }, ['a', 'b']);
-    assert.deepEqual([given['lowerdir'], given['upperdir']], ['lower0:lower1', '/u']);
+    const options = (source: RootSource) => opsOf(root(source, ['a', 'b']), 'mount').map((op) => op.data);
+    assert.deepEqual(options(overlay), ['lowerdir=0:1,upperdir=upper,workdir=work,userxattr']);
+    const given = root({ ...overlay, upper: { dir: '/u', work: '/w' } }, ['a', 'b']);
+    assert.deepEqual(
+      opsOf(given, 'symlink').map(({ target, path }) => [target, path]),
+      [
+        ['/u', 'upper'],
+        ['/w', 'work'],
+      ],
+    );
   });
   test('pivot_root, or chroot when asked for; read-only at last', () => {
     assert.deepEqual(

@@ -52,44 +52,29 @@ function bindRoot(builder: PlanBuilder, path: string, tree: string | undefined):
   return root;
 }
 
-/**
- * The layers' own folders come first where they were copied early; they and the layer for writes are named relative to a
- * tmpfs that is the working folder, so that it does not matter who may search the folders above.
- */
 function overlayRoot(builder: PlanBuilder, source: Extract<RootSource, { kind: 'overlay' }>, trees: readonly string[]): string {
-  let lowerdir = lowerdirOf(source);
-  if (lowerdir === undefined && trees.length === 0) return stackedRoot(builder, source, { dir: ROOT_FOLDER, path: '' });
+  const lowerdir = lowerdirOf(source);
+  if (lowerdir === undefined || trees.length > 0) return stackedRoot(builder, source, { dir: ROOT_FOLDER, path: '' }, trees);
   const subject = `root file system ${lowerdir}`;
   const note = { subject, why: 'writes go to a layer of their own' };
   let { upper } = source;
   let at: { dir: string; path: string } = { dir: ROOT_FOLDER, path: '' };
   let place: string | undefined;
-  if (upper === undefined || trees.length > 0) {
+  if (upper === undefined) {
     place = builder.fileSystem('tmpfs', [['mode', '755']], 0, { subject, why: 'a place for writes that dies with the container' });
     builder.container('move-mount', { from: place, ...at }, note);
     at = { dir: place, path: 'root' };
     builder.container('mkdir', { ...at, mode: 0o755 }, note);
-    builder.container('change-dir', { dir: place }, { subject, why: 'the layers are named from here' });
-  }
-  if (trees.length > 0) {
-    const names = trees.map((tree, index) => {
-      builder.container('mkdir', { dir: place, path: `lower${index}`, mode: 0o755 }, note);
-      builder.container('move-mount', { from: tree, dir: place, path: `lower${index}` }, note);
-      builder.container('close', { slot: tree });
-      return `lower${index}`;
-    });
-    lowerdir = names.join(':');
-  }
-  if (upper === undefined) {
     builder.container('mkdir', { dir: place, path: 'upper', mode: 0o755 }, note);
     builder.container('mkdir', { dir: place, path: 'work', mode: 0o700 }, note);
+    builder.container('change-dir', { dir: place }, { subject, why: 'the layer for writes is named from here' });
     upper = { dir: 'upper', work: 'work' };
   }
   const mount = builder.fileSystem(
     'overlay',
     [
       ['source', 'overlay'],
-      ['lowerdir', lowerdir!],
+      ['lowerdir', lowerdir],
       ['upperdir', upper.dir],
       ['workdir', upper.work],
     ],

@@ -121,6 +121,9 @@ export function pathBytes(path: string): Buffer {
   return Buffer.from(`/${path}`, 'latin1');
 }
 
+/** The second is of overlays in user namespaces. */
+const OPAQUE_MARKS = ['trusted.overlay.opaque', 'user.overlay.opaque'];
+
 function nodeAt(files: RawFiles, path: string): TreeNode | undefined {
   const where = pathBytes(path);
   const stat = lstatSync(where, { bigint: true, throwIfNoEntry: false });
@@ -138,7 +141,7 @@ function nodeAt(files: RawFiles, path: string): TreeNode | undefined {
     devMinor: (device & 0xff) | ((device >>> 12) & 0xfff00),
     inode: stat.ino,
     links: Number(stat.nlink),
-    opaque: type === 'dir' && files.getXattr(where, 'trusted.overlay.opaque')?.toString() === 'y',
+    opaque: type === 'dir' && OPAQUE_MARKS.some((name) => files.getXattr(where, name)?.toString() === 'y'),
     capability: type === 'file' ? files.getXattr(where, 'security.capability') : undefined,
   };
 }

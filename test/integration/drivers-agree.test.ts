@@ -7,9 +7,11 @@ import { EngineError } from '../../src/base/errors.ts';
 import { startLayerThread } from '../../src/engine/layer-threads.ts';
 import { chooseDriver } from '../../src/engine/snapshot-driver.ts';
 import { linuxDetachedMounts } from '../../src/kernel/linux/detached-mounts.ts';
+import type { ErofsLayer } from '../../src/runtime/contract.ts';
 import type { Change, SnapshotDriver } from '../../src/snapshot/contract.ts';
 import { erofsDriver } from '../../src/snapshot/erofs/driver.ts';
 import { overlayDriver } from '../../src/snapshot/overlay.ts';
+import { readErofs } from '../support/erofs-reader.ts';
 import { whyNoErofs } from '../support/erofs-kernel.ts';
 import { projectDir, projectNode } from '../support/paths.ts';
 import { randomArchive } from '../support/random-archive.ts';
@@ -122,6 +124,18 @@ describe('the erofs driver', () => {
       assert.deepEqual(root, { kind: 'overlay', mountPoint: '/mnt', lower: [{ kind: 'erofs', index: `${folder}/index`, device: `${folder}/tar` }] });
       const usage = await both.erofs.usage(diffId);
       assert.ok(usage.inodes >= 3 && usage.bytes >= tar.length);
+    }));
+
+  test('has a second index for user namespaces where there are opaque folders', (t) =>
+    withBoth(t, async (both) => {
+      writeFileSync(`${both.dir}/layer`, archive(withBody({ name: 'd/.wh..wh..opq' }, ''), withBody({ name: 'd/f' }, 'x')));
+      const diffId = (await take(both.erofs, `${both.dir}/layer`)) as Digest;
+      const root = both.erofs.root([diffId], undefined, '/mnt');
+      assert.ok(root.kind === 'overlay');
+      const layer = root.lower[0] as ErofsLayer;
+      const marks = (index: string) => readErofs(readFileSync(index), readFileSync(layer.device)).get('d')!.xattrs;
+      assert.deepEqual(marks(layer.index), { 'trusted.overlay.opaque': 'y' });
+      assert.deepEqual(marks(layer.userIndex!), { 'user.overlay.opaque': 'y' });
     }));
 
   test('a plain blob is the tar: one file with two names', (t) =>

@@ -1,12 +1,13 @@
 /** Containers on layers that are EROFS images, folders, or both. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { before, describe, test, type TestContext } from 'node:test';
 import { machineFacts } from '../../src/kernel/linux/machine.ts';
 import { planContainer } from '../../src/runtime/container-plan.ts';
 import type { ErofsLayer, MonitorSettings, RootSource } from '../../src/runtime/contract.ts';
 import { defaultSpec } from '../../src/runtime/default-spec.ts';
+import type { Spec } from '../../src/runtime/spec.ts';
 import { whyNoErofs } from '../support/erofs-kernel.ts';
 import { indexTar } from '../support/erofs-index.ts';
 import { helperMissing, runHelper } from '../support/helper.ts';
@@ -36,8 +37,8 @@ const monitor: MonitorSettings = {
 };
 
 /** What a shell script says in a container on this root. */
-async function inside(root: RootSource, script: string): Promise<string> {
-  const spec = { ...defaultSpec(), process: { ...defaultSpec().process!, args: ['sh', '-c', script] } };
+async function inside(root: RootSource, script: string, base: Spec = defaultSpec()): Promise<string> {
+  const spec = { ...base, process: { ...defaultSpec().process!, args: ['sh', '-c', script] } };
   const input = { id: 'kobako-test', spec, root, machine: machineFacts(), cgroup: undefined, stdio: { kind: 'inherit' } as const, monitor, bundle: '/' };
   const { stdout, stderr, events } = await runHelper(planContainer(input).plan);
   assert.equal(events.at(-1)?.status, 0, JSON.stringify(events) + stderr);
@@ -53,7 +54,8 @@ function layerOf(dir: string, name: string, ...parts: Buffer[]): ErofsLayer {
 
 function indexed(folder: string): ErofsLayer {
   indexTar(`${folder}/tar`, `${folder}/index`);
-  return { kind: 'erofs', index: `${folder}/index`, device: `${folder}/tar` };
+  indexTar(`${folder}/tar`, `${folder}/index-user`, 'user');
+  return { kind: 'erofs', index: `${folder}/index`, userIndex: `${folder}/index-user`, device: `${folder}/tar` };
 }
 
 async function busyboxLayer(dir: string): Promise<ErofsLayer> {
@@ -72,6 +74,7 @@ function overlay(dir: string, lower: Overlay['lower'], upper = true): Overlay {
   return { kind: 'overlay', lower, mountPoint: `${dir}/root`, ...(upper ? { upper: { dir: `${dir}/upper`, work: `${dir}/work` } } : {}) };
 }
 
+const longPath = (dir: string) => `${dir}/${'long/'.repeat(30)}${'n'.repeat(200)}`;
 const file = (name: string, body = '', fields = {}) => withBody({ name, ...fields }, body);
 
 describe('a container', () => {
@@ -123,14 +126,26 @@ describe('a container', () => {
 
   test('below a path of more than 256 bytes', (t) =>
     on(t, async (dir) => {
-      const long = `${dir}/${'long/'.repeat(30)}${'n'.repeat(200)}`;
+      const long = longPath(dir);
       const top = layerOf(long, 'top', file('f', 'text'));
       mkdirSync(`${long}/with:colon`);
       writeFileSync(`${long}/with:colon/g`, 'colon');
       assert.equal(await inside(overlay(long, [top, `${long}/with:colon`, busybox]), 'cat /f /g; echo >/h'), 'textcolon');
       assert.ok(existsSync(`${long}/upper/h`));
-      assert.equal(await inside(overlay(`${long}/folders`, [`${long}/with:colon`, busybox]), 'cat /g'), 'colon');
     }));
+
+  test('of folders alone, many and with long names, on every kernel', async (t) => {
+    if (helperMissing() !== undefined) return t.skip(helperMissing());
+    const long = longPath(tempFor(t));
+    const layers = Array.from({ length: 60 }, (_, index) => `${long}/layer:${index}`);
+    for (const [index, layer] of layers.entries()) {
+      mkdirSync(`${layer}/many`, { recursive: true });
+      writeFileSync(`${layer}/many/${index}`, '');
+      writeFileSync(`${layer}/same`, `${index}`);
+    }
+    assert.equal(await inside(overlay(long, [...layers, busybox]), 'ls /many | wc -l; cat /same; echo >/h'), '60\n0');
+    assert.ok(existsSync(`${long}/upper/h`));
+  });
 
   test('on a broken index: a clear error, nothing left', (t) =>
     on(t, async (dir) => {
@@ -145,5 +160,23 @@ describe('a container', () => {
       const op = plan.ops[failed.index!]!;
       assert.deepEqual([op.op, op.subject], ['mount', `layer ${layer.index}`]);
       assert.ok(!readFileSync('/proc/self/mounts', 'utf8').includes(dir));
+    }));
+
+  test('in a user namespace: layers mounted before it, opaque folders too', (t) =>
+    on(t, async (dir) => {
+      const low = layerOf(dir, 'low', file('d/below', 'low'), file('o/below', 'low'), file('gone'));
+      const top = layerOf(dir, 'top', file('d/above', 'top'), file('o/.wh..wh..opq'), file('o/above'), file('.wh.gone'));
+      const layers = [top, low, await busyboxLayer(dir), ...Array.from({ length: 40 }, (_, index) => layerOf(dir, `more${index}`, file(`more/${index}`)))];
+      const maps = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+      const spec = defaultSpec();
+      const linux = { ...spec.linux, uidMappings: maps, gidMappings: maps, namespaces: [...(spec.linux?.namespaces ?? []), { type: 'user' as const }] };
+      const root = { ...overlay(dir, layers, false), idmap: true } as const;
+      chmodSync(dir, 0o755);
+      const said = await inside(
+        root,
+        'ls /d /o; stat -c %u /d/below; test -e /gone || echo no; ls /more | wc -l; echo x >/d/new; ls /d; rm -r /d; mkdir /d; ls /d; echo gone',
+        { ...spec, linux },
+      );
+      assert.equal(said, ['/d:', 'above', 'below', '', '/o:', 'above', '0', 'no', '40', 'above', 'below', 'new', 'gone'].join('\n'));
     }));
 });

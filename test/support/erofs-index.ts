@@ -2,11 +2,11 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { ErofsBuilder } from '../../src/snapshot/erofs/builder.ts';
-import { writeIndex } from '../../src/snapshot/erofs/index-writer.ts';
+import { writeIndex, type Marks } from '../../src/snapshot/erofs/index-writer.ts';
 import { TarReader } from '../../src/tar/reader.ts';
 
 /** Writes the index of a tar. Returns the tar's digest. */
-export function indexTar(tar: string, index: string): `sha256:${string}` {
+export function indexTar(tar: string, index: string, marks: Marks = 'trusted'): `sha256:${string}` {
   const builder = new ErofsBuilder();
   const reader = new TarReader(builder);
   const hash = createHash('sha256');
@@ -21,7 +21,7 @@ export function indexTar(tar: string, index: string): `sha256:${string}` {
   reader.end();
   const diffId = `sha256:${hash.digest('hex')}` as const;
   const to = openSync(index, 'w');
-  writeIndex(builder, { diffId, size }, (bytes) => writeSync(to, bytes));
+  writeIndex(builder, { diffId, size }, (bytes) => writeSync(to, bytes), marks);
   closeSync(to);
   return diffId;
 }

@@ -10,6 +10,8 @@ import { unpackedLayer } from '../overlay.ts';
 export function erofsDriver(options: DriverOptions): SnapshotDriver {
   return driverOf('erofs', options, (folder) => {
     const layer = { kind: 'erofs', index: `${folder}/index`, device: `${folder}/tar` } as const;
-    return existsSync(layer.index) ? { lower: layer, tree: layer, counted: folder } : unpackedLayer(folder);
+    if (!existsSync(layer.index)) return unpackedLayer(folder);
+    const userIndex = `${folder}/index-user`;
+    return { lower: existsSync(userIndex) ? { ...layer, userIndex } : layer, tree: layer, counted: folder };
   });
 }

@@ -27,7 +27,7 @@ import {
 } from './format.ts';
 import { layOut, wholeBlocks, xattrsLength, type Layout } from './layout.ts';
 import { DOT, DOTDOT, type Tree } from './tree.ts';
-import { HEADER_SIZE, OPAQUE, xattrsSize } from './xattrs.ts';
+import { HEADER_SIZE, OPAQUE, USER_OPAQUE, xattrsSize } from './xattrs.ts';
 
 /** What the index is for. */
 export interface IndexedTar {
@@ -36,11 +36,14 @@ export interface IndexedTar {
   readonly size: number;
 }
 
+/** Whose marks: `trusted.overlay.` as overlayfs reads them on the host, or `user.overlay.` as it does in a user namespace. */
+export type Marks = 'trusted' | 'user';
+
 /** An inode with the largest attributes that there can be fits, behind the super block. */
 const PIECE = 1 << 19;
 
 /** Hands the index to `sink` in pieces, in order; each piece is used again for the next. Returns its length. */
-export function writeIndex(builder: ErofsBuilder, tar: IndexedTar, sink: (piece: Buffer) => void): number {
+export function writeIndex(builder: ErofsBuilder, tar: IndexedTar, sink: (piece: Buffer) => void, marks: Marks = 'trusted'): number {
   const tarBlocks = Math.ceil(tar.size / BLOCK);
   if (tarBlocks > NO_BLOCK) throw new ErofsCannotHold(`a layer of ${tar.size} bytes`);
   const { tree } = builder;
@@ -54,7 +57,7 @@ export function writeIndex(builder: ErofsBuilder, tar: IndexedTar, sink: (piece:
     rootNid: layout.nids[tree.root]!,
     digest: digestHex(tar.diffId),
   });
-  for (let number = 0; number < layout.order.length; number++) writeInode(builder, layout, number, out);
+  for (let number = 0; number < layout.order.length; number++) writeInode(builder, layout, number, out, marks);
   out.fillTo(layout.dataOffset);
   for (const inode of layout.order) {
     const blocks = wholeBlocks(tree, inode, layout.tails[inode]!);
@@ -64,7 +67,7 @@ export function writeIndex(builder: ErofsBuilder, tar: IndexedTar, sink: (piece:
   return out.end();
 }
 
-function writeInode(builder: ErofsBuilder, layout: Layout, number: number, out: Output): void {
+function writeInode(builder: ErofsBuilder, layout: Layout, number: number, out: Output, marks: Marks): void {
   const { tree } = builder;
   const inode = layout.order[number]!;
   const type = tree.type(inode);
@@ -92,7 +95,7 @@ function writeInode(builder: ErofsBuilder, layout: Layout, number: number, out: 
   bytes.writeUInt32LE(layout.links[inode]!, 44);
   if (attributes > 0) {
     own.copy(bytes, INODE_SIZE + HEADER_SIZE);
-    if (opaque) OPAQUE.copy(bytes, INODE_SIZE + HEADER_SIZE + own.length);
+    if (opaque) (marks === 'user' ? USER_OPAQUE : OPAQUE).copy(bytes, INODE_SIZE + HEADER_SIZE + own.length);
   }
   if (tail > 0) {
     const content = contentOf(tree, layout, inode);

@@ -1,5 +1,6 @@
 /**
- * Keeps a layer as its plain tar, with an index beside it: `tar` and `index` in the layer's folder. A layer that EROFS
+ * Keeps a layer as its plain tar, with an index beside it: `tar` and `index` in the layer's folder; where it has opaque
+ * folders also `index-user`, with marks for overlays in user namespaces. A layer that EROFS
  * cannot hold is unpacked at the end, from the tar, by the overlay driver's writer: then the folder has `fs` instead.
  */
 import { closeSync, constants, copyFileSync, fchmodSync, linkSync, openSync, readSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
@@ -9,7 +10,7 @@ import type { LayerWriter, OpenLayerWriter, PlainTar } from '../layer-writer.ts'
 import { OPAQUE_ROOT } from '../overlay-writer.ts';
 import { ErofsBuilder } from './builder.ts';
 import { ErofsCannotHold } from './cannot-hold.ts';
-import { writeIndex } from './index-writer.ts';
+import { writeIndex, type Marks } from './index-writer.ts';
 
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const PIECE = 1 << 20;
@@ -48,7 +49,10 @@ export class ErofsWriter implements LayerWriter {
   entryEnd(): void {}
 
   finish(tar: PlainTar): void {
-    this.#unlessTooMuch((builder) => this.#writeIndex(builder, tar));
+    this.#unlessTooMuch((builder) => {
+      this.#writeIndex(builder, tar, 'trusted');
+      if (builder.tree.opaque.array.includes(1)) this.#writeIndex(builder, tar, 'user');
+    });
     if (this.#builder === undefined) return this.#unpackInstead(tar);
     if (this.#plainFile !== undefined) linkOrCopy(this.#plainFile, this.#tar);
     else fchmodSync(this.#fd, 0o400);
@@ -72,11 +76,11 @@ export class ErofsWriter implements LayerWriter {
     }
   }
 
-  #writeIndex(builder: ErofsBuilder, tar: PlainTar): void {
-    const path = `${this.#dir}/index`;
+  #writeIndex(builder: ErofsBuilder, tar: PlainTar, marks: Marks): void {
+    const path = `${this.#dir}/${marks === 'user' ? 'index-user' : 'index'}`;
     const fd = openSync(path, CREATE, 0o400);
     try {
-      writeIndex(builder, tar, (piece) => writeAll(fd, piece));
+      writeIndex(builder, tar, (piece) => writeAll(fd, piece), marks);
     } catch (error) {
       unlinkSync(path);
       throw error;

@@ -14,8 +14,9 @@ const PREFIXES = [
 
 const ACLS: Readonly<Record<string, number>> = { 'system.posix_acl_access': 2, 'system.posix_acl_default': 3 };
 
-/** What overlayfs takes as "nothing below shows through". */
+/** What overlayfs takes as "nothing below shows through", and what it takes as that with `userxattr`. */
 export const OPAQUE = entry(4, Buffer.from('overlay.opaque'), Buffer.from('y'));
+export const USER_OPAQUE = entry(1, Buffer.from('overlay.opaque'), Buffer.from('y'));
 
 /**
  * The entries of these attributes, one after the other; empty for none. Left out is what the kernel would not keep on
