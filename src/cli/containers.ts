@@ -1,9 +1,11 @@
 /** ps, kill, stop, rm, wait, attach, inspect: what is done with containers that are there. */
-import { invalid } from '../base/errors.ts';
+import { EngineError, invalid } from '../base/errors.ts';
 import type { ContainerInfo, Engine } from '../engine/contract.ts';
 import { inForeground } from './attached.ts';
 import { say, type CliContext, type Command } from './context.ts';
 import { parseFlags, type Flag } from './flags.ts';
+import { imageDocument } from './images.ts';
+import { table } from './table.ts';
 import { ago, integer, signalNumber } from './units.ts';
 
 const PS_FLAGS: readonly Flag[] = [
@@ -22,7 +24,7 @@ export const ps: Command = async (args, context) => {
     return 0;
   }
   const rows = all.map((info) => [id(info), info.rootfs, command(info, wide), `${ago(Date.now() - info.createdAt)} ago`, status(info), info.name]);
-  for (const line of table([['CONTAINER ID', 'ROOTFS', 'COMMAND', 'CREATED', 'STATUS', 'NAMES'], ...rows])) say(context, line);
+  for (const line of table([['CONTAINER ID', 'IMAGE', 'COMMAND', 'CREATED', 'STATUS', 'NAMES'], ...rows])) say(context, line);
   return 0;
 };
 
@@ -35,11 +37,6 @@ function status({ state, exit, createdAt }: ContainerInfo): string {
   if (state === 'running') return `Up ${ago(Date.now() - createdAt)}`;
   if (exit === undefined) return state === 'created' ? 'Created' : 'Dead';
   return `Exited (${exit.status}) ${ago(Date.now() - Number(exit.exitedAt) / 1e6)} ago`;
-}
-
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)) + 3);
-  return rows.map((row) => row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column]!))).join(''));
 }
 
 /** Does one thing with each container that is named; says its name when done. The exit code is 1 when one failed. */
@@ -102,7 +99,15 @@ export const attach: Command = async (args, context) => {
 export const inspect: Command = async (args, context) => {
   const { rest } = parseFlags([], args, { interspersed: true });
   if (rest.length === 0) throw invalid('"kobako inspect" requires at least 1 argument');
-  const found = await Promise.all(rest.map((name) => context.engine().find(name)));
+  const engine = context.engine();
+  const found = await Promise.all(
+    rest.map((name) =>
+      engine.find(name).catch(async (error: unknown) => {
+        if (!(error instanceof EngineError) || error.kind !== 'not-found') throw error;
+        return imageDocument(await engine.images.inspect(name));
+      }),
+    ),
+  );
   say(context, JSON.stringify(found, null, 4));
   return 0;
 };

@@ -11,7 +11,7 @@ export const explain: Command = async (args, context) => {
   const [command, ...words] = rest;
   if (command !== 'run') throw invalid(`"kobako explain" explains "run", not ${JSON.stringify(command ?? '')}`, 'as: kobako explain run --rootfs / echo hello');
   const flags = parseFlags([...RUN_FLAGS, { name: 'json', kind: 'flag', help: 'Print the plan as JSON' }], words);
-  const explained = context.engine().plan(runOptions(flags, context));
+  const explained = await context.engine().plan(runOptions(flags, context));
   say(context, own.json || flags.on('json') ? explained.json() : explained.text());
   return 0;
 };

@@ -28,7 +28,7 @@ async function start(): Promise<void> {
       return () => stops.forEach((stop) => stop());
     },
   });
-  engine?.close();
+  await engine?.close();
 }
 
 void start();

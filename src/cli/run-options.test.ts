@@ -16,7 +16,7 @@ const context = {
     throw new EngineError('invalid', `open ${path}: no such file or directory`);
   },
 };
-const read = (...args: string[]) => runOptions(parseFlags(RUN_FLAGS, args), context);
+const read = (...args: string[]) => runOptions(parseFlags(RUN_FLAGS, ['--rootfs', '/root', ...args]), context);
 /** What differs from a run without flags. */
 const changed = (...args: string[]) => {
   const plain = read() as unknown as Record<string, unknown>;
@@ -39,12 +39,18 @@ const OF = { kind: 'container', container: 'c' } as const;
 
 test('without flags it is DEFAULT_RUN', () => {
   const clean = (value: unknown) => JSON.parse(JSON.stringify(value, (_key, inner: unknown) => (inner === false ? undefined : inner))) as unknown;
-  assert.deepEqual(clean(read()), clean({ ...DEFAULT_RUN }));
+  assert.deepEqual(clean(read()), clean({ ...DEFAULT_RUN, rootfs: { path: '/root', overlay: false } }));
+});
+
+test('without --rootfs the first word is the image', () => {
+  const { image, args, entrypoint, rootfs } = runOptions(parseFlags(RUN_FLAGS, ['--rm', '--entrypoint', '', 'redis:7', 'a', '-b']), context);
+  assert.deepEqual({ image, args, entrypoint, rootfs }, { image: 'redis:7', args: ['a', '-b'], entrypoint: [], rootfs: undefined });
+  assert.throws(() => runOptions(parseFlags(RUN_FLAGS, ['--rm']), context), { message: '"kobako run" requires at least 1 argument' });
 });
 
 const CASES: [args: string, expected: Partial<RunOptions>][] = [
   ['a -b --rm', { args: ['a', '-b', '--rm'] }],
-  ['--entrypoint e a', { args: ['e', 'a'] }],
+  ['--entrypoint e a', { entrypoint: ['e'], args: ['a'] }],
   ['--rootfs /r', { rootfs: { path: '/r', overlay: false } }],
   ['--rootfs /r:O', { rootfs: { path: '/r', overlay: true } }],
   ['--name n', { name: 'n' }],

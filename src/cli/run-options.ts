@@ -24,8 +24,8 @@ export function runOptions(flags: Flags, context: Pick<CliContext, 'cwd' | 'env'
   const clocks = clockMonotonic !== undefined || clockBoottime !== undefined;
   return {
     ...DEFAULT_RUN,
-    ...rootfs(flags.value('rootfs')),
-    args: entrypoint ? [entrypoint, ...flags.rest] : flags.rest,
+    ...root(flags),
+    ...(entrypoint === undefined ? {} : { entrypoint: entrypoint === '' ? [] : [entrypoint] }),
     name: flags.value('name'),
     hostname: flags.value('hostname'),
     domainname: flags.value('domainname'),
@@ -81,10 +81,17 @@ export function runOptions(flags: Flags, context: Pick<CliContext, 'cwd' | 'env'
 }
 
 /** Podman's convention: `DIR`, or `DIR:O` for an overlay. */
-function rootfs(text: string | undefined): Pick<RunOptions, 'rootfs'> {
-  if (text === undefined) return {};
+/** The image and its command; with --rootfs all that is left is the command. */
+function root(flags: Flags): Pick<RunOptions, 'rootfs' | 'image' | 'args'> {
+  const text = flags.value('rootfs');
+  if (text === undefined) {
+    const [image, ...args] = flags.rest;
+    if (image === undefined) throw invalid('"kobako run" requires at least 1 argument', 'give an image, or a folder with --rootfs DIR');
+    return { image, args };
+  }
   const overlay = text.endsWith(':O');
-  return { rootfs: { path: overlay ? text.slice(0, -2) : text, overlay } };
+  if (text === '' || text === ':O') throw invalid('--rootfs wants a folder');
+  return { rootfs: { path: overlay ? text.slice(0, -2) : text, overlay }, args: flags.rest };
 }
 
 function pair(text: string, flag: string): [string, string] {

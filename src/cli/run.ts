@@ -1,15 +1,17 @@
-import { invalid } from '../base/errors.ts';
+import { EngineError, invalid } from '../base/errors.ts';
 import { inForeground, warn } from './attached.ts';
 import type { CliContext, Command } from './context.ts';
 import { parseFlags, type Flags } from './flags.ts';
+import { progressView } from './progress.ts';
 import { RUN_FLAGS } from './run-flags.ts';
 import { runOptions } from './run-options.ts';
 import { say } from './context.ts';
 
-/** `kobako run [FLAGS] COMMAND [ARG…]` */
+/** `kobako run [FLAGS] IMAGE [COMMAND] [ARG…]` */
 export const run: Command = async (args, context) => {
   const flags = parseFlags(RUN_FLAGS, args);
   const options = runOptions(flags, context);
+  if (options.image !== undefined) await provideImage(flags, context, options.image);
   if (options.detach) {
     const running = await context.engine().run(options);
     if (!flags.on('quiet')) warn(context, running.warnings);
@@ -36,6 +38,31 @@ export const run: Command = async (args, context) => {
     return flags.on('quiet') ? { ...running, warnings: [] } : running;
   });
 };
+
+/** As docker's --pull: what is missing is fetched, or always, or never. Progress goes to standard error. */
+async function provideImage(flags: Flags, context: CliContext, name: string): Promise<void> {
+  const policy = flags.value('pull') ?? 'missing';
+  if (!['always', 'missing', 'never', ''].includes(policy)) throw invalid(`invalid pull option: '${policy}': must be one of "always", "missing" or "never"`);
+  const { images } = context.engine();
+  if (policy === 'never') return;
+  if (policy !== 'always') {
+    const missing = await images.inspect(name).then(
+      () => false,
+      (error: unknown) => {
+        if (error instanceof EngineError && error.kind === 'not-found') return true;
+        throw error;
+      },
+    );
+    if (!missing) return;
+    context.stderr.write(`Unable to find image '${images.familiarName(name)}' locally\n`);
+  }
+  const view = progressView(context.stderr, flags.on('quiet'));
+  try {
+    await images.pull(name, { onProgress: view.show, platform: flags.value('platform') });
+  } finally {
+    view.end();
+  }
+}
 
 function writeId(flags: Flags, context: CliContext, id: string): void {
   const path = flags.value('cidfile');

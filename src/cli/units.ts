@@ -1,5 +1,4 @@
 /** Values as users write them: sizes, durations, counts, signals. */
-import { constants } from 'node:os';
 import { invalid } from '../base/errors.ts';
 
 const SIZE_STEPS = 'bkmgtp';
@@ -33,18 +32,7 @@ export function nanoCpus(text: string): number {
   return Math.round(Number(text) * 1e9);
 }
 
-/** `KILL`, `SIGKILL`, `9`, `RTMIN+3`: the signal's number. */
-export function signalNumber(text: string): number {
-  const upper = text.toUpperCase().replace(/^SIG/, '');
-  const realtime = /^RTM(IN|AX)([+-]\d+)?$/.exec(upper);
-  const value = /^\d+$/.test(upper)
-    ? Number(upper)
-    : realtime !== null
-      ? (realtime[1] === 'IN' ? 34 : 64) + Number(realtime[2] ?? 0)
-      : (constants.signals as Record<string, number | undefined>)[`SIG${upper}`];
-  if (value === undefined || value < 1 || value > 64) throw invalid(`invalid signal: ${text}`);
-  return value;
-}
+export { signalNumber } from '../base/signals.ts';
 
 /** How long ago, in docker's words. */
 export function ago(milliseconds: number): string {
@@ -62,4 +50,14 @@ export function ago(milliseconds: number): string {
   if (hours < 24 * 30 * 2) return `${Math.floor(hours / 24 / 7)} weeks`;
   if (hours < 24 * 365 * 2) return `${Math.floor(hours / 24 / 30)} months`;
   return `${Math.floor(hours / 24 / 365)} years`;
+}
+
+const SI = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+
+/** `4.26MB`: steps of 1000 and so many digits, as docker's HumanSize. */
+export function humanSize(bytes: number, digits = 4): string {
+  let value = bytes;
+  let unit = 0;
+  for (; value >= 1000 && unit < SI.length - 1; unit++) value /= 1000;
+  return `${Number(value.toPrecision(digits))}${SI[unit]}`;
 }

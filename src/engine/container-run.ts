@@ -1,21 +1,21 @@
 /** Use case: a new container on a root file system of this machine. */
 import { randomBytes } from 'node:crypto';
-import { chownSync, existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { EngineError, invalid, SyscallError } from '../base/errors.ts';
-import { readInRoot } from '../kernel/linux/read-in-root.ts';
 import { hostDevices } from '../kernel/linux/machine.ts';
 import type { Plan } from '../plan/ops.ts';
 import { planContainer } from '../runtime/container-plan.ts';
-import type { MonitorSettings, RootSource, Stdio } from '../runtime/contract.ts';
+import type { MonitorSettings, Stdio } from '../runtime/contract.ts';
 import { hostnameFile, hostsFile, resolvConfFile } from '../runtime/etc-files.ts';
-import { inUserNamespace, type RunOptions } from '../runtime/run-options.ts';
+import type { RunOptions } from '../runtime/run-options.ts';
 import { specFromOptions } from '../runtime/run-spec.ts';
 import type { IdMapping, Spec } from '../runtime/spec.ts';
 import { resolveUser } from '../runtime/users.ts';
+import { containerRoot, type ContainerRoot } from './container-root.ts';
 import { processId, type ContainerPaths, type ContainerRecord, type ProcessId } from './container-store.ts';
 import type { RunningProcess, RunStreams } from './contract.ts';
-import { endGroup, settleLost } from './lost.ts';
+import { removeContainer, settleLost } from './lost.ts';
 import type { EngineParts } from './parts.ts';
 import { startProcess } from './start-process.ts';
 
@@ -28,13 +28,12 @@ interface Prepared {
   readonly plan: Plan;
   readonly warnings: readonly string[];
   readonly cgroupsPath: string;
-  readonly rootfs: string;
   readonly paths: ContainerPaths;
 }
 
 /** The plan of a run, with a made-up id. Writes nothing. */
-export function planRun(parts: EngineParts, options: RunOptions): Prepared {
-  return prepare(parts, options, randomBytes(32).toString('hex'), undefined, false);
+export async function planRun(parts: EngineParts, options: RunOptions): Promise<Prepared> {
+  return prepare(parts, await containerRoot(parts, options), { id: randomBytes(32).toString('hex'), streams: undefined, writable: false, makeParents: false });
 }
 
 /** Starts the container; resolves when its program runs. */
@@ -52,15 +51,31 @@ export async function runContainer(parts: EngineParts, options: RunOptions, stre
   }
 }
 
-async function attempt(parts: EngineParts, options: RunOptions, id: string, streams: RunStreams | undefined): Promise<RunningProcess> {
+async function attempt(parts: EngineParts, given: RunOptions, id: string, streams: RunStreams | undefined): Promise<RunningProcess> {
+  // until the container is on record nothing else keeps its image and its layer for writes
+  using hold = given.image === undefined || given.rootfs !== undefined ? undefined : await parts.images().store.hold();
+  const root = await containerRoot(parts, given);
+  const { image } = root;
+  if (image !== undefined) parts.images().driver.createWritable(id);
+  try {
+    return await create(parts, root, id, streams, () => hold?.[Symbol.dispose]());
+  } catch (error) {
+    if (image !== undefined) parts.images().driver.removeWritable(id);
+    throw error;
+  }
+}
+
+async function create(parts: EngineParts, root: ContainerRoot, id: string, streams: RunStreams | undefined, onRecord: () => void): Promise<RunningProcess> {
   const { store } = parts;
-  const prepared = prepare(parts, options, id, streams, true);
+  const { options, image } = root;
+  const prepared = prepare(parts, root, { id, streams, writable: image !== undefined, makeParents: true });
   const { spec, paths, plan, warnings, cgroupsPath } = prepared;
   let record: ContainerRecord = {
     id,
     name: prepared.name,
     createdAt: Date.now(),
-    rootfs: prepared.rootfs,
+    rootfs: root.shown,
+    image,
     tty: options.tty,
     autoRemove: options.autoRemove,
     stopSignal: options.stopSignal ?? 15,
@@ -70,7 +85,8 @@ async function attempt(parts: EngineParts, options: RunOptions, id: string, stre
     maker: processId(process.pid),
   };
   store.create(record, options.name, (dir) => writeEtcFiles(dir, options, spec, mappedRoot(parts, options)));
-  const remove = () => store.remove(record);
+  onRecord();
+  const remove = () => removeContainer(parts, record);
   try {
     return await startProcess(parts, {
       plan,
@@ -86,20 +102,27 @@ async function attempt(parts: EngineParts, options: RunOptions, id: string, stre
       onEnd: options.autoRemove ? remove : undefined,
     });
   } catch (error) {
-    // the helper cleans up; here it is for one that was killed
-    endGroup(parts, cgroupsPath);
     remove();
     throw error;
   }
 }
 
-function prepare(parts: EngineParts, options: RunOptions, id: string, streams: RunStreams | undefined, makeParents: boolean): Prepared {
+interface PrepareInput {
+  readonly id: string;
+  readonly streams: RunStreams | undefined;
+  /** Whether there is a layer for the container's writes. */
+  readonly writable: boolean;
+  readonly makeParents: boolean;
+}
+
+function prepare(parts: EngineParts, containerRoot: ContainerRoot, { id, streams, writable, makeParents }: PrepareInput): Prepared {
   const { machine, store, cgroups } = parts;
-  const { rootfs, root } = rootSource(options, store.paths(id).mountPoint, mappedRoot(parts, options)?.uid);
+  const { options } = containerRoot;
+  const root = containerRoot.at(store.paths(id).mountPoint, writable ? id : undefined, mappedRoot(parts, options)?.uid);
   const peers = new Map<number, ProcessId>();
   const paths = store.paths(id);
   const cgroupsPath = `${options.cgroupParent ?? '/kobako'}/${id}`;
-  const user = resolveUser(options.user ?? '', { passwd: readInRoot(rootfs, '/etc/passwd'), group: readInRoot(rootfs, '/etc/group') }, options.groupAdd);
+  const user = resolveUser(options.user ?? '', containerRoot.accounts, options.groupAdd);
   const spec = specFromOptions(options, {
     id,
     machine,
@@ -138,20 +161,8 @@ function prepare(parts: EngineParts, options: RunOptions, id: string, streams: R
     plan: planned.plan,
     warnings: [...(control?.warnings ?? []), ...planned.warnings],
     cgroupsPath,
-    rootfs,
     paths,
   };
-}
-
-function rootSource(options: RunOptions, mountPoint: string, owner: number | undefined): { rootfs: string; root: RootSource } {
-  if (options.rootfs === undefined) throw invalid('no root file system is given', 'give one with --rootfs DIR; images come with a later version');
-  const { path, overlay } = options.rootfs;
-  if (!existsSync(path)) throw new EngineError('not-found', `root file system ${path}: no such file or directory`);
-  const rootfs = realpathSync(path);
-  if (!statSync(rootfs).isDirectory()) throw invalid(`root file system ${path}: not a directory`);
-  const idmap = inUserNamespace(options) && statSync(rootfs).uid !== owner;
-  if (overlay || rootfs === '/') return { rootfs, root: { kind: 'overlay', lower: [rootfs], mountPoint, idmap } };
-  return { rootfs, root: { kind: 'dir', path: rootfs, idmap } };
 }
 
 /** The container's own, or those of the container whose network it joins: its name and addresses are that one's. */

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { EngineError, invalid } from '../base/errors.ts';
 import { processStart } from '../kernel/linux/process.ts';
 import type { Spec } from '../runtime/spec.ts';
+import type { ContainerImage } from './container-root.ts';
 import type { ContainerExit, ContainerInfo } from './contract.ts';
 import { parseJson, toJson } from '../runtime/validate.ts';
 
@@ -15,7 +16,10 @@ export interface ContainerRecord {
   readonly name: string;
   /** Unix time in milliseconds. */
   readonly createdAt: number;
+  /** A folder of this machine, or an image's name. */
   readonly rootfs: string;
+  /** Its writes then go to a layer with the container's id. */
+  readonly image?: ContainerImage | undefined;
   readonly tty: boolean;
   readonly autoRemove: boolean;
   readonly stopSignal: number;

@@ -6,7 +6,9 @@
 import type { ExitRecord } from '../kernel/contract.ts';
 import type { Plan } from '../plan/ops.ts';
 import type { RunOptions } from '../runtime/run-options.ts';
+import type { RegistryOptions } from '../image/contract.ts';
 import type { Spec } from '../runtime/spec.ts';
+import type { Images } from './images-contract.ts';
 
 export { DEFAULT_RUN } from '../runtime/run-options.ts';
 export type { DeviceOption, DeviceRate, IdRange, Limits, MountOption, NamespaceChoice, NamespaceChoices, RunOptions } from '../runtime/run-options.ts';
@@ -109,7 +111,7 @@ export interface LogEntry {
 /** Every method throws EngineError: `invalid` for what makes no sense, `not-found` for an unknown container. */
 export interface Engine {
   /** The plan that `run` would run, and the spec that it comes from. Touches nothing. */
-  plan(options: RunOptions): ExplainedPlan;
+  plan(options: RunOptions): Promise<ExplainedPlan>;
   /** Starts a container; resolves when its program runs. */
   run(options: RunOptions, streams?: RunStreams): Promise<RunningProcess>;
   exec(container: string, options: ExecOptions, streams?: RunStreams): Promise<RunningProcess>;
@@ -129,16 +131,24 @@ export interface Engine {
   logs(container: string, options?: LogOptions): AsyncIterable<LogEntry>;
   /** Removes an ended container's state; with force kills it first. */
   remove(container: string, options?: { force?: boolean }): Promise<void>;
+  readonly images: Images;
+  /** A container's file system as a tar, without what is mounted in it. */
+  export(container: string): AsyncIterable<Buffer>;
   /**
    * Gives back what the engine keeps on the machine between containers. Those that run go on, and no longer keep this
    * program alive, but for those that somebody waits for.
    */
-  close(): void;
+  close(): Promise<void>;
 }
 
 export interface EngineOptions {
   /** The folder of what lives as long as the machine runs: sockets, records, logs. Default /run/kobako. */
   readonly stateDir?: string;
+  /** The folder of images, layers and what containers write. Default /var/lib/kobako. One state folder belongs to it. */
+  readonly dataRoot?: string;
+  /** How layers are kept; default `erofs` where the kernel can, else `overlay`. The first choice for a data root stays. */
+  readonly storageDriver?: 'overlay' | 'erofs';
+  readonly registries?: RegistryOptions;
   /** The native helper's path. Default: beside the engine. */
   readonly helper?: string;
 }

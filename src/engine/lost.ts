@@ -40,6 +40,14 @@ export function endGroup({ cgroups }: EngineParts, path: string): void {
   }
 }
 
+/** Everything of a container goes: its processes, its name and files, its layer for writes. */
+export function removeContainer(parts: EngineParts, record: Pick<ContainerRecord, 'id' | 'name' | 'cgroupsPath' | 'image'>): void {
+  // the monitor does this; here it is for one that was killed
+  endGroup(parts, record.cgroupsPath);
+  parts.store.remove(record);
+  if (record.image !== undefined) parts.images().driver.removeWritable(record.id);
+}
+
 /** Removes what nobody owns any more, and settles what nobody else will. */
 export function sweep(parts: EngineParts): void {
   const { store } = parts;
@@ -47,8 +55,7 @@ export function sweep(parts: EngineParts): void {
   for (const record of store.all()) {
     if (store.lost(record)) settleLost(parts, record);
     if (!store.abandoned(record)) continue;
-    endGroup(parts, record.cgroupsPath);
-    store.remove(record);
+    removeContainer(parts, record);
   }
 }
 

@@ -13,12 +13,15 @@ import { planRun, runContainer } from './container-run.ts';
 import { ContainerStore, lives, type ContainerRecord } from './container-store.ts';
 import type { ContainerExit, ContainerInfo, Engine, EngineOptions } from './contract.ts';
 import { explainPlan, planJson } from '../runtime/explain.ts';
-import { endGroup, settleLost, sweep } from './lost.ts';
+import { exportContainer } from './container-export.ts';
+import { removeContainer, settleLost, sweep } from './lost.ts';
+import { openImages, type OpenImages } from './open-images.ts';
 import type { EngineParts } from './parts.ts';
 import { readLog } from './logs.ts';
 import { attachTo, processHandle } from './start-process.ts';
 
 const DEFAULT_STATE = '/run/kobako';
+const DEFAULT_DATA = '/var/lib/kobako';
 const POLL_MS = 5;
 const SIGKILL = 9;
 
@@ -27,8 +30,18 @@ export function openEngine(options: EngineOptions = {}): Engine {
   const helper = options.helper ?? findHelper();
   const cgroups = openCgroups();
   const oomKilled = (reports: ContainerExit['reports']) => oomKills(reports) > 0;
-  const store = new ContainerStore(options.stateDir ?? process.env['KOBAKO_STATE_DIR'] ?? DEFAULT_STATE, oomKilled);
-  const parts: EngineParts = { machine: machineFacts(), runner: new LinuxPlanRunner(helper), store, cgroups, helper };
+  const stateDir = options.stateDir ?? process.env['KOBAKO_STATE_DIR'] ?? DEFAULT_STATE;
+  const store = new ContainerStore(stateDir, oomKilled);
+  let opened: OpenImages | undefined;
+  const images = () =>
+    (opened ??= openImages({
+      dataRoot: options.dataRoot ?? process.env['KOBAKO_DATA_ROOT'] ?? DEFAULT_DATA,
+      stateDir,
+      storageDriver: options.storageDriver,
+      registries: options.registries,
+      containers: () => store.all().map((record) => ({ id: record.id, image: record.image, running: !store.ended(record) })),
+    }));
+  const parts: EngineParts = { machine: machineFacts(), runner: new LinuxPlanRunner(helper), store, cgroups, helper, images: () => images().parts };
   sweep(parts);
 
   const told = async (socket: string): Promise<ContainerExit | undefined> => {
@@ -65,8 +78,8 @@ export function openEngine(options: EngineOptions = {}): Engine {
   const signal = ({ process }: ContainerRecord, number: number) => process !== undefined && signalProcess(process.pid, process.start, number);
 
   return {
-    plan: (run) => {
-      const { plan, spec, warnings } = planRun(parts, run);
+    plan: async (run) => {
+      const { plan, spec, warnings } = await planRun(parts, run);
       return { plan, spec, warnings, text: () => explainPlan(plan), json: () => planJson(plan) };
     },
     run: (run, streams) => runContainer(parts, run, streams),
@@ -121,13 +134,16 @@ export function openEngine(options: EngineOptions = {}): Engine {
         signal(record, SIGKILL);
         await wait(record);
       }
-      // the monitor does this; here it is for one that was killed
-      endGroup(parts, record.cgroupsPath);
-      store.remove(record);
+      removeContainer(parts, record);
     },
-    close: () => {
+    get images() {
+      return images().images;
+    },
+    export: (container) => exportContainer(parts, store.find(container)),
+    close: async () => {
       parts.runner.close();
       parts.cgroups?.driver.release(parts.cgroups.files, '/kobako/any');
+      await opened?.close();
     },
   };
 }

@@ -4,6 +4,7 @@ import type { Op } from '../plan/ops.ts';
 import type { CgroupParts, MachineFacts } from '../runtime/contract.ts';
 import type { Resources } from '../runtime/spec.ts';
 import type { ContainerStore } from './container-store.ts';
+import type { ImageParts } from './image-parts.ts';
 
 /** Control groups as the use cases need them: the driver of this machine and its files. Paths as in `CgroupDriver`. */
 export interface Cgroups {
@@ -28,6 +29,8 @@ export interface EngineParts {
   readonly runner: PlanRunner;
   readonly store: ContainerStore;
   readonly cgroups: Cgroups | undefined;
+  /** Opened at the first use. */
+  images(): ImageParts;
   /** The native helper, to be shown as /sbin/docker-init inside. */
   readonly helper: string;
 }

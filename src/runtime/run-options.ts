@@ -73,9 +73,14 @@ export interface IdRange {
 }
 
 export interface RunOptions {
+  /** The image to run, by name or id; or else: */
+  readonly image?: string;
   /** The root file system; with `overlay` writes go to a layer that is thrown away. */
   readonly rootfs?: { readonly path: string; readonly overlay: boolean };
+  /** What to run, without an image's entry point; empty for its command. */
   readonly args: readonly string[];
+  /** Comes before `args`; empty takes out an image's. */
+  readonly entrypoint?: readonly string[];
   readonly name?: string;
   readonly hostname?: string;
   readonly domainname?: string;

@@ -2,6 +2,12 @@
 import { invalid } from '../base/errors.ts';
 import type { ResolvedUser } from './contract.ts';
 
+/** The texts of passwd(5) and group(5). */
+export interface AccountFiles {
+  readonly passwd: string;
+  readonly group: string;
+}
+
 const MAX_ID = 0x7fff_ffff;
 
 interface Account {
@@ -33,7 +39,7 @@ function rows(text: string): string[][] {
  * Without a group the user's own is taken, with all groups that list the user. `add` is `--group-add`. The messages are
  * Docker's, since scripts look for them.
  */
-export function resolveUser(text: string, files: { passwd: string; group: string }, add: readonly string[] = []): ResolvedUser {
+export function resolveUser(text: string, files: AccountFiles, add: readonly string[] = []): ResolvedUser {
   const colon = text.indexOf(':');
   const userText = colon < 0 ? text : text.slice(0, colon);
   const groupText = colon < 0 ? '' : text.slice(colon + 1);

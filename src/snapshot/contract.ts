@@ -102,6 +102,7 @@ export interface SnapshotDriver {
   /** Makes the folders for a container's writes; `id` is a file name. */
   createWritable(id: string): WritableLayer;
   removeWritable(id: string): void;
+  writables(): readonly string[];
   writableUsage(id: string): Promise<Usage>;
   /** The root file system of these layers (lowest first), writable where `writable` is the id of such a layer. */
   root(layers: readonly Digest[], writable: string | undefined, mountPoint: string): RootSource;
@@ -109,6 +110,8 @@ export interface SnapshotDriver {
   changes(layers: readonly Digest[], writable: string): Promise<readonly Change[]>;
   /** The changes as a tar that Docker would have written: whiteouts as `.wh.` files, opaque folders as `.wh..wh..opq`. */
   diff(layers: readonly Digest[], writable: string): AsyncIterable<Buffer>;
+  /** Everything below a folder as a tar: `docker export` of a root file system that is mounted there. */
+  archive(folder: string): AsyncIterable<Buffer>;
   /** Resolves when removals in the background are done and all threads have ended. */
   close(): Promise<void>;
 }

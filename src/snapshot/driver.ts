@@ -57,6 +57,7 @@ export function driverOf(name: SnapshotDriver['name'], options: DriverOptions, p
     sweep: () => store.sweep(),
     createWritable: (id) => writables.create(id),
     removeWritable: (id) => writables.remove(id),
+    writables: () => writables.list(),
     writableUsage: (id) => writables.usage(id),
     root(layers, writable, mountPoint): RootSource {
       const lower = places(layers).map((place) => place.lower);
@@ -67,6 +68,7 @@ export function driverOf(name: SnapshotDriver['name'], options: DriverOptions, p
     async *diff(layers, writable) {
       yield* writables.diff(trees(layers), writable);
     },
+    archive: (folder) => writables.archive(folder),
     async close() {
       await store.settled();
       await pool.close();

@@ -1,5 +1,5 @@
 /** The folders that containers write to: `writable/ID/diff` and `writable/ID/work` in the driver's folder. */
-import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { Change, Usage, WritableLayer } from './contract.ts';
 import type { LayerStore } from './layer-store.ts';
@@ -39,6 +39,10 @@ export class Writables {
     return paths;
   }
 
+  list(): readonly string[] {
+    return readdirSync(this.#dir);
+  }
+
   remove(id: string): void {
     this.#paths(id);
     this.#store.trash(`${this.#dir}/${id}`);
@@ -53,8 +57,15 @@ export class Writables {
     return changes.map(({ kind, path }) => ({ kind, path: Buffer.from(path) })); // a message makes plain bytes of it
   }
 
-  async *diff(lower: readonly TreeSource[], id: string): AsyncGenerator<Buffer> {
-    const upper = this.get(id).dir;
+  diff(lower: readonly TreeSource[], id: string): AsyncGenerator<Buffer> {
+    return this.#tar(this.get(id).dir, lower);
+  }
+
+  archive(folder: string): AsyncGenerator<Buffer> {
+    return this.#tar(folder, []);
+  }
+
+  async *#tar(upper: string, lower: readonly TreeSource[]): AsyncGenerator<Buffer> {
     const pieces: Buffer[] = [];
     let wake: (() => void) | undefined;
     let error: Error | undefined;

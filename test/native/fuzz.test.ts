@@ -22,9 +22,10 @@ async function realPlans(stateDir: string): Promise<Plan[]> {
   const engine = openEngine({ stateDir });
   const base = { ...DEFAULT_RUN, rootfs: { path: await busyboxRootfs(), overlay: true }, args: ['/bin/true'] };
   try {
-    return [base, { ...base, tty: true, init: true }, { ...base, privileged: true }].map((options) => engine.plan(options).plan);
+    const all = [base, { ...base, tty: true, init: true }, { ...base, privileged: true }];
+    return await Promise.all(all.map(async (options) => (await engine.plan(options)).plan));
   } finally {
-    engine.close();
+    await engine.close();
   }
 }
 

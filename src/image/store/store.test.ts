@@ -121,8 +121,11 @@ describe('the image store', () => {
     assert.deepEqual(lines.slice(0, 2), [{ Untagged: 'one:1' }, { Deleted: one.id }]);
     assert.equal(lines.length, 3, 'the layer that is shared stays');
     let needed: ReadonlySet<Digest> = new Set();
-    const collected = store.collect((layers) => (needed = layers));
-    assert.ok(collected!.bytes > 'only one'.length);
+    const bytes = await store.collect(async (layers) => {
+      needed = layers;
+      return 1000;
+    });
+    assert.ok(bytes! > 1000 + 'only one'.length);
     assert.deepEqual([...needed].toSorted(), [...two.digests].toSorted());
     for (const digest of [...two.digests, two.id, two.manifest]) assert.ok(store.blobs.has(digest));
     for (const digest of [one.digests[1]!, one.id, one.manifest]) assert.ok(!store.blobs.has(digest));
@@ -134,14 +137,11 @@ describe('the image store', () => {
     const orphan = await mine.blobs.write(Buffer.from('not named yet'));
     for (const holder of [mine, other]) {
       const hold = await holder.hold();
-      assert.equal(
-        mine.collect(() => {}),
-        undefined,
-      );
+      assert.equal(await mine.collect(async () => 0), undefined);
       assert.ok(mine.blobs.has(orphan));
       hold[Symbol.dispose]();
     }
-    assert.ok(mine.collect(() => {}));
+    assert.equal(await mine.collect(async () => 0), 'not named yet'.length);
     assert.ok(!mine.blobs.has(orphan));
   });
 
@@ -151,7 +151,7 @@ describe('the image store', () => {
     writeFileSync(store.blobs.path(id), '{}');
     assert.throws(() => store.open(store.find('one:1').entry), { kind: 'internal', message: `blob ${id} is damaged` });
     await store.remove('one:1', { force: false, users: [] });
-    store.collect(() => {});
+    await store.collect(async () => 0);
     assert.ok(!existsSync(store.blobs.path(manifest)));
   });
 

@@ -168,10 +168,10 @@ export class ImageStore {
   }
 
   /**
-   * Deletes the blobs that nothing in the table needs, and tells which layers are needed. Undefined where an image is on
-   * its way somewhere: the next one to come by collects.
+   * Deletes the blobs that nothing in the table needs; `removeLayers` is told which layers are needed, and gives what it
+   * freed. Gives the sum in bytes, or undefined where an image is on its way somewhere: the next one to come by collects.
    */
-  collect<T>(useLayers: (needed: ReadonlySet<Digest>) => T): { readonly bytes: number; readonly result: T } | undefined {
+  async collect(removeLayers: (needed: ReadonlySet<Digest>) => Promise<number>): Promise<number | undefined> {
     const lock = this.#holds > 0 ? undefined : this.#locks.tryLock(this.#gcLock, 'exclusive');
     if (lock === undefined) return undefined;
     using _lock = lock;
@@ -183,7 +183,7 @@ export class ImageStore {
       this.blobs.delete(digest);
     }
     this.blobs.sweep(PARTIAL_AGE_MS);
-    return { bytes, result: useLayers(layers) };
+    return bytes + (await removeLayers(layers));
   }
 
   #configOf({ target }: NamedEntry): ImageConfig | undefined {

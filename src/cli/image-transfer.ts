@@ -1,0 +1,122 @@
+/** pull, push, load, save, import, export: what carries images and file systems in and out. */
+import { createReadStream, createWriteStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { EngineError, invalid } from '../base/errors.ts';
+import { say, type CliContext, type Command } from './context.ts';
+import { parseFlags, type Flag, type Flags } from './flags.ts';
+import { progressView } from './progress.ts';
+
+const QUIET: Flag = { name: 'quiet', short: 'q', kind: 'flag', help: 'Suppress verbose output' };
+const PLATFORM: Flag = { name: 'platform', kind: 'value', value: 'string', help: 'Set platform if server is multi-platform capable' };
+const OUTPUT: Flag = { name: 'output', short: 'o', kind: 'value', value: 'string', help: 'Write to a file, instead of STDOUT' };
+const ALL_TAGS: Flag = { name: 'all-tags', short: 'a', kind: 'flag', help: 'All tags of the repository' };
+const TRUST: Flag = { name: 'disable-content-trust', kind: 'flag', help: 'Skip image verification (default true)' };
+
+export const PULL_FLAGS: readonly Flag[] = [ALL_TAGS, TRUST, PLATFORM, QUIET];
+export const PUSH_FLAGS: readonly Flag[] = [ALL_TAGS, TRUST, QUIET];
+export const LOAD_FLAGS: readonly Flag[] = [
+  { name: 'input', short: 'i', kind: 'value', value: 'string', help: 'Read from tar archive file, instead of STDIN' },
+  PLATFORM,
+  QUIET,
+];
+export const SAVE_FLAGS: readonly Flag[] = [OUTPUT];
+export const EXPORT_FLAGS: readonly Flag[] = [OUTPUT];
+export const IMPORT_FLAGS: readonly Flag[] = [
+  { name: 'change', short: 'c', kind: 'list', value: 'list', help: 'Apply Dockerfile instruction to the created image' },
+  { name: 'message', short: 'm', kind: 'value', value: 'string', help: 'Set commit message for imported image' },
+  PLATFORM,
+];
+
+function only(flags: Flags, command: string): string {
+  if (flags.rest.length !== 1) throw invalid(`"kobako ${command}" requires exactly 1 argument`);
+  return flags.rest[0]!;
+}
+
+/** Runs something that ^C cancels, with its progress shown. */
+async function transfer<T>(
+  context: CliContext,
+  quiet: boolean,
+  work: (options: { signal: AbortSignal; onProgress: ReturnType<typeof progressView>['show'] }) => Promise<T>,
+): Promise<T> {
+  const stop = new AbortController();
+  const off = context.onSignal((signal) => {
+    if (signal === 2 || signal === 15) stop.abort(new EngineError('cancelled', 'context canceled'));
+  });
+  const view = progressView(context.stdout, quiet);
+  try {
+    return await work({ signal: stop.signal, onProgress: view.show });
+  } finally {
+    view.end();
+    off();
+  }
+}
+
+export const pull: Command = async (args, context) => {
+  const flags = parseFlags(PULL_FLAGS, args, { interspersed: true });
+  const name = only(flags, 'pull');
+  const { images } = context.engine();
+  const allTags = flags.on('all-tags');
+  await transfer(context, flags.on('quiet'), (options) => images.pull(name, { ...options, allTags, platform: flags.value('platform') }));
+  say(context, images.fullName(name));
+  return 0;
+};
+
+export const push: Command = async (args, context) => {
+  const flags = parseFlags(PUSH_FLAGS, args, { interspersed: true });
+  const name = only(flags, 'push');
+  const { images } = context.engine();
+  await transfer(context, flags.on('quiet'), (options) => images.push(name, { ...options, allTags: flags.on('all-tags') }));
+  if (flags.on('quiet')) say(context, images.fullName(name));
+  return 0;
+};
+
+export const load: Command = async (args, context) => {
+  const flags = parseFlags(LOAD_FLAGS, args, { interspersed: true });
+  if (flags.rest.length > 0) throw invalid('"kobako load" accepts no arguments');
+  const path = flags.value('input');
+  if (path === undefined && context.stdin.isTTY) throw invalid('requested load from stdin, but stdin is empty');
+  const input = path === undefined ? context.stdin : path;
+  await transfer(context, flags.on('quiet'), (options) => context.engine().images.load(input as never, { ...options, platform: flags.value('platform') }));
+  return 0;
+};
+
+/** To a file that appears only when it is whole, or to standard output, but never onto a terminal. */
+async function writeOut(context: CliContext, path: string | undefined, bytes: AsyncIterable<Buffer>, what: string): Promise<number> {
+  if (path === undefined && context.stdout.isTTY) throw invalid(`cowardly refusing to save to a terminal. Use the -o flag or redirect`);
+  if (path === undefined) await pipeline(Readable.from(bytes, { objectMode: false, highWaterMark: 1 << 20 }), context.stdout, { end: false });
+  else {
+    try {
+      await pipeline(Readable.from(bytes, { objectMode: false, highWaterMark: 1 << 20 }), createWriteStream(path, { mode: 0o600 }));
+    } catch (error) {
+      if (!(error instanceof EngineError) && (error as NodeJS.ErrnoException).code !== undefined)
+        throw invalid(`failed to ${what}: open ${path}: ${(error as Error).message}`);
+      throw error;
+    }
+  }
+  return 0;
+}
+
+export const save: Command = async (args, context) => {
+  const flags = parseFlags(SAVE_FLAGS, args, { interspersed: true });
+  if (flags.rest.length === 0) throw invalid('"kobako save" requires at least 1 argument');
+  return writeOut(context, flags.value('output'), context.engine().images.save(flags.rest), 'save image');
+};
+
+export const exportContainer: Command = async (args, context) => {
+  const flags = parseFlags(EXPORT_FLAGS, args, { interspersed: true });
+  return writeOut(context, flags.value('output'), context.engine().export(only(flags, 'export')), 'export container');
+};
+
+/** `kobako import FILE|- [NAME]` */
+export const importImage: Command = async (args, context) => {
+  const flags = parseFlags(IMPORT_FLAGS, args, { interspersed: true });
+  const [source, name] = flags.rest;
+  if (source === undefined || flags.rest.length > 2) throw invalid('"kobako import" requires at least 1 and at most 2 arguments');
+  if (/^https?:/.test(source)) throw invalid('importing from a URL is not supported: fetch it, and import the file');
+  const input = source === '-' ? context.stdin : createReadStream(source);
+  const options = { name, changes: flags.list('change'), message: flags.value('message') ?? `Imported from ${source}`, platform: flags.value('platform') };
+  const id = await transfer(context, true, (more) => context.engine().images.import((source === '-' ? input : source) as never, { ...more, ...options }));
+  say(context, id);
+  return 0;
+};

@@ -1,0 +1,212 @@
+/** Use case: images from an archive: `docker save`'s of any age, or an OCI layout in a tar. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { digestHex, isDigest, type Digest } from '../base/digest.ts';
+import { invalid } from '../base/errors.ts';
+import { ArchiveIndex, type ArchiveFile } from '../image/archive-scan.ts';
+import type { Descriptor, ImageConfig, Manifest, Platform } from '../image/contract.ts';
+import {
+  digestOf,
+  MAX_CONFIG,
+  OCI_CONFIG,
+  OCI_INDEX,
+  OCI_MANIFEST,
+  parseImageConfig,
+  parseJson,
+  parseManifest,
+  requireImage,
+  selectImage,
+  type ParsedManifest,
+} from '../image/manifest.ts';
+import { familiar, tagName } from '../image/names.ts';
+import { choosePlatform, hostPlatform, parsePlatform } from '../image/platform.ts';
+import { parseReference } from '../image/reference.ts';
+import { plainArchive } from './archive-input.ts';
+import type { ImageParts } from './image-parts.ts';
+import { plainBound, shortId } from './image-pull.ts';
+import type { ArchiveInput, Images, LoadedImage, OnProgress } from './images-contract.ts';
+
+const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar';
+
+/** An image found in an archive. */
+interface Found {
+  readonly manifest: Manifest;
+  readonly manifestBytes: Buffer;
+  readonly config: ImageConfig;
+  readonly configBytes: Buffer;
+  /** Where each layer of the manifest lies. */
+  readonly layers: readonly ArchiveFile[];
+  /** Full names. */
+  readonly names: readonly string[];
+}
+
+export async function loadImages(parts: ImageParts, input: ArchiveInput, options: NonNullable<Parameters<Images['load']>[1]>): Promise<readonly LoadedImage[]> {
+  using _hold = await parts.store.hold(options.signal);
+  await using file = await plainArchive(parts.store.blobs, input, options.signal);
+  const archive = new ArchiveIndex(file.path);
+  const platform = options.platform === undefined ? hostPlatform() : parsePlatform(options.platform);
+  const images = archive.find('manifest.json') === undefined ? await ociImages(archive, platform) : await dockerImages(archive, platform);
+  if (images.length === 0) throw invalid('the archive has no image in it');
+  const say: OnProgress = options.onProgress ?? (() => {});
+  const out: LoadedImage[] = [];
+  for (const image of images) out.push(await store(parts, archive, image, say, options.signal));
+  return out;
+}
+
+async function store(parts: ImageParts, archive: ArchiveIndex, image: Found, say: OnProgress, signal: AbortSignal | undefined): Promise<LoadedImage> {
+  const { store: images, driver } = parts;
+  const { blobs } = images;
+  const { manifest, config } = image;
+  const jobs = new Map(manifest.layers.map((descriptor, index) => [descriptor.digest, { descriptor, index }]));
+  await Promise.all(
+    [...jobs.values()].map(({ descriptor, index }) =>
+      parts.once(descriptor.digest, async () => {
+        const { digest, size } = descriptor;
+        const diffId = config.rootfs.diff_ids[index]!;
+        if (driver.has(diffId) && blobs.has(digest)) return;
+        const blob = blobs.has(digest) ? undefined : { partial: blobs.scratch(), path: blobs.path(digest) };
+        const progress = (current: number) => say({ status: 'Loading layer', id: shortId(diffId), current, total: size });
+        const request = { compression: 'auto', digest, size, diffId, maxPlainSize: plainBound(blobs.root, size), blob } as const;
+        const { offset, size: length } = image.layers[index]!;
+        await driver.ingestFile(request, { path: archive.path, offset, length }, { progress, ...(signal === undefined ? {} : { signal }) });
+      }),
+    ),
+  );
+  await blobs.write(image.configBytes, manifest.config.digest);
+  const digest = await blobs.write(image.manifestBytes);
+  const facts = images.factsOf(manifest, config, (diffId) => driver.contentSize(diffId));
+  await images.name({ target: { mediaType: manifest.mediaType, digest, size: image.manifestBytes.length }, facts }, image.names);
+  const names = image.names.map(familiar);
+  for (const name of names) say({ status: `Loaded image: ${name}` });
+  if (names.length === 0) say({ status: `Loaded image ID: ${facts.id}` });
+  return { id: facts.id, names };
+}
+
+/** `manifest.json`: a list of `{Config, RepoTags, Layers}`, paths in the archive. */
+async function dockerImages(archive: ArchiveIndex, platform: Platform): Promise<Found[]> {
+  const list = parseJson(archive.read('manifest.json', MAX_CONFIG), 'manifest.json');
+  if (!Array.isArray(list)) throw invalid('invalid archive: manifest.json is not a list');
+  const known = archive.find('index.json') === undefined ? [] : await ociImages(archive, platform).catch(() => []);
+  const out: Found[] = [];
+  for (const item of list as unknown[]) {
+    const { Config, RepoTags, Layers } = (item ?? {}) as { Config?: unknown; RepoTags?: unknown; Layers?: unknown };
+    const strings = (value: unknown, what: string): readonly string[] => {
+      if (value === undefined || value === null) return [];
+      if (!Array.isArray(value) || !value.every((one) => typeof one === 'string'))
+        throw invalid(`invalid archive: ${what} in manifest.json is not a list of strings`);
+      return value;
+    };
+    if (typeof Config !== 'string') throw invalid('invalid archive: an image in manifest.json has no Config');
+    const names = strings(RepoTags, 'RepoTags').map((name) => tagName(parseReference(name)));
+    const configBytes = archive.read(Config, MAX_CONFIG);
+    // the same image may lie there as an OCI layout too: then its manifest is kept as it is
+    const same = known.find((image) => image.manifest.config.digest === digestOf(configBytes));
+    out.push(same === undefined ? await legacyImage(archive, configBytes, strings(Layers, 'Layers'), names) : { ...same, names });
+  }
+  return out;
+}
+
+/** An image without a manifest of its own: one is written for it. */
+async function legacyImage(archive: ArchiveIndex, configBytes: Buffer, paths: readonly string[], names: readonly string[]): Promise<Found> {
+  const config = parseImageConfig(configBytes);
+  const diffIds = config.rootfs.diff_ids;
+  if (diffIds.length !== paths.length) throw invalid(`invalid manifest, layers length mismatch: expected ${diffIds.length}, got ${paths.length}`);
+  const layers = paths.map((path) => {
+    const file = archive.find(path);
+    if (file === undefined) throw invalid(`invalid archive: layer ${path} is missing`);
+    return file;
+  });
+  const descriptors = await Promise.all(layers.map((file, index) => describeLayer(archive, file, diffIds[index]!)));
+  const manifest: Manifest = {
+    schemaVersion: 2,
+    mediaType: OCI_MANIFEST,
+    config: { mediaType: OCI_CONFIG, digest: digestOf(configBytes), size: configBytes.length },
+    layers: descriptors,
+  };
+  return { manifest, manifestBytes: Buffer.from(JSON.stringify(manifest)), config, configBytes, layers, names };
+}
+
+/** A plain tar's digest is its diff id; a packed one must be read to know it. */
+async function describeLayer(archive: ArchiveIndex, { offset, size }: ArchiveFile, diffId: Digest): Promise<Descriptor> {
+  const head = size === 0 ? Buffer.alloc(0) : await collect(createReadStream(archive.path, { start: offset, end: offset + Math.min(size, 4) - 1 }));
+  const packed = head.readUInt16BE(0) === 0x1f8b ? '+gzip' : head.readUInt32LE(0) === 0xfd2fb528 ? '+zstd' : '';
+  if (packed === '') return { mediaType: LAYER_TYPE, digest: diffId, size };
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(archive.path, { start: offset, end: offset + size - 1, highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  return { mediaType: `${LAYER_TYPE}${packed}`, digest: `sha256:${hash.digest('hex')}`, size };
+}
+
+async function collect(stream: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat([...chunks, Buffer.alloc(4)]);
+}
+
+/** `index.json` of an OCI layout: each of its manifests, of an index the one for the platform. */
+async function ociImages(archive: ArchiveIndex, platform: Platform): Promise<Found[]> {
+  if (archive.find('index.json') === undefined) throw invalid('unrecognized image format: the archive has neither manifest.json nor index.json');
+  const top = parseManifest(archive.read('index.json', MAX_CONFIG), OCI_INDEX);
+  if (top.kind !== 'index') throw invalid('invalid archive: index.json is no index');
+  const byDigest = new Map<Digest, Found>();
+  for (const descriptor of top.index.manifests) {
+    const found = await ociImage(archive, descriptor, platform);
+    if (found === undefined) continue;
+    const key = digestOf(found.manifestBytes);
+    byDigest.set(key, { ...found, names: [...new Set([...(byDigest.get(key)?.names ?? []), ...namesOf(descriptor)])] });
+  }
+  return [...byDigest.values()];
+}
+
+async function ociImage(archive: ArchiveIndex, descriptor: Descriptor, platform: Platform): Promise<Omit<Found, 'names'> | undefined> {
+  const raw = (one: Descriptor) => ({ descriptor: one, bytes: verified(archive.read(blobPath(one.digest), MAX_CONFIG), one.digest) });
+  // an archive may have a part of what an index names
+  const choose = (entries: readonly Descriptor[]) => {
+    return choosePlatform(
+      entries.filter(({ digest }) => archive.find(blobPath(digest)) !== undefined),
+      platform,
+    );
+  };
+  const top = raw(descriptor);
+  const parsed = parseManifest(top.bytes, descriptor.mediaType);
+  if (parsed.kind === 'other') return undefined;
+  // what is kept beside an image (a signature, an attestation) is no image
+  if (parsed.kind === 'manifest' && !isImage(parsed)) return undefined;
+  const { raw: chosen, manifest } = await selectImage(top, choose, async (one) => raw(one));
+  const configBytes = raw(manifest.config).bytes;
+  const config = parseImageConfig(configBytes, manifest.layers.length);
+  const layers = manifest.layers.map(({ digest }) => {
+    const file = archive.find(blobPath(digest));
+    if (file === undefined) throw invalid(`invalid archive: layer ${digest} is missing`);
+    return file;
+  });
+  return { manifest, manifestBytes: chosen.bytes, config, configBytes, layers };
+}
+
+function isImage(parsed: ParsedManifest): boolean {
+  try {
+    requireImage(parsed);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function namesOf({ annotations = {} }: Descriptor): string[] {
+  const name = annotations['io.containerd.image.name'] ?? annotations['org.opencontainers.image.ref.name'];
+  // a bare tag (`latest`) names nothing by itself
+  if (name === undefined || !/[/:]/.test(name)) return [];
+  try {
+    return [tagName(parseReference(name))];
+  } catch {
+    return [];
+  }
+}
+
+function blobPath(digest: Digest): string {
+  return `blobs/sha256/${digestHex(digest)}`;
+}
+
+function verified(bytes: Buffer, digest: Digest): Buffer {
+  if (!isDigest(digest) || digestOf(bytes) !== digest) throw invalid(`invalid archive: the content of ${digest} has another digest`);
+  return bytes;
+}

@@ -1,0 +1,49 @@
+import type { Digest } from '../base/digest.ts';
+import type { Credentials, Reference, Repository } from '../image/contract.ts';
+import type { ImageStore } from '../image/store/store.ts';
+import type { ImageUser } from '../image/store/naming.ts';
+import type { SnapshotDriver } from '../snapshot/contract.ts';
+
+export interface OpenRepository {
+  readonly actions: readonly ('pull' | 'push')[];
+  /** Instead of those in Docker's config file. */
+  readonly credentials?: Credentials | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What the use cases on images work with. */
+export interface ImageParts {
+  readonly store: ImageStore;
+  readonly driver: SnapshotDriver;
+  /** Where it is kept what users and groups an image has. */
+  readonly accountsDir: string;
+  readonly registry: { open(reference: Reference, options: OpenRepository): Promise<Repository> };
+  /** The containers that there are, with the images that they use. */
+  users(): readonly ImageUser[];
+  /** The layers below containers: they stay, whatever becomes of the image. */
+  usedLayers(): ReadonlySet<Digest>;
+  containerIds(): ReadonlySet<string>;
+  /** Runs work on a blob once: who asks for the same while it runs waits for that. */
+  once(digest: Digest, work: () => Promise<void>): Promise<void>;
+}
+
+/** `ImageParts.once`. What failed is tried again by those who waited. */
+export function onceEach(): ImageParts['once'] {
+  const running = new Map<Digest, Promise<void>>();
+  return async (digest, work) => {
+    for (let known = running.get(digest); known !== undefined; known = running.get(digest)) {
+      const done = await known.then(
+        () => true,
+        () => false,
+      );
+      if (done) return;
+    }
+    const mine = work();
+    running.set(digest, mine);
+    try {
+      await mine;
+    } finally {
+      running.delete(digest);
+    }
+  };
+}

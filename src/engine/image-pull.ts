@@ -1,0 +1,161 @@
+/** Use case: an image from a registry, its layers in parallel, each ready to run when it has come. */
+import { statfsSync } from 'node:fs';
+import { digestHex, type Digest } from '../base/digest.ts';
+import { EngineError, invalid } from '../base/errors.ts';
+import type { Descriptor, ImageConfig, Manifest, Reference, Repository } from '../image/contract.ts';
+import { parseImageConfig, selectImage } from '../image/manifest.ts';
+import { digestName, tagName } from '../image/names.ts';
+import { choosePlatform, formatPlatform, hostPlatform, parsePlatform, platformMatches } from '../image/platform.ts';
+import { familiarReference, parseReference, withDefaultTag } from '../image/reference.ts';
+import type { LayerRequest } from '../snapshot/contract.ts';
+import { fetchBlob } from './blob-fetch.ts';
+import type { ImageParts } from './image-parts.ts';
+import type { OnProgress, PulledImage, PullOptions } from './images-contract.ts';
+
+/** As dockerd's max-concurrent-downloads. */
+const PARALLEL = 3;
+/** The plain tar may be so many times as long as what arrives: deflate's own limit is 1,032. */
+const MAX_RATIO = 1032;
+const SMALL = 64 << 20;
+
+export async function pullImage(parts: ImageParts, name: string, options: PullOptions): Promise<readonly PulledImage[]> {
+  const reference = parseReference(name);
+  const repository = await parts.registry.open(reference, { actions: ['pull'], credentials: options.credentials, signal: options.signal });
+  using _hold = await parts.store.hold(options.signal);
+  if (!options.allTags) return [await pullOne(parts, repository, withDefaultTag(reference), options)];
+  if (reference.tag !== undefined || reference.digest !== undefined) throw invalid("tag can't be used with --all-tags/-a");
+  const out: PulledImage[] = [];
+  for (const tag of await repository.tags(options.signal)) out.push(await pullOne(parts, repository, { ...reference, tag }, options));
+  return out;
+}
+
+async function pullOne(parts: ImageParts, repository: Repository, reference: Reference, options: PullOptions): Promise<PulledImage> {
+  const { store, driver } = parts;
+  const { signal } = options;
+  const say: OnProgress = options.onProgress ?? (() => {});
+  const wanted = options.platform === undefined ? undefined : parsePlatform(options.platform);
+  say({ status: `Pulling from ${familiarPath(reference)}`, id: reference.digest ?? reference.tag });
+  const top = await repository.manifest(reference.digest ?? reference.tag!, signal);
+  const choose = (entries: readonly Descriptor[]) => choosePlatform(entries, wanted ?? hostPlatform());
+  const fetch = ({ digest }: Descriptor) => repository.manifest(digest, signal);
+  const { raw, manifest } = await selectImage(top, choose, fetch, familiarReference(reference));
+  const configBytes = await fetchConfig(parts, repository, manifest.config, signal);
+  const config = parseImageConfig(configBytes, manifest.layers.length);
+  if (wanted !== undefined && !platformMatches(config, wanted)) {
+    throw new EngineError(
+      'not-found',
+      `image with reference ${familiarReference(reference)} was found but its platform (${formatPlatform(config)}) does not match the specified platform (${formatPlatform(wanted)})`,
+    );
+  }
+  await pullLayers(parts, repository, manifest, config, say, signal);
+  await store.blobs.write(configBytes, manifest.config.digest);
+  await store.blobs.write(raw.bytes, raw.descriptor.digest);
+  const index = top === raw ? undefined : await store.blobs.write(top.bytes, top.descriptor.digest);
+  const digest = top.descriptor.digest;
+  const names = [digestName(reference, digest), ...(reference.digest === undefined ? [tagName(reference)] : [])];
+  const facts = store.factsOf(manifest, config, (diffId) => driver.contentSize(diffId));
+  const changed = await store.name({ target: raw.descriptor, facts, index }, names);
+  say({ status: `Digest: ${digest}` });
+  say({ status: `Status: ${changed ? 'Downloaded newer image for' : 'Image is up to date for'} ${familiarReference(reference)}` });
+  return { id: facts.id, digest, upToDate: !changed };
+}
+
+function familiarPath(reference: Reference): string {
+  return reference.domain === 'docker.io' ? reference.path : `${reference.domain}/${reference.path}`.replace(/^[^/]+\//, '');
+}
+
+/** A small blob, verified: a config. */
+async function fetchConfig(parts: ImageParts, repository: Repository, descriptor: Descriptor, signal: AbortSignal | undefined): Promise<Buffer> {
+  if (parts.store.blobs.has(descriptor.digest)) return parts.store.blobs.read(descriptor.digest);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of await repository.blob(descriptor, { signal })) {
+    size += chunk.length;
+    if (size > descriptor.size) throw invalid(`blob ${descriptor.digest} is longer than the ${descriptor.size} bytes that were promised`);
+    chunks.push(chunk);
+  }
+  const bytes = Buffer.concat(chunks);
+  await parts.store.blobs.write(bytes, descriptor.digest);
+  return bytes;
+}
+
+async function pullLayers(
+  parts: ImageParts,
+  repository: Repository,
+  manifest: Manifest,
+  config: ImageConfig,
+  say: OnProgress,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const jobs = new Map(manifest.layers.map((descriptor, index) => [descriptor.digest, { descriptor, diffId: config.rootfs.diff_ids[index]! }]));
+  const stop = new AbortController();
+  const all = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+  const ready = ({ descriptor, diffId }: Job) => parts.driver.has(diffId) && parts.store.blobs.has(descriptor.digest);
+  const todo = [...jobs.values()].filter((job) => {
+    const status = ready(job) ? 'Already exists' : 'Pulling fs layer';
+    say({ status, id: shortId(job.descriptor.digest) });
+    return status !== 'Already exists';
+  });
+  todo.slice(PARALLEL).forEach(({ descriptor }) => say({ status: 'Waiting', id: shortId(descriptor.digest) }));
+  let failure: unknown;
+  const worker = async () => {
+    for (let job = todo.shift(); job !== undefined && !stop.signal.aborted; job = todo.shift()) {
+      try {
+        await parts.once(job.descriptor.digest, () => pullLayer(parts, repository, job!, say, all));
+        say({ status: 'Pull complete', id: shortId(job.descriptor.digest) });
+      } catch (error) {
+        failure ??= error;
+        stop.abort(error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, worker));
+  if (failure !== undefined) throw failure;
+}
+
+interface Job {
+  readonly descriptor: Descriptor;
+  readonly diffId: Digest;
+}
+
+async function pullLayer(parts: ImageParts, repository: Repository, { descriptor, diffId }: Job, say: OnProgress, signal: AbortSignal): Promise<void> {
+  const { driver, store } = parts;
+  const { blobs } = store;
+  const { digest, size } = descriptor;
+  const id = shortId(digest);
+  const blob = { partial: blobs.partial(digest), path: blobs.path(digest) };
+  if (driver.has(diffId)) return fetchBlob(repository, descriptor, blob, (current) => say({ status: 'Downloading', id, current, total: size }), signal);
+  const request: LayerRequest = { compression: 'auto', digest, size, diffId, maxPlainSize: plainBound(blobs.root, size) };
+  const extracting = (current: number) => say({ status: 'Extracting', id, current, total: size });
+  if (blobs.has(digest)) {
+    await driver.ingestFile(request, { path: blobs.path(digest) }, { progress: extracting, signal });
+    return;
+  }
+  let received = 0;
+  await using ingest = await driver.ingest({ ...request, blob }, { signal, progress: (taken) => received >= size && extracting(taken) });
+  received = ingest.resumeAt;
+  const stream = await repository.blob(descriptor, { offset: ingest.resumeAt, signal });
+  let skip = ingest.resumeAt - stream.offset;
+  for await (const chunk of stream) {
+    const wanted = skip >= chunk.length ? chunk.subarray(chunk.length) : chunk.subarray(Math.max(0, skip));
+    skip -= chunk.length - wanted.length;
+    if (wanted.length === 0) continue;
+    received += wanted.length;
+    say({ status: 'Downloading', id, current: received, total: size });
+    await ingest.write(wanted);
+  }
+  say({ status: 'Verifying Checksum', id });
+  say({ status: 'Download complete', id });
+  await ingest.finish();
+}
+
+/** How long a layer's plain tar may get, in bytes. */
+export function plainBound(folder: string, size: number): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return Math.min(Math.max(size * MAX_RATIO, SMALL), bavail * bsize);
+}
+
+/** As Docker names a layer in its progress. */
+export function shortId(digest: Digest): string {
+  return digestHex(digest).slice(0, 12);
+}

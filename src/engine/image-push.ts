@@ -1,0 +1,143 @@
+/** Use case: an image to a registry. What is there already is not sent, what another repository there has is mounted. */
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import type { Digest } from '../base/digest.ts';
+import { EngineError, invalid } from '../base/errors.ts';
+import type { Descriptor, Manifest, Reference, Repository } from '../image/contract.ts';
+import { digestName } from '../image/names.ts';
+import { familiarName, familiarReference, parseReference, repositoryName, withDefaultTag } from '../image/reference.ts';
+import { digestOf } from '../image/manifest.ts';
+import type { StoredImage } from '../image/store/store.ts';
+import type { ImageParts } from './image-parts.ts';
+import { shortId } from './image-pull.ts';
+import type { OnProgress, PushOptions } from './images-contract.ts';
+
+/** As dockerd's max-concurrent-uploads. */
+const PARALLEL = 5;
+/** Layers that came unpacked are packed to be sent: speed counts more than the last few percent. */
+const GZIP_LEVEL = 3;
+const CHUNK = 1 << 20;
+
+const PLAIN_TYPES = new Set(['application/vnd.oci.image.layer.v1.tar', 'application/vnd.docker.image.rootfs.diff.tar']);
+
+export async function pushImage(parts: ImageParts, name: string, options: PushOptions): Promise<void> {
+  const reference = parseReference(name);
+  if (reference.digest !== undefined) throw invalid('cannot push a digest reference');
+  if (options.allTags && reference.tag !== undefined) throw invalid("tag can't be used with --all-tags/-a");
+  const tags = options.allTags ? parts.store.tagsOf(reference) : [withDefaultTag(reference).tag!];
+  if (tags.length === 0) throw noImage(reference);
+  const say: OnProgress = options.onProgress ?? (() => {});
+  say({ status: `The push refers to repository [${repositoryName(reference)}]` });
+  using _hold = await parts.store.hold(options.signal);
+  // what is not there is said before anybody is asked for a password
+  const images = tags.map((tag) => ({ tag, image: imageFor(parts, { ...reference, tag }) }));
+  const repository = await parts.registry.open(reference, { actions: ['pull', 'push'], credentials: options.credentials, signal: options.signal });
+  for (const { tag, image } of images) await pushOne(parts, repository, { ...reference, tag }, image, say, options.signal);
+}
+
+function noImage(reference: Reference): EngineError {
+  return new EngineError('not-found', `An image does not exist locally with the tag: ${familiarName(reference)}`);
+}
+
+function imageFor(parts: ImageParts, reference: Reference): StoredImage {
+  try {
+    return parts.store.open(parts.store.find(familiarReference(reference)).entry);
+  } catch (error) {
+    if (error instanceof EngineError && error.kind === 'not-found') throw noImage(reference);
+    throw error;
+  }
+}
+
+async function pushOne(
+  parts: ImageParts,
+  repository: Repository,
+  reference: Reference,
+  image: StoredImage,
+  say: OnProgress,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { store } = parts;
+  const { manifest, bytes, digest } = await sendable(parts, image, signal);
+  const mountFrom = store.repositoriesOf(image.id, reference.domain).filter((path) => path !== reference.path);
+  const layers = new Map(manifest.layers.map((layer, index) => [layer.digest, { layer, id: shortId(image.config.rootfs.diff_ids[index] ?? layer.digest) }]));
+  for (const { id } of layers.values()) say({ status: 'Preparing', id });
+  const todo = [...layers.values()];
+  todo.slice(PARALLEL).forEach(({ id }) => say({ status: 'Waiting', id }));
+  const send = async (descriptor: Descriptor, id: string | undefined) => {
+    const told = (status: string, rest: object = {}) => id !== undefined && say({ status, id, ...rest });
+    const how = await repository.pushBlob(
+      descriptor,
+      (offset) => createReadStream(store.blobs.path(descriptor.digest), { start: offset, highWaterMark: CHUNK }),
+      {
+        mountFrom,
+        progress: (current) => told('Pushing', { current, total: descriptor.size }),
+        ...(signal === undefined ? {} : { signal }),
+      },
+    );
+    told({ exists: 'Layer already exists', mounted: `Mounted from ${mountFrom[0] ?? 'another repository'}`, uploaded: 'Pushed' }[how]);
+  };
+  let failure: unknown;
+  const worker = async () => {
+    for (let job = todo.shift(); job !== undefined && failure === undefined; job = todo.shift()) {
+      await send(job.layer, job.id).catch((error: unknown) => (failure ??= error));
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, worker));
+  if (failure !== undefined) throw failure;
+  await send(manifest.config, undefined);
+  await repository.pushManifest(reference.tag!, { mediaType: manifest.mediaType, bytes }, signal);
+  await store.name({ ...image.entry, target: { mediaType: manifest.mediaType, digest, size: bytes.length } }, [digestName(reference, digest)]);
+  say({ status: `${reference.tag}: digest: ${digest} size: ${bytes.length}` });
+  say({ status: '', aux: { Tag: reference.tag, Digest: digest, Size: bytes.length } });
+}
+
+/** The image's manifest as it is, or one whose layers are packed where they were plain. */
+async function sendable(
+  parts: ImageParts,
+  image: StoredImage,
+  signal: AbortSignal | undefined,
+): Promise<{ manifest: Manifest; bytes: Buffer; digest: Digest }> {
+  const { store } = parts;
+  const isPlain = (manifest: Manifest) => manifest.layers.some(({ mediaType }) => PLAIN_TYPES.has(mediaType));
+  // one that was packed for an earlier push is known by the digest that it got there
+  for (const { target } of store.entriesOf(image.id)) {
+    const { manifest } = store.documents(target.digest);
+    if (!isPlain(manifest)) return { manifest, bytes: store.blobs.read(target.digest), digest: target.digest };
+  }
+  const layers = await Promise.all(image.manifest.layers.map((layer) => (PLAIN_TYPES.has(layer.mediaType) ? pack(parts, layer, signal) : layer)));
+  const manifest: Manifest = { ...image.manifest, layers };
+  const bytes = Buffer.from(JSON.stringify(manifest));
+  return { manifest, bytes, digest: await store.blobs.write(bytes, digestOf(bytes)) };
+}
+
+async function pack({ store: { blobs } }: ImageParts, layer: Descriptor, signal: AbortSignal | undefined): Promise<Descriptor> {
+  const scratch = blobs.scratch();
+  const hash = createHash('sha256');
+  let size = 0;
+  const count = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      size += chunk.length;
+      done(null, chunk);
+    },
+  });
+  try {
+    await pipeline(
+      createReadStream(blobs.path(layer.digest), { highWaterMark: CHUNK }),
+      createGzip({ level: GZIP_LEVEL, chunkSize: CHUNK }),
+      count,
+      createWriteStream(scratch, { flush: true }),
+      signal === undefined ? {} : { signal },
+    );
+    const digest: Digest = `sha256:${hash.digest('hex')}`;
+    await rename(scratch, blobs.path(digest));
+    return { ...layer, mediaType: `${layer.mediaType}${layer.mediaType.includes('.docker.') ? '.gzip' : '+gzip'}`, digest, size };
+  } catch (error) {
+    await rm(scratch, { force: true });
+    throw error;
+  }
+}

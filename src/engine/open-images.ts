@@ -1,0 +1,126 @@
+/** Puts the images' half of the engine together: the store, the driver of its layers, the registries. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { EngineError } from '../base/errors.ts';
+import type { Credentials, RegistryOptions } from '../image/contract.ts';
+import { tagName } from '../image/names.ts';
+import { familiarReference, parseReference, withDefaultTag } from '../image/reference.ts';
+import { findCredentials, parseCredentialConfig } from '../image/registry/credentials.ts';
+import { Registries } from '../image/registry/registries.ts';
+import { ImageStore } from '../image/store/store.ts';
+import { credentialHelper } from '../kernel/linux/credential-helper.ts';
+import { linuxDetachedMounts } from '../kernel/linux/detached-mounts.ts';
+import { linuxFileLocks } from '../kernel/linux/file-lock.ts';
+import type { SnapshotDriver } from '../snapshot/contract.ts';
+import { erofsDriver } from '../snapshot/erofs/driver.ts';
+import { probeErofs } from '../snapshot/erofs/probe.ts';
+import { overlayDriver } from '../snapshot/overlay.ts';
+import type { ContainerImage } from './container-root.ts';
+import { importImage } from './image-import.ts';
+import { imageHistory, inspectImage, listImages, tagImage } from './image-list.ts';
+import { loadImages } from './image-load.ts';
+import { onceEach, type ImageParts } from './image-parts.ts';
+import { pullImage } from './image-pull.ts';
+import { pushImage } from './image-push.ts';
+import { pruneImages, removeNamed } from './image-remove.ts';
+import { saveImages } from './image-save.ts';
+import type { Images } from './images-contract.ts';
+import { startLayerThread } from './layer-threads.ts';
+
+export type StorageDriver = 'overlay' | 'erofs';
+
+export interface ImageOptions {
+  readonly dataRoot: string;
+  /** The state folder of the engine that the data root belongs to. */
+  readonly stateDir: string;
+  readonly storageDriver?: StorageDriver | undefined;
+  readonly registries?: RegistryOptions | undefined;
+  containers(): readonly { readonly id: string; readonly image: ContainerImage | undefined; readonly running: boolean }[];
+}
+
+export interface OpenImages {
+  readonly parts: ImageParts;
+  readonly images: Images;
+  close(): Promise<void>;
+}
+
+/** Makes what is missing under the data root. Nothing is contacted, no thread is started. */
+export function openImages(options: ImageOptions): OpenImages {
+  const { dataRoot, containers } = options;
+  mkdirSync(dataRoot, { recursive: true, mode: 0o711 });
+  claim(dataRoot, options.stateDir);
+  const registries = new Registries(options.registries);
+  const driver = openDriver(dataRoot, options.storageDriver);
+  const parts: ImageParts = {
+    store: new ImageStore(dataRoot, linuxFileLocks),
+    driver,
+    registry: { open: async (reference, { credentials }) => registries.repository(reference, credentials ?? (await configured(reference.domain))) },
+    accountsDir: `${dataRoot}/accounts`,
+    users: () => containers().flatMap(({ id, image, running }) => (image === undefined ? [] : [{ id, image: image.id, running }])),
+    usedLayers: () => new Set(containers().flatMap(({ image }) => image?.layers ?? [])),
+    containerIds: () => new Set(containers().map(({ id }) => id)),
+    once: onceEach(),
+  };
+  const close = async () => {
+    registries.close();
+    await driver.close();
+  };
+  return { parts, images: imagesOf(parts), close };
+}
+
+/** A data root belongs to one state folder: an engine with another would take what its containers write for garbage. */
+function claim(dataRoot: string, stateDir: string): void {
+  const path = `${dataRoot}/state-folder`;
+  if (!existsSync(path)) writeFileSync(path, stateDir, { mode: 0o600 });
+  const owner = readFileSync(path, 'utf8');
+  if (owner === stateDir) return;
+  throw new EngineError('conflict', `the data root ${dataRoot} belongs to the engine with the state folder ${owner}, not ${stateDir}`, {
+    hint: `give another data root, or remove ${path} if that engine is no more`,
+  });
+}
+
+function choose(dataRoot: string, wanted: StorageDriver | undefined): StorageDriver {
+  if (wanted === 'overlay') return wanted;
+  const probe = probeErofs(dataRoot, linuxDetachedMounts());
+  if (probe.works) return 'erofs';
+  if (wanted === undefined) return 'overlay';
+  throw new EngineError('unavailable', `this kernel cannot mount EROFS layers in ${dataRoot}: ${probe.reason}`, { hint: 'they need Linux 6.12 or newer' });
+}
+
+/** What a data root began with it stays with: the layers of the other driver would not be found. */
+function openDriver(dataRoot: string, wanted: StorageDriver | undefined): SnapshotDriver {
+  const path = `${dataRoot}/storage-driver`;
+  const known = existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+  if (known !== undefined && wanted !== undefined && known !== wanted) {
+    throw new EngineError('conflict', `the data root ${dataRoot} has its layers with the storage driver ${known}, not ${wanted}`);
+  }
+  const chosen = known ?? choose(dataRoot, wanted);
+  if (known === undefined) writeFileSync(path, chosen, { mode: 0o600 });
+  const settings = { dir: `${dataRoot}/${chosen}`, spawn: startLayerThread };
+  return chosen === 'erofs' ? erofsDriver(settings) : overlayDriver(settings);
+}
+
+/** As the docker CLI keeps them: `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json`. */
+async function configured(domain: string): Promise<Credentials | undefined> {
+  const path = `${process.env['DOCKER_CONFIG'] ?? `${homedir()}/.docker`}/config.json`;
+  if (!existsSync(path)) return undefined;
+  return findCredentials(parseCredentialConfig(readFileSync(path)), domain, credentialHelper);
+}
+
+function imagesOf(parts: ImageParts): Images {
+  return {
+    familiarName: (name) => familiarReference(withDefaultTag(parseReference(name))),
+    fullName: (name) => tagName(parseReference(name)),
+    pull: (name, options = {}) => pullImage(parts, name, options),
+    push: (name, options = {}) => pushImage(parts, name, options),
+    list: async (options = {}) => listImages(parts, options),
+    inspect: async (name) => inspectImage(parts, name),
+    history: async (name) => imageHistory(parts, name),
+    tag: (name, newName) => tagImage(parts, name, newName),
+    remove: (name, { force = false } = {}) => removeNamed(parts, name, force),
+    prune: ({ all = false, filters = {} } = {}) => pruneImages(parts, all, filters),
+    load: (input, options = {}) => loadImages(parts, input, options),
+    save: (names, { signal } = {}) => saveImages(parts, names, signal),
+    import: (input, options = {}) => importImage(parts, input, options),
+  };
+}

@@ -1,0 +1,35 @@
+/** Looks into the root file system of an image or a container without running anything of it. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { PlanFailure } from '../kernel/contract.ts';
+import type { RootSource } from '../runtime/contract.ts';
+import { describeFailure } from '../runtime/failure.ts';
+import { planView } from '../runtime/view-plan.ts';
+import type { EngineParts } from './parts.ts';
+
+/**
+ * Mounts a root in a mount namespace of its own for as long as `use` takes. The path that it gets names the mounted root;
+ * what lies below may be hostile: links in it are absolute to this machine, so resolve with care (`readInRoot`).
+ */
+export async function withView<T>(
+  { runner, machine }: EngineParts,
+  scratch: string,
+  rootAt: (mountPoint: string) => RootSource,
+  use: (path: string) => Promise<T>,
+): Promise<T> {
+  const mountPoint = mkdtempSync(`${scratch}/view-`);
+  try {
+    const plan = planView(rootAt(mountPoint), machine);
+    const running = runner.run(plan);
+    try {
+      const pid = await running.waiting.catch((error: unknown) => {
+        throw error instanceof PlanFailure ? describeFailure(plan, error) : error;
+      });
+      return await use(`/proc/${pid}/root/.`);
+    } finally {
+      running.abort();
+      await running.closed;
+    }
+  } finally {
+    rmSync(mountPoint, { recursive: true, force: true });
+  }
+}
