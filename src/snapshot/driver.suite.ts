@@ -40,6 +40,53 @@ async function seen(driver: SnapshotDriver, layers: readonly Digest[], folder: s
   return JSON.parse(stdout) as Record<string, Seen>;
 }
 
+/** Layers of a few names again and again: replaced, hidden, linked, made again. Links are never used as folders. */
+function randomLayers(seed: number): LayerEntry[][] {
+  let state = seed;
+  const below = (n: number): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state >>> 8) % n;
+  };
+  const path = () => Array.from({ length: 1 + below(3) }, () => 'abc'[below(3)]!).join('/');
+  const layers: LayerEntry[][] = [];
+  for (let count = 1 + below(4); count > 0; count--) {
+    const layer: LayerEntry[] = [];
+    const visible = Object.keys(expectedTree(layers));
+    for (let entries = 1 + below(25); entries > 0; entries--) {
+      const more = { uid: below(3), mtime: BigInt(below(1000)) * 1_000_000_007n };
+      const name = path();
+      switch (below(9)) {
+        case 0:
+        case 1:
+        case 2:
+          layer.push(file(name, name.repeat(below(50)), { ...more, mode: 0o4000 + below(512) }));
+          break;
+        case 3:
+        case 4:
+          layer.push(dir(`${name}/`, { ...more, mode: below(0o2000) }));
+          break;
+        case 5:
+          layer.push(symlink(`${name}-link`, path(), more), node('fifo', `${name}-fifo`, more));
+          break;
+        case 6: {
+          const target = Object.entries(expectedTree([layer])).filter(([, { type }]) => type === 'file')[0]?.[0];
+          if (target !== undefined && !name.startsWith(`${target}/`)) layer.push(link(`${name}-hard`, target, more));
+          break;
+        }
+        case 7:
+          if (visible.length > 0) layer.push(whiteout(visible[below(visible.length)]!));
+          break;
+        case 8: {
+          const folders = Object.entries(expectedTree(layers)).filter(([, { type }]) => type === 'dir');
+          if (folders.length > 0) layer.push(opaque(folders[below(folders.length)]![0]));
+        }
+      }
+    }
+    layers.push(layer);
+  }
+  return layers;
+}
+
 /** Every file below a folder, to see that nothing has changed. */
 const everything = (folder: string): string[] => readdirSync(folder, { recursive: true, encoding: 'utf8' }).toSorted();
 
@@ -193,6 +240,9 @@ const HOSTILE: Readonly<Record<string, readonly [Buffer, RegExp]>> = {
   'links in a ring on the way': [layerTar([symlink('a', 'b'), symlink('b', 'a'), file('a/x', '')]), /too many levels of symbolic links/],
   'a file as the root': [layerTar([file('/', 'x')]), /"\/" is not a folder/],
   'a name that is too long': [layerTar([file('n'.repeat(300), '')]), /file name too long/],
+  'a symbolic link to nothing': [layerTar([symlink('a', '')]), /"a" is a symbolic link to nothing/],
+  'a symbolic link that is too long': [layerTar([symlink('a', 't'.repeat(5000))]), /cannot unpack "a": .*too long|symbolic link/],
+  'a capability that is none': [layerTar([file('a', '', { xattrs: { 'security.capability': 'nonsense' } })]), /"a".*(invalid argument|security\.capability)/],
   'no archive': [Buffer.from('this is no tar archive at all'.repeat(40)), /wrong checksum|octal/],
   'a truncated archive': [layerTar([file('a', 'x'.repeat(5000))]).subarray(0, 3000), /truncated/],
   'a damaged header': [Buffer.concat([layerTar([file('a', 'x')]).subarray(0, 1024), Buffer.alloc(512, 7)]), /checksum|octal/],
@@ -222,7 +272,7 @@ export function driverSuite(subject: DriverSubject): void {
           }
           const expected = expectedTree(layers);
           const found = await seen(driver, ids, folder, 'c1');
-          assert.deepEqual(Object.keys(found), Object.keys(expected));
+          assert.deepEqual(Object.keys(found).toSorted(), Object.keys(expected).toSorted());
           for (const [path, want] of Object.entries(expected)) {
             const { mtime, ...rest } = found[path]!;
             const { mtime: wanted, ...wantedRest } = want;
@@ -231,6 +281,22 @@ export function driverSuite(subject: DriverSubject): void {
           }
         });
       }
+
+      test('random layers', async (t) => {
+        const { driver, folder } = open(t);
+        for (let seed = 1; seed <= 12; seed++) {
+          const layers = randomLayers(seed);
+          const ids: Digest[] = [];
+          for (const entries of layers) ids.push((await ingest(driver, layerTar(entries))).diffId);
+          const found = await seen(driver, ids, folder, `r${seed}`);
+          const expected = expectedTree(layers);
+          const of = (tree: Record<string, Seen>) =>
+            Object.entries(tree)
+              .toSorted(([a], [b]) => (a < b ? -1 : 1))
+              .map(([path, { mtime, ...rest }]) => ({ path, ...rest, mtime: expected[path]?.mtime === undefined ? '' : mtime }));
+          assert.deepEqual(of(found), of(expected), `seed ${seed}`);
+        }
+      });
 
       test('links in a layer lead no further than to its root', async (t) => {
         const { driver, folder } = open(t);

@@ -144,6 +144,7 @@ export class OverlayWriter implements LayerWriter {
         if (this.#link(entry, path)) break;
         return;
       case 'symlink':
+        if (entry.linkName.length === 0) throw invalid(`invalid archive: ${quote(entry.name)} is a symbolic link to nothing`);
         this.#replacing(path, () => symlinkSync(entry.linkName, where));
         break;
       case 'char':

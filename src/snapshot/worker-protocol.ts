@@ -88,4 +88,8 @@ const ERRNO_KINDS: Readonly<Record<string, ErrorKind>> = {
   EFBIG: 'invalid',
   EMLINK: 'invalid',
   ELOOP: 'invalid',
+  // attributes that the kernel does not take
+  EINVAL: 'invalid',
+  ERANGE: 'invalid',
+  E2BIG: 'invalid',
 };

@@ -30,7 +30,8 @@ execFileSync('mount', ['-t', 'overlay', 'overlay', '-o', options.join(','), poin
 if (script !== undefined) execFileSync('sh', ['-ec', script], { cwd: point, stdio: ['ignore', 'inherit', 'inherit'] });
 
 const files = linuxRawFiles();
-const first = new Map<bigint, string>();
+/** Paths of each file with several. */
+const names = new Map<bigint, string[]>();
 const out: Record<string, Seen> = {};
 const walk = (folder: string): void => {
   const where = (path: string) => Buffer.concat([Buffer.from(`${point}/`), Buffer.from(path, 'latin1')]);
@@ -54,9 +55,9 @@ const walk = (folder: string): void => {
       link: type === 'symlink' ? readlinkSync(at, 'buffer').toString('latin1') : '',
       device: `${(device >>> 8) & 0xfff}:${(device & 0xff) | ((device >>> 12) & 0xfff00)}`,
       xattrs: Object.fromEntries(files.listXattrs(at).map((key) => [key, files.getXattr(at, key)!.toString('hex')])),
-      sameAs: shared ? (first.get(stat.ino) ?? '') : '',
+      sameAs: '',
     };
-    if (shared && !first.has(stat.ino)) first.set(stat.ino, path);
+    if (shared) (names.get(stat.ino) ?? names.set(stat.ino, []).get(stat.ino)!).push(path);
     if (type === 'dir') walk(path);
   }
 };
@@ -69,4 +70,8 @@ const TYPES: Readonly<Record<number, string>> = {
   [constants.S_IFIFO]: 'fifo',
 };
 walk('');
+for (const same of names.values()) {
+  const [first, ...others] = same.toSorted();
+  for (const path of others) out[path] = { ...out[path]!, sameAs: first! };
+}
 process.stdout.write(JSON.stringify(out));
