@@ -537,6 +537,27 @@ export function driverSuite(subject: DriverSubject): void {
       assert.deepEqual(driver.list().toSorted(), [...new Set(infos.map((info) => info.diffId))].toSorted());
     });
 
+    test('the main thread only hands bytes on', async (t) => {
+      const { driver } = open(t);
+      const bytes = gzipSync(layerTar(Array.from({ length: 3000 }, (_, index) => file(`d${index % 30}/f${index}`, randomBytes(10_000)))));
+      await ingest(driver, layerTar([file('warm', '')]));
+      const whole = process.cpuUsage();
+      const main = process.threadCpuUsage();
+      const incoming = await driver.ingest({ compression: 'gzip' });
+      let longest = 0;
+      for (let at = 0; at < bytes.length; at += 65536) {
+        const before = process.threadCpuUsage();
+        const written = incoming.write(Uint8Array.from(bytes.subarray(at, at + 65536)));
+        longest = Math.max(longest, process.threadCpuUsage(before).user);
+        await written;
+      }
+      await incoming.finish();
+      const { user, system } = process.threadCpuUsage(main);
+      const all = process.cpuUsage(whole);
+      assert.ok(longest < 20_000, `one write took ${longest} us`);
+      assert.ok(user + system < (all.user + all.system) / 2, `${user + system} of ${all.user + all.system} us`);
+    });
+
     test('remove and sweep', async (t) => {
       const { driver, folder } = open(t);
       const empty = everything(folder);
