@@ -10,7 +10,8 @@ const TIMEOUT = 120_000;
 export function credentialHelper(name: string, server: string, env: NodeJS.ProcessEnv = process.env): Promise<{ code: number; stdout: string }> {
   return new Promise((resolve, reject) => {
     const program = `docker-credential-${name}`;
-    const child = spawn(program, ['get'], { stdio: ['pipe', 'pipe', 'inherit'], env, timeout: TIMEOUT, killSignal: 'SIGKILL' });
+    const child = spawn(program, ['get'], { stdio: ['pipe', 'pipe', 'inherit'], env });
+    const timer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT);
     const parts: Buffer[] = [];
     let size = 0;
     child.stdout.on('data', (part: Buffer) => {
@@ -21,9 +22,13 @@ export function credentialHelper(name: string, server: string, env: NodeJS.Proce
     child.stdin.on('error', () => {}); // it need not read
     child.stdin.end(`${server}\n`);
     child.once('error', (cause) => {
+      clearTimeout(timer);
       const hint = `the docker config file names it: install ${program}, or take it out there`;
       reject(new EngineError('unavailable', `error getting credentials - err: exec: "${program}": executable file not found in $PATH`, { cause, hint }));
     });
-    child.once('close', (code) => resolve({ code: code ?? -1, stdout: Buffer.concat(parts).toString() }));
+    child.once('close', (code) => {
+      clearTimeout(timer);
+      resolve({ code: code ?? -1, stdout: Buffer.concat(parts).toString() });
+    });
   });
 }
