@@ -130,6 +130,27 @@ describe('CVE-2024-21626: leaked fds and a working folder outside', () => {
     assert.deepEqual(stdout.trim().split('\n'), ['0', '1', '2', '3']);
   });
 
+  test('nor one that whoever ran the engine had open', async (t) => {
+    const folder = tempFor(t);
+    mkdirSync(`${folder}/bundle`);
+    const config = {
+      ociVersion: '1.0.2',
+      process: { user: { uid: 0, gid: 0 }, args: ['ls', '/proc/self/fd'], env: ['PATH=/bin'], cwd: '/' },
+      root: { path: base, readonly: true },
+      mounts: [{ destination: '/proc', type: 'proc', source: 'proc' }],
+      linux: { namespaces: [{ type: 'pid' }, { type: 'mount' }] },
+    };
+    writeFileSync(`${folder}/bundle/config.json`, JSON.stringify(config));
+    const commands = [
+      ['bin/kobako', 'run', '--rm', '--rootfs', `${base}:O`, 'ls', '/proc/self/fd'],
+      ['bin/kobako-runc', '--root', `${folder}/state`, 'run', '-b', `${folder}/bundle`, `kobako-test-fds-${process.pid}`],
+    ];
+    for (const [program, ...args] of commands) {
+      const { stdout, stderr } = await run('sh', ['-c', 'exec 7</etc 9</; exec "$0" "$@"', `${projectDir}/${program}`, ...args]);
+      assert.deepEqual(stdout.trim().split('\n'), ['0', '1', '2', '3'], `${program}: ${stderr}`);
+    }
+  });
+
   test('a working folder of /proc/self/fd/N never leads out', async () => {
     for (let fd = 3; fd < 24; fd++) {
       const { code, stdout } = await kobako([
