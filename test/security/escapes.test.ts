@@ -146,7 +146,8 @@ describe('CVE-2024-21626: leaked fds and a working folder outside', () => {
       ['bin/kobako-runc', '--root', `${folder}/state`, 'run', '-b', `${folder}/bundle`, `kobako-test-fds-${process.pid}`],
     ];
     for (const [program, ...args] of commands) {
-      const { stdout, stderr } = await run('sh', ['-c', 'exec 7</etc 9</; exec "$0" "$@"', `${projectDir}/${program}`, ...args]);
+      // a high number: those up to 15 Node itself closes
+      const { stdout, stderr } = await run('bash', ['-c', 'exec 7</etc 200</; exec "$0" "$@"', `${projectDir}/${program}`, ...args]);
       assert.deepEqual(stdout.trim().split('\n'), ['0', '1', '2', '3'], `${program}: ${stderr}`);
     }
   });
