@@ -49,7 +49,7 @@ async function boot(label: string, files: readonly string[], vm: VmOptions): Pro
   const args = nodeTestArgs(files, { label, concurrency: 2, timeoutMs: 600_000 }, `${GUEST_SHARE}/tally`);
   let lines: TallyLine[] = [];
   const { code } = await runInVm(['bin/node', ...args], {
-    timeoutMs: 900_000,
+    timeoutMs: 1_800_000,
     memoryMb: 3072,
     ...vm,
     onOutput: (chunk) => process.stdout.write(chunk),
