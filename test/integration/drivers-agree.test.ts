@@ -11,6 +11,7 @@ import type { ErofsLayer } from '../../src/runtime/contract.ts';
 import type { Change, SnapshotDriver } from '../../src/snapshot/contract.ts';
 import { erofsDriver } from '../../src/snapshot/erofs/driver.ts';
 import { overlayDriver } from '../../src/snapshot/overlay.ts';
+import { erofsUtils, noErofsUtils } from '../support/erofs-utils.ts';
 import { readErofs } from '../support/erofs-reader.ts';
 import { whyNoErofs } from '../support/erofs-kernel.ts';
 import { projectDir, projectNode } from '../support/paths.ts';
@@ -71,6 +72,10 @@ async function agree(both: Both, diffId: Digest): Promise<void> {
   const erofs = folderOf(both, 'erofs', diffId);
   mkdirSync(`${both.dir}/mount`, { recursive: true });
   const wanted = await walk('dir', `${folderOf(both, 'overlay', diffId)}/fs`);
+  if (noErofsUtils === undefined) {
+    const { code, stdout, stderr } = await erofsUtils('fsck.erofs', `--device=${erofs}/tar`, `${erofs}/index`);
+    assert.equal(code, 0, stdout + stderr);
+  }
   assert.deepEqual(await walk('erofs', `${erofs}/index`, `${erofs}/tar`, `${both.dir}/mount`), wanted);
 }
 

@@ -1,10 +1,11 @@
 /** Our EROFS indexes before the judges: the kernel's own mount of them, and erofs-utils. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { before, describe, test, type TestContext } from 'node:test';
 import { ErofsBuilder } from '../../src/snapshot/erofs/builder.ts';
 import { writeIndex } from '../../src/snapshot/erofs/index-writer.ts';
 import type { TarEntry } from '../../src/tar/contract.ts';
+import { erofsUtils, noErofsUtils } from '../support/erofs-utils.ts';
 import { whyNoErofs } from '../support/erofs-kernel.ts';
 import { indexTar } from '../support/erofs-index.ts';
 import { readErofs } from '../support/erofs-reader.ts';
@@ -49,13 +50,6 @@ before(async () => {
   noErofs = await whyNoErofs();
 });
 
-/** fsck.erofs and dump.erofs of erofs-utils 1.6 or later: Debian 12's 1.5 does not know blocks of 512 bytes. */
-const SID = '/var/tmp/peers/sid';
-function erofsUtils(name: string, ...args: string[]) {
-  return run(`${SID}/lib64/ld-linux-x86-64.so.2`, ['--library-path', `${SID}/usr/lib/x86_64-linux-gnu`, `${SID}/usr/bin/${name}`, ...args]);
-}
-const noUtils = existsSync(`${SID}/usr/bin/fsck.erofs`) ? undefined : 'no erofs-utils 1.6 or later at hand (../shared/peers install)';
-
 async function skips(t: TestContext): Promise<boolean> {
   if (noErofs !== undefined) t.skip(noErofs);
   return noErofs !== undefined;
@@ -76,7 +70,7 @@ describe('random trees', () => {
     });
 
     test(`are the same to fsck.erofs (seed ${seed})`, async (t) => {
-      if (noUtils !== undefined) return t.skip(noUtils);
+      if (noErofsUtils !== undefined) return t.skip(noErofsUtils);
       const dir = tempFor(t);
       makeRandomTree(`${dir}/tree`, seed, 400, { judge: 'fsck.erofs' });
       await tarOf(`${dir}/tree`, `${dir}/tar`);
@@ -98,7 +92,7 @@ test('a Debian: mounted it is what GNU tar unpacks', async (t) => {
   const wanted = comparable(await walk('dir', `${dir}/tree`));
   assert.ok(wanted.length > 1000, String(wanted.length));
   assert.deepEqual(comparable(await mounted(dir, `${dir}/tar`, `${dir}/index`)), wanted);
-  if (noUtils === undefined) {
+  if (noErofsUtils === undefined) {
     const { code, stdout, stderr } = await erofsUtils('fsck.erofs', `--device=${dir}/tar`, `${dir}/index`);
     assert.equal(code, 0, stdout + stderr);
   }
