@@ -49,6 +49,7 @@ test('without --rootfs the first word is the image', () => {
 });
 
 const CASES: [args: string, expected: Partial<RunOptions>][] = [
+  ['--platform linux/amd64 --pull never', {}],
   ['a -b --rm', { args: ['a', '-b', '--rm'] }],
   ['--entrypoint e a', { entrypoint: ['e'], args: ['a'] }],
   ['--rootfs /r', { rootfs: { path: '/r', overlay: false } }],

@@ -35,7 +35,7 @@ The container's process:
 
 At the end, whatever happened:
    6  rmdir path=/x retryMs=5
-        remove an empty folder; while it is EBUSY, again every millisecond for up to retryMs  [rmdir(2)]`,
+        remove an empty folder; while it is EBUSY, as a cgroup with others below, first the empty ones below, every millisecond for up to retryMs  [rmdir(2)]`,
   );
 });
 

@@ -56,7 +56,15 @@ describe('a stacked root', () => {
       { op: 'symlink', target: '/w/dir', dir, path: 'upper' },
       { op: 'symlink', target: '/w/work', dir, path: 'work' },
       { op: 'mkdir', dir, path: 'root', mode: 0o755 },
-      { op: 'mount', dir, source: 'overlay', path: 'root', type: 'overlay', flags: 0, data: 'lowerdir=0:1,upperdir=upper,workdir=work' },
+      {
+        op: 'mount',
+        dir,
+        source: 'overlay',
+        path: 'root',
+        type: 'overlay',
+        flags: 0,
+        data: 'lowerdir=0:1,upperdir=upper,workdir=work,redirect_dir=off,metacopy=off',
+      },
       { op: 'open', into: root, dir, path: 'root', flags: 0o12200000, mode: 0, resolve: 4 },
       { op: 'close', slot: dir },
     ]);

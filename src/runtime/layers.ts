@@ -24,6 +24,12 @@ const FSCONFIG_MAX = 256;
 /** The kernel's OVL_MAX_STACK. */
 const MAX_LAYERS = 500;
 
+/** What is written looks like a layer, whatever the kernel's defaults are: no renames by reference, no files without their data. */
+export const PLAIN_UPPER = [
+  ['redirect_dir', 'off'],
+  ['metacopy', 'off'],
+] as const;
+
 /** overlayfs's `lowerdir`, where the layers are folders that fsconfig(2) can be told of with it; else undefined. */
 export function lowerdirOf(source: Overlay): string | undefined {
   const folders: string[] = [];
@@ -70,8 +76,9 @@ export function stackedRoot(
   }
   builder.container('mkdir', { dir: place, path: 'root', mode: 0o755 }, note);
   // in a user namespace overlayfs may not keep its marks in `trusted.` attributes; layers are mounted early only for one
-  const marks = trees.length > 0 ? ',userxattr' : '';
-  const data = `lowerdir=${lower.map((_, index) => index).join(':')},upperdir=upper,workdir=work${marks}`;
+  // (it makes no redirects then, and no files without data)
+  const marks = trees.length > 0 ? 'userxattr' : PLAIN_UPPER.map(([key, value]) => `${key}=${value}`).join(',');
+  const data = `lowerdir=${lower.map((_, index) => index).join(':')},upperdir=upper,workdir=work,${marks}`;
   builder.container('mount', { dir: place, source: 'overlay', path: 'root', type: 'overlay', flags: 0, data }, note);
   const root = builder.slot('overlay');
   const flags = O.PATH | O_DIRECTORY | O.CLOEXEC;

@@ -45,12 +45,27 @@ describe('the root', () => {
     );
   });
   test('an overlay on a tmpfs of its own; paths escaped', () => {
-    assert.deepEqual(data(overlay), { source: 'overlay', mode: '755', lowerdir: '/top\\:1:/back\\\\slash', upperdir: 'upper', workdir: 'work' });
+    assert.deepEqual(data(overlay), {
+      source: 'overlay',
+      mode: '755',
+      lowerdir: '/top\\:1:/back\\\\slash',
+      upperdir: 'upper',
+      workdir: 'work',
+      redirect_dir: 'off',
+      metacopy: 'off',
+    });
     assert.equal(opsOf(root(overlay), 'change-dir').length, 1);
   });
   test('an overlay on layers given: no tmpfs, absolute paths', () => {
     const given = { ...overlay, upper: { dir: '/u', work: '/w' } };
-    assert.deepEqual(data(given), { source: 'overlay', lowerdir: '/top\\:1:/back\\\\slash', upperdir: '/u', workdir: '/w' });
+    assert.deepEqual(data(given), {
+      source: 'overlay',
+      lowerdir: '/top\\:1:/back\\\\slash',
+      upperdir: '/u',
+      workdir: '/w',
+      redirect_dir: 'off',
+      metacopy: 'off',
+    });
     assert.equal(opsOf(root(given), 'change-dir').length, 0);
   });
   test('layers copied early lie on the tmpfs, in their order', () => {

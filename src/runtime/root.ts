@@ -3,7 +3,7 @@ import { ATTR, MS, O, O_DIRECTORY, TREE } from '../kernel/constants.ts';
 import { invalid } from '../base/errors.ts';
 import type { PlanBuilder } from './builder.ts';
 import type { MachineFacts, RootSource } from './contract.ts';
-import { lowerdirOf, stackedRoot } from './layers.ts';
+import { lowerdirOf, PLAIN_UPPER, stackedRoot } from './layers.ts';
 import { propagationFlag } from './mount-options.ts';
 
 /** Where the root will be: a folder that stays reachable, by its fd, when the process no longer is the host's root. */
@@ -72,12 +72,7 @@ function overlayRoot(builder: PlanBuilder, source: Extract<RootSource, { kind: '
   }
   const mount = builder.fileSystem(
     'overlay',
-    [
-      ['source', 'overlay'],
-      ['lowerdir', lowerdir],
-      ['upperdir', upper.dir],
-      ['workdir', upper.work],
-    ],
+    [['source', 'overlay'], ['lowerdir', lowerdir], ['upperdir', upper.dir], ['workdir', upper.work], ...PLAIN_UPPER],
     0,
     note,
   );
