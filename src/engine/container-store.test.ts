@@ -10,7 +10,7 @@ const HERE = processId(process.pid);
 
 function storeFor(t: TestContext): { store: ContainerStore; state: string } {
   const state = tempFor(t);
-  return { store: new ContainerStore(state, ({ oom }) => oom === 'yes'), state };
+  return { store: new ContainerStore(state), state };
 }
 const record = (more: Partial<ContainerRecord> = {}): ContainerRecord => ({
   id: 'a'.repeat(64),
@@ -71,7 +71,7 @@ test('how a container ended is written once; the OOM killer is read from the rep
   const { store } = storeFor(t);
   store.create(record(), undefined, () => {});
   const { exit: path } = store.paths(record().id);
-  writeFileSync(path, '{"status":3,"signal":0,"pid":1,"startedAt":"1","exitedAt":"2","reports":{"oom":"yes"}}');
+  writeFileSync(path, '{"status":3,"signal":0,"pid":1,"startedAt":"1","exitedAt":"2","reports":{"oom":"oom_kill 1"}}');
   assert.equal(store.saveExit(record().id, lostExit()).status, 3);
   assert.equal(store.exit(record().id)?.oomKilled, true);
   assert.deepEqual(readdirSync(store.paths(record().id).dir).sort(), ['container.json', 'exit.json', 'root']);

@@ -2,6 +2,7 @@
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { EngineError, invalid } from '../base/errors.ts';
+import { oomKills } from '../cgroup/stats.ts';
 import { processStart } from '../kernel/linux/process.ts';
 import type { Spec } from '../runtime/spec.ts';
 import type { ContainerImage } from './container-root.ts';
@@ -78,11 +79,8 @@ export class ContainerStore {
 
   readonly #names: string;
 
-  readonly #oomKilled: (reports: ContainerExit['reports']) => boolean;
-
   /** Throws `invalid` for a folder whose name leaves no room for a socket's (unix(7): 107 bytes). */
-  constructor(stateDir: string, oomKilled: (reports: ContainerExit['reports']) => boolean) {
-    this.#oomKilled = oomKilled;
+  constructor(stateDir: string) {
     this.#dir = `${stateDir}/containers`;
     this.#sockets = `${stateDir}/sockets`;
     this.#names = `${stateDir}/names`;
@@ -267,7 +265,7 @@ export class ContainerStore {
   #exit(path: string): ContainerExit | undefined {
     try {
       const read = JSON.parse(readFileSync(path, 'utf8')) as ContainerExit;
-      return { ...read, oomKilled: read.oomKilled ?? this.#oomKilled(read.reports) };
+      return { ...read, oomKilled: read.oomKilled ?? oomKills(read.reports) > 0 };
     } catch {
       return undefined;
     }

@@ -29,9 +29,8 @@ const SIGKILL = 9;
 export function openEngine(options: EngineOptions = {}): Engine {
   const helper = options.helper ?? findHelper();
   const cgroups = openCgroups();
-  const oomKilled = (reports: ContainerExit['reports']) => oomKills(reports) > 0;
   const stateDir = options.stateDir ?? process.env['KOBAKO_STATE_DIR'] ?? DEFAULT_STATE;
-  const store = new ContainerStore(stateDir, oomKilled);
+  const store = new ContainerStore(stateDir);
   let opened: OpenImages | undefined;
   const images = () =>
     (opened ??= openImages({
@@ -48,7 +47,7 @@ export function openEngine(options: EngineOptions = {}): Engine {
     const text = await askOnce(socket, 'wait').catch(() => undefined);
     if (text === undefined) return undefined;
     const exit = JSON.parse(text) as ContainerExit;
-    return { ...exit, oomKilled: oomKilled(exit.reports) };
+    return { ...exit, oomKilled: oomKills(exit.reports) > 0 };
   };
   const wait = async (record: ContainerRecord): Promise<ContainerExit> => {
     const exit = (await told(store.paths(record.id).socket)) ?? store.exit(record.id);
