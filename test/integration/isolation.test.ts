@@ -23,7 +23,7 @@ const inside = async (flags: readonly string[], script: string) => {
   assert.equal(code, 0, stderr);
   return stdout.trim();
 };
-async function background(t: { after(hook: () => unknown): void }, name: string, flags: readonly string[] = [], script = 'sleep 100'): Promise<string> {
+async function background(t: { after(hook: () => unknown): void }, name: string, flags: readonly string[] = [], script = 'sleep 3600'): Promise<string> {
   const full = `kobako-test-${name}-${process.pid}`;
   const { code, stderr } = await kobako(['run', '-d', '--name', full, '--rootfs', `${root}:O`, ...flags, 'sh', '-c', script]);
   assert.equal(code, 0, stderr);
@@ -119,14 +119,14 @@ describe('each namespace: new, the host’s, another container’s', () => {
 
 describe('ipc of another container: its /dev/shm too', () => {
   test('both write, both read; the size is the other’s', async (t) => {
-    const name = await background(t, 'shm', ['--shm-size', '1m'], 'echo first > /dev/shm/a; sleep 100');
+    const name = await background(t, 'shm', ['--shm-size', '1m'], 'echo first > /dev/shm/a; sleep 3600');
     const script = 'cat /dev/shm/a; echo second > /dev/shm/b; df -k /dev/shm | awk "END { print \\$2 }"; grep -c " /dev/shm " /proc/mounts';
     assert.equal(await inside(['--ipc', `container:${name}`], script), 'first\n1024\n1');
     assert.equal((await kobako(['exec', name, 'cat', '/dev/shm/b'])).stdout, 'second\n');
   });
   test('not what a link of the other’s leads to', async (t) => {
     // with CAP_SYS_ADMIN it can take its mount away and put a link there
-    const name = await background(t, 'evil', ['--privileged'], 'umount /dev/shm && rmdir /dev/shm && ln -s /etc /dev/shm; sleep 100');
+    const name = await background(t, 'evil', ['--privileged'], 'umount /dev/shm && rmdir /dev/shm && ln -s /etc /dev/shm; sleep 3600');
     await kobako(['exec', name, 'sh', '-c', 'for i in 1 2 3 4 5 6 7 8 9; do [ -L /dev/shm ] && break; sleep 0.2; done; [ -L /dev/shm ]']);
     const { code, stderr } = await run(['--ipc', `container:${name}`], 'ls /dev/shm');
     assert.equal(code, 125);
