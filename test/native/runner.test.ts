@@ -1,5 +1,6 @@
 /** The native helper's runner on the real kernel: order, failure, clean-up, events. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync, chmodSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -140,14 +141,18 @@ rootTest('a child that is killed while it is set up', async () => {
   const ops: Op[] = [
     { op: 'pipe', side: 'monitor', read: 'r', write: 'w' },
     { op: 'clone', side: 'monitor', flags: 0 },
+    { op: 'post', side: 'container', token: 5 },
     { op: 'read-byte', side: 'container', slot: 'r' },
     { op: 'exec', side: 'container', argv: [probe], env: [], path: '' },
+    { op: 'wait', side: 'monitor', token: 5 },
     { op: 'host-sync', side: 'monitor', name: 'kill' },
     mkdir('cleanup', marker('killed')),
   ];
   const { events, code } = await runHelper(ops, {
     onEvent: (event) => {
       if (event.event !== 'sync') return;
+      // it has posted: a moment later it reads
+      execFileSync('sleep', ['0.2']);
       process.kill(event.pid!, 'SIGKILL');
       return 'go\n';
     },
