@@ -37,7 +37,8 @@ export class ErofsBuilder implements TarHandler {
   readonly #xattrIds = new Map<string, number>([['', 0]]);
   #chunkCount = 0;
   #xattrBytes = 0;
-  #whiteout = -1;
+  /** The one inode of all whiteouts; -1 while there is none. */
+  whiteout = -1;
   /** The folder that the last path led to: archives keep a folder's files together. */
   #lastPath = '';
   #lastFolder = 0;
@@ -179,8 +180,8 @@ export class ErofsBuilder implements TarHandler {
   }
 
   #whiteoutInode(): number {
-    if (this.#whiteout < 0) this.#whiteout = this.tree.addInode({ mode: S_IFCHR, uid: 0, gid: 0, seconds: 0, nanoseconds: 0 });
-    return this.#whiteout;
+    if (this.whiteout < 0) this.whiteout = this.tree.addInode({ mode: S_IFCHR, uid: 0, gid: 0, seconds: 0, nanoseconds: 0 });
+    return this.whiteout;
   }
 
   /** A folder that an entry goes to, made where it is missing. */

@@ -278,6 +278,12 @@ describe('whiteouts', () => {
     assert.ok(files.has('c/in') && files.has('e/in'));
   });
 
+  test('are left out where nothing from below shows anyway', () => {
+    const files = filesOf(file('d/e/.wh.x'), file('d/.wh..wh..opq'), file('e/.wh.y'), file('f', ''), file('f/.wh.z'));
+    assert.deepEqual(names(files).toSorted(), ['d', 'd/e', 'e', 'e/y', 'f']);
+    assert.deepEqual(names(filesOf(file('a/.wh.x'), file('.wh..wh..opq'))), ['a']);
+  });
+
   test('with an impossible name', () => {
     for (const name of ['.wh.', '.wh..', '.wh...', 'a/.wh...']) fails(/no whiteout of anything/, file(name));
   });

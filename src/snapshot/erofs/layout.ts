@@ -25,7 +25,7 @@ export interface Layout {
 export function layOut(builder: ErofsBuilder): Layout {
   const { tree } = builder;
   const count = tree.inodes;
-  const names = namesByFolder(tree);
+  const names = namesByFolder(builder);
   const order = new Uint32Array(count);
   const nids = new Uint32Array(count);
   const links = new Uint32Array(count);
@@ -111,11 +111,15 @@ function folderSize(tree: Tree, names: Uint32Array): number {
 }
 
 /** All names, those of one folder together; sorted by their bytes when they are first asked for. */
-function namesByFolder(tree: Tree): (folder: number) => Uint32Array {
+function namesByFolder(builder: ErofsBuilder): (folder: number) => Uint32Array {
+  const { tree } = builder;
+  const hiding = hidingFolders(tree);
+  /** Whiteouts where nothing from below shows anyway: overlayfs lists those of a folder that it need not merge. */
+  const pointless = (name: number) => tree.inode.array[name] === builder.whiteout && hiding[tree.parent.array[name]!] === 1;
   const total = tree.parent.length;
   const starts = new Uint32Array(tree.inodes + 1);
   const { array: parents } = tree.parent;
-  for (let name = DOTDOT + 1; name < total; name++) starts[parents[name]! + 1]!++;
+  for (let name = DOTDOT + 1; name < total; name++) if (!pointless(name)) starts[parents[name]! + 1]!++;
   for (let inode = 0; inode < tree.inodes; inode++) starts[inode + 1]! += starts[inode]! + (tree.type(inode) === S_IFDIR ? 2 : 0);
   const names = new Uint32Array(starts[tree.inodes]!);
   const filled = starts.slice();
@@ -124,7 +128,7 @@ function namesByFolder(tree: Tree): (folder: number) => Uint32Array {
     names[filled[inode]!++] = DOT;
     names[filled[inode]!++] = DOTDOT;
   }
-  for (let name = DOTDOT + 1; name < total; name++) names[filled[parents[name]!]!++] = name;
+  for (let name = DOTDOT + 1; name < total; name++) if (!pointless(name)) names[filled[parents[name]!]!++] = name;
   const sorted = new Uint8Array(tree.inodes);
   return (folder) => {
     const own = names.subarray(starts[folder], starts[folder + 1]);
@@ -134,6 +138,16 @@ function namesByFolder(tree: Tree): (folder: number) => Uint32Array {
     }
     return own;
   };
+}
+
+/** Opaque folders and what lies in them. A folder's parent was there before it, and so has a smaller number. */
+function hidingFolders(tree: Tree): Uint8Array {
+  const hiding = new Uint8Array(tree.inodes);
+  for (let inode = 0; inode < tree.inodes; inode++) {
+    if (tree.type(inode) !== S_IFDIR) continue;
+    if (tree.opaque.array[inode] === 1 || hiding[tree.data.array[inode]!] === 1) hiding[inode] = 1;
+  }
+  return hiding;
 }
 
 function compareNames(tree: Tree, a: number, b: number): number {
