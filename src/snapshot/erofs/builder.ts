@@ -63,7 +63,7 @@ export class ErofsBuilder implements TarHandler {
     const folder = this.#folder(path, entry.mtime);
     if (place.kind === 'whiteout') this.#takeWhiteout(folder, base);
     else if (entry.type === 'dir') this.#takeFolder(entry, folder, base);
-    else if (entry.type === 'link') this.#setName(folder, base, this.#linked(entry));
+    else if (entry.type === 'link') this.#setName(folder, base, this.#linked(entry, this.tree.lookup(folder, base)));
     else this.#setName(folder, base, this.#make(entry));
   }
 
@@ -109,14 +109,20 @@ export class ErofsBuilder implements TarHandler {
     this.#lastFolder = this.tree.root;
   }
 
-  #linked(entry: TarEntry): number {
+  /** What a link is to. `instead`: what it replaces, which is gone before it is made. */
+  #linked(entry: TarEntry, instead: number | undefined): number {
     const [path, base] = splitPath(cleanPath(entry.linkName));
     const folder = this.#resolve(path, undefined);
     const target = folder === undefined || base === '' ? undefined : this.tree.lookup(folder, base);
-    if (target === undefined || this.tree.type(target) === S_IFDIR || this.#isWhiteout(target)) {
+    if (target === undefined || this.tree.type(target) === S_IFDIR || this.#isWhiteout(target) || this.#isBelow(folder!, instead)) {
       throw invalid(`invalid archive: ${quote(entry.name)} is a hard link to ${quote(entry.linkName)}, which is no file of this layer`);
     }
     return target;
+  }
+
+  #isBelow(folder: number, above: number | undefined): boolean {
+    for (let at = folder; at !== this.tree.root; at = this.tree.data.array[at]!) if (at === above) return true;
+    return false;
   }
 
   #isWhiteout(inode: number): boolean {

@@ -230,6 +230,7 @@ describe('as unpacking into an empty folder', () => {
     fails(/no file of this layer/, file('.wh.w'), link('a', 'w'));
     fails(/outside of the layer/, link('a', '../etc/passwd'));
     fails(/no file of this layer/, dir('d'), link('a', 'd'));
+    fails(/no file of this layer/, file('d/e/f'), link('d', 'd/e/f'));
     assert.equal(filesOf(file('a', 'x'), link('a', './a')).get('a')!.content!.toString(), 'x');
     const files = filesOf(symlink('s', '/etc/passwd'), link('t', 's'));
     assert.equal(files.get('t')!.target, '/etc/passwd');
