@@ -23,6 +23,7 @@ export function randomArchive(seed: number, count: number): Buffer {
         ['security.x', 'y'],
         ['trusted.overlay.opaque', 'y'],
         ['trusted.t', 'z'],
+        ['security.capability', Buffer.from('0100000200040000000000000000000000000000', 'hex')],
       ]);
       parts.push(withBody({ name: 'pax', type: 'x' }, paxRecord(`SCHILY.xattr.${key}`, value!)));
     }

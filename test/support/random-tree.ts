@@ -65,7 +65,8 @@ export function makeRandomTree(root: string, seed: number, count: number, option
     made.push(path);
     lchownSync(path, pick([0, 1000, below(2 ** 32 - 1)]), pick([0, 65534, below(2 ** 32 - 1)]));
     if (kind >= 5 && kind < 7) continue;
-    if (below(4) === 0) addXattrs(path, kind < 5, random, options.judge === undefined);
+    // GNU tar's links do not say what attributes the file has, and a link takes capabilities away as chown(2) does
+    if (below(4) === 0 && addXattrs(path, kind < 5, random, options.judge === undefined) && files.at(-1) === path) files.pop();
     chmodSync(path, pick([0o644, 0o755, 0o4755, 0o2711, 0o1777, 0, below(0o10000)]));
   }
   chownSync(root, 7, 8);
@@ -110,7 +111,8 @@ function sparse(path: Buffer, pages: number, random: () => number, holeAtEnd: bo
   closeSync(fd);
 }
 
-function addXattrs(path: Buffer, folder: boolean, random: () => number, all: boolean): void {
+/** Whether there are capabilities among them. */
+function addXattrs(path: Buffer, folder: boolean, random: () => number, all: boolean): boolean {
   const acl = Buffer.from('0200000001000600ffffffff04000400ffffffff20000400ffffffff', 'hex');
   const list: [string, Buffer][] = [
     ['security.x', Buffer.alloc(Math.floor(random() * 900) + (all ? 0 : 1), 0x78)],
@@ -118,10 +120,13 @@ function addXattrs(path: Buffer, folder: boolean, random: () => number, all: boo
   ];
   if (all) list.push(['security.capability', Buffer.from('0100000200040000000000000000000000000000', 'hex')]);
   if (folder) list.push(['system.posix_acl_default', acl]);
+  let capable = false;
   for (const [name, value] of list) {
     if (random() < 0.5) continue;
+    if (name === 'security.capability') capable = true;
     if (Number(lsetxattr(path0(path), name, value, value.length, 0)) !== 0 && koffi.errno() !== 95) throw new Error(`setxattr ${name}: errno ${koffi.errno()}`);
   }
+  return capable;
 }
 
 function setTime(path: Buffer, seconds: number, nanoseconds: number): void {

@@ -63,7 +63,7 @@ export class ErofsBuilder implements TarHandler {
     const folder = this.#folder(path, entry.mtime);
     if (place.kind === 'whiteout') this.#takeWhiteout(folder, base);
     else if (entry.type === 'dir') this.#takeFolder(entry, folder, base);
-    else if (entry.type === 'link') this.#setName(folder, base, this.#linked(entry, this.tree.lookup(folder, base)));
+    else if (entry.type === 'link') this.#takeLink(entry, folder, base);
     else this.#setName(folder, base, this.#make(entry));
   }
 
@@ -81,6 +81,19 @@ export class ErofsBuilder implements TarHandler {
     const there = this.tree.lookup(folder, base);
     const isFolder = there !== undefined && this.tree.type(there) === S_IFDIR;
     this.#update(isFolder ? there : this.#makeFolder(folder, base, there), entry);
+  }
+
+  /** As Docker and containerd do, what a link says of the file replaces what was said before. */
+  #takeLink(entry: TarEntry, folder: number, base: string): void {
+    const { tree } = this;
+    const there = tree.lookup(folder, base);
+    const target = this.#linked(entry, there);
+    if (target === there) return;
+    const type = tree.type(target);
+    const meta = metaOf(entry, type);
+    tree.setMeta(target, type === S_IFLNK ? { ...meta, mode: tree.mode.array[target]! } : meta);
+    this.#addXattrs(target, entry, true);
+    this.#setName(folder, base, target);
   }
 
   #update(inode: number, entry: TarEntry): void {
@@ -168,12 +181,15 @@ export class ErofsBuilder implements TarHandler {
     return this.chunks.push(chunks) - 1;
   }
 
-  /** A folder that comes again keeps the attributes that it had. */
-  #addXattrs(inode: number, entry: TarEntry): void {
-    if (entry.xattrs.size === 0) return;
-    const had = decodeXattrs(this.xattrs[this.tree.xattrs.array[inode]!]!);
+  /** A file that comes again keeps the attributes that it had. `owned`: but for capabilities, which go with a change of owner. */
+  #addXattrs(inode: number, entry: TarEntry, owned = false): void {
+    const old = this.tree.xattrs.array[inode]!;
+    if (entry.xattrs.size === 0 && (old === 0 || !owned)) return;
+    const had = decodeXattrs(this.xattrs[old]!);
+    if (owned) had.delete('security.capability');
     const values = had.size === 0 ? entry.xattrs : new Map([...had, ...entry.xattrs]);
-    const bytes = encodeXattrs(values, entry.type === 'file' || entry.type === 'dir' ? entry.type : 'other');
+    const type = this.tree.type(inode);
+    const bytes = encodeXattrs(values, type === S_IFREG ? 'file' : type === S_IFDIR ? 'dir' : 'other');
     const key = bytes.length < 64 ? bytes.toString('latin1') : createHash('sha256').update(bytes).digest('base64');
     let id = this.#xattrIds.get(key);
     if (id === undefined) {

@@ -29,7 +29,7 @@ function indexOf(tar: Buffer): { index: Buffer; files: Map<string, ReadInode> } 
 const filesOf = (...parts: Buffer[]) => indexOf(archive(...parts)).files;
 const file = (name: string | Buffer, body = '', fields: Partial<RawFields> = {}) => withBody({ name, ...fields }, body);
 const dir = (name: string | Buffer, fields: Partial<RawFields> = {}) => rawHeader({ name, type: '5', mode: 0o755, ...fields });
-const link = (name: string, linkName: string) => rawHeader({ name, linkName, type: '1' });
+const link = (name: string, linkName: string) => rawHeader({ name, linkName, type: '1', mode: 0o644 });
 const symlink = (name: string, linkName: string | Buffer) => rawHeader({ name, linkName, type: '2', mode: 0o777 });
 const pax = (...records: Buffer[]) => withBody({ name: 'pax', type: 'x' }, Buffer.concat(records));
 const fails = (pattern: RegExp, ...parts: Buffer[]) =>
@@ -83,7 +83,7 @@ describe('kinds of files', () => {
       dir('d/', { mode: 0o1777, uid: 5, gid: 6, mtime: 1234 }),
       file('d/f', 'content', { mode: 0o4711, uid: 100_000, gid: 4_000_000_000 }),
       file('d/empty'),
-      link('d/same', 'd/f'),
+      rawHeader({ name: 'd/same', linkName: 'd/f', type: '1', mode: 0o4711, uid: 100_000, gid: 4_000_000_000 }),
       symlink('l', '../anywhere'),
       rawHeader({ name: 'c', type: '3', devMajor: 4095, devMinor: 1048575, mode: 0o600 }),
       rawHeader({ name: 'b', type: '4', devMajor: 8, devMinor: 300 }),
@@ -310,7 +310,7 @@ describe('extended attributes', () => {
     const acl = Buffer.from('0200000001000600ffffffff04000400ffffffff20000400ffffffff', 'hex');
     const files = filesOf(
       withXattrs(
-        { 'user.a': 'x', 'user.é': '', 'security.capability': Buffer.from('0100000200000000', 'hex'), 'system.posix_acl_access': acl },
+        { 'user.a': 'x', 'user.é': '', 'security.capability': Buffer.from('0100000200040000000000000000000000000000', 'hex'), 'system.posix_acl_access': acl },
         file('f', 'body'),
       ),
       withXattrs({ 'system.posix_acl_default': acl }, dir('d')),
@@ -333,6 +333,23 @@ describe('extended attributes', () => {
       ),
     );
     assert.deepEqual(files.get('d')!.xattrs, { 'trusted.x': 'y' });
+  });
+
+  test('a link replaces what was said of its file; capabilities go with the owner', () => {
+    const capability = Buffer.from('0100000200040000000000000000000000000000', 'hex');
+    const files = filesOf(
+      withXattrs({ 'user.a': '1', 'security.capability': capability }, file('f', 'x', { mode: 0o600, uid: 1, mtime: 1 })),
+      withXattrs({ 'user.b': '2' }, rawHeader({ name: 'g', linkName: 'f', type: '1', mode: 0o4755, uid: 2, mtime: 3 })),
+      symlink('s', 'f'),
+      rawHeader({ name: 't', linkName: 's', type: '1', mode: 0o600, uid: 3 }),
+    );
+    const { mode, uid, mtime, xattrs } = files.get('f')!;
+    assert.deepEqual({ mode, uid, mtime, xattrs }, { mode: 0o104755, uid: 2, mtime: 3_000000000n, xattrs: { 'user.a': '1', 'user.b': '2' } });
+    assert.deepEqual([files.get('s')!.mode, files.get('s')!.uid], [0o120777, 3]);
+  });
+
+  test('broken capabilities are refused', () => {
+    fails(/no set of capabilities/, withXattrs({ 'security.capability': 'x' }, file('f')));
   });
 
   test('a broken list of access rights is refused', () => {

@@ -36,6 +36,7 @@ export function encodeXattrs(xattrs: ReadonlyMap<string, Buffer>, type: 'file' |
     const prefix = PREFIXES.find(([text]) => name.startsWith(text) && name.length > text.length);
     if (prefix === undefined || (prefix[0] === 'user.' && type === 'other')) continue;
     if (Buffer.byteLength(name) > 255) throw invalid(`extended attribute ${JSON.stringify(name.slice(0, 64))}…: the name is too long`);
+    if (name === 'security.capability') checkCapability(value);
     if (value.length > 0xffff) throw new ErofsCannotHold(`an extended attribute of ${value.length} bytes`);
     entries.push(entry(prefix[1], Buffer.from(name.slice(prefix[0].length)), value));
   }
@@ -74,6 +75,13 @@ function entry(index: number, name: Buffer, value: Buffer): Buffer {
   name.copy(bytes, 4);
   value.copy(bytes, 4 + name.length);
   return bytes;
+}
+
+/** As the kernel's validheader(): revisions 2 and 3 of struct vfs_cap_data. */
+function checkCapability(value: Buffer): void {
+  const revision = value.length >= 4 ? value.readUInt32LE(0) >>> 24 : 0;
+  if (!(revision === 2 && value.length === 20) && !(revision === 3 && value.length === 24))
+    throw invalid('extended attribute security.capability is no set of capabilities');
 }
 
 /** setxattr(2) refuses what is no ACL; EROFS would keep it, and then nobody could open the file. */
