@@ -173,7 +173,8 @@ export class OverlayWriter implements LayerWriter {
     const inside = this.#resolve(folder, undefined);
     const target = inside === undefined || base === '' ? undefined : join(inside, base);
     const stat = target === undefined ? undefined : lstat(target);
-    if (target === undefined || stat === undefined || stat.isDirectory() || isWhiteout(stat)) {
+    // also not to what goes with the folder that the link replaces
+    if (target === undefined || stat === undefined || stat.isDirectory() || isWhiteout(stat) || target.startsWith(`${path}/`)) {
       throw invalid(`invalid archive: ${quote(entry.name)} is a hard link to ${quote(entry.linkName)}, which is no file of this layer`);
     }
     const old = lstat(path);

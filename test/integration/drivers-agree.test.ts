@@ -116,6 +116,12 @@ describe('random archives', () => {
   }
 });
 
+test('a link in place of the folder of its target is refused by both', (t) =>
+  withBoth(t, async (both) => {
+    writeFileSync(`${both.dir}/layer`, archive(withBody({ name: 'd/e/f' }, 'x'), rawHeader({ name: 'd', type: '1', linkName: 'd/e/f' })));
+    assert.deepEqual([await take(both.overlay, `${both.dir}/layer`), await take(both.erofs, `${both.dir}/layer`)], ['invalid', 'invalid']);
+  }));
+
 describe('the erofs driver', () => {
   test('keeps the tar as it is, an index beside it, and nothing that can be written to', (t) =>
     withBoth(t, async (both) => {
