@@ -153,7 +153,8 @@ export class ErofsBuilder implements TarHandler {
     switch (entry.type) {
       case 'symlink': {
         const { length } = entry.linkName;
-        if (length === 0 || length >= PATH_MAX) throw invalid(`invalid archive: ${quote(entry.name)} is a symbolic link to a path of ${length} bytes`);
+        if (length === 0) throw invalid(`invalid archive: ${quote(entry.name)} is a symbolic link to nothing`);
+        if (length >= PATH_MAX) throw invalid(`invalid archive: ${quote(entry.name)} is a symbolic link to a path of ${length} bytes`);
         return tree.addInode({ ...metaOf(entry, S_IFLNK), mode: S_IFLNK | 0o777 }, length, tree.bytes.push(entry.linkName.toString('latin1')));
       }
       case 'char':
@@ -189,7 +190,7 @@ export class ErofsBuilder implements TarHandler {
     if (owned) had.delete('security.capability');
     const values = had.size === 0 ? entry.xattrs : new Map([...had, ...entry.xattrs]);
     const type = this.tree.type(inode);
-    const bytes = encodeXattrs(values, type === S_IFREG ? 'file' : type === S_IFDIR ? 'dir' : 'other');
+    const bytes = encodeXattrs(values, type === S_IFREG ? 'file' : type === S_IFDIR ? 'dir' : 'other', entry.name);
     const key = bytes.length < 64 ? bytes.toString('latin1') : createHash('sha256').update(bytes).digest('base64');
     let id = this.#xattrIds.get(key);
     if (id === undefined) {

@@ -1,5 +1,6 @@
 /** Extended attributes as EROFS keeps them behind an inode. */
 import { invalid } from '../../base/errors.ts';
+import { quote } from '../../tar/numbers.ts';
 import { ErofsCannotHold } from './cannot-hold.ts';
 
 /** Of the header before the entries. */
@@ -22,21 +23,22 @@ export const USER_OPAQUE = entry(1, Buffer.from('overlay.opaque'), Buffer.from('
  * The entries of these attributes, one after the other; empty for none. Left out is what the kernel would not keep on
  * such a file either, and overlayfs's own marks: those are made from whiteouts only.
  */
-export function encodeXattrs(xattrs: ReadonlyMap<string, Buffer>, type: 'file' | 'dir' | 'other'): Buffer {
+export function encodeXattrs(xattrs: ReadonlyMap<string, Buffer>, type: 'file' | 'dir' | 'other', file: Buffer): Buffer {
+  const refuse = (name: string, what: string) => invalid(`invalid archive: ${quote(file)} has the attribute ${quote(Buffer.from(name))}, which is ${what}`);
   const entries: Buffer[] = [];
   for (const [name, value] of [...xattrs].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     if (/^(trusted|user)\.overlay\./.test(name)) continue;
     const acl = ACLS[name];
     if (acl !== undefined) {
       if (type === 'other' || (acl === 3 && type !== 'dir')) continue;
-      checkAcl(name, value);
+      if (!isAcl(value)) throw refuse(name, 'no access control list');
       entries.push(entry(acl, Buffer.alloc(0), value));
       continue;
     }
     const prefix = PREFIXES.find(([text]) => name.startsWith(text) && name.length > text.length);
     if (prefix === undefined || (prefix[0] === 'user.' && type === 'other')) continue;
-    if (Buffer.byteLength(name) > 255) throw invalid(`extended attribute ${JSON.stringify(name.slice(0, 64))}…: the name is too long`);
-    if (name === 'security.capability') checkCapability(value);
+    if (Buffer.byteLength(name) > 255) throw refuse(name, 'too long a name');
+    if (name === 'security.capability') if (!isCapability(value)) throw refuse(name, 'no set of capabilities');
     if (value.length > 0xffff) throw new ErofsCannotHold(`an extended attribute of ${value.length} bytes`);
     entries.push(entry(prefix[1], Buffer.from(name.slice(prefix[0].length)), value));
   }
@@ -78,15 +80,16 @@ function entry(index: number, name: Buffer, value: Buffer): Buffer {
 }
 
 /** As the kernel's validheader(): revisions 2 and 3 of struct vfs_cap_data. */
-function checkCapability(value: Buffer): void {
+function isCapability(value: Buffer): boolean {
   const revision = value.length >= 4 ? value.readUInt32LE(0) >>> 24 : 0;
-  if (!(revision === 2 && value.length === 20) && !(revision === 3 && value.length === 24))
-    throw invalid('extended attribute security.capability is no set of capabilities');
+  return (revision === 2 && value.length === 20) || (revision === 3 && value.length === 24);
 }
 
 /** setxattr(2) refuses what is no ACL; EROFS would keep it, and then nobody could open the file. */
-function checkAcl(name: string, value: Buffer): void {
-  let sound = value.length >= 4 && (value.length - 4) % 8 === 0 && value.readUInt32LE(0) === 2;
-  for (let at = 4; sound && at < value.length; at += 8) sound = [1, 2, 4, 8, 0x10, 0x20].includes(value.readUInt16LE(at)) && value.readUInt16LE(at + 2) <= 7;
-  if (!sound || value.length > 0xffff) throw invalid(`extended attribute ${name} is no access control list`);
+function isAcl(value: Buffer): boolean {
+  if (value.length < 4 || value.length > 0xffff || (value.length - 4) % 8 !== 0 || value.readUInt32LE(0) !== 2) return false;
+  for (let at = 4; at < value.length; at += 8) {
+    if (![1, 2, 4, 8, 0x10, 0x20].includes(value.readUInt16LE(at)) || value.readUInt16LE(at + 2) > 7) return false;
+  }
+  return true;
 }
