@@ -4,16 +4,18 @@ import { invalid } from '../base/errors.ts';
 import type { Compression } from './contract.ts';
 
 /** Bytes of output at a time: with the default of 16 KiB gunzip runs at half the speed. */
-const CHUNK = 1 << 20;
+const CHUNK = 512 << 10;
+/** Pieces that wait to be handed on: meanwhile the helper thread makes the next ones. */
+const AHEAD = 3;
 /** What it takes to tell. */
 const MAGIC_BYTES = 4;
 
 export interface Decompressor {
   /** Whether what comes out is what goes in; undefined until enough has been seen. */
   readonly plain: boolean | undefined;
-  /** Takes the next bytes; when it resolves, what could be made of them has been handed on. */
+  /** Takes the next bytes; resolves when there is room for more. What is made of them is handed on by and by. */
   write(chunk: Buffer): Promise<void>;
-  /** No more bytes come. Throws `invalid` for a stream that is not whole. */
+  /** No more bytes come; resolves when all has been handed on. Throws `invalid` for a stream that is not whole. */
   end(): Promise<void>;
   destroy(): void;
 }
@@ -97,6 +99,8 @@ class Members implements Decompressor {
   #ended = false;
   #error: Error | undefined;
   #wake: (() => void) | undefined;
+  readonly #waiting: Buffer[] = [];
+  #handing = false;
 
   constructor(kind: 'gzip' | 'zstd', output: (chunk: Buffer) => void) {
     this.#kind = kind;
@@ -117,7 +121,7 @@ class Members implements Decompressor {
       const left = this.#fed - stream.bytesWritten;
       if (left === 0) return;
       // the member ended before the chunk did
-      await this.#wait((done) => (this.#ended ? done() : (this.#wake = done)));
+      await this.#drained();
       stream.destroy();
       this.#stream = undefined;
       rest = rest.subarray(rest.length - left);
@@ -128,7 +132,7 @@ class Members implements Decompressor {
     const stream = this.#stream;
     if (stream === undefined) return;
     stream.end();
-    await this.#wait((done) => (this.#ended ? done() : (this.#wake = done)));
+    await this.#drained();
     this.destroy();
   }
 
@@ -143,19 +147,39 @@ class Members implements Decompressor {
     this.#fed = 0;
     this.#ended = false;
     stream.on('data', (chunk: Buffer) => {
-      if (this.#error !== undefined) return;
-      try {
-        this.#output(chunk);
-      } catch (error) {
-        this.#fail(error as Error);
-      }
+      this.#waiting.push(chunk);
+      if (this.#waiting.length >= AHEAD) stream.pause();
+      if (!this.#handing) setImmediate(this.#handOn);
+      this.#handing = true;
     });
     stream.on('end', () => {
       this.#ended = true;
-      this.#wake?.();
+      if (this.#waiting.length === 0) this.#wake?.();
     });
     stream.on('error', (error: Error) => this.#fail(invalid(`the ${this.#kind} stream is damaged: ${error.message}`)));
     return stream;
+  }
+
+  /** One piece, and not within its event: the helper thread begins the next one only when that event is over. */
+  readonly #handOn = (): void => {
+    this.#handing = false;
+    const chunk = this.#waiting.shift();
+    if (chunk === undefined || this.#error !== undefined) return;
+    try {
+      this.#output(chunk);
+    } catch (error) {
+      return this.#fail(error as Error);
+    }
+    if (this.#stream?.isPaused() === true) this.#stream.resume();
+    if (this.#waiting.length > 0) {
+      this.#handing = true;
+      setImmediate(this.#handOn);
+    } else if (this.#ended) this.#wake?.();
+  };
+
+  /** The member has ended, and all of it has been handed on. */
+  async #drained(): Promise<void> {
+    await this.#wait((done) => (this.#ended && this.#waiting.length === 0 ? done() : (this.#wake = done)));
   }
 
   #fail(error: Error): void {

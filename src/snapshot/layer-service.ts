@@ -37,9 +37,9 @@ interface Running {
 }
 
 function start(port: MessagePort, parts: LayerServiceParts, task: Task, finished: () => void): Running {
-  const say = (event: FromWorker) => {
+  const say: Say = (event, transfer = []) => {
     if (event.event === 'done' || event.event === 'failed') finished();
-    port.postMessage(event);
+    port.postMessage(event, transfer);
   };
   if (task.kind === 'ingest') return ingest(say, parts, task);
   if (task.kind === 'diff') return diff(port, say, parts, task);
@@ -75,7 +75,9 @@ function open(parts: LayerServiceParts, source: TreeSource): LayerTree {
   return source.kind === 'dir' ? new FolderTree(parts.files, parts.root, source.path) : parts.openTree(source);
 }
 
-function ingest(say: (event: FromWorker) => void, parts: LayerServiceParts, task: IngestTask): Running {
+type Say = (event: FromWorker, transfer?: ArrayBuffer[]) => void;
+
+function ingest(say: Say, parts: LayerServiceParts, task: IngestTask): Running {
   let job: LayerJob | undefined;
   let over = false;
   const fail = (error: unknown) => {
@@ -111,8 +113,9 @@ function ingest(say: (event: FromWorker) => void, parts: LayerServiceParts, task
       message(message) {
         if (message.op === 'chunk') {
           then(async (at) => {
-            await at.write(Buffer.from(message.bytes.buffer, message.bytes.byteOffset, message.bytes.byteLength));
-            taken();
+            const memory = message.bytes.buffer as ArrayBuffer;
+            await at.write(Buffer.from(memory, message.bytes.byteOffset, message.bytes.byteLength));
+            say({ event: 'taken', total: at.received, memory }, [memory]);
           });
         } else if (message.op === 'end') then(finish);
         else if (message.op === 'abort') {
@@ -142,7 +145,7 @@ function diff(port: MessagePort, say: (event: FromWorker) => void, parts: LayerS
       while (room > 0 && pieces !== undefined) {
         const next = pieces.next();
         if (next.done === true) return stop({ event: 'done', value: undefined });
-        const bytes = Uint8Array.from(next.value);
+        const bytes = new Uint8Array(next.value);
         room -= bytes.length;
         port.postMessage({ event: 'data', bytes } satisfies FromWorker, [bytes.buffer]);
       }

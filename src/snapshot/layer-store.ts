@@ -17,8 +17,10 @@ import type { LayerInfo, LayerIngest, LayerProgress, LayerRequest, SnapshotDrive
 import type { RunningTask, WorkerPool } from './worker-pool.ts';
 import type { FromWorker, IngestTask } from './worker-protocol.ts';
 
+/** Bytes that go to the worker at a time. */
+const PIECE = 512 << 10;
 /** Bytes that may be on their way to the worker before `write` makes the caller wait. */
-const WINDOW = 4 << 20;
+const WINDOW = 3 << 20;
 
 export interface LayerStoreOptions {
   readonly driver: SnapshotDriver['name'];
@@ -178,6 +180,10 @@ class Ingest implements LayerIngest {
   result!: Promise<LayerInfo>;
   #post: RunningTask<LayerInfo>['post'] = () => {};
   #sent = 0;
+  /** What is not worth a message yet. */
+  #piece: Uint8Array | undefined;
+  #gathered = 0;
+  readonly #free: ArrayBuffer[] = [];
   #taken = 0;
   #room: (() => void) | undefined;
   #error: Error | undefined;
@@ -213,6 +219,7 @@ class Ingest implements LayerIngest {
       this.#ready.resolve();
     } else if (event.event === 'taken') {
       this.#taken = event.total;
+      if (event.memory !== undefined) this.#free.push(event.memory);
       this.#options.progress?.(event.total);
       if (this.#sent - this.#taken < WINDOW) this.#room?.();
     }
@@ -220,21 +227,28 @@ class Ingest implements LayerIngest {
 
   async write(chunk: Uint8Array): Promise<void> {
     this.#throwError();
-    this.#sent += chunk.length;
-    // a chunk that has memory of its own moves; a part of something larger is copied
-    const whole = chunk.byteLength === chunk.buffer.byteLength && chunk.buffer instanceof ArrayBuffer ? chunk : Uint8Array.from(chunk);
-    const bytes = new Uint8Array(whole.buffer, whole.byteOffset, whole.byteLength);
-    this.#post({ op: 'chunk', bytes }, [bytes.buffer as ArrayBuffer]);
+    // sockets give small pieces, and each message costs as much as copying a hundred kilobytes
+    for (let at = 0; at < chunk.length;) {
+      const part = chunk.subarray(at, at + PIECE - this.#gathered);
+      this.#piece ??= new Uint8Array(this.#free.pop() ?? new ArrayBuffer(PIECE));
+      this.#piece.set(part, this.#gathered);
+      this.#gathered += part.length;
+      at += part.length;
+      if (this.#gathered === PIECE) this.#postPiece();
+    }
     while (this.#sent - this.#taken >= WINDOW && this.#error === undefined) await new Promise<void>((resolve) => (this.#room = resolve));
     this.#throwError();
   }
 
   finish(): Promise<LayerInfo> {
+    this.#postPiece();
     this.#post({ op: 'end' });
     return this.result;
   }
 
+  /** What has come is kept in `partial`. */
   abort(): void {
+    this.#postPiece();
     this.#post({ op: 'abort' });
   }
 
@@ -242,6 +256,15 @@ class Ingest implements LayerIngest {
     if (this.#finished) return;
     this.abort();
     await this.result.catch(() => {});
+  }
+
+  #postPiece(): void {
+    if (this.#piece === undefined || this.#error !== undefined) return;
+    const bytes = this.#piece.subarray(0, this.#gathered);
+    this.#sent += this.#gathered;
+    this.#gathered = 0;
+    this.#piece = undefined;
+    this.#post({ op: 'chunk', bytes }, [bytes.buffer as ArrayBuffer]);
   }
 
   #throwError(): void {

@@ -45,8 +45,8 @@ export type ToWorker =
 export type FromWorker =
   /** A layer's bytes may come: from this place on. */
   | { readonly event: 'ready'; readonly resumeAt: number }
-  /** All bytes that have been worked on so far. */
-  | { readonly event: 'taken'; readonly total: number }
+  /** All bytes that have been worked on so far; the memory of the last piece comes back, to be used again. */
+  | { readonly event: 'taken'; readonly total: number; readonly memory?: ArrayBuffer }
   | { readonly event: 'data'; readonly bytes: Uint8Array }
   | { readonly event: 'done'; readonly value: unknown }
   | { readonly event: 'failed'; readonly error: WireError };
