@@ -1,11 +1,11 @@
 /** pull, push, load, save, import, export: what carries images and file systems in and out. */
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createWriteStream, renameSync, rmSync, statSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { EngineError, invalid } from '../base/errors.ts';
 import { say, type CliContext, type Command } from './context.ts';
 import { parseFlags, type Flag, type Flags } from './flags.ts';
-import { progressView } from './progress.ts';
+import { progressView, type ProgressView } from './progress.ts';
 
 const QUIET: Flag = { name: 'quiet', short: 'q', kind: 'flag', help: 'Suppress verbose output' };
 const PLATFORM: Flag = { name: 'platform', kind: 'value', value: 'string', help: 'Set platform if server is multi-platform capable' };
@@ -34,18 +34,19 @@ function only(flags: Flags, command: string): string {
 }
 
 /** Runs something that ^C cancels, with its progress shown. */
-async function transfer<T>(
+export async function transfer<T>(
   context: CliContext,
-  quiet: boolean,
+  view: ProgressView,
   work: (options: { signal: AbortSignal; onProgress: ReturnType<typeof progressView>['show'] }) => Promise<T>,
 ): Promise<T> {
   const stop = new AbortController();
   const off = context.onSignal((signal) => {
-    if (signal === 2 || signal === 15) stop.abort(new EngineError('cancelled', 'context canceled'));
+    if (signal === 2 || signal === 15) stop.abort(new EngineError('cancelled', 'context canceled', { detail: { exitCode: 128 + signal } }));
   });
-  const view = progressView(context.stdout, quiet);
   try {
     return await work({ signal: stop.signal, onProgress: view.show });
+  } catch (error) {
+    throw stop.signal.aborted ? stop.signal.reason : error;
   } finally {
     view.end();
     off();
@@ -57,16 +58,27 @@ export const pull: Command = async (args, context) => {
   const name = only(flags, 'pull');
   const { images } = context.engine();
   const allTags = flags.on('all-tags');
-  await transfer(context, flags.on('quiet'), (options) => images.pull(name, { ...options, allTags, platform: flags.value('platform') }));
-  say(context, images.fullName(name));
+  sayDefaultTag(context, flags, name);
+  await transfer(context, progressView(context.stdout, flags.on('quiet')), (options) =>
+    images.pull(name, { ...options, allTags, platform: flags.value('platform') }),
+  );
+  say(context, allTags ? images.fullName(name).replace(/:[^:/]*$/, '') : images.fullName(name));
   return 0;
 };
+
+/** As docker: it says so when it takes the default tag. */
+function sayDefaultTag(context: CliContext, flags: Flags, name: string): void {
+  const full = context.engine().images.fullName(name);
+  if (flags.on('quiet') || flags.on('all-tags') || name.includes('@') || /:[^:/]+$/.test(name)) return;
+  say(context, `Using default tag: ${full.slice(full.lastIndexOf(':') + 1)}`);
+}
 
 export const push: Command = async (args, context) => {
   const flags = parseFlags(PUSH_FLAGS, args, { interspersed: true });
   const name = only(flags, 'push');
   const { images } = context.engine();
-  await transfer(context, flags.on('quiet'), (options) => images.push(name, { ...options, allTags: flags.on('all-tags') }));
+  sayDefaultTag(context, flags, name);
+  await transfer(context, progressView(context.stdout, flags.on('quiet')), (options) => images.push(name, { ...options, allTags: flags.on('all-tags') }));
   if (flags.on('quiet')) say(context, images.fullName(name));
   return 0;
 };
@@ -77,7 +89,11 @@ export const load: Command = async (args, context) => {
   const path = flags.value('input');
   if (path === undefined && context.stdin.isTTY) throw invalid('requested load from stdin, but stdin is empty');
   const input = path === undefined ? context.stdin : path;
-  await transfer(context, flags.on('quiet'), (options) => context.engine().images.load(input as never, { ...options, platform: flags.value('platform') }));
+  const view = progressView(context.stdout, flags.on('quiet'));
+  const loaded = await transfer(context, view, (options) => context.engine().images.load(input as never, { ...options, platform: flags.value('platform') }));
+  if (flags.on('quiet'))
+    for (const { id, names } of loaded)
+      for (const line of names.length > 0 ? names.map((name) => `Loaded image: ${name}`) : [`Loaded image ID: ${id}`]) say(context, line);
   return 0;
 };
 
@@ -86,9 +102,13 @@ async function writeOut(context: CliContext, path: string | undefined, bytes: As
   if (path === undefined && context.stdout.isTTY) throw invalid(`cowardly refusing to save to a terminal. Use the -o flag or redirect`);
   if (path === undefined) await pipeline(Readable.from(bytes, { objectMode: false, highWaterMark: 1 << 20 }), context.stdout, { end: false });
   else {
+    // a device or a pipe is written to as it is
+    const aside = (statSync(path, { throwIfNoEntry: false })?.isFile() ?? true) ? `${path}.kobako-${process.pid}` : path;
     try {
-      await pipeline(Readable.from(bytes, { objectMode: false, highWaterMark: 1 << 20 }), createWriteStream(path, { mode: 0o600 }));
+      await pipeline(Readable.from(bytes, { objectMode: false, highWaterMark: 1 << 20 }), createWriteStream(aside, { mode: 0o600 }));
+      if (aside !== path) renameSync(aside, path);
     } catch (error) {
+      if (aside !== path) rmSync(aside, { force: true });
       if (!(error instanceof EngineError) && (error as NodeJS.ErrnoException).code !== undefined)
         throw invalid(`failed to ${what}: open ${path}: ${(error as Error).message}`);
       throw error;
@@ -114,9 +134,10 @@ export const importImage: Command = async (args, context) => {
   const [source, name] = flags.rest;
   if (source === undefined || flags.rest.length > 2) throw invalid('"kobako import" requires at least 1 and at most 2 arguments');
   if (/^https?:/.test(source)) throw invalid('importing from a URL is not supported: fetch it, and import the file');
-  const input = source === '-' ? context.stdin : createReadStream(source);
-  const options = { name, changes: flags.list('change'), message: flags.value('message') ?? `Imported from ${source}`, platform: flags.value('platform') };
-  const id = await transfer(context, true, (more) => context.engine().images.import((source === '-' ? input : source) as never, { ...more, ...options }));
+  const options = { name, changes: flags.list('change'), message: flags.value('message') ?? 'Imported from -', platform: flags.value('platform') };
+  const id = await transfer(context, progressView(context.stdout, true), (more) =>
+    context.engine().images.import((source === '-' ? context.stdin : source) as never, { ...more, ...options }),
+  );
   say(context, id);
   return 0;
 };

@@ -2,6 +2,7 @@ import { EngineError, invalid } from '../base/errors.ts';
 import { inForeground, warn } from './attached.ts';
 import type { CliContext, Command } from './context.ts';
 import { parseFlags, type Flags } from './flags.ts';
+import { transfer } from './image-transfer.ts';
 import { progressView } from './progress.ts';
 import { RUN_FLAGS } from './run-flags.ts';
 import { runOptions } from './run-options.ts';
@@ -57,11 +58,7 @@ async function provideImage(flags: Flags, context: CliContext, name: string): Pr
     context.stderr.write(`Unable to find image '${images.familiarName(name)}' locally\n`);
   }
   const view = progressView(context.stderr, flags.on('quiet'));
-  try {
-    await images.pull(name, { onProgress: view.show, platform: flags.value('platform') });
-  } finally {
-    view.end();
-  }
+  await transfer(context, view, (options) => images.pull(name, { ...options, platform: flags.value('platform') }));
 }
 
 function writeId(flags: Flags, context: CliContext, id: string): void {

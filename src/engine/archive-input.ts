@@ -1,6 +1,6 @@
 /** Archives as users give them (a path or a stream, packed or not) as one plain tar on disk. */
 import { createReadStream, createWriteStream } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
+import { open, rm, stat } from 'node:fs/promises';
 import { Readable, type Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
@@ -17,7 +17,8 @@ export interface PlainArchive extends AsyncDisposable {
 /** A plain tar that lies in a file is used where it is; anything else goes to a file of the store's, gone when disposed of. */
 export async function plainArchive(blobs: BlobStore, input: ArchiveInput, signal: AbortSignal | undefined): Promise<PlainArchive> {
   const path = typeof input === 'string' ? input : undefined;
-  if (path !== undefined && unpacker(await headOf(path)) === undefined) return { path, async [Symbol.asyncDispose]() {} };
+  // of a pipe that has a name the first bytes could be read but once
+  if (path !== undefined && (await isRegular(path)) && unpacker(await headOf(path)) === undefined) return { path, async [Symbol.asyncDispose]() {} };
   const source =
     path === undefined ? Readable.from(input as AsyncIterable<Uint8Array>, { objectMode: false }) : createReadStream(path, { highWaterMark: CHUNK });
   const scratch = blobs.scratch();
@@ -43,23 +44,22 @@ function explained(error: NodeJS.ErrnoException): Error {
   return error;
 }
 
+async function isRegular(path: string): Promise<boolean> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    const known = error.code === 'ENOENT';
+    throw new EngineError(known ? 'not-found' : 'invalid', `open ${path}: ${known ? 'no such file or directory' : error.message}`, { cause: error });
+  });
+  if (found.isDirectory()) throw invalid(`read ${path}: is a directory`);
+  return found.isFile();
+}
+
 async function headOf(path: string): Promise<Buffer> {
+  const file = await open(path, 'r');
   try {
-    const file = await open(path, 'r');
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(6), 0, 6, 0);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    throw new EngineError(
-      'not-found',
-      `open ${path}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file or directory' : (error as Error).message}`,
-      {
-        cause: error,
-      },
-    );
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(6), 0, 6, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
   }
 }
 
@@ -73,8 +73,12 @@ async function peeked(source: Readable): Promise<{ head: Buffer; stream: AsyncIt
     have += value.length;
   }
   async function* all() {
-    yield* first;
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
+    try {
+      yield* first;
+      for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
+    } finally {
+      await iterator.return?.();
+    }
   }
   return { head: Buffer.concat(first).subarray(0, 6), stream: all() };
 }

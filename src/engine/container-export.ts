@@ -6,7 +6,8 @@ import { withView } from './view.ts';
 
 export async function* exportContainer(parts: EngineParts, { id, image, rootfs }: ContainerRecord): AsyncGenerator<Buffer> {
   if (image === undefined) throw new EngineError('conflict', `container ${id} has no layers: its root file system is the folder ${rootfs}`);
-  const { driver, accountsDir } = parts.images();
+  const { driver, accountsDir, store } = parts.images();
+  using _hold = await store.hold();
   // what it wrote is looked at as one more layer, not mounted for writing: it may be running
   const at = (mountPoint: string) => {
     const root = driver.root(image.layers, id, mountPoint);

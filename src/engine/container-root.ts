@@ -1,4 +1,5 @@
 /** Where a new container's root file system comes from, and what that means for its options: a folder, or an image. */
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { digestHex, type Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
@@ -94,8 +95,9 @@ async function imageAccounts(parts: EngineParts, layers: readonly Digest[]): Pro
     (mountPoint) => driver.root(layers, undefined, mountPoint),
     async (root) => accountsIn(root),
   );
-  writeFileSync(`${path}.${process.pid}`, JSON.stringify(found), { mode: 0o600 });
-  renameSync(`${path}.${process.pid}`, path);
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
+  writeFileSync(temporary, JSON.stringify(found), { mode: 0o600 });
+  renameSync(temporary, path);
   return found;
 }
 

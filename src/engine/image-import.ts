@@ -26,13 +26,17 @@ export async function importImage(parts: ImageParts, input: ArchiveInput, option
   await using file = await plainArchive(store.blobs, input, signal);
   const diffId = await hashOf(file.path);
   const { size } = statSync(file.path);
-  await parts.once(diffId, async () => {
-    if (driver.has(diffId) && store.blobs.has(diffId)) return;
-    const blob = store.blobs.has(diffId) ? undefined : { partial: store.blobs.scratch(), path: store.blobs.path(diffId) };
-    const request = { compression: 'none', digest: diffId, diffId, size, maxPlainSize: plainBound(store.blobs.root, size), blob } as const;
-    const progress = (current: number) => options.onProgress?.({ status: 'Importing', current, total: size });
-    await driver.ingestFile(request, { path: file.path }, { progress, ...(signal === undefined ? {} : { signal }) });
-  });
+  await parts.once(
+    diffId,
+    async () => {
+      if (driver.has(diffId) && store.blobs.has(diffId)) return;
+      const blob = store.blobs.has(diffId) ? undefined : { partial: store.blobs.scratch(), path: store.blobs.path(diffId) };
+      const request = { compression: 'none', digest: diffId, diffId, size, maxPlainSize: plainBound(size), blob } as const;
+      const progress = (current: number) => options.onProgress?.({ status: 'Importing', current, total: size });
+      await driver.ingestFile(request, { path: file.path }, { progress, ...(signal === undefined ? {} : { signal }) });
+    },
+    signal,
+  );
   const created = new Date().toISOString();
   const config: ImageConfig = {
     architecture: platform.architecture,

@@ -60,16 +60,20 @@ async function store(parts: ImageParts, archive: ArchiveIndex, image: Found, say
   const jobs = new Map(manifest.layers.map((descriptor, index) => [descriptor.digest, { descriptor, index }]));
   await Promise.all(
     [...jobs.values()].map(({ descriptor, index }) =>
-      parts.once(descriptor.digest, async () => {
-        const { digest, size } = descriptor;
-        const diffId = config.rootfs.diff_ids[index]!;
-        if (driver.has(diffId) && blobs.has(digest)) return;
-        const blob = blobs.has(digest) ? undefined : { partial: blobs.scratch(), path: blobs.path(digest) };
-        const progress = (current: number) => say({ status: 'Loading layer', id: shortId(diffId), current, total: size });
-        const request = { compression: 'auto', digest, size, diffId, maxPlainSize: plainBound(blobs.root, size), blob } as const;
-        const { offset, size: length } = image.layers[index]!;
-        await driver.ingestFile(request, { path: archive.path, offset, length }, { progress, ...(signal === undefined ? {} : { signal }) });
-      }),
+      parts.once(
+        descriptor.digest,
+        async () => {
+          const { digest, size } = descriptor;
+          const diffId = config.rootfs.diff_ids[index]!;
+          if (driver.has(diffId) && blobs.has(digest)) return;
+          const blob = blobs.has(digest) ? undefined : { partial: blobs.scratch(), path: blobs.path(digest) };
+          const progress = (current: number) => say({ status: 'Loading layer', id: shortId(diffId), current, total: size });
+          const request = { compression: 'auto', digest, size, diffId, maxPlainSize: plainBound(size), blob } as const;
+          const { offset, size: length } = image.layers[index]!;
+          await driver.ingestFile(request, { path: archive.path, offset, length }, { progress, ...(signal === undefined ? {} : { signal }) });
+        },
+        signal,
+      ),
     ),
   );
   await blobs.write(image.configBytes, manifest.config.digest);
@@ -97,13 +101,20 @@ async function dockerImages(archive: ArchiveIndex, platform: Platform): Promise<
       return value;
     };
     if (typeof Config !== 'string') throw invalid('invalid archive: an image in manifest.json has no Config');
-    const names = strings(RepoTags, 'RepoTags').map((name) => tagName(parseReference(name)));
+    const names = strings(RepoTags, 'RepoTags').map(tagOf);
     const configBytes = archive.read(Config, MAX_CONFIG);
     // the same image may lie there as an OCI layout too: then its manifest is kept as it is
     const same = known.find((image) => image.manifest.config.digest === digestOf(configBytes));
     out.push(same === undefined ? await legacyImage(archive, configBytes, strings(Layers, 'Layers'), names) : { ...same, names });
   }
   return out;
+}
+
+function tagOf(text: string): string {
+  const reference = parseReference(text);
+  // a name by digest comes from a registry and from nowhere else
+  if (reference.tag === undefined || reference.digest !== undefined) throw invalid(`invalid tag ${JSON.stringify(text)}`);
+  return tagName(reference);
 }
 
 /** An image without a manifest of its own: one is written for it. */
@@ -128,7 +139,7 @@ async function legacyImage(archive: ArchiveIndex, configBytes: Buffer, paths: re
 
 /** A plain tar's digest is its diff id; a packed one must be read to know it. */
 async function describeLayer(archive: ArchiveIndex, { offset, size }: ArchiveFile, diffId: Digest): Promise<Descriptor> {
-  const head = size === 0 ? Buffer.alloc(0) : await collect(createReadStream(archive.path, { start: offset, end: offset + Math.min(size, 4) - 1 }));
+  const head = size === 0 ? Buffer.alloc(4) : await collect(createReadStream(archive.path, { start: offset, end: offset + Math.min(size, 4) - 1 }));
   const packed = head.readUInt16BE(0) === 0x1f8b ? '+gzip' : head.readUInt32LE(0) === 0xfd2fb528 ? '+zstd' : '';
   if (packed === '') return { mediaType: LAYER_TYPE, digest: diffId, size };
   const hash = createHash('sha256');
@@ -196,7 +207,7 @@ function namesOf({ annotations = {} }: Descriptor): string[] {
   // a bare tag (`latest`) names nothing by itself
   if (name === undefined || !/[/:]/.test(name)) return [];
   try {
-    return [tagName(parseReference(name))];
+    return [tagOf(name)];
   } catch {
     return [];
   }

@@ -1,5 +1,6 @@
 import type { Digest } from '../base/digest.ts';
 import type { Credentials, Reference, Repository } from '../image/contract.ts';
+import type { FileLocks } from '../kernel/contract.ts';
 import type { ImageStore } from '../image/store/store.ts';
 import type { ImageUser } from '../image/store/naming.ts';
 import type { SnapshotDriver } from '../snapshot/contract.ts';
@@ -23,14 +24,18 @@ export interface ImageParts {
   /** The layers below containers: they stay, whatever becomes of the image. */
   usedLayers(): ReadonlySet<Digest>;
   containerIds(): ReadonlySet<string>;
-  /** Runs work on a blob once: who asks for the same while it runs waits for that. */
-  once(digest: Digest, work: () => Promise<void>): Promise<void>;
+  /** Runs work on a blob once: who asks for the same while it runs waits for that. `work` finds what another process has done. */
+  once(digest: Digest, work: () => Promise<void>, signal?: AbortSignal): Promise<void>;
 }
 
 /** `ImageParts.once`. What failed is tried again by those who waited. */
-export function onceEach(): ImageParts['once'] {
+export function onceEach(locks: FileLocks, pathOf: (digest: Digest) => string): ImageParts['once'] {
   const running = new Map<Digest, Promise<void>>();
-  return async (digest, work) => {
+  const alone = async (digest: Digest, work: () => Promise<void>, signal: AbortSignal | undefined) => {
+    using _lock = await locks.lock(pathOf(digest), 'exclusive', signal);
+    await work();
+  };
+  return async (digest, work, signal) => {
     for (let known = running.get(digest); known !== undefined; known = running.get(digest)) {
       const done = await known.then(
         () => true,
@@ -38,7 +43,7 @@ export function onceEach(): ImageParts['once'] {
       );
       if (done) return;
     }
-    const mine = work();
+    const mine = alone(digest, work, signal);
     running.set(digest, mine);
     try {
       await mine;

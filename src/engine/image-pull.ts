@@ -1,5 +1,4 @@
 /** Use case: an image from a registry, its layers in parallel, each ready to run when it has come. */
-import { statfsSync } from 'node:fs';
 import { digestHex, type Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { Descriptor, ImageConfig, Manifest, Reference, Repository } from '../image/contract.ts';
@@ -101,7 +100,7 @@ async function pullLayers(
   const worker = async () => {
     for (let job = todo.shift(); job !== undefined && !stop.signal.aborted; job = todo.shift()) {
       try {
-        await parts.once(job.descriptor.digest, () => pullLayer(parts, repository, job!, say, all));
+        await parts.once(job.descriptor.digest, () => pullLayer(parts, repository, job!, say, all), all);
         say({ status: 'Pull complete', id: shortId(job.descriptor.digest) });
       } catch (error) {
         failure ??= error;
@@ -124,12 +123,18 @@ async function pullLayer(parts: ImageParts, repository: Repository, { descriptor
   const { digest, size } = descriptor;
   const id = shortId(digest);
   const blob = { partial: blobs.partial(digest), path: blobs.path(digest) };
+  if (driver.has(diffId) && blobs.has(digest)) return; // another process was quicker
   if (driver.has(diffId)) return fetchBlob(repository, descriptor, blob, (current) => say({ status: 'Downloading', id, current, total: size }), signal);
-  const request: LayerRequest = { compression: 'auto', digest, size, diffId, maxPlainSize: plainBound(blobs.root, size) };
+  const request: LayerRequest = { compression: 'auto', digest, size, diffId, maxPlainSize: plainBound(size) };
   const extracting = (current: number) => say({ status: 'Extracting', id, current, total: size });
   if (blobs.has(digest)) {
-    await driver.ingestFile(request, { path: blobs.path(digest) }, { progress: extracting, signal });
-    return;
+    try {
+      await driver.ingestFile(request, { path: blobs.path(digest) }, { progress: extracting, signal });
+      return;
+    } catch (error) {
+      if (!(error instanceof EngineError) || error.kind !== 'invalid') throw error;
+      blobs.delete(digest); // it has rotted
+    }
   }
   let received = 0;
   await using ingest = await driver.ingest({ ...request, blob }, { signal, progress: (taken) => received >= size && extracting(taken) });
@@ -150,9 +155,8 @@ async function pullLayer(parts: ImageParts, repository: Repository, { descriptor
 }
 
 /** How long a layer's plain tar may get, in bytes. */
-export function plainBound(folder: string, size: number): number {
-  const { bavail, bsize } = statfsSync(folder);
-  return Math.min(Math.max(size * MAX_RATIO, SMALL), bavail * bsize);
+export function plainBound(size: number): number {
+  return Math.max(size * MAX_RATIO, SMALL);
 }
 
 /** As Docker names a layer in its progress. */

@@ -1,7 +1,7 @@
 /** Puts the engine together on this machine. */
 import { oomKills } from '../cgroup/stats.ts';
 import { existsSync, realpathSync } from 'node:fs';
-import { EngineError } from '../base/errors.ts';
+import { EngineError, invalid } from '../base/errors.ts';
 import { LinuxPlanRunner } from '../kernel/linux/helper.ts';
 import { machineFacts } from '../kernel/linux/machine.ts';
 import { askOnce } from '../kernel/linux/monitor-client.ts';
@@ -36,7 +36,7 @@ export function openEngine(options: EngineOptions = {}): Engine {
     (opened ??= openImages({
       dataRoot: options.dataRoot ?? process.env['KOBAKO_DATA_ROOT'] ?? DEFAULT_DATA,
       stateDir,
-      storageDriver: options.storageDriver,
+      storageDriver: options.storageDriver ?? storageDriver(process.env['KOBAKO_STORAGE_DRIVER']),
       registries: options.registries,
       containers: () => store.all().map((record) => ({ id: record.id, image: record.image, running: !store.ended(record) })),
     }));
@@ -145,6 +145,11 @@ export function openEngine(options: EngineOptions = {}): Engine {
       await opened?.close();
     },
   };
+}
+
+function storageDriver(name: string | undefined): EngineOptions['storageDriver'] {
+  if (name === undefined || name === '' || name === 'overlay' || name === 'erofs') return name || undefined;
+  throw invalid(`unknown storage driver ${JSON.stringify(name)} in KOBAKO_STORAGE_DRIVER: overlay and erofs are there`);
 }
 
 /** The helper beside a bundle, or in dist/ beside the sources. */

@@ -1,6 +1,8 @@
 /** Puts the images' half of the engine together: the store, the driver of its layers, the registries. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
+import { resolve } from 'node:path';
 import { EngineError } from '../base/errors.ts';
 import type { Credentials, RegistryOptions } from '../image/contract.ts';
 import { tagName } from '../image/names.ts';
@@ -22,7 +24,7 @@ import { loadImages } from './image-load.ts';
 import { onceEach, type ImageParts } from './image-parts.ts';
 import { pullImage } from './image-pull.ts';
 import { pushImage } from './image-push.ts';
-import { pruneImages, removeNamed } from './image-remove.ts';
+import { pruneImages, removeNamed, tidyUp } from './image-remove.ts';
 import { saveImages } from './image-save.ts';
 import type { Images } from './images-contract.ts';
 import { startLayerThread } from './layer-threads.ts';
@@ -44,35 +46,40 @@ export interface OpenImages {
   close(): Promise<void>;
 }
 
-/** Makes what is missing under the data root. Nothing is contacted, no thread is started. */
+/** Makes what is missing under the data root, and removes what crashes have left there. Nothing is contacted. */
 export function openImages(options: ImageOptions): OpenImages {
-  const { dataRoot, containers } = options;
+  const { containers } = options;
+  const dataRoot = resolve(options.dataRoot);
   mkdirSync(dataRoot, { recursive: true, mode: 0o711 });
-  claim(dataRoot, options.stateDir);
+  claim(dataRoot, resolve(options.stateDir));
   const registries = new Registries(options.registries);
   const driver = openDriver(dataRoot, options.storageDriver);
+  const store = new ImageStore(dataRoot, linuxFileLocks);
   const parts: ImageParts = {
-    store: new ImageStore(dataRoot, linuxFileLocks),
+    store,
     driver,
     registry: { open: async (reference, { credentials }) => registries.repository(reference, credentials ?? (await configured(reference.domain))) },
     accountsDir: `${dataRoot}/accounts`,
     users: () => containers().flatMap(({ id, image, running }) => (image === undefined ? [] : [{ id, image: image.id, running }])),
     usedLayers: () => new Set(containers().flatMap(({ image }) => image?.layers ?? [])),
     containerIds: () => new Set(containers().map(({ id }) => id)),
-    once: onceEach(),
+    once: onceEach(linuxFileLocks, (digest) => store.blobs.lock(digest)),
   };
+  let tidying = Promise.resolve();
+  const tidy = () => (tidying = tidying.then(() => tidyUp(parts)).catch(() => {})); // whoever comes next tries again
+  void tidy();
   const close = async () => {
+    await tidy();
     registries.close();
     await driver.close();
   };
-  return { parts, images: imagesOf(parts), close };
+  return { parts, images: imagesOf(parts, tidy), close };
 }
 
 /** A data root belongs to one state folder: an engine with another would take what its containers write for garbage. */
 function claim(dataRoot: string, stateDir: string): void {
   const path = `${dataRoot}/state-folder`;
-  if (!existsSync(path)) writeFileSync(path, stateDir, { mode: 0o600 });
-  const owner = readFileSync(path, 'utf8');
+  const owner = settled(path, () => stateDir);
   if (owner === stateDir) return;
   throw new EngineError('conflict', `the data root ${dataRoot} belongs to the engine with the state folder ${owner}, not ${stateDir}`, {
     hint: `give another data root, or remove ${path} if that engine is no more`,
@@ -90,14 +97,28 @@ function choose(dataRoot: string, wanted: StorageDriver | undefined): StorageDri
 /** What a data root began with it stays with: the layers of the other driver would not be found. */
 function openDriver(dataRoot: string, wanted: StorageDriver | undefined): SnapshotDriver {
   const path = `${dataRoot}/storage-driver`;
-  const known = existsSync(path) ? readFileSync(path, 'utf8') : undefined;
-  if (known !== undefined && wanted !== undefined && known !== wanted) {
-    throw new EngineError('conflict', `the data root ${dataRoot} has its layers with the storage driver ${known}, not ${wanted}`);
+  const chosen = settled(path, () => choose(dataRoot, wanted));
+  if (wanted !== undefined && chosen !== wanted) {
+    throw new EngineError('conflict', `the data root ${dataRoot} has its layers with the storage driver ${chosen}, not ${wanted}`);
   }
-  const chosen = known ?? choose(dataRoot, wanted);
-  if (known === undefined) writeFileSync(path, chosen, { mode: 0o600 });
   const settings = { dir: `${dataRoot}/${chosen}`, spawn: startLayerThread };
   return chosen === 'erofs' ? erofsDriver(settings) : overlayDriver(settings);
+}
+
+/** The text of a file that is written once, whole, by whoever comes first. */
+function settled(path: string, first: () => string): string {
+  if (!existsSync(path)) {
+    const temporary = `${path}.${randomBytes(6).toString('hex')}`;
+    try {
+      writeFileSync(temporary, first(), { mode: 0o600 });
+      linkSync(temporary, path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    } finally {
+      rmSync(temporary, { force: true });
+    }
+  }
+  return readFileSync(path, 'utf8');
 }
 
 /** As the docker CLI keeps them: `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json`. */
@@ -107,20 +128,22 @@ async function configured(domain: string): Promise<Credentials | undefined> {
   return findCredentials(parseCredentialConfig(readFileSync(path)), domain, credentialHelper);
 }
 
-function imagesOf(parts: ImageParts): Images {
+function imagesOf(parts: ImageParts, tidy: () => Promise<void>): Images {
+  // while an image is on its way nothing is collected: what could not be then is now
+  const tidied = <T>(work: Promise<T>): Promise<T> => work.finally(() => void tidy());
   return {
     familiarName: (name) => familiarReference(withDefaultTag(parseReference(name))),
     fullName: (name) => tagName(parseReference(name)),
-    pull: (name, options = {}) => pullImage(parts, name, options),
-    push: (name, options = {}) => pushImage(parts, name, options),
+    pull: (name, options = {}) => tidied(pullImage(parts, name, options)),
+    push: (name, options = {}) => tidied(pushImage(parts, name, options)),
     list: async (options = {}) => listImages(parts, options),
     inspect: async (name) => inspectImage(parts, name),
     history: async (name) => imageHistory(parts, name),
     tag: (name, newName) => tagImage(parts, name, newName),
     remove: (name, { force = false } = {}) => removeNamed(parts, name, force),
     prune: ({ all = false, filters = {} } = {}) => pruneImages(parts, all, filters),
-    load: (input, options = {}) => loadImages(parts, input, options),
+    load: (input, options = {}) => tidied(loadImages(parts, input, options)),
     save: (names, { signal } = {}) => saveImages(parts, names, signal),
-    import: (input, options = {}) => importImage(parts, input, options),
+    import: (input, options = {}) => tidied(importImage(parts, input, options)),
   };
 }

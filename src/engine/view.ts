@@ -1,5 +1,5 @@
 /** Looks into the root file system of an image or a container without running anything of it. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { PlanFailure } from '../kernel/contract.ts';
 import type { RootSource } from '../runtime/contract.ts';
 import { describeFailure } from '../runtime/failure.ts';
@@ -16,6 +16,7 @@ export async function withView<T>(
   rootAt: (mountPoint: string) => RootSource,
   use: (path: string) => Promise<T>,
 ): Promise<T> {
+  mkdirSync(scratch, { recursive: true, mode: 0o700 });
   const mountPoint = mkdtempSync(`${scratch}/view-`);
   try {
     const plan = planView(rootAt(mountPoint), machine);

@@ -98,6 +98,8 @@ export interface SnapshotDriver {
   remove(diffId: Digest): void;
   /** Removes what crashes have left: half-made layers, and what was being removed. */
   sweep(): void;
+  /** Whether `sweep` is likely to find something: it has been there for a minute. */
+  untidy(): boolean;
 
   /** Makes the folders for a container's writes; `id` is a file name. */
   createWritable(id: string): WritableLayer;

@@ -55,6 +55,7 @@ export function driverOf(name: SnapshotDriver['name'], options: DriverOptions, p
     contentSize: (diffId) => store.info(diffId).contentSize,
     remove: (diffId) => store.remove(diffId),
     sweep: () => store.sweep(),
+    untidy: () => store.untidy(),
     createWritable: (id) => writables.create(id),
     removeWritable: (id) => writables.remove(id),
     writables: () => writables.list(),

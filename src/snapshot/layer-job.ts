@@ -134,9 +134,10 @@ export class LayerJob {
 
   async #readFrom(fd: number, offset: number, length: number | undefined, store: boolean, progress: () => void): Promise<void> {
     const end = length === undefined ? Infinity : offset + length;
+    // one for all: nobody keeps a part of it
+    const buffer = Buffer.allocUnsafe(PIECE);
     for (let at = offset; at < end;) {
-      const buffer = Buffer.allocUnsafe(Math.min(PIECE, end - at));
-      const count = readSync(fd, buffer, 0, buffer.length, at);
+      const count = readSync(fd, buffer, 0, Math.min(PIECE, end - at), at);
       if (count === 0) {
         if (length === undefined) return;
         throw invalid(`the file ends after ${at - offset} of ${length} bytes`);

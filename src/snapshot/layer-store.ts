@@ -10,7 +10,7 @@
  * process is survived, which is right for a folder on a tmpfs, or where a lost layer is pulled again anyway.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { digestHex, type Digest } from '../base/digest.ts';
 import { EngineError } from '../base/errors.ts';
 import type { LayerInfo, LayerIngest, LayerProgress, LayerRequest, SnapshotDriver } from './contract.ts';
@@ -21,6 +21,8 @@ import type { FromWorker, IngestTask } from './worker-protocol.ts';
 const PIECE = 512 << 10;
 /** Bytes that may be on their way to the worker before `write` makes the caller wait. */
 const WINDOW = 3 << 20;
+/** What lies in `tmp` or `trash` for longer, in milliseconds, has probably been left there. */
+const LEFT_MS = 60_000;
 
 export interface LayerStoreOptions {
   readonly driver: SnapshotDriver['name'];
@@ -95,8 +97,17 @@ export class LayerStore {
   }
 
   sweep(): void {
-    const left = ['tmp', 'trash'].flatMap((name) => readdirSync(`${this.#options.dir}/${name}`).map((entry) => `${this.#options.dir}/${name}/${entry}`));
+    const left = this.#left();
     if (left.length > 0) this.#discard(left);
+  }
+
+  untidy(): boolean {
+    const old = Date.now() - LEFT_MS;
+    return this.#left().some((path) => (statSync(path, { throwIfNoEntry: false })?.ctimeMs ?? old) < old);
+  }
+
+  #left(): string[] {
+    return ['tmp', 'trash'].flatMap((name) => readdirSync(`${this.#options.dir}/${name}`).map((entry) => `${this.#options.dir}/${name}/${entry}`));
   }
 
   /** When removals in the background are done. */

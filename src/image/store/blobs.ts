@@ -1,5 +1,5 @@
 /** Blobs of an OCI image layout (image-layout.md, "Blobs"): each named by its digest, and whole because it has that name. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { digestHex, type Digest } from '../../base/digest.ts';
 import { EngineError, invalid } from '../../base/errors.ts';
@@ -18,7 +18,10 @@ export class BlobStore {
     this.#ingest = ingest;
     mkdirSync(this.#blobs, { recursive: true, mode: 0o711 });
     mkdirSync(ingest, { recursive: true, mode: 0o700 });
-    writeFileSync(`${root}/oci-layout`, '{"imageLayoutVersion":"1.0.0"}');
+    if (existsSync(`${root}/oci-layout`)) return;
+    const scratch = this.scratch();
+    writeFileSync(scratch, '{"imageLayoutVersion":"1.0.0"}');
+    renameSync(scratch, `${root}/oci-layout`);
   }
 
   path(digest: Digest): string {
@@ -28,6 +31,11 @@ export class BlobStore {
   /** Where a blob grows until it is whole. */
   partial(digest: Digest): string {
     return `${this.#ingest}/${digestHex(digest)}`;
+  }
+
+  /** Locked by whoever writes to `partial`. */
+  lock(digest: Digest): string {
+    return `${this.partial(digest)}.lock`;
   }
 
   /** A name for something on its way whose digest is not known yet. */
@@ -72,11 +80,15 @@ export class BlobStore {
       .map((name): Digest => `sha256:${name}`);
   }
 
-  /** Removes what crashes left behind in `ingest`, but not partial downloads younger than the age in milliseconds. */
+  /**
+   * Removes what is left in `ingest`, but not partial downloads younger than the age in milliseconds. Only while nothing
+   * is on its way in.
+   */
   sweep(maxAge: number): void {
     for (const name of readdirSync(this.#ingest)) {
+      if (!/^[0-9a-f]{64}$/.test(name)) rmSync(`${this.#ingest}/${name}`, { force: true, recursive: true });
       const stat = statSync(`${this.#ingest}/${name}`, { throwIfNoEntry: false });
-      if (stat !== undefined && Date.now() - stat.mtimeMs > maxAge) rmSync(`${this.#ingest}/${name}`, { force: true, recursive: true });
+      if (stat !== undefined && Date.now() - stat.mtimeMs > maxAge) rmSync(`${this.#ingest}/${name}`, { force: true });
     }
   }
 }

@@ -3,7 +3,7 @@
  * store a tag and a digest are both names (`redis:latest`, `redis@sha256:…`); an image that has lost its last name and
  * was not removed stays as a descriptor without one, dangling.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { isDigest, type Digest } from '../../base/digest.ts';
 import { EngineError } from '../../base/errors.ts';
 import type { FileLocks } from '../../kernel/contract.ts';
@@ -63,8 +63,17 @@ export class ReferenceTable {
     using _lock = await this.#locks.lock(this.#lock, 'exclusive');
     const before = this.entries();
     const { entries, result } = change(before);
-    if (entries !== before) await writeWhole(this.#path, Buffer.from(JSON.stringify(document(entries))));
+    if (entries !== before) {
+      this.#tidy();
+      await writeWhole(this.#path, Buffer.from(JSON.stringify(document(entries))));
+    }
     return result;
+  }
+
+  /** What a killed process had half written; nobody else writes now. */
+  #tidy(): void {
+    const folder = this.#path.slice(0, this.#path.lastIndexOf('/'));
+    for (const name of readdirSync(folder)) if (name.startsWith('index.json.new-')) rmSync(`${folder}/${name}`, { force: true });
   }
 }
 

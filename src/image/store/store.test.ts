@@ -101,7 +101,7 @@ describe('the image store', () => {
     const [mine, other] = [open(folder), open(folder)];
     await put(mine, 'a', ['layer'], [library('one:1')]);
     assert.equal(other.list().length, 1);
-    await other.remove('one:1', { force: false, users: [] });
+    await other.remove('one:1', { force: false, users: () => [] });
     assert.equal(mine.list().length, 0);
   });
 
@@ -114,17 +114,20 @@ describe('the image store', () => {
   });
 
   test('what nothing needs is collected, what something needs is not', async (t) => {
-    const store = open(tempFor(t));
+    const folder = tempFor(t);
+    const store = open(folder);
     const one = await put(store, 'a', ['shared', 'only one'], [library('one:1')]);
     const two = await put(store, 'bb', ['shared', 'only two'], [library('two:1')]);
-    const lines = await store.remove('one:1', { force: false, users: [] });
+    const lines = await store.remove('one:1', { force: false, users: () => [] });
     assert.deepEqual(lines.slice(0, 2), [{ Untagged: 'one:1' }, { Deleted: one.id }]);
     assert.equal(lines.length, 3, 'the layer that is shared stays');
+    assert.ok(open(folder).wantsCollect, 'whoever comes next knows');
     let needed: ReadonlySet<Digest> = new Set();
-    const bytes = await store.collect(async (layers) => {
+    const bytes = await store.collect(async ({ layers }) => {
       needed = layers;
       return 1000;
     });
+    assert.ok(!store.wantsCollect);
     assert.ok(bytes! > 1000 + 'only one'.length);
     assert.deepEqual([...needed].toSorted(), [...two.digests].toSorted());
     for (const digest of [...two.digests, two.id, two.manifest]) assert.ok(store.blobs.has(digest));
@@ -150,7 +153,7 @@ describe('the image store', () => {
     const { id, manifest } = await put(store, 'a', ['layer'], [library('one:1')]);
     writeFileSync(store.blobs.path(id), '{}');
     assert.throws(() => store.open(store.find('one:1').entry), { kind: 'internal', message: `blob ${id} is damaged` });
-    await store.remove('one:1', { force: false, users: [] });
+    await store.remove('one:1', { force: false, users: () => [] });
     await store.collect(async () => 0);
     assert.ok(!existsSync(store.blobs.path(manifest)));
   });

@@ -1,4 +1,5 @@
 /** The store of images: blobs and references in one OCI image layout, and what Docker's image commands ask of them. */
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { digestHex, isDigest, type Digest } from '../../base/digest.ts';
 import { EngineError } from '../../base/errors.ts';
 import type { FileLock, FileLocks } from '../../kernel/contract.ts';
@@ -27,6 +28,12 @@ export interface FoundImage {
   readonly name: string | undefined;
 }
 
+/** What the images that are there have of layers: each, and each on top of those below it. */
+export interface NeededLayers {
+  readonly layers: ReadonlySet<Digest>;
+  readonly chains: ReadonlySet<Digest>;
+}
+
 /** An image with its documents. */
 export interface StoredImage extends ImageSummary {
   readonly entry: NamedEntry;
@@ -39,6 +46,7 @@ export class ImageStore {
   readonly #table: ReferenceTable;
   readonly #locks: FileLocks;
   readonly #gcLock: string;
+  readonly #wanted: string;
   #holds = 0;
 
   /** `root` is a folder of the data root; the layout is `root/oci`. */
@@ -47,6 +55,7 @@ export class ImageStore {
     this.#table = new ReferenceTable(`${root}/oci`, locks);
     this.#locks = locks;
     this.#gcLock = `${root}/ingest.lock`;
+    this.#wanted = `${root}/collect`;
   }
 
   /** One summary for each image, the newest first. */
@@ -57,7 +66,7 @@ export class ImageStore {
       if (name !== undefined) known.names.push(name);
       images.set(facts.id, known);
     }
-    return [...images.values()].map(summary).toSorted((a, b) => (b.created ?? '').localeCompare(a.created ?? ''));
+    return [...images.values()].map(summary).toSorted((a, b) => timeOf(b) - timeOf(a));
   }
 
   /**
@@ -140,11 +149,12 @@ export class ImageStore {
    * Removes by name or id, as `docker rmi`; see `removeImage`. The lines tell what became of it. What nothing needs any
    * more is left for `collect`.
    */
-  async remove(text: string, options: { readonly force: boolean; readonly users: readonly ImageUser[] }): Promise<readonly Removal[]> {
+  async remove(text: string, options: { readonly force: boolean; readonly users: () => readonly ImageUser[] }): Promise<readonly Removal[]> {
     return this.#table.update((entries) => {
       const { entry, name } = this.find(text);
-      const removed = removeImage(entries, { ...options, id: entry.facts.id, name });
+      const removed = removeImage(entries, { force: options.force, users: options.users(), id: entry.facts.id, name });
       if (!removed.gone) return { entries: removed.entries, result: removed.lines };
+      this.#wantCollect();
       const still = this.#layersOf(removed.entries);
       const chains = chainIds(this.#configOf(entry)?.rootfs.diff_ids ?? []);
       const lost = chains.filter((chain) => !still.chains.has(chain)).toReversed();
@@ -167,15 +177,28 @@ export class ImageStore {
     };
   }
 
+  /** Whether something was removed and no `collect` has come to its end since: one could not, or was killed. */
+  get wantsCollect(): boolean {
+    return existsSync(this.#wanted);
+  }
+
+  #wantCollect(): void {
+    try {
+      writeFileSync(this.#wanted, '');
+    } catch {
+      // a full disk must not stand in the way of a removal
+    }
+  }
+
   /**
    * Deletes the blobs that nothing in the table needs; `removeLayers` is told which layers are needed, and gives what it
    * freed. Gives the sum in bytes, or undefined where an image is on its way somewhere: the next one to come by collects.
    */
-  async collect(removeLayers: (needed: ReadonlySet<Digest>) => Promise<number>): Promise<number | undefined> {
+  async collect(removeLayers: (needed: NeededLayers) => Promise<number>): Promise<number | undefined> {
     const lock = this.#holds > 0 ? undefined : this.#locks.tryLock(this.#gcLock, 'exclusive');
     if (lock === undefined) return undefined;
     using _lock = lock;
-    const { blobs, layers } = this.#layersOf(this.#table.entries());
+    const { blobs, layers, chains } = this.#layersOf(this.#table.entries());
     let bytes = 0;
     for (const digest of this.blobs.list()) {
       if (blobs.has(digest)) continue;
@@ -183,7 +206,9 @@ export class ImageStore {
       this.blobs.delete(digest);
     }
     this.blobs.sweep(PARTIAL_AGE_MS);
-    return bytes + (await removeLayers(layers));
+    bytes += await removeLayers({ layers, chains });
+    rmSync(this.#wanted, { force: true });
+    return bytes;
   }
 
   #configOf({ target }: NamedEntry): ImageConfig | undefined {
@@ -207,12 +232,18 @@ export class ImageStore {
         for (const { digest } of [manifest.config, ...manifest.layers]) blobs.add(digest);
         for (const diffId of config.rootfs.diff_ids) layers.add(diffId);
         for (const chain of chainIds(config.rootfs.diff_ids)) chains.add(chain);
-      } catch {
-        // damaged: it keeps nothing
+      } catch (error) {
+        // damaged: it keeps nothing. What could not be read for another reason (too many open files) is no garbage
+        if (!(error instanceof EngineError)) throw error;
       }
     }
     return { blobs, layers, chains };
   }
+}
+
+/** Milliseconds; an image that does not say when it was made is the oldest. */
+function timeOf({ created }: ImageFacts): number {
+  return Date.parse(created ?? '') || 0;
 }
 
 function summary({ facts, manifest, names }: { facts: ImageFacts; manifest: Digest; names: readonly string[] }): ImageSummary {

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type * as Koffi from 'koffi';
+import { EngineError } from '../../base/errors.ts';
 import type { FileLock, FileLocks } from '../contract.ts';
 
 const LOCK_SH = 1;
@@ -33,7 +34,8 @@ export const linuxFileLocks: FileLocks = {
     for (;;) {
       const lock = linuxFileLocks.tryLock(path, kind);
       if (lock !== undefined) return lock;
-      await sleep(POLL_MS, undefined, { signal });
+      if (signal?.aborted === true) throw new EngineError('cancelled', `given up waiting for the lock ${path}`, { cause: signal.reason });
+      await sleep(POLL_MS);
     }
   },
 };
