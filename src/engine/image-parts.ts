@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import type { Digest } from '../base/digest.ts';
 import type { Credentials, Reference, Repository } from '../image/contract.ts';
 import type { FileLocks } from '../kernel/contract.ts';
@@ -32,8 +33,13 @@ export interface ImageParts {
 export function onceEach(locks: FileLocks, pathOf: (digest: Digest) => string): ImageParts['once'] {
   const running = new Map<Digest, Promise<void>>();
   const alone = async (digest: Digest, work: () => Promise<void>, signal: AbortSignal | undefined) => {
-    using _lock = await locks.lock(pathOf(digest), 'exclusive', signal);
-    await work();
+    const path = pathOf(digest);
+    using _lock = await locks.lock(path, 'exclusive', signal);
+    try {
+      await work();
+    } finally {
+      rmSync(path, { force: true });
+    }
   };
   return async (digest, work, signal) => {
     for (let known = running.get(digest); known !== undefined; known = running.get(digest)) {

@@ -19,9 +19,10 @@ const SMALL = 64 << 20;
 
 export async function pullImage(parts: ImageParts, name: string, options: PullOptions): Promise<readonly PulledImage[]> {
   const reference = parseReference(name);
-  const repository = await parts.registry.open(reference, { actions: ['pull'], credentials: options.credentials, signal: options.signal });
+  const wanted = options.allTags ? reference : withDefaultTag(reference);
+  const repository = await parts.registry.open(wanted, { actions: ['pull'], credentials: options.credentials, signal: options.signal });
   using _hold = await parts.store.hold(options.signal);
-  if (!options.allTags) return [await pullOne(parts, repository, withDefaultTag(reference), options)];
+  if (!options.allTags) return [await pullOne(parts, repository, wanted, options)];
   if (reference.tag !== undefined || reference.digest !== undefined) throw invalid("tag can't be used with --all-tags/-a");
   const out: PulledImage[] = [];
   for (const tag of await repository.tags(options.signal)) out.push(await pullOne(parts, repository, { ...reference, tag }, options));

@@ -1,5 +1,5 @@
 /** Advisory locks between processes, by flock(2): the kernel lets go of one when its holder dies, however it dies. */
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -26,7 +26,7 @@ export const linuxFileLocks: FileLocks = {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const fd = openSync(path, 'a', 0o600);
     // EWOULDBLOCK is the only thing that can go wrong with an fd just opened, but for a signal
-    if (libc()(fd, (kind === 'shared' ? LOCK_SH : LOCK_EX) | LOCK_NB) === 0) return held(fd);
+    if (libc()(fd, (kind === 'shared' ? LOCK_SH : LOCK_EX) | LOCK_NB) === 0 && stillNamed(path, fd)) return held(fd);
     closeSync(fd);
     return undefined;
   },
@@ -34,11 +34,17 @@ export const linuxFileLocks: FileLocks = {
     for (;;) {
       const lock = linuxFileLocks.tryLock(path, kind);
       if (lock !== undefined) return lock;
-      if (signal?.aborted === true) throw new EngineError('cancelled', `given up waiting for the lock ${path}`, { cause: signal.reason });
+      if (signal?.aborted === true)
+        throw signal.reason instanceof EngineError ? signal.reason : new EngineError('cancelled', 'given up', { cause: signal.reason });
       await sleep(POLL_MS);
     }
   },
 };
+
+/** A holder may remove the file before it lets go: then the lock of that file is nobody's, and the next one is of a new file. */
+function stillNamed(path: string, fd: number): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino;
+}
 
 function held(fd: number): FileLock {
   let open = true;
