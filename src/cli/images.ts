@@ -90,7 +90,7 @@ export const images: Command = async (args, context) => {
   const id = ({ image }: Row) => (flags.on('no-trunc') ? image.id : shortId(image.id));
   const since = (row: Row) => `${ago(Date.now() - row.image.created * 1000)} ago`;
   const size = (row: Row) => humanSize(row.image.size, 3);
-  if (flags.on('quiet')) for (const one of new Set(rows.map(id))) say(context, one);
+  if (flags.on('quiet')) for (const row of rows) say(context, id(row));
   else if (isJson(flags.value('format'))) {
     for (const row of rows) {
       const created = new Date(row.image.created * 1000).toISOString();
@@ -140,7 +140,13 @@ export const tag: Command = async (args, context) => {
   const { rest } = parseFlags([], args, { interspersed: true });
   const [source, target] = rest;
   if (source === undefined || target === undefined || rest.length > 2) throw invalid('"kobako tag" requires exactly 2 arguments');
-  await context.engine().images.tag(source, target);
+  const { images: engine } = context.engine();
+  try {
+    engine.fullName(target);
+  } catch (error) {
+    throw invalid(`Error parsing reference: ${JSON.stringify(target)} is not a valid repository/tag: ${(error as Error).message}`);
+  }
+  await engine.tag(source, target);
   return 0;
 };
 
@@ -190,9 +196,18 @@ async function confirmed(context: CliContext, all: boolean): Promise<boolean> {
 export const imageInspect: Command = async (args, context) => {
   const { rest } = parseFlags([], args, { interspersed: true });
   if (rest.length === 0) throw invalid('"kobako image inspect" requires at least 1 argument');
-  const found = await Promise.all(rest.map(async (name) => imageDocument(await context.engine().images.inspect(name))));
+  const found: object[] = [];
+  const errors: string[] = [];
+  for (const name of rest) {
+    try {
+      found.push(imageDocument(await context.engine().images.inspect(name)));
+    } catch (error) {
+      errors.push((error as Error).message);
+    }
+  }
   say(context, JSON.stringify(found, null, 4));
-  return 0;
+  for (const message of errors) context.stderr.write(`Error response from daemon: ${message}\n`);
+  return errors.length > 0 ? 1 : 0;
 };
 
 /** `docker image inspect` of one image, in Docker's shape. */

@@ -1,6 +1,6 @@
 /** Use cases that only look: list, inspect, history. */
 import type { Digest } from '../base/digest.ts';
-import { invalid } from '../base/errors.ts';
+import { EngineError, invalid } from '../base/errors.ts';
 import { tagName } from '../image/names.ts';
 import { parseReference } from '../image/reference.ts';
 import type { ImageSummary } from '../image/store/store.ts';
@@ -12,10 +12,17 @@ export type Filters = Readonly<Record<string, readonly string[]>>;
 /** Docker's filters; of one key any value, of several keys all. Throws `invalid` for one that is not there. */
 export function listImages(parts: ImageParts, { filters = {} }: ImageListOptions): readonly ImageLine[] {
   const tests = Object.entries(filters).flatMap(([key, values]) => (values.length === 0 ? [] : [imageFilter(parts, key, values)]));
+  const patterns = filters['reference'] ?? [];
   return parts.store
     .list()
     .filter((image) => tests.every((test) => test(image)))
-    .map(lineOf);
+    .map((image) => lineOf(patterns.length === 0 ? image : namedLike(image, patterns)));
+}
+
+/** As dockerd: of an image that was looked for by name, the names that were looked for. */
+function namedLike(image: ImageSummary, patterns: readonly string[]): ImageSummary {
+  const like = (names: readonly string[]) => names.filter((name) => patterns.some((pattern) => matchesPattern(name, pattern)));
+  return { ...image, repoTags: like(image.repoTags), repoDigests: like(image.repoDigests) };
 }
 
 export function imageFilter(parts: ImageParts, key: string, values: readonly string[]): (image: ImageSummary) => boolean {
@@ -54,13 +61,27 @@ export function isDangling({ repoTags }: ImageSummary): boolean {
 
 /** Go's path.Match on the whole familiar name, or on it without tag or digest, as dockerd matches. */
 function matchesPattern(name: string, pattern: string): boolean {
-  const glob = new RegExp(
-    `^${pattern
-      .replace(/[.+^${}()|\\]/g, '\\$&')
-      .replaceAll('*', '[^/]*')
-      .replaceAll('?', '[^/]')}$`,
-  );
+  const glob = globOf(pattern);
   return glob.test(name) || glob.test(name.replace(/(@.*|:[^/]*)$/, ''));
+}
+
+function globOf(pattern: string): RegExp {
+  const source = pattern.replace(/\\(.)|\[\^?(?:\\.|[^\]\\])+\]|[*?]|[^]/g, (part, escaped: string | undefined) => {
+    if (escaped !== undefined) return literal(escaped);
+    if (part === '*') return '[^/]*';
+    if (part === '?') return '[^/]';
+    return part.length > 1 ? part.replace(/^(\[\^?)(.*)\]$/s, (_all, open: string, inner: string) => `${open}${inner.replaceAll('[', '\\[')}]`) : literal(part);
+  });
+  try {
+    if (/(?<!\\)\[$/.test(pattern)) throw new SyntaxError('a set without an end');
+    return new RegExp(`^${source}$`);
+  } catch (error) {
+    throw new EngineError('invalid', 'syntax error in pattern', { cause: error });
+  }
+}
+
+function literal(text: string): string {
+  return text.replace(/[.+^$*?{}()|[\]\\]/g, '\\$&');
 }
 
 function flag(text: string): boolean {

@@ -24,6 +24,8 @@ export interface ImageParts {
   users(): readonly ImageUser[];
   /** The layers below containers: they stay, whatever becomes of the image. */
   usedLayers(): ReadonlySet<Digest>;
+  /** The same as chains. */
+  usedChains(): ReadonlySet<Digest>;
   containerIds(): ReadonlySet<string>;
   /** Runs work on a blob once: who asks for the same while it runs waits for that. `work` finds what another process has done. */
   once(digest: Digest, work: () => Promise<void>, signal?: AbortSignal): Promise<void>;

@@ -125,7 +125,10 @@ async function pullLayer(parts: ImageParts, repository: Repository, { descriptor
   const id = shortId(digest);
   const blob = { partial: blobs.partial(digest), path: blobs.path(digest) };
   if (driver.has(diffId) && blobs.has(digest)) return; // another process was quicker
-  if (driver.has(diffId)) return fetchBlob(repository, descriptor, blob, (current) => say({ status: 'Downloading', id, current, total: size }), signal);
+  if (driver.has(diffId)) {
+    await fetchBlob(repository, descriptor, blob, (current) => say({ status: 'Downloading', id, current, total: size }), signal);
+    return say({ status: 'Download complete', id });
+  }
   const request: LayerRequest = { compression: 'auto', digest, size, diffId, maxPlainSize: plainBound(size) };
   const extracting = (current: number) => say({ status: 'Extracting', id, current, total: size });
   if (blobs.has(digest)) {

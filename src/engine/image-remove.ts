@@ -7,7 +7,7 @@ import type { ImageParts } from './image-parts.ts';
 import type { RemovalLine } from './images-contract.ts';
 
 export async function removeNamed(parts: ImageParts, name: string, force: boolean): Promise<readonly RemovalLine[]> {
-  const lines = await parts.store.remove(name, { force, users: parts.users });
+  const lines = await parts.store.remove(name, { force, users: parts.users, usedChains: parts.usedChains });
   if (lines.some((line) => 'Deleted' in line)) await collectGarbage(parts);
   return lines;
 }
@@ -25,7 +25,7 @@ export async function pruneImages(parts: ImageParts, all: boolean, filters: Filt
     const names = [...image.repoTags, ...image.repoDigests];
     for (const name of names.length > 0 && everything ? names : [image.id]) {
       // with the last tag its digests went
-      const lines = await parts.store.remove(name, { force: false, users: parts.users }).catch(() => []);
+      const lines = await parts.store.remove(name, { force: false, users: parts.users, usedChains: parts.usedChains }).catch(() => []);
       removed.push(...lines);
     }
   }

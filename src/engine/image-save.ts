@@ -7,7 +7,7 @@ import { digestHex, type Digest } from '../base/digest.ts';
 import { EngineError } from '../base/errors.ts';
 import { familiar } from '../image/names.ts';
 import { familiarReference, parseReference } from '../image/reference.ts';
-import type { StoredImage } from '../image/store/store.ts';
+import type { FoundImage, StoredImage } from '../image/store/store.ts';
 import { TarWriter } from '../tar/writer.ts';
 import type { ImageParts } from './image-parts.ts';
 
@@ -71,13 +71,23 @@ function selected({ store }: ImageParts, wanted: readonly string[]): Saved[] {
   for (const text of wanted) {
     const found = tagsBehind(store, text);
     for (const name of found.length > 0 ? found : [text]) {
-      const { entry, name: full } = store.find(name);
+      const { entry, name: full } = found.length > 0 ? store.find(name) : findFor(store, text);
       const known = out.get(entry.facts.id) ?? { image: store.open(entry), names: new Set<string>() };
       if (full !== undefined && !full.includes('@')) known.names.add(full);
       out.set(entry.facts.id, known);
     }
   }
   return [...out.values()].map(({ image, names }) => ({ image, names: [...names] }));
+}
+
+function findFor(store: ImageParts['store'], text: string): FoundImage {
+  try {
+    return store.find(text);
+  } catch (error) {
+    // Docker says the name as it was given
+    if (error instanceof EngineError && error.kind === 'not-found') throw new EngineError('not-found', `No such image: ${text}`, { cause: error });
+    throw error;
+  }
 }
 
 /** A name without a tag stands for all tags of its repository. */

@@ -45,7 +45,11 @@ export function removeContainer(parts: EngineParts, record: Pick<ContainerRecord
   // the monitor does this; here it is for one that was killed
   endGroup(parts, record.cgroupsPath);
   parts.store.remove(record);
-  if (record.image !== undefined) parts.images().driver.removeWritable(record.id);
+  if (record.image === undefined) return;
+  const { driver, store } = parts.images();
+  driver.removeWritable(record.id);
+  // it was the last to need the layers of an image that is no more
+  if (store.entriesOf(record.image.id).length === 0) store.wantCollect();
 }
 
 /** Removes what nobody owns any more, and settles what nobody else will. */

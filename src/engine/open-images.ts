@@ -5,6 +5,7 @@ import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { EngineError } from '../base/errors.ts';
 import type { Credentials, RegistryOptions } from '../image/contract.ts';
+import { chainIds } from '../image/chain-id.ts';
 import { tagName } from '../image/names.ts';
 import { familiarReference, parseReference, withDefaultTag } from '../image/reference.ts';
 import { findCredentials, parseCredentialConfig } from '../image/registry/credentials.ts';
@@ -62,6 +63,7 @@ export function openImages(options: ImageOptions): OpenImages {
     accountsDir: `${dataRoot}/accounts`,
     users: () => containers().flatMap(({ id, image, running }) => (image === undefined ? [] : [{ id, image: image.id, running }])),
     usedLayers: () => new Set(containers().flatMap(({ image }) => image?.layers ?? [])),
+    usedChains: () => new Set(containers().flatMap(({ image }) => chainIds(image?.layers ?? []))),
     containerIds: () => new Set(containers().map(({ id }) => id)),
     once: onceEach(linuxFileLocks, (digest) => store.blobs.lock(digest)),
   };

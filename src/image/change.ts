@@ -12,6 +12,7 @@ export function applyChanges(config: ContainerConfig, changes: readonly string[]
 function applyChange(config: ContainerConfig, change: string): Partial<ContainerConfig> {
   const [, name = '', rest = ''] = /^\s*([A-Za-z]+)\s*(.*)$/s.exec(change) ?? [];
   const text = rest.trim();
+  if (text === '' && /^(cmd|entrypoint)$/i.test(name)) return /^cmd$/i.test(name) ? { Cmd: null } : { Entrypoint: null };
   if (text === '') throw invalid(`${name.toUpperCase() || 'an empty change'} requires at least one argument`);
   switch (name.toUpperCase()) {
     case 'CMD':
@@ -37,7 +38,7 @@ function applyChange(config: ContainerConfig, change: string): Partial<Container
     case 'HEALTHCHECK':
       return { Healthcheck: healthcheck(text) };
     default:
-      throw invalid(`${name.toLowerCase()} is not a valid change command`);
+      throw invalid(`${name} is not a valid change command`);
   }
 }
 
@@ -93,7 +94,7 @@ function mergeEnv(env: readonly string[], changes: readonly (readonly [string, s
 
 function exposed(port: string): string {
   const match = /^(\d{1,5}(?:-\d{1,5})?)(?:\/(tcp|udp|sctp))?$/i.exec(port);
-  if (match === null) throw invalid(`invalid containerPort: ${port}`);
+  if (match === null) throw invalid(`Invalid containerPort: ${port}`);
   return `${match[1]}/${(match[2] ?? 'tcp').toLowerCase()}`;
 }
 
@@ -110,7 +111,7 @@ function healthcheck(text: string): NonNullable<ContainerConfig['Healthcheck']> 
     return '';
   });
   const [, argument] = /^cmd\s+(.+)$/is.exec(rest) ?? [];
-  if (argument === undefined) throw invalid(`Unknown type ${JSON.stringify(rest.split(/\s/, 1)[0])} in HEALTHCHECK (try CMD)`);
+  if (argument === undefined) throw invalid(`Unknown type ${JSON.stringify(rest.split(/\s/, 1)[0]!.toUpperCase())} in HEALTHCHECK (try CMD)`);
   const list = jsonList(argument);
   const time = (key: string) => (flags[key] === undefined ? undefined : nanoseconds(flags[key], key));
   return {

@@ -34,6 +34,14 @@ export interface NeededLayers {
   readonly chains: ReadonlySet<Digest>;
 }
 
+export interface RemoveOptions {
+  readonly force: boolean;
+  /** The containers that there are. Asked while no other process can change names. */
+  readonly users: () => readonly ImageUser[];
+  /** The chains of layers below containers: they stay. */
+  readonly usedChains?: () => ReadonlySet<Digest>;
+}
+
 /** An image with its documents. */
 export interface StoredImage extends ImageSummary {
   readonly entry: NamedEntry;
@@ -149,15 +157,16 @@ export class ImageStore {
    * Removes by name or id, as `docker rmi`; see `removeImage`. The lines tell what became of it. What nothing needs any
    * more is left for `collect`.
    */
-  async remove(text: string, options: { readonly force: boolean; readonly users: () => readonly ImageUser[] }): Promise<readonly Removal[]> {
+  async remove(text: string, options: RemoveOptions): Promise<readonly Removal[]> {
     return this.#table.update((entries) => {
       const { entry, name } = this.find(text);
       const removed = removeImage(entries, { force: options.force, users: options.users(), id: entry.facts.id, name });
       if (!removed.gone) return { entries: removed.entries, result: removed.lines };
-      this.#wantCollect();
+      this.wantCollect();
       const still = this.#layersOf(removed.entries);
       const chains = chainIds(this.#configOf(entry)?.rootfs.diff_ids ?? []);
-      const lost = chains.filter((chain) => !still.chains.has(chain)).toReversed();
+      const used = options.usedChains?.() ?? new Set();
+      const lost = chains.filter((chain) => !still.chains.has(chain) && !used.has(chain)).toReversed();
       return { entries: removed.entries, result: [...removed.lines, ...lost.map((Deleted) => ({ Deleted }))] };
     });
   }
@@ -182,7 +191,8 @@ export class ImageStore {
     return existsSync(this.#wanted);
   }
 
-  #wantCollect(): void {
+  /** What is not needed any more is to be collected, now or by whoever comes next. */
+  wantCollect(): void {
     try {
       writeFileSync(this.#wanted, '');
     } catch {
@@ -247,7 +257,7 @@ function timeOf({ created }: ImageFacts): number {
 }
 
 function summary({ facts, manifest, names }: { facts: ImageFacts; manifest: Digest; names: readonly string[] }): ImageSummary {
-  const shown = names.map(familiar);
+  const shown = names.map(familiar).toSorted();
   return {
     ...facts,
     manifestDigest: manifest,
