@@ -21,6 +21,7 @@ import {
 import { familiar, tagName } from '../image/names.ts';
 import { choosePlatform, hostPlatform, parsePlatform } from '../image/platform.ts';
 import { parseReference } from '../image/reference.ts';
+import { detect } from '../snapshot/decompress.ts';
 import { plainArchive } from './archive-input.ts';
 import type { ImageParts } from './image-parts.ts';
 import { plainBound, shortId } from './image-pull.ts';
@@ -68,8 +69,10 @@ async function store(parts: ImageParts, archive: ArchiveIndex, image: Found, say
           if (driver.has(diffId) && blobs.has(digest)) return;
           const blob = blobs.has(digest) ? undefined : { partial: blobs.scratch(), path: blobs.path(digest) };
           const progress = (current: number) => say({ status: 'Loading layer', id: shortId(diffId), current, total: size });
-          const request = { compression: 'auto', digest, size, diffId, maxPlainSize: plainBound(size), blob } as const;
           const { offset, size: length } = image.layers[index]!;
+          // told that it is plain, a driver need not keep the same bytes twice
+          const compression = packingOf(archive, image.layers[index]!);
+          const request = { compression, digest, size, diffId, maxPlainSize: plainBound(size), blob } as const;
           await driver.ingestFile(request, { path: archive.path, offset, length }, { progress, ...(signal === undefined ? {} : { signal }) });
         },
         signal,
@@ -138,19 +141,18 @@ async function legacyImage(archive: ArchiveIndex, configBytes: Buffer, paths: re
 }
 
 /** A plain tar's digest is its diff id; a packed one must be read to know it. */
-async function describeLayer(archive: ArchiveIndex, { offset, size }: ArchiveFile, diffId: Digest): Promise<Descriptor> {
-  const head = size === 0 ? Buffer.alloc(4) : await collect(createReadStream(archive.path, { start: offset, end: offset + Math.min(size, 4) - 1 }));
-  const packed = head.readUInt16BE(0) === 0x1f8b ? '+gzip' : head.readUInt32LE(0) === 0xfd2fb528 ? '+zstd' : '';
-  if (packed === '') return { mediaType: LAYER_TYPE, digest: diffId, size };
+async function describeLayer(archive: ArchiveIndex, file: ArchiveFile, diffId: Digest): Promise<Descriptor> {
+  const { offset, size } = file;
+  const packing = packingOf(archive, file);
+  if (packing === 'none') return { mediaType: LAYER_TYPE, digest: diffId, size };
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(archive.path, { start: offset, end: offset + size - 1, highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  return { mediaType: `${LAYER_TYPE}${packed}`, digest: `sha256:${hash.digest('hex')}`, size };
+  return { mediaType: `${LAYER_TYPE}+${packing}`, digest: `sha256:${hash.digest('hex')}`, size };
 }
 
-async function collect(stream: AsyncIterable<Buffer>): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk);
-  return Buffer.concat([...chunks, Buffer.alloc(4)]);
+/** By its first bytes. Throws `invalid` for what kobako cannot unpack. */
+function packingOf(archive: ArchiveIndex, file: ArchiveFile): 'none' | 'gzip' | 'zstd' {
+  return detect(archive.head(file, 4));
 }
 
 /** `index.json` of an OCI layout: each of its manifests, of an index the one for the platform. */

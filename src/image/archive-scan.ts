@@ -75,6 +75,18 @@ export class ArchiveIndex {
     return undefined;
   }
 
+  /** The first bytes of a file in it, fewer where it is shorter. */
+  head({ offset, size }: ArchiveFile, length: number): Buffer {
+    const bytes = Buffer.alloc(Math.min(size, length));
+    const fd = openSync(this.path, 'r');
+    try {
+      readSync(fd, bytes, 0, bytes.length, offset);
+    } finally {
+      closeSync(fd);
+    }
+    return bytes;
+  }
+
   /** A document. Throws `invalid` where it is missing or longer than `max` bytes. */
   read(path: string, max: number): Buffer {
     const file = this.find(path);

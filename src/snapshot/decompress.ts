@@ -21,19 +21,19 @@ export interface Decompressor {
 }
 
 /** What `output` throws rejects the write that led to it. */
-export function decompressor(compression: Compression, output: (chunk: Buffer) => void): Decompressor {
-  return compression === 'none' ? plain(output) : new Detecting(compression, output);
+export function decompressor(compression: Compression, output: (chunk: Buffer) => void, what = 'layer'): Decompressor {
+  return compression === 'none' ? plain(output) : new Detecting(compression, output, what);
 }
 
-/** What begins like this. Throws `invalid` for what is known to be something else. */
-export function detect(start: Buffer): 'none' | 'gzip' | 'zstd' {
+/** What begins like this. Throws `invalid` for what is known to be something else; `what` is it for users. */
+export function detect(start: Buffer, what = 'layer'): 'none' | 'gzip' | 'zstd' {
   if (start[0] === 0x1f && start[1] === 0x8b) return 'gzip';
   const magic = start.length >= 4 ? start.readUInt32LE(0) : 0;
   // a zstd frame, or a skippable one (pzstd and zstd:chunked begin or go on with such)
   if (magic === 0xfd2fb528 || (magic & 0xfffffff0) >>> 0 === 0x184d2a50) return 'zstd';
   const other = start.toString('latin1', 0, 4);
-  if (other.startsWith('BZh')) throw invalid('the layer is compressed with bzip2, which is not supported');
-  if (other.startsWith('\xfd7zX')) throw invalid('the layer is compressed with xz, which is not supported');
+  if (other.startsWith('BZh')) throw invalid(`the ${what} is compressed with bzip2, which is not supported`);
+  if (other.startsWith('\xfd7zX')) throw invalid(`the ${what} is compressed with xz, which is not supported`);
   return 'none';
 }
 
@@ -48,12 +48,14 @@ function plain(output: (chunk: Buffer) => void): Decompressor {
 
 class Detecting implements Decompressor {
   readonly #declared: Compression;
+  readonly #what: string;
   readonly #output: (chunk: Buffer) => void;
   #start: Buffer = Buffer.alloc(0);
   #chosen: Decompressor | undefined;
 
-  constructor(declared: Compression, output: (chunk: Buffer) => void) {
+  constructor(declared: Compression, output: (chunk: Buffer) => void, what: string) {
     this.#declared = declared;
+    this.#what = what;
     this.#output = output;
   }
 
@@ -77,7 +79,7 @@ class Detecting implements Decompressor {
   }
 
   #choose(): Decompressor {
-    const found = detect(this.#start);
+    const found = detect(this.#start, this.#what);
     // as Docker: a wrong media type is forgiven, for the bytes say what they are
     this.#chosen = found === 'none' ? plain(this.#output) : new Members(found, this.#output);
     if (this.#start.length === 0 && this.#declared !== 'auto') throw invalid(`the ${this.#declared} stream is empty`);
