@@ -7,6 +7,7 @@ describe('changes', () => {
     [['CMD ["sh", "-c", "x y"]'], { Cmd: ['sh', '-c', 'x y'] }],
     [['cmd echo $HOME'], { Cmd: ['/bin/sh', '-c', 'echo $HOME'] }],
     [['ENTRYPOINT ["/e"]'], { Entrypoint: ['/e'] }],
+    [['CMD', 'ENTRYPOINT'], { Cmd: null, Entrypoint: null }],
     [['ENV A=1 B="two words" C=th\\ ree', 'ENV A=9'], { Env: ['A=9', 'B=two words', 'C=th ree'] }],
     [['ENV OLD the rest of it'], { Env: ['OLD=the rest of it'] }],
     [['LABEL a.b=c "x y"=z'], { Labels: { 'a.b': 'c', 'x y': 'z' } }],
@@ -24,12 +25,12 @@ describe('changes', () => {
   for (const [changes, config] of table) test(changes.join('; '), () => assert.deepEqual(applyChanges({}, changes), config));
 
   for (const [change, message] of [
-    ['RUN x', /run is not a valid change command/],
-    ['CMD', /CMD requires at least one argument/],
+    ['RUN x', /RUN is not a valid change command/],
+    ['ENV', /ENV requires at least one argument/],
     ['', /an empty change requires/],
     ['ENV =x', /can't find = in|Must be of the form/],
-    ['EXPOSE abc', /invalid containerPort: abc/],
-    ['HEALTHCHECK x', /Unknown type "x" in HEALTHCHECK/],
+    ['EXPOSE abc', /Invalid containerPort: abc/],
+    ['HEALTHCHECK x', /Unknown type "X" in HEALTHCHECK/],
     ['HEALTHCHECK --interval=soon CMD x', /invalid duration "soon"/],
   ] as const) {
     test(`refused: ${JSON.stringify(change)}`, () => assert.throws(() => applyChanges({}, [change]), { name: 'EngineError', kind: 'invalid', message }));
