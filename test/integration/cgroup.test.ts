@@ -181,7 +181,8 @@ describe('limits bite', () => {
     t.after(() => kobako(['rm', '-f', name]));
     const { code } = await kobako(['run', '--name', name, '--rootfs', `${root}:O`, '--memory', '16m', '--memory-swap', '16m', 'tail', '/dev/zero']);
     assert.equal(code, 137);
-    const known = async (container: string) => (JSON.parse((await kobako(['inspect', container])).stdout) as { oomKilled: boolean }[])[0]!.oomKilled;
+    const known = async (container: string) =>
+      (JSON.parse((await kobako(['inspect', container])).stdout) as { exit: { oomKilled: boolean } }[])[0]!.exit.oomKilled;
     assert.equal(await known(name), true);
     const other = await start(t, ['--memory', '64m'], 'kill -9 $$');
     await kobako(['wait', other.name]);
