@@ -39,8 +39,8 @@ export const socketOf = (state: string, id: string) => `${state}/sockets/${id.sl
 
 export const logLines = (path: string) =>
   readFileSync(path, 'utf8')
-    .trimEnd()
     .split('\n')
+    .filter(Boolean)
     .map((line) => JSON.parse(line) as LogEntry);
 
 /** Runs a container to its end: what its starter is told, and what everybody finds. */
