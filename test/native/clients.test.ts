@@ -59,9 +59,15 @@ function nonsense(pick: (below: number) => number): Buffer {
 test('random bytes, partial lines, huge lines, more clients than there are places, and early ends', { timeout: 120_000 }, async (t) => {
   const missing = helperMissing();
   if (missing !== undefined) return t.skip(missing);
-  const state = tempFor(t);
+  const hooks: (() => void)[] = [];
+  const state = tempFor({ after: (hook) => hooks.push(hook) });
   const engine = openEngine({ stateDir: state });
-  t.after(() => engine.close());
+  // hooks of a test run in their order: the folder goes last
+  t.after(async () => {
+    await engine.remove('fuzzed', { force: true }).catch(() => {});
+    engine.close();
+    hooks.forEach((hook) => hook());
+  });
   const script = 'i=0; while [ ! -e /stop ] && [ $i -lt 20000 ]; do echo $i; i=$((i+1)); [ $((i % 50)) = 0 ] && usleep 20000; done; echo end';
   const running = await engine.run({
     ...DEFAULT_RUN,
@@ -70,7 +76,6 @@ test('random bytes, partial lines, huge lines, more clients than there are place
     detach: true,
     name: 'fuzzed',
   });
-  t.after(() => engine.remove('fuzzed', { force: true }).catch(() => {}));
   const path = `${state}/sockets/${running.containerId.slice(0, 24)}`;
   const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
   const pick = random(seed);

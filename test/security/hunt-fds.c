@@ -28,7 +28,8 @@ int main(int argc, char **argv) {
       close(fd);
       if (!strstr(name, argv[1])) continue;
       tell("/seen", name);
-      for (int n = 0; n < 16; n++) {
+      /* 0 to 2 are the program's own, and show in the moment of exec in which it has not yet its name */
+      for (int n = 3; n < 64; n++) {
         snprintf(path, sizeof path, "/proc/%s/fd/%d", e->d_name, n);
         ssize_t len = readlink(path, target, sizeof target - 2);
         if (len <= 0) continue;

@@ -1,7 +1,7 @@
 /** Ways out of, and into, a running container that other engines once had, tried from inside. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { before, describe, test } from 'node:test';
+import { before, describe, test, type TestContext } from 'node:test';
 import { kobako } from '../support/kobako.ts';
 import { projectDir } from '../support/paths.ts';
 import { busyboxRootfs, copyRootfs } from '../support/rootfs.ts';
@@ -14,6 +14,16 @@ before(async () => {
 });
 
 const inside = async (...args: readonly string[]) => kobako(['run', '--rm', '--rootfs', `${base}:O`, ...args]);
+
+/** A folder that is removed after `end` has run: hooks of a test run in the order in which they were given. */
+function folderUntil(t: TestContext, end: () => Promise<unknown>): string {
+  const hooks: (() => void)[] = [];
+  t.after(async () => {
+    await end();
+    hooks.forEach((hook) => hook());
+  });
+  return tempFor({ after: (hook) => hooks.push(hook) });
+}
 
 async function compile(name: string, to: string): Promise<void> {
   await runOk('cc', ['-O1', '-static', '-o', to, `${projectDir}/test/security/${name}.c`]);
@@ -47,12 +57,12 @@ test('CVE-2022-24769, 29162: no inheritable capabilities, in run and in exec, as
 });
 
 test('CVE-2020-15257: the monitor listens on no abstract socket; its sockets and records are root’s alone', async (t) => {
-  const state = `${tempFor(t)}/state`;
-  const env = { ...process.env, KOBAKO_STATE_DIR: state };
   const name = 'quiet';
+  const env: NodeJS.ProcessEnv = { ...process.env };
+  const state = `${folderUntil(t, () => kobako(['rm', '-f', name], { env }))}/state`;
+  env['KOBAKO_STATE_DIR'] = state;
   const before = new Set(abstract(readFileSync('/proc/net/unix', 'utf8')));
   const { stdout: id } = await kobako(['run', '-d', '--name', name, '--network', 'host', '--rootfs', `${base}:O`, 'sleep', '60'], { env });
-  t.after(() => kobako(['rm', '-f', name], { env }));
   const seen = await kobako(['exec', name, 'cat', '/proc/net/unix'], { env });
   assert.deepEqual(
     abstract(seen.stdout).filter((socket) => !before.has(socket) && /kobako|monitor|attach/.test(socket)),
@@ -70,7 +80,7 @@ test('CVE-2020-15257: the monitor listens on no abstract socket; its sockets and
 const abstract = (text: string) => text.split('\n').flatMap((line) => /@\S*$/.exec(line)?.[0] ?? []);
 
 test('CVE-2016-9962: a process that enters a container is not open to the ones in it', async (t) => {
-  const folder = tempFor(t);
+  const folder = folderUntil(t, () => runc('delete', '-f', id));
   await copyRootfs(base, `${folder}/root`);
   await compile('hunt-fds', `${folder}/root/hunt`);
   await runOk('chown', ['-R', '200000:200000', `${folder}/root`]);
@@ -96,7 +106,6 @@ test('CVE-2016-9962: a process that enters a container is not open to the ones i
   const id = `kobako-test-enter-${process.pid}`;
   const runc = (...args: string[]) =>
     run('sh', ['-c', `"$0" "$@" >>${folder}/out 2>&1`, `${projectDir}/bin/kobako-runc`, '--root', `${folder}/state`, ...args]);
-  t.after(() => runc('delete', '-f', id));
   await runOk('chmod', ['-R', 'go+rX', folder]);
   const started = await runc('run', '-d', '-b', `${folder}/bundle`, id);
   assert.equal(started.code, 0, readFileSync(`${folder}/out`, 'utf8'));
