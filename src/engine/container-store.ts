@@ -121,7 +121,7 @@ export class ContainerStore {
       mkdirSync(this.#sockets, { recursive: true, mode: 0o700 });
       if (name !== undefined) this.#claim(name, id);
       fill(work);
-      writeFileSync(`${work}/container.json`, JSON.stringify(record), { mode: 0o600 });
+      writeFileSync(`${work}/container.json`, toJson(record), { mode: 0o600 });
       renameSync(work, this.paths(id).dir);
     } catch (error) {
       rmSync(work, { recursive: true, force: true });

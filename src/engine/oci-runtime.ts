@@ -47,7 +47,7 @@ export class OciRuntime {
     const bundle = readBundle(options.bundle);
     const stdio = stdioOf(bundle.spec.process, options.consoleSocket, true);
     const fds = preservedFds(options.preserveFds);
-    const record = this.#claim(id, bundle);
+    const record = this.#claim(id, bundle, options);
     try {
       const plan = this.#plan(record, bundle, fds, { stdio, monitor: DETACHED, startFifo: this.#state.fifo(id), noPivot: options.noPivot });
       const running = this.#runner.run(plan, this.#fds(fds, record, bundle.spec));
@@ -87,7 +87,7 @@ export class OciRuntime {
     const inherited = spec.process?.terminal && options.consoleSocket === undefined ? undefined : stdioOf(spec.process, options.consoleSocket, false);
     const caller = inherited === undefined ? options.terminal() : undefined;
     const fds = preservedFds(options.preserveFds);
-    const record = this.#claim(id, bundle);
+    const record = this.#claim(id, bundle, options);
     let known = record;
     try {
       const terminal = caller && new ForegroundTerminal(this.#state.dir(id), spec.process!, caller, FOREGROUND);
@@ -240,7 +240,7 @@ export class OciRuntime {
   }
 
   /** The id is ours from here on, and what it will leave can be found even if this process is killed. */
-  #claim(id: string, { spec, config, bundle, rootfs }: Bundle): OciRecord {
+  #claim(id: string, { spec, config, bundle, rootfs }: Bundle, { noNewKeyring }: CreateOptions): OciRecord {
     this.#state.dir(id);
     const cgroupsPath = cgroupsPathOf(id, spec.linux?.cgroupsPath, this.#systemdCgroup);
     if (this.#systemdCgroup) this.#warn(`systemd is not asked for a scope: the cgroup ${cgroupsPath} is made without it`);
@@ -256,6 +256,7 @@ export class OciRuntime {
       pidStart: '',
       maker: process.pid,
       makerStart: processStart(process.pid) ?? '',
+      ...(noNewKeyring === true ? { noNewKeyring } : {}),
     };
     this.#state.claim(id);
     try {

@@ -29,7 +29,7 @@ const CASES: Readonly<Record<string, readonly string[]>> = {
   names: ['--hostname', 'box', '--domainname', 'example.org', '--add-host', 'other:10.1.2.3', '--dns', '9.9.9.9', '--dns-search', 'example.org'],
   'host namespaces': ['--pid', 'host', '--ipc', 'host', '--uts', 'host', '--network', 'host'],
   'open system paths': ['--security-opt', 'systempaths=unconfined'],
-  environment: ['-e', 'A=b', '-e', 'HOME=/else', '-e', 'PATH'],
+  environment: ['-e', 'A=b', '-e', 'HOME=/else', '-e', 'PATH=/else/bin:/bin'],
 };
 
 /** Lines of one kind each: `kind what`. No colon in it, no date, no number that differs from run to run. */

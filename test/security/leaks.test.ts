@@ -164,7 +164,7 @@ describe('the runtime', () => {
       [],
       /startContainer.*sorry/,
     ],
-    'a console socket': [config({ process: { ...good, terminal: true } }), ['--console-socket', '/no/console'], /\/no\/console/],
+    'a console socket': [config({ process: { ...good, terminal: true } }), ['--console-socket', '/no/console'], /\/no\/console|console socket/],
     'a seccomp listener': [
       config({
         linux: {
