@@ -1,4 +1,5 @@
 /** Use case: an image from a registry, its layers in parallel, each ready to run when it has come. */
+import { rm } from 'node:fs/promises';
 import { digestHex, type Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { Descriptor, ImageConfig, Manifest, Reference, Repository } from '../image/contract.ts';
@@ -118,7 +119,23 @@ interface Job {
   readonly diffId: Digest;
 }
 
-async function pullLayer(parts: ImageParts, repository: Repository, { descriptor, diffId }: Job, say: OnProgress, signal: AbortSignal): Promise<void> {
+/** A registry's limit is `exhausted` too. */
+export function isFullDisk(error: unknown): boolean {
+  return error instanceof EngineError && error.kind === 'exhausted' && error.message.includes('no space left on device');
+}
+
+/** A full disk does not get emptier by what is kept to go on from. */
+async function pullLayer(...args: Parameters<typeof takeLayer>): Promise<void> {
+  try {
+    await takeLayer(...args);
+  } catch (error) {
+    const [{ store }, , { descriptor }] = args;
+    if (isFullDisk(error)) await rm(store.blobs.partial(descriptor.digest), { force: true });
+    throw error;
+  }
+}
+
+async function takeLayer(parts: ImageParts, repository: Repository, { descriptor, diffId }: Job, say: OnProgress, signal: AbortSignal): Promise<void> {
   const { driver, store } = parts;
   const { blobs } = store;
   const { digest, size } = descriptor;

@@ -23,7 +23,7 @@ import { importImage } from './image-import.ts';
 import { imageHistory, inspectImage, listImages, tagImage } from './image-list.ts';
 import { loadImages } from './image-load.ts';
 import { onceEach, type ImageParts } from './image-parts.ts';
-import { pullImage } from './image-pull.ts';
+import { isFullDisk, pullImage } from './image-pull.ts';
 import { pushImage } from './image-push.ts';
 import { pruneImages, removeNamed, tidyUp } from './image-remove.ts';
 import { saveImages } from './image-save.ts';
@@ -132,11 +132,19 @@ async function configured(domain: string): Promise<Credentials | undefined> {
 
 function imagesOf(parts: ImageParts, tidy: () => Promise<void>): Images {
   // while an image is on its way nothing is collected: what could not be then is now
-  const tidied = <T>(work: Promise<T>): Promise<T> => work.finally(() => void tidy());
+  const tidied = <T>(work: Promise<T>, resumes = false): Promise<T> =>
+    work
+      .catch((error: unknown) => {
+        // what came before is of use only to a next try that goes on from there
+        const again = error instanceof EngineError && ['unavailable', 'cancelled', 'exhausted'].includes(error.kind) && !isFullDisk(error);
+        if (!(resumes && again)) parts.store.wantCollect();
+        throw error;
+      })
+      .finally(tidy);
   return {
     familiarName: (name) => familiarReference(withDefaultTag(parseReference(name))),
     fullName: (name) => tagName(parseReference(name)),
-    pull: (name, options = {}) => tidied(pullImage(parts, name, options)),
+    pull: (name, options = {}) => tidied(pullImage(parts, name, options), true),
     push: (name, options = {}) => tidied(pushImage(parts, name, options)),
     list: async (options = {}) => listImages(parts, options),
     inspect: async (name) => inspectImage(parts, name),

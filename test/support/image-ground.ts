@@ -27,6 +27,13 @@ export interface Ground {
 }
 
 export function imageGround(t: { after(hook: () => unknown): void }, driver?: 'overlay' | 'erofs', dataRoot?: string): Ground {
+  const engines: Engine[] = [];
+  // before the folder goes: whatever a failed test leaves running, and what is being removed in the background
+  t.after(async () => {
+    const { stdout } = await cli(['ps', '-aq']);
+    if (stdout.trim() !== '') await cli(['rm', '-f', ...stdout.trim().split('\n')]);
+    for (const engine of engines) await engine.close();
+  });
   const folder = tempFor(t as { after(hook: () => void): void });
   const root = dataRoot ?? `${folder}/data`;
   const env = {
@@ -58,15 +65,10 @@ export function imageGround(t: { after(hook: () => unknown): void }, driver?: 'o
     },
     engine: (options = {}) => {
       const engine = openEngine({ stateDir: `${folder}/state`, dataRoot: root, ...(driver === undefined ? {} : { storageDriver: driver }), ...options });
-      t.after(() => engine.close());
+      engines.push(engine);
       return engine;
     },
   };
-  // whatever a failed test leaves running; then what was being removed in the background
-  t.after(async () => {
-    const { stdout } = await cli(['ps', '-aq']);
-    if (stdout.trim() !== '') await cli(['rm', '-f', ...stdout.trim().split('\n')]);
-  });
   return ground;
 }
 
