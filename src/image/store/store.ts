@@ -42,6 +42,13 @@ export interface RemoveOptions {
   readonly usedChains?: () => ReadonlySet<Digest>;
 }
 
+/** What one manifest keeps. */
+interface Needs {
+  readonly blobs: readonly Digest[];
+  readonly layers: readonly Digest[];
+  readonly chains: readonly Digest[];
+}
+
 /** An image with its documents. */
 export interface StoredImage extends ImageSummary {
   readonly entry: NamedEntry;
@@ -56,6 +63,8 @@ export class ImageStore {
   readonly #gcLock: string;
   readonly #wanted: string;
   #holds = 0;
+  /** By manifest: of the images that there were at the last look. */
+  #needs: ReadonlyMap<Digest, Needs> = new Map();
 
   /** `root` is a folder of the data root; the layout is `root/oci`. */
   constructor(root: string, locks: FileLocks) {
@@ -233,21 +242,35 @@ export class ImageStore {
     const blobs = new Set<Digest>();
     const layers = new Set<Digest>();
     const chains = new Set<Digest>();
+    const known = new Map<Digest, Needs>();
     for (const { target, index } of entries) {
-      if (blobs.has(target.digest)) continue;
-      blobs.add(target.digest);
       if (index !== undefined) blobs.add(index);
-      try {
-        const { manifest, config } = this.documents(target.digest);
-        for (const { digest } of [manifest.config, ...manifest.layers]) blobs.add(digest);
-        for (const diffId of config.rootfs.diff_ids) layers.add(diffId);
-        for (const chain of chainIds(config.rootfs.diff_ids)) chains.add(chain);
-      } catch (error) {
-        // damaged: it keeps nothing. What could not be read for another reason (too many open files) is no garbage
-        if (!(error instanceof EngineError)) throw error;
+      if (known.has(target.digest)) continue;
+      const needs = this.#needs.get(target.digest) ?? this.#needsOf(target.digest);
+      if (needs === undefined) {
+        // damaged: it keeps nothing, until it is pulled again
+        blobs.add(target.digest);
+        continue;
       }
+      known.set(target.digest, needs);
+      for (const digest of needs.blobs) blobs.add(digest);
+      for (const diffId of needs.layers) layers.add(diffId);
+      for (const chain of needs.chains) chains.add(chain);
     }
+    this.#needs = known;
     return { blobs, layers, chains };
+  }
+
+  #needsOf(manifestDigest: Digest): Needs | undefined {
+    try {
+      const { manifest, config } = this.documents(manifestDigest);
+      const layers = config.rootfs.diff_ids;
+      return { blobs: [manifestDigest, ...[manifest.config, ...manifest.layers].map(({ digest }) => digest)], layers, chains: chainIds(layers) };
+    } catch (error) {
+      // what could not be read for another reason (too many open files) is no garbage
+      if (!(error instanceof EngineError)) throw error;
+      return undefined;
+    }
   }
 }
 
