@@ -1,13 +1,17 @@
 /** A real Docker 28 beside us: the same commands on the same images say the same, and each reads what the other writes. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { Engine } from '../../src/engine/contract.ts';
 import type { ProgressEvent } from '../../src/engine/images-contract.ts';
-import { imageGround, type Ground } from '../support/image-ground.ts';
+import { fakeRegistry } from '../support/fake-registry.ts';
+import { imageGround, serveImage, type Ground } from '../support/image-ground.ts';
 import { dir, file, layerTar, link, node, sha256, symlink, TIME, whiteout } from '../support/layers.ts';
+import { projectDir } from '../support/paths.ts';
 import { noPeers, peers } from '../support/peers.ts';
 import { realRegistry, type RealRegistry } from '../support/registry.ts';
 import { busyboxRootfs } from '../support/rootfs.ts';
@@ -311,6 +315,31 @@ describe('images beside Docker 28', { skip: noPeers() ?? false }, () => {
     for (const seconds of ['0', '1000']) {
       assert.deepEqual(await contents(ground.ok, `kbi-ours-${seconds}`, seconds), await contents(ok, `kbi-theirs-${seconds}`, seconds));
     }
+  });
+
+  test('^C in the middle of a pull: the same exit code and words', async (t) => {
+    const fake = await fakeRegistry(t, { listen: '0.0.0.0' });
+    const where = fake.host.replace('127.0.0.1', HERE);
+    const { layers } = serveImage(fake, 'public/app', 'v1', [randomBytes(100_000)]);
+    fake.hook = (_request, response, url) => {
+      if (!url.pathname.endsWith(sha256(layers[0]!))) return false;
+      response.writeHead(200, { 'content-length': String(layers[0]!.length) });
+      response.write(layers[0]!.subarray(0, 50_000));
+      return true;
+    };
+    const interrupted = async (program: string, name: string, env: NodeJS.ProcessEnv) => {
+      const child = spawn(program, ['pull', '-q', name], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+      let stderr = '';
+      child.stderr.on('data', (part: Buffer) => (stderr += part.toString()));
+      const ended = once(child, 'exit') as Promise<[number | null]>;
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      child.kill('SIGINT');
+      return { code: (await ended)[0], stderr: stderr.replace(/^kobako: /, '') };
+    };
+    const theirs = await interrupted(`${ground.folder}/docker`, `${where}/public/app:v1`, { ...process.env, DOCKER_HOST: host, DOCKER_CONFIG: ground.folder });
+    // our command line takes only loopback for insecure
+    const ours = await interrupted(`${projectDir}/bin/kobako`, `${fake.host}/public/app:v1`, ground.env);
+    assert.deepEqual(ours, theirs);
   });
 
   test('image prune', async () => {
