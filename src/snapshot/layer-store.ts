@@ -10,7 +10,7 @@
  * process is survived, which is right for a folder on a tmpfs, or where a lost layer is pulled again anyway.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, opendirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { digestHex, type Digest } from '../base/digest.ts';
 import { EngineError } from '../base/errors.ts';
 import type { LayerInfo, LayerIngest, LayerProgress, LayerRequest, SnapshotDriver } from './contract.ts';
@@ -21,6 +21,8 @@ import type { FromWorker, IngestTask } from './worker-protocol.ts';
 const PIECE = 512 << 10;
 /** Bytes that may be on their way to the worker before `write` makes the caller wait. */
 const WINDOW = 3 << 20;
+/** So many files are removed at once, without a thread. */
+const FEW = 64;
 /** What lies in `tmp` or `trash` for longer, in milliseconds, has probably been left there. */
 const LEFT_MS = 60_000;
 
@@ -93,7 +95,7 @@ export class LayerStore {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       throw error;
     }
-    this.#discard([to]);
+    if (!removeFew(to)) this.#discard([to]);
   }
 
   sweep(): void {
@@ -179,6 +181,34 @@ export class LayerStore {
       this.trash(task.dir); // it is there already, from another image
     }
     return info;
+  }
+}
+
+/**
+ * Removes a tree of few files at once: what most containers write is less work than the start of a thread. False, and
+ * perhaps not all of it there any more, where there is more or something stands in the way. Nobody writes to it now.
+ */
+function removeFew(path: string): boolean {
+  let left = FEW;
+  const isSmall = (folder: Buffer): boolean => {
+    const entries = opendirSync(folder, { encoding: 'buffer' as BufferEncoding });
+    try {
+      for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) {
+        if (--left < 0) return false;
+        const name = entry.name as unknown as Buffer;
+        if (entry.isDirectory() && !isSmall(Buffer.concat([folder, Buffer.from('/'), name]))) return false;
+      }
+      return true;
+    } finally {
+      entries.closeSync();
+    }
+  };
+  try {
+    if (!isSmall(Buffer.from(path))) return false;
+    rmSync(path, { recursive: true });
+    return true;
+  } catch {
+    return false;
   }
 }
 
