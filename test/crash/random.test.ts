@@ -8,7 +8,7 @@ import type { Engine } from '../../src/engine/contract.ts';
 import { projectDir, projectNode } from '../support/paths.ts';
 import { alive, childrenOf, Ground, kill9, pids, sleep, until } from './ground.ts';
 
-const ROUNDS = Number(process.env['KOBAKO_CRASH_ROUNDS'] ?? 40);
+const ROUNDS = Number(process.env['KOBAKO_CRASH_ROUNDS'] ?? 12);
 const random = (below: number) => Math.random() * below;
 
 /** A process that opens the engine, says so, and starts containers until it is killed. */
