@@ -10,6 +10,7 @@ import type { LayerInfo } from './contract.ts';
 import { decompressor, type Decompressor } from './decompress.ts';
 import type { LayerWriter, OpenLayerWriter } from './layer-writer.ts';
 import type { IngestTask } from './worker-protocol.ts';
+import { YoungGarbage } from './young-garbage.ts';
 
 /** Bytes read from a file at a time. */
 const PIECE = 1 << 20;
@@ -28,6 +29,7 @@ export class LayerJob {
   #sourceFd = -1;
   #received = 0;
   #plain = 0;
+  readonly #garbage = new YoungGarbage();
   #content = 0;
   #entry: Buffer | undefined;
   #aborted = false;
@@ -163,6 +165,7 @@ export class LayerJob {
     this.#check();
     const { maxPlainSize } = this.#task.request;
     this.#plain += chunk.length;
+    if (this.#unpack.plain !== true) this.#garbage.add(chunk.length);
     if (maxPlainSize !== undefined && this.#plain > maxPlainSize) throw invalid(`the layer unpacks to more than ${maxPlainSize} bytes`);
     if (this.#unpack.plain !== true) this.#diffId.update(chunk);
     this.#writer.plain(chunk);
