@@ -127,6 +127,8 @@ function fail(context: CliContext, error: unknown, code: number): number {
     return code;
   }
   const detail = error.detail as { exitCode?: number; shown?: string } | undefined;
+  // as docker: who has pressed ^C knows
+  if (error.kind === 'cancelled' && (detail?.exitCode ?? 0) > 128) return detail!.exitCode!;
   context.stderr.write(`kobako: ${error.message}\n`);
   if (detail?.shown !== undefined) context.stderr.write(`${detail.shown}\n`);
   if (error.hint !== undefined) context.stderr.write(`hint: ${error.hint}\n`);

@@ -48,6 +48,7 @@ describe('images beside Docker 28', { skip: noPeers() ?? false }, () => {
   const clean = async () => {
     await docker(['rm', '-f', 'kbi-user', ...['0', '1000'].map((seconds) => `kbi-theirs-${seconds}`)]);
     for (const id of new Set((await ok('images', '-q', '--filter', 'label=colour')).split('\n').filter(Boolean))) await docker(['rmi', '-f', id]);
+    await docker(['image', 'prune', '-f']);
   };
   const docker = (args: readonly string[], timeoutMs = 120_000) =>
     run(`${ground.folder}/docker`, args, { env: { ...process.env, DOCKER_HOST: host, DOCKER_CONFIG: ground.folder }, timeoutMs });
@@ -406,12 +407,17 @@ async function archive(): Promise<Buffer> {
   ]);
   const second = layerTar([
     dir('data/', { mode: 0o1777 }),
-    file('data/a', 'a\n'),
+    file('data/a', randomBytes(8).toString('hex')),
     file('data/b', 'b\n', { mode: 0o640, uid: 1000, gid: 5 }),
     link('data/hard', 'data/a'),
     node('fifo', 'data/fifo'),
   ]);
-  const third = layerTar([dir('data/', { mode: 0o1777 }), whiteout('data/a'), file('big', Buffer.alloc(300_000, 'x'))]);
+  const third = layerTar([
+    dir('data/', { mode: 0o1777 }),
+    whiteout('data/a'),
+    file('third', randomBytes(8).toString('hex')),
+    file('big', Buffer.alloc(300_000, 'x')),
+  ]);
   const at = new Date(Number(TIME / 1_000_000n)).toISOString();
   const config = (layers: readonly Buffer[], created: string, labels: object) =>
     JSON.stringify({
