@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { digestHex, isDigest, type Digest } from '../base/digest.ts';
 import { invalid } from '../base/errors.ts';
+import { forEach } from '../base/for-each.ts';
 import { ArchiveIndex, type ArchiveFile } from '../image/archive-scan.ts';
 import type { Descriptor, ImageConfig, Manifest, Platform } from '../image/contract.ts';
 import {
@@ -59,8 +60,10 @@ async function store(parts: ImageParts, archive: ArchiveIndex, image: Found, say
   const { blobs } = images;
   const { manifest, config } = image;
   const jobs = new Map(manifest.layers.map((descriptor, index) => [descriptor.digest, { descriptor, index }]));
-  await Promise.all(
-    [...jobs.values()].map(({ descriptor, index }) =>
+  // none goes on when this has failed: who has the store for himself then would remove what it works on
+  await forEach(
+    jobs.values(),
+    ({ descriptor, index }, until) =>
       parts.once(
         descriptor.digest,
         async () => {
@@ -73,11 +76,11 @@ async function store(parts: ImageParts, archive: ArchiveIndex, image: Found, say
           // told that it is plain, a driver need not keep the same bytes twice
           const compression = packingOf(archive, image.layers[index]!);
           const request = { compression, digest, size, diffId, maxPlainSize: plainBound(size), blob } as const;
-          await driver.ingestFile(request, { path: archive.path, offset, length }, { progress, ...(signal === undefined ? {} : { signal }) });
+          await driver.ingestFile(request, { path: archive.path, offset, length }, { progress, signal: until });
         },
-        signal,
+        until,
       ),
-    ),
+    { signal },
   );
   await blobs.write(image.configBytes, manifest.config.digest);
   const digest = await blobs.write(image.manifestBytes);

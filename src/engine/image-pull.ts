@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { digestHex, type Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
+import { forEach } from '../base/for-each.ts';
 import type { Descriptor, ImageConfig, Manifest, Reference, Repository } from '../image/contract.ts';
 import { parseImageConfig, selectImage } from '../image/manifest.ts';
 import { digestName, tagName } from '../image/names.ts';
@@ -89,8 +90,6 @@ async function pullLayers(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const jobs = new Map(manifest.layers.map((descriptor, index) => [descriptor.digest, { descriptor, diffId: config.rootfs.diff_ids[index]! }]));
-  const stop = new AbortController();
-  const all = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
   const ready = ({ descriptor, diffId }: Job) => parts.driver.has(diffId) && parts.store.blobs.has(descriptor.digest);
   const todo = [...jobs.values()].filter((job) => {
     const status = ready(job) ? 'Already exists' : 'Pulling fs layer';
@@ -98,20 +97,14 @@ async function pullLayers(
     return status !== 'Already exists';
   });
   todo.slice(PARALLEL).forEach(({ descriptor }) => say({ status: 'Waiting', id: shortId(descriptor.digest) }));
-  let failure: unknown;
-  const worker = async () => {
-    for (let job = todo.shift(); job !== undefined && !stop.signal.aborted; job = todo.shift()) {
-      try {
-        await parts.once(job.descriptor.digest, () => pullLayer(parts, repository, job!, say, all), all);
-        say({ status: 'Pull complete', id: shortId(job.descriptor.digest) });
-      } catch (error) {
-        failure ??= error;
-        stop.abort(error);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: PARALLEL }, worker));
-  if (failure !== undefined) throw failure;
+  await forEach(
+    todo,
+    async (job, all) => {
+      await parts.once(job.descriptor.digest, () => pullLayer(parts, repository, job, say, all), all);
+      say({ status: 'Pull complete', id: shortId(job.descriptor.digest) });
+    },
+    { limit: PARALLEL, signal },
+  );
 }
 
 interface Job {

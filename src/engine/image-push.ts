@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
+import { forEach } from '../base/for-each.ts';
 import type { Descriptor, Manifest, Reference, Repository } from '../image/contract.ts';
 import { digestName } from '../image/names.ts';
 import { familiarName, familiarReference, parseReference, repositoryName, withDefaultTag } from '../image/reference.ts';
@@ -67,7 +68,7 @@ async function pushOne(
   for (const { id } of layers.values()) say({ status: 'Preparing', id });
   const todo = [...layers.values()];
   todo.slice(PARALLEL).forEach(({ id }) => say({ status: 'Waiting', id }));
-  const send = async (descriptor: Descriptor, id: string | undefined) => {
+  const send = async (descriptor: Descriptor, id: string | undefined, until = signal) => {
     const told = (status: string, rest: object = {}) => id !== undefined && say({ status, id, ...rest });
     const how = await repository.pushBlob(
       descriptor,
@@ -75,19 +76,12 @@ async function pushOne(
       {
         mountFrom,
         progress: (current) => told('Pushing', { current, total: descriptor.size }),
-        ...(signal === undefined ? {} : { signal }),
+        ...(until === undefined ? {} : { signal: until }),
       },
     );
     told({ exists: 'Layer already exists', mounted: `Mounted from ${mountFrom[0] ?? 'another repository'}`, uploaded: 'Pushed' }[how]);
   };
-  let failure: unknown;
-  const worker = async () => {
-    for (let job = todo.shift(); job !== undefined && failure === undefined; job = todo.shift()) {
-      await send(job.layer, job.id).catch((error: unknown) => (failure ??= error));
-    }
-  };
-  await Promise.all(Array.from({ length: PARALLEL }, worker));
-  if (failure !== undefined) throw failure;
+  await forEach(todo, (job, until) => send(job.layer, job.id, until), { limit: PARALLEL, signal });
   await send(manifest.config, undefined);
   await repository.pushManifest(reference.tag!, { mediaType: manifest.mediaType, bytes }, signal);
   await store.name({ ...image.entry, target: { mediaType: manifest.mediaType, digest, size: bytes.length } }, [digestName(reference, digest)]);
@@ -108,7 +102,9 @@ async function sendable(
     const { manifest } = store.documents(target.digest);
     if (!isPlain(manifest)) return { manifest, bytes: store.blobs.read(target.digest), digest: target.digest };
   }
-  const layers = await Promise.all(image.manifest.layers.map((layer) => (PLAIN_TYPES.has(layer.mediaType) ? pack(parts, layer, signal) : layer)));
+  const layers = await forEach(image.manifest.layers, async (layer, until) => (PLAIN_TYPES.has(layer.mediaType) ? pack(parts, layer, until) : layer), {
+    signal,
+  });
   const manifest: Manifest = { ...image.manifest, layers };
   const bytes = Buffer.from(JSON.stringify(manifest));
   return { manifest, bytes, digest: await store.blobs.write(bytes, digestOf(bytes)) };

@@ -85,7 +85,11 @@ function ingest(say: Say, parts: LayerServiceParts, task: IngestTask): Running {
     over = true;
     const packed = packError(error, job?.what ?? 'cannot unpack the layer');
     job?.abort();
-    removeTree(Buffer.from(task.dir));
+    try {
+      removeTree(Buffer.from(task.dir));
+    } catch {
+      // the main thread sees that it is still there, and it is told in any case
+    }
     say({ event: 'failed', error: packed });
   };
   /** What is asked for, in its order, one at a time. */
