@@ -15,6 +15,13 @@ const CHECKS: readonly (readonly [name: string, ...command: string[]])[] = [
   ['types', `${bin}/tsc`, '--noEmit'],
   ['generated files', projectNode, 'scripts/gen-ops.ts', '--check'],
 ];
+/** What depends on the cgroup tree and the kernel most; emulated it takes minutes, and `npm run test:vm`, with all of it, a quarter of an hour. */
+const VM = [
+  'test/integration/{article,cgroup,isolation,run,tour}.test.ts',
+  'test/integration/{monitor-ends,oci-lifecycle}.test.ts',
+  'src/cgroup/**/*live*.test.ts',
+  'test/vm/*.guest.ts',
+];
 const SUITES: readonly (readonly [label: string, ...patterns: string[]])[] = [
   ['unit', 'src/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/**/*.test.ts', 'test/support/**/*.test.ts', 'test/vm/**/*.test.ts'],
   ['native', 'test/native/**/*.test.ts', 'native/**/*.test.ts'],
@@ -38,7 +45,7 @@ async function check(name: string, command: readonly string[]): Promise<TallyLin
 async function vmSuite(): Promise<TallyLine[]> {
   console.log('\n# vm');
   try {
-    return [...(await runVmSuite()).lines];
+    return [...(await runVmSuite(testFiles(VM))).lines];
   } catch (error) {
     return [{ file: '', name: 'vm', result: 'failed', reason: error instanceof Error ? error.message : String(error) }];
   }

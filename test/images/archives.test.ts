@@ -334,6 +334,7 @@ describe('progress on a terminal', () => {
 function render(text: string): string[] {
   const lines: string[] = [''];
   let row = 0;
+  // oxlint-disable-next-line no-control-regex -- what a terminal is sent is made of them
   for (const [token, , count, action] of text.matchAll(/(\x1b\[(\d*)([A-Z]))|[^\x1b]/g)) {
     if (action === 'A') row = Math.max(0, row - Number(count || 1));
     else if (action === 'B') row += Number(count || 1);

@@ -187,6 +187,8 @@ describe('owners', () => {
     const args = [
       'run',
       '--rm',
+      '--hostname',
+      'box',
       // a root that cannot be mapped has no place for the reaper that the mapped root may write to
       ...(mappable(root) ? ['--init'] : []),
       '--rootfs',
@@ -198,7 +200,7 @@ describe('owners', () => {
       '-c',
       'cat /data/file /etc/hostname; echo x > /data/y',
     ];
-    const { stdout, stderr } = await kobako([...args.slice(0, 3), '--hostname', 'box', ...args.slice(3)], { env });
+    const { stdout, stderr } = await kobako(args, { env });
     assert.equal(stdout, 'herebox\n', stderr);
     assert.match(stderr, /data\/y: Read-only file system/);
   });

@@ -244,7 +244,9 @@ for (const program of await ociPrograms()) {
       assert.ok(data.cpu.usage.total > 0 && data.memory.usage.usage > 0);
       for (const key of ['total', 'kernel', 'user']) assert.equal(typeof data.cpu.usage[key], 'number', key);
       for (const key of ['cpu', 'memory', 'pids', 'blkio', 'hugetlb', 'intel_rdt', 'network_interfaces']) assert.ok(key in data, key);
-      assert.ok('limit' in data.memory.usage && 'max' in data.memory.usage && 'raw' in data.memory && data.pids.current > 0);
+      // the highest use: a v2 tree has it since Linux 5.19, and Debian's runc does not read it there
+      assert.ok('max' in data.memory.usage || (!program.ours && existsSync('/sys/fs/cgroup/cgroup.controllers')));
+      assert.ok('limit' in data.memory.usage && 'raw' in data.memory && data.pids.current > 0);
       for (const interval of ['0', 'nope', '5']) assert.equal((await oci.call(['events', '--interval', interval, id])).code, 1, interval);
       if (!program.ours) return; // it polls for the end every 5 s or more, or never ends
       const many = oci.call(['events', '--interval', '200ms', id]);

@@ -214,7 +214,9 @@ describe('exec, logs, explain', () => {
     const name = `kobako-test-tty-${process.pid}`;
     t.after(() => kobako(['rm', '-f', name]));
     const command = `stty rows 33 cols 44; ${projectDir}/bin/kobako run --name ${name} -it --rootfs ${root}:O sh -c 'stty size; tty; sleep 30'`;
-    const session = `(sleep 2; printf '\\020\\021'; sleep 1) | script -qec "${command}" /dev/null`;
+    const typescript = `${tempFor(t)}/typescript`;
+    const shown = `for i in $(seq 300); do grep -q pts ${typescript} 2>/dev/null && break; sleep 0.1; done`;
+    const session = `(${shown}; printf '\\020\\021'; sleep 1) | script -qefc "${command}" ${typescript}`;
     const { stdout } = await runProgram('bash', ['-c', session]);
     assert.match(stdout, /33 44\s+\/dev\/pts\/0/);
     assert.match((await kobako(['ps'])).stdout, new RegExp(name));

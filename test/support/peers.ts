@@ -9,6 +9,7 @@ const PEERS = `${projectDir}/../shared/peers/peers`;
 
 /** Why there are no peers here; undefined when there are. */
 export function noPeers(): string | undefined {
+  if (process.env['KOBAKO_VM']) return 'real engines are not brought into the virtual machine';
   return existsSync(PEERS) ? undefined : 'real Docker and Podman are not at hand here (../shared/peers)';
 }
 
