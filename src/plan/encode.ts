@@ -11,7 +11,7 @@
  */
 import { constants } from 'node:os';
 import { invalid } from '../base/errors.ts';
-import { fieldsOf, MAX_SLOTS, opCode, OP_NAMES, schemaHash, type Op, type Plan } from './ops.ts';
+import { fieldsOf, MAX_SLOTS, opCode, schemaHash, type Op, type Plan } from './ops.ts';
 
 const SIDES = { monitor: 0, container: 1, cleanup: 2 } as const;
 const ABSENT = 0xffff_ffff_ffff_ffffn;
@@ -172,9 +172,4 @@ class SlotNumbers {
     this.#used.delete(this.#numbers.get(name)!);
     this.#numbers.delete(name);
   }
-}
-
-/** The operation that a number on the wire stands for. */
-export function opName(code: number): string {
-  return OP_NAMES[code] ?? `op ${code}`;
 }
