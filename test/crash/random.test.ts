@@ -6,7 +6,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import type { Engine } from '../../src/engine/contract.ts';
 import { projectDir, projectNode } from '../support/paths.ts';
-import { alive, childrenOf, Ground, kill9, pids, sleep, until } from './ground.ts';
+import { alive, childrenOf, Ground, kill9, sleep, until } from './ground.ts';
 
 const ROUNDS = Number(process.env['KOBAKO_CRASH_ROUNDS'] ?? 12);
 const random = (below: number) => Math.random() * below;
@@ -121,7 +121,7 @@ describe('SIGKILL at a random moment', () => {
     const ground = await Ground.of(t);
     const [engine, bystander] = await withBystander(ground);
     const usual = await startTime(ground, engine);
-    const before = new Set(pids());
+    const kept = ground.record(bystander).monitor.pid;
     for (let round = 0; round < ROUNDS * 3; round++) {
       let over = false;
       const run = engine.run(ground.options(['sleep', '300'], { autoRemove: round % 2 === 1 })).then(
@@ -131,7 +131,7 @@ describe('SIGKILL at a random moment', () => {
       void run.then(() => (over = true));
       await sleep(random(1.5 * usual));
       while (!over) {
-        const monitors = ground.helpers().filter((pid) => !before.has(pid));
+        const monitors = ground.helpers().filter((pid) => pid !== kept);
         for (const pid of monitors.flatMap(childrenOf)) kill9(pid);
         await sleep(1);
       }
