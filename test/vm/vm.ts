@@ -123,7 +123,8 @@ function qemuCommand(tree: string, kernel: GuestKernel, folder: string, options:
     ...['--library-path', `${multiarch}:${tree}/usr/lib/x86_64-linux-gnu`, `${tree}/usr/bin/qemu-system-x86_64`],
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     ...['-L', `${tree}/usr/share/qemu`, '-L', `${tree}/usr/share/seabios`],
-    ...['-machine', 'pc', '-accel', 'tcg,thread=multi', '-cpu', 'max'],
+    // without protection keys: V8's check of its code pages aborts at times where they are emulated (nodejs/node#64500)
+    ...['-machine', 'pc', '-accel', 'tcg,thread=multi', '-cpu', 'max,-pku'],
     ...['-smp', String(options.cpus ?? 2), '-m', String(options.memoryMb ?? 2048)],
     ...['-kernel', kernel.image, '-initrd', `${folder}/initramfs`],
     ...['-append', `console=ttyS0 panic=-1 mitigations=off random.trust_cpu=on cgroup_no_v1=all psi=1 ${options.kernelParameters ?? ''}`],
