@@ -15,6 +15,7 @@ import { machineFacts } from '../src/kernel/linux/machine.ts';
 import { debs } from '../test/support/debs.ts';
 import { busyboxRootfs } from '../test/support/rootfs.ts';
 import { projectDir } from '../test/support/paths.ts';
+import { DETACHED } from '../src/engine/oci-options.ts';
 
 const ROUNDS = Number(process.argv[2] ?? 60);
 const WARM_UP = 5;
@@ -57,17 +58,7 @@ async function main(): Promise<void> {
     const bundled = async (round: number) => {
       const parsed = parseSpec(readFileSync(`${folder}/bundle/config.json`, 'utf8'));
       const control = cgroups?.containerParts(`/kobako-bench/w${round}`, parsed.linux?.resources ?? {}, true);
-      const monitor = {
-        socket: '',
-        log: undefined,
-        exitPath: '',
-        spillDir: '',
-        waitStart: false,
-        stdinOnce: false,
-        backpressure: false,
-        leave: false,
-        forwardSignals: false,
-      };
+      const monitor = { ...DETACHED, leave: false };
       const { plan } = planContainer({
         id: 'bench',
         spec: parsed,

@@ -4,7 +4,6 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { EngineError } from '../../src/base/errors.ts';
 import type { Credentials, Descriptor, RegistryOptions, Repository } from '../../src/image/contract.ts';
 import {
   digestOf,
@@ -25,6 +24,7 @@ import { realRegistry, REGISTRY_USER, type RegistryOptions as StartOptions } fro
 import { chunksOf, collect, openRepository } from '../support/registry-client.ts';
 import { run } from '../support/run.ts';
 import { tempFor } from '../support/temp.ts';
+import { failure } from '../support/failure.ts';
 
 const skopeoRoot = `${process.env['PEERS'] ?? '/var/tmp/peers'}/sid`;
 const noSkopeo = existsSync(`${skopeoRoot}/usr/bin/skopeo`) && process.getuid?.() === 0 ? undefined : 'skopeo is not at hand here (shared/peers)';
@@ -80,15 +80,6 @@ async function pulledIs(repository: Repository, image: Image, tag = 'latest'): P
   assert.ok((await collect(await repository.blob(manifest.config))).equals(image.config));
   parseImageConfig(image.config, manifest.layers.length);
   for (const [index, layer] of manifest.layers.entries()) assert.ok((await collect(await repository.blob(layer))).equals(image.layers[index]!));
-}
-
-async function failure(work: Promise<unknown>): Promise<EngineError> {
-  const error = await work.then(
-    () => assert.fail('it succeeded'),
-    (caught: unknown) => caught,
-  );
-  assert.ok(error instanceof EngineError, String(error));
-  return error;
 }
 
 test('push and pull: both families, tags, an index, ranges', async (t) => {

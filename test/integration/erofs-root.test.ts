@@ -15,6 +15,7 @@ import { archive, rawHeader, withBody } from '../support/raw-archive.ts';
 import { busyboxRootfs } from '../support/rootfs.ts';
 import { tempFor } from '../support/temp.ts';
 import { tarOf } from '../support/random-tree.ts';
+import { DETACHED } from '../../src/engine/oci-options.ts';
 
 type Overlay = Extract<RootSource, { kind: 'overlay' }>;
 let skip: string | undefined;
@@ -24,17 +25,7 @@ before(async () => {
   skip = helperMissing() ?? (await whyNoErofs());
 });
 
-const monitor: MonitorSettings = {
-  socket: '',
-  log: undefined,
-  exitPath: '',
-  spillDir: '',
-  waitStart: false,
-  stdinOnce: false,
-  backpressure: false,
-  leave: false,
-  forwardSignals: false,
-};
+const monitor: MonitorSettings = { ...DETACHED, leave: false };
 
 /** What a shell script says in a container on this root. */
 async function inside(root: RootSource, script: string, base: Spec = defaultSpec()): Promise<string> {

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { answer, fakeRegistry, type FakeOptions, fault, USER } from '../../../test/support/fake-registry.ts';
 import { collect, openRepository } from '../../../test/support/registry-client.ts';
-import { EngineError } from '../../base/errors.ts';
 import type { Credentials } from '../contract.ts';
 import { OCI_MANIFEST } from '../manifest.ts';
+import { failure } from '../../../test/support/failure.ts';
 
 const D = `sha256:${'a'.repeat(64)}`;
 const IMAGE = { schemaVersion: 2, mediaType: OCI_MANIFEST, config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: D, size: 2 }, layers: [] };
@@ -14,15 +14,6 @@ async function guarded(t: TestContext, auth: 'basic' | 'token', credentials?: Cr
   const registry = await fakeRegistry(t, { auth, ...options });
   const image = registry.addManifest(path, 'latest', OCI_MANIFEST, IMAGE);
   return { registry, image, repository: openRepository(t, `${registry.host}/${path}:latest`, {}, credentials) };
-}
-
-async function failure(work: Promise<unknown>): Promise<EngineError> {
-  const error = await work.then(
-    () => assert.fail('it succeeded'),
-    (caught: unknown) => caught,
-  );
-  assert.ok(error instanceof EngineError, String(error));
-  return error;
 }
 
 test('Basic: let in with a password, refused without and with a wrong one', async (t) => {

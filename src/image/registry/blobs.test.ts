@@ -4,8 +4,8 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answer, fakeRegistry, type Hook } from '../../../test/support/fake-registry.ts';
 import { collect, openRepository } from '../../../test/support/registry-client.ts';
-import { EngineError } from '../../base/errors.ts';
 import type { RegistryOptions } from '../contract.ts';
+import { failure } from '../../../test/support/failure.ts';
 
 const BYTES = Buffer.from(Uint8Array.from({ length: 300_000 }, (_, index) => (index * 7 + (index >> 8)) & 0xff));
 
@@ -17,15 +17,6 @@ async function withBlob(t: TestContext, options: RegistryOptions = {}, bytes = B
     registry.hook = (request, response, url) => (url.pathname.includes('/blobs/') ? use(request, response, url) : false);
   };
   return { registry, repository, hook, blob: { mediaType: 'application/octet-stream', digest, size: bytes.length } };
-}
-
-async function failure(work: Promise<unknown>): Promise<EngineError> {
-  const error = await work.then(
-    () => assert.fail('it succeeded'),
-    (caught: unknown) => caught,
-  );
-  assert.ok(error instanceof EngineError, String(error));
-  return error;
 }
 
 /** Answers with a range of the blob, and breaks off after `count` bytes. */

@@ -4,9 +4,9 @@ import { createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { answer, fakeRegistry, fault, type FakeRegistry, type Hook, sha256 } from '../../../test/support/fake-registry.ts';
 import { openRepository } from '../../../test/support/registry-client.ts';
-import { EngineError } from '../../base/errors.ts';
 import type { Repository } from '../contract.ts';
 import { DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from '../manifest.ts';
+import { failure } from '../../../test/support/failure.ts';
 
 const D = `sha256:${'a'.repeat(64)}`;
 const IMAGE = { schemaVersion: 2, mediaType: OCI_MANIFEST, config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: D, size: 2 }, layers: [] };
@@ -26,15 +26,6 @@ async function hooked(
   const registry = await fakeRegistry(t);
   registry.hook = (request, response, url) => (url.pathname === '/v2/' ? false : hook(request, response, url));
   return { registry, repository: openRepository(t, `${registry.host}/app:latest`, options) };
-}
-
-async function failure(work: Promise<unknown>): Promise<EngineError> {
-  const error = await work.then(
-    () => assert.fail('it succeeded'),
-    (caught: unknown) => caught,
-  );
-  assert.ok(error instanceof EngineError, String(error));
-  return error;
 }
 
 test('gets a manifest by tag and by digest, and its descriptor without it', async (t) => {

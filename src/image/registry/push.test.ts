@@ -6,6 +6,7 @@ import { chunksOf, openRepository } from '../../../test/support/registry-client.
 import { EngineError } from '../../base/errors.ts';
 import type { Credentials, RegistryOptions } from '../contract.ts';
 import { OCI_MANIFEST } from '../manifest.ts';
+import { failure } from '../../../test/support/failure.ts';
 
 const BYTES = Buffer.from(Uint8Array.from({ length: 3_000_000 }, (_, index) => (index * 13 + (index >> 9)) & 0xff));
 const blobOf = (bytes: Buffer) => ({ mediaType: 'application/octet-stream', digest: sha256(bytes), size: bytes.length });
@@ -17,15 +18,6 @@ async function target(t: TestContext, options: RegistryOptions = {}, auth?: 'bas
 }
 
 const uploads = (lines: readonly string[]) => lines.map((line) => line.replace(/uploads\/.+/, 'uploads/ID')).filter((line) => line.includes('uploads'));
-
-async function failure(work: Promise<unknown>): Promise<EngineError> {
-  const error = await work.then(
-    () => assert.fail('it succeeded'),
-    (caught: unknown) => caught,
-  );
-  assert.ok(error instanceof EngineError, String(error));
-  return error;
-}
 
 test('what is there is not sent', async (t) => {
   const { registry, repository } = await target(t);

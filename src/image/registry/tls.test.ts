@@ -9,23 +9,14 @@ import { makeAuthority } from '../../../test/support/certificates.ts';
 import { answer, fakeRegistry, type FakeOptions, USER } from '../../../test/support/fake-registry.ts';
 import { collect, openRepository } from '../../../test/support/registry-client.ts';
 import { tempFor } from '../../../test/support/temp.ts';
-import { EngineError } from '../../base/errors.ts';
 import { OCI_MANIFEST } from '../manifest.ts';
 import { readCertificates } from './trust.ts';
+import { failure } from '../../../test/support/failure.ts';
 
 const authority = makeAuthority();
 const server = authority.issue(['127.0.0.1', 'localhost', 'registry.test']);
 const D = `sha256:${'a'.repeat(64)}`;
 const IMAGE = { schemaVersion: 2, mediaType: OCI_MANIFEST, config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: D, size: 2 }, layers: [] };
-
-async function failure(work: Promise<unknown>): Promise<EngineError> {
-  const error = await work.then(
-    () => assert.fail('it succeeded'),
-    (caught: unknown) => caught,
-  );
-  assert.ok(error instanceof EngineError, String(error));
-  return error;
-}
 
 async function secured(t: TestContext, options: FakeOptions = {}) {
   const registry = await fakeRegistry(t, { tls: server, ...options });
