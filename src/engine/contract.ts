@@ -8,7 +8,9 @@ import type { Plan } from '../plan/ops.ts';
 import type { RunOptions } from '../runtime/run-options.ts';
 import type { RegistryOptions } from '../image/contract.ts';
 import type { Spec } from '../runtime/spec.ts';
+import type { Containers, Execs } from './containers-contract.ts';
 import type { Images } from './images-contract.ts';
+import type { System } from './system-contract.ts';
 
 export { DEFAULT_RUN } from '../runtime/run-options.ts';
 export type { DeviceOption, DeviceRate, IdRange, Limits, MountOption, NamespaceChoice, NamespaceChoices, RunOptions } from '../runtime/run-options.ts';
@@ -108,8 +110,21 @@ export interface LogEntry {
   readonly time: string;
 }
 
-/** Every method throws EngineError: `invalid` for what makes no sense, `not-found` for an unknown container. */
-export interface Engine {
+/** What every door works with: in this process, or over a socket (`connectEngine`). Every method throws EngineError. */
+export interface Engine extends AsyncDisposable {
+  readonly containers: Containers;
+  readonly execs: Execs;
+  readonly images: Images;
+  readonly system: System;
+  /**
+   * Gives back what the engine keeps on the machine between containers. Those that run go on, and no longer keep this
+   * program alive, but for those that somebody waits for.
+   */
+  close(): Promise<void>;
+}
+
+/** The engine in this process, with what only makes sense here. */
+export interface LocalEngine extends Engine {
   /** The plan that `run` would run, and the spec that it comes from. Touches nothing. */
   plan(options: RunOptions): Promise<ExplainedPlan>;
   /** Starts a container; resolves when its program runs. */
@@ -131,14 +146,8 @@ export interface Engine {
   logs(container: string, options?: LogOptions): AsyncIterable<LogEntry>;
   /** Removes an ended container's state; with force kills it first. */
   remove(container: string, options?: { force?: boolean }): Promise<void>;
-  readonly images: Images;
   /** A container's file system as a tar, without what is mounted in it. */
   export(container: string): AsyncIterable<Buffer>;
-  /**
-   * Gives back what the engine keeps on the machine between containers. Those that run go on, and no longer keep this
-   * program alive, but for those that somebody waits for.
-   */
-  close(): Promise<void>;
 }
 
 export interface EngineOptions {
