@@ -1,6 +1,6 @@
 /** ps, kill, stop, rm, wait, attach, inspect: what is done with containers that are there. */
 import { EngineError, invalid } from '../base/errors.ts';
-import type { ContainerInfo, Engine } from '../engine/contract.ts';
+import type { ContainerInfo, LocalEngine } from '../engine/contract.ts';
 import { inForeground } from './attached.ts';
 import { say, type CliContext, type Command } from './context.ts';
 import { parseFlags, type Flag } from './flags.ts';
@@ -44,7 +44,7 @@ async function each(
   name: string,
   names: readonly string[],
   context: CliContext,
-  act: (engine: Engine, name: string) => Promise<string | void>,
+  act: (engine: LocalEngine, name: string) => Promise<string | void>,
 ): Promise<number> {
   if (names.length === 0) throw invalid(`"kobako ${name}" requires at least 1 argument`);
   let code = 0;

@@ -1,5 +1,5 @@
 /** What a command works with. Commands see nothing else, so that they run in any process. */
-import type { Engine } from '../engine/contract.ts';
+import type { LocalEngine } from '../engine/contract.ts';
 
 export interface CliContext {
   readonly stdin: NodeJS.ReadStream;
@@ -11,7 +11,7 @@ export interface CliContext {
   readFile(path: string): string;
   writeFile(path: string, text: string): void;
   /** Opened at the first use. */
-  engine(): Engine;
+  engine(): LocalEngine;
   /** Calls back for each signal of this process that a foreground container should get; gives a stop function. */
   onSignal(handler: (signal: number) => void): () => void;
 }

@@ -2,14 +2,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { EngineError } from '../base/errors.ts';
-import type { Engine } from '../engine/contract.ts';
+import type { LocalEngine } from '../engine/contract.ts';
 import { openEngine } from '../engine/open-engine.ts';
 import { main } from './main.ts';
 
 const FORWARDED = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGWINCH'] as const;
 
 async function start(): Promise<void> {
-  let engine: Engine | undefined;
+  let engine: LocalEngine | undefined;
   process.exitCode = await main(process.argv.slice(2), {
     stdin: process.stdin,
     stdout: process.stdout,

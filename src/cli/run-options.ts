@@ -1,7 +1,7 @@
 /** From parsed flags to the engine's options. */
 import { isIP } from 'node:net';
 import { invalid } from '../base/errors.ts';
-import { DEFAULT_RUN, type DeviceRate, type IdRange, type Limits, type NamespaceChoice, type RunOptions } from '../engine/contract.ts';
+import { DEFAULT_RUN, parseSecurityOptions, type DeviceRate, type IdRange, type Limits, type NamespaceChoice, type RunOptions } from '../engine/contract.ts';
 import type { CliContext } from './context.ts';
 import type { Flags } from './flags.ts';
 import { device, mount, tmpfs, volume } from './mount-flags.ts';
@@ -11,7 +11,7 @@ import { bytes, integer, nanoCpus, signalNumber } from './units.ts';
 export function runOptions(flags: Flags, context: Pick<CliContext, 'cwd' | 'env' | 'readFile'>): RunOptions {
   const numberOf = (name: string, min?: number) => flags.read(name, (text) => integer(text, name, min));
   const entrypoint = flags.value('entrypoint');
-  const security = securityOptions(flags.list('security-opt'), context);
+  const security = parseSecurityOptions(flags.list('security-opt'), (path) => profile(path, context.readFile));
   const logs = logOptions(flags);
   const umask = flags.value('umask');
   if (umask !== undefined && !/^[0-7]{1,4}$/.test(umask)) throw invalid(`invalid argument "${umask}" for "--umask" flag: not an octal number`);
@@ -211,40 +211,12 @@ function ulimit(text: string): RunOptions['ulimits'][number] {
   return { type: `RLIMIT_${name.toUpperCase()}`, soft, hard };
 }
 
-function securityOptions(options: readonly string[], { readFile }: Pick<CliContext, 'readFile'>) {
-  const out: { -readonly [K in keyof RunOptions]?: RunOptions[K] } = {};
-  const labels: string[] = [];
-  for (const option of options) {
-    const [, key = '', value] = /^([^=:]+)(?:[=:](.*))?$/s.exec(option) ?? [];
-    if (key === 'no-new-privileges' && (value === undefined || /^(true|false)$/.test(value))) out.noNewPrivileges = value !== 'false';
-    else if (key === 'seccomp' && value) out.seccomp = /^(unconfined|builtin)$/.test(value) ? value : profile(value, readFile);
-    else if (key === 'apparmor' && value) out.apparmor = value;
-    else if (key === 'systempaths' && value === 'unconfined') out.systemPathsUnconfined = true;
-    else if (key === 'label' && value) labels.push(value);
-    else throw invalid(`Invalid --security-opt: ${JSON.stringify(option)}`);
-  }
-  if (labels.length > 0 && !labels.includes('disable')) out.selinux = selinuxLabel(labels);
-  return out;
-}
-
 function profile(path: string, readFile: (path: string) => string): string {
   try {
     return readFile(path);
   } catch (error) {
     throw invalid(`opening seccomp profile (${path}) failed: ${(error as Error).message}`);
   }
-}
-
-/** `user:U`, `role:R`, `type:T`, `level:L` put together, with the usual values for what is not given. */
-function selinuxLabel(labels: readonly string[]): string {
-  const parts: Record<string, string> = { user: 'system_u', role: 'system_r', type: 'container_t', level: 's0' };
-  for (const label of labels) {
-    const colon = label.indexOf(':');
-    const key = label.slice(0, colon);
-    if (!Object.hasOwn(parts, key)) throw invalid(`invalid --security-opt: "label=${label}"`);
-    parts[key] = label.slice(colon + 1);
-  }
-  return `${parts['user']}:${parts['role']}:${parts['type']}:${parts['level']}`;
 }
 
 function logOptions(flags: Flags): Pick<RunOptions, 'logDriver' | 'logMaxSize' | 'logMaxFile'> {

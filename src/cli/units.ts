@@ -1,19 +1,7 @@
 /** Values as users write them: sizes, durations, counts, signals. */
 import { invalid } from '../base/errors.ts';
 
-const SIZE_STEPS = 'bkmgtp';
-
-/** `64m`, `1.5GiB`, `1024`: bytes, steps of 1024, as docker's RAMInBytes. */
-export function bytes(text: string): number {
-  const match = /^(\d+(?:\.\d+)?) ?(?:([kmgtp])(?:i?b)?|b)?$/i.exec(text.trim());
-  if (match === null) {
-    const suffix = /^\d+(?:\.\d+)? ?([a-z]+)$/i.exec(text.trim())?.[1];
-    throw invalid(suffix === undefined ? `invalid size: '${text}'` : `invalid suffix: '${suffix.toLowerCase()}'`);
-  }
-  const value = Math.trunc(Number(match[1]) * 1024 ** Math.max(0, SIZE_STEPS.indexOf((match[2] ?? 'b').toLowerCase())));
-  if (!Number.isSafeInteger(value)) throw invalid(`invalid size: '${text}' is out of range`);
-  return value;
-}
+export { sizeBytes as bytes } from '../base/sizes.ts';
 
 /** A whole number, `min` or more. The message is Go's, as docker gives it. */
 export function integer(text: string, flag: string, min = 0, max = Number.MAX_SAFE_INTEGER): number {
@@ -35,22 +23,7 @@ export function nanoCpus(text: string): number {
 export { signalNumber } from '../base/signals.ts';
 
 /** How long ago, in docker's words. */
-export function ago(milliseconds: number): string {
-  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-  const minutes = Math.floor(seconds / 60);
-  const hours = Math.round(minutes / 60);
-  if (seconds < 1) return 'Less than a second';
-  if (seconds === 1) return '1 second';
-  if (seconds < 60) return `${seconds} seconds`;
-  if (minutes === 1) return 'About a minute';
-  if (minutes < 60) return `${minutes} minutes`;
-  if (hours === 1) return 'About an hour';
-  if (hours < 48) return `${hours} hours`;
-  if (hours < 24 * 7 * 2) return `${Math.floor(hours / 24)} days`;
-  if (hours < 24 * 30 * 2) return `${Math.floor(hours / 24 / 7)} weeks`;
-  if (hours < 24 * 365 * 2) return `${Math.floor(hours / 24 / 30)} months`;
-  return `${Math.floor(hours / 24 / 365)} years`;
-}
+export { humanDuration as ago } from '../base/durations.ts';
 
 const SI = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
 

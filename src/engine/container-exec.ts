@@ -8,20 +8,28 @@ import { withPrimary } from '../runtime/run-spec.ts';
 import type { Process } from '../runtime/spec.ts';
 import { resolveUser } from '../runtime/users.ts';
 import type { ContainerRecord } from './container-store.ts';
-import type { ExecOptions, RunningProcess, RunStreams } from './contract.ts';
+import type { ContainerExit, ExecOptions, RunningProcess, RunStreams } from './contract.ts';
+import type { EarlyStream } from './early-stream.ts';
 import type { EngineParts } from './parts.ts';
 import { lostExit } from './lost.ts';
 import { startProcess } from './start-process.ts';
 
+/** Who follows the process, besides streams: those who came before it, and who wants to know its end. */
+export interface ExecStreams extends RunStreams {
+  readonly early?: readonly EarlyStream[];
+  readonly onEnd?: (exit: ContainerExit) => void;
+}
+
 /** Starts the process; resolves when its program runs. `conflict` when the container does not run. */
-export async function execInContainer(parts: EngineParts, record: ContainerRecord, options: ExecOptions, streams: RunStreams): Promise<RunningProcess> {
+export async function execInContainer(parts: EngineParts, record: ContainerRecord, options: ExecOptions, streams: ExecStreams): Promise<RunningProcess> {
   const { machine, store } = parts;
   if (store.info(record).state !== 'running' || record.process === undefined) {
     throw new EngineError('conflict', `container ${record.id} is not running`);
   }
   const { pid, start } = record.process;
-  const base = record.spec.process;
-  if (base === undefined) throw new EngineError('internal', `container ${record.id} has no process in its spec`);
+  const spec = store.spec(record.id);
+  const base = spec?.process;
+  if (spec === undefined || base === undefined) throw new EngineError('internal', `container ${record.id} has no process in its spec`);
   const root = `/proc/${pid}/root`;
   const user =
     options.user === undefined
@@ -43,15 +51,15 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
   const { plan, warnings } = planExec({
     pid,
     start,
-    container: { id: record.id, ociVersion: record.spec.ociVersion, bundle: store.paths(record.id).dir, annotations: record.spec.annotations },
-    namespaces: (record.spec.linux?.namespaces ?? []).map((namespace) => namespace.type),
+    container: { id: record.id, ociVersion: spec.ociVersion, bundle: store.paths(record.id).dir, annotations: spec.annotations },
+    namespaces: (spec.linux?.namespaces ?? []).map((namespace) => namespace.type),
     process,
-    seccomp: options.privileged ? undefined : record.spec.linux?.seccomp,
+    seccomp: options.privileged ? undefined : spec.linux?.seccomp,
     machine,
     cgroup: parts.cgroups?.execParts(record.cgroupsPath, undefined, pid),
     stdio: options.tty
-      ? { kind: 'pty', rows: streams.size?.rows ?? 24, cols: streams.size?.cols ?? 80 }
-      : { kind: 'pipes', stdin: streams.stdin !== undefined },
+      ? { kind: 'pty', rows: (streams.size ?? options.size)?.rows ?? 24, cols: (streams.size ?? options.size)?.cols ?? 80 }
+      : { kind: 'pipes', stdin: streams.stdin !== undefined || (streams.early?.some(({ choice }) => choice.stdin) ?? false) },
     monitor: {
       socket,
       log: undefined,
@@ -71,11 +79,13 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
     execId,
     socket,
     tty: options.tty ?? false,
-    streams: options.detach ? undefined : streams,
+    streams: options.detach || streams.early !== undefined ? undefined : streams,
+    early: streams.early ?? [],
     detached: options.detach ?? false,
     onLost: () => lostExit(),
-    onEnd: () => {
+    onEnd: (exit) => {
       for (const path of [socket, store.execPath(record.id, execId)]) rmSync(path, { force: true });
+      streams.onEnd?.(exit);
     },
   });
 }

@@ -3,15 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { digestHex, type Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
-import { signalNumber } from '../base/signals.ts';
 import { chainIds } from '../image/chain-id.ts';
 import type { ContainerConfig } from '../image/contract.ts';
-import { platformMatches, formatPlatform, hostPlatform } from '../image/platform.ts';
+import { formatPlatform, hostPlatform, parsePlatform, platformMatches } from '../image/platform.ts';
 import { readInRoot } from '../kernel/linux/read-in-root.ts';
 import type { RootSource } from '../runtime/contract.ts';
 import type { RunOptions } from '../runtime/run-options.ts';
 import type { AccountFiles } from '../runtime/users.ts';
+import type { ContainerRecord } from './container-store.ts';
 import type { EngineParts } from './parts.ts';
+import { runOptionsOf, type ContainerDocuments } from './run-options-of.ts';
 import { withView } from './view.ts';
 
 /** The image of a container: what must stay as long as the container does. */
@@ -24,21 +25,54 @@ export interface ContainerImage {
 }
 
 export interface ContainerRoot {
-  /** With what the image says where the user said nothing. */
   readonly options: RunOptions;
-  /** Shown to users: a path, or the image's name. */
-  readonly shown: string;
   readonly accounts: AccountFiles;
-  readonly image?: ContainerImage;
   /** `writable`: the id of the layer that takes writes; without it they are thrown away. `owner`: who root of a user namespace is outside. */
   at(mountPoint: string, writable: string | undefined, owner: number | undefined): RootSource;
 }
 
-/** Throws `not-found` as `No such image: NAME`, and for a root file system that is not there. */
-export async function containerRoot(parts: EngineParts, options: RunOptions): Promise<ContainerRoot> {
+/** What a new container takes from an image. */
+export interface FoundImage extends ContainerImage {
+  readonly config: ContainerConfig;
+}
+
+/** Throws `not-found` as `No such image: NAME`, and `invalid` for one of another platform. */
+export function imageOf(parts: EngineParts, name: string, platform: string | undefined): FoundImage {
+  if (name === '') throw invalid('no command specified', 'give an image, or a folder with --rootfs DIR');
+  const { store, driver } = parts.images();
+  const image = store.open(store.find(name).entry);
+  const layers = image.config.rootfs.diff_ids;
+  const wanted = platform === undefined || platform === '' ? undefined : parsePlatform(platform);
+  if (wanted !== undefined && !platformMatches(image.config, wanted)) {
+    throw new EngineError('not-found', `image with reference ${name} was found but does not provide the specified platform (${platform})`);
+  }
+  if (!platformMatches(image.config, hostPlatform())) {
+    throw invalid(`image ${name} is for ${formatPlatform(image.config)}, and this machine is ${formatPlatform(hostPlatform())}`);
+  }
+  const missing = layers.find((layer) => !driver.has(layer));
+  if (missing !== undefined) throw new EngineError('internal', `layer ${missing} of image ${name} is not there`, { hint: 'pull the image again' });
+  return { id: image.id, name, layers, config: image.config.config ?? {} };
+}
+
+/** Of a container on record. Throws `not-found` for a root file system that is not there. */
+export function containerRoot(parts: EngineParts, { config, hostConfig, image }: ContainerRecord): Promise<ContainerRoot> {
+  return documentRoot(parts, { config, hostConfig, image });
+}
+
+export async function documentRoot(
+  parts: EngineParts,
+  documents: ContainerDocuments & { readonly image?: ContainerImage | undefined },
+): Promise<ContainerRoot> {
+  const options = runOptionsOf(documents);
   if (options.rootfs !== undefined) return folderRoot(options, options.rootfs);
-  if (options.image === undefined) throw invalid('no root file system is given', 'give an image, or a folder with --rootfs DIR');
-  return imageRoot(parts, options, options.image);
+  const { image } = documents;
+  if (image === undefined) throw invalid('no root file system is given', 'give an image, or a folder with --rootfs DIR');
+  const { driver } = parts.images();
+  return {
+    options,
+    accounts: await imageAccounts(parts, image.layers),
+    at: (mountPoint, writable, owner) => ({ ...driver.root(image.layers, writable, mountPoint), ...(owner === undefined ? {} : { idmap: true }) }),
+  };
 }
 
 function folderRoot(options: RunOptions, { path, overlay }: NonNullable<RunOptions['rootfs']>): ContainerRoot {
@@ -46,31 +80,12 @@ function folderRoot(options: RunOptions, { path, overlay }: NonNullable<RunOptio
   const rootfs = realpathSync(path);
   if (!statSync(rootfs).isDirectory()) throw invalid(`root file system ${path}: not a directory`);
   return {
-    options: { ...options, args: [...(options.entrypoint ?? []), ...options.args] },
-    shown: rootfs,
+    options,
     accounts: accountsIn(rootfs),
     at(mountPoint, _writable, owner) {
       const idmap = owner !== undefined && statSync(rootfs).uid !== owner;
       return overlay || rootfs === '/' ? { kind: 'overlay', lower: [rootfs], mountPoint, idmap } : { kind: 'dir', path: rootfs, idmap };
     },
-  };
-}
-
-async function imageRoot(parts: EngineParts, options: RunOptions, name: string): Promise<ContainerRoot> {
-  const { store, driver } = parts.images();
-  const image = store.open(store.find(name).entry);
-  const layers = image.config.rootfs.diff_ids;
-  if (!platformMatches(image.config, hostPlatform())) {
-    throw invalid(`image ${name} is for ${formatPlatform(image.config)}, and this machine is ${formatPlatform(hostPlatform())}`);
-  }
-  const missing = layers.find((layer) => !driver.has(layer));
-  if (missing !== undefined) throw new EngineError('internal', `layer ${missing} of image ${name} is not there`, { hint: 'pull the image again' });
-  return {
-    options: withConfig(options, image.config.config ?? {}),
-    shown: name,
-    accounts: await imageAccounts(parts, layers),
-    image: { id: image.id, name, layers },
-    at: (mountPoint, writable, owner) => ({ ...driver.root(layers, writable, mountPoint), ...(owner === undefined ? {} : { idmap: true }) }),
   };
 }
 
@@ -103,21 +118,4 @@ async function imageAccounts(parts: EngineParts, layers: readonly Digest[]): Pro
 
 function accountsIn(root: string): AccountFiles {
   return { passwd: readInRoot(root, '/etc/passwd'), group: readInRoot(root, '/etc/group') };
-}
-
-/** The user's options win. As Docker: an entry point of the user's takes the image's command out, too. */
-export function withConfig(options: RunOptions, config: ContainerConfig): RunOptions {
-  const entrypoint = options.entrypoint ?? config.Entrypoint ?? [];
-  const command = options.args.length > 0 || options.entrypoint !== undefined ? options.args : (config.Cmd ?? []);
-  const args = [...entrypoint, ...command];
-  if (args.length === 0) throw invalid('no command specified');
-  const stop = config.StopSignal === undefined || config.StopSignal === '' ? undefined : signalNumber(config.StopSignal);
-  return {
-    ...options,
-    args,
-    env: [...(config.Env ?? []), ...options.env],
-    workdir: options.workdir ?? (config.WorkingDir || undefined),
-    user: options.user ?? (config.User || undefined),
-    ...(options.stopSignal === undefined && stop !== undefined ? { stopSignal: stop } : {}),
-  };
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { tempFor } from '../../test/support/temp.ts';
+import { completeConfig, completeHostConfig } from './container-document.ts';
 import { ContainerStore, processId, type ContainerRecord } from './container-store.ts';
 import { lostExit } from './lost.ts';
 
@@ -17,12 +18,10 @@ const record = (more: Partial<ContainerRecord> = {}): ContainerRecord => ({
   name: 'one',
   createdAt: 0,
   rootfs: '/',
-  tty: false,
-  autoRemove: false,
-  stopSignal: 15,
-  stopTimeout: 10,
+  config: completeConfig({ Cmd: ['sh'] }, {}, 'a'.repeat(64)),
+  hostConfig: completeHostConfig(),
+  endpoints: {},
   cgroupsPath: '/kobako/a',
-  spec: { ociVersion: '1.2.0' },
   maker: HERE,
   ...more,
 });
@@ -54,15 +53,16 @@ test('who is dead and who lives decides what a container is', (t) => {
     store.remove(each);
     return found;
   };
-  const [dead, lives] = [{ maker: GONE }, { maker: HERE }];
+  const [dead, lives, removed] = [{ maker: GONE }, { maker: HERE }, { hostConfig: completeHostConfig({ AutoRemove: true }) }];
   assert.equal(is(lives), 'created');
-  assert.equal(is(dead), 'created  abandoned');
+  assert.equal(is(dead), 'created', 'to be started some day');
+  assert.equal(is({ ...dead, pending: true }), 'created  abandoned', 'it was to start at once');
   assert.equal(is({ ...dead, monitor: HERE }), 'created', 'its helper still winds up');
-  assert.equal(is({ ...dead, monitor: HERE, process: HERE, autoRemove: true }), 'running');
-  assert.equal(is({ ...dead, monitor: HERE, process: GONE, autoRemove: true }), 'running', 'until its record is written');
+  assert.equal(is({ ...dead, monitor: HERE, process: HERE, ...removed }), 'running');
+  assert.equal(is({ ...dead, monitor: HERE, process: GONE, ...removed }), 'running', 'until its record is written');
   assert.equal(is({ ...dead, monitor: HERE, process: GONE }, true), 'exited');
-  assert.equal(is({ ...dead, monitor: GONE, process: GONE, autoRemove: true }, true), 'exited  abandoned');
-  assert.equal(is({ ...lives, monitor: GONE, process: GONE, autoRemove: true }, true), 'exited');
+  assert.equal(is({ ...dead, monitor: GONE, process: GONE, ...removed }, true), 'exited  abandoned');
+  assert.equal(is({ ...lives, monitor: GONE, process: GONE, ...removed }, true), 'exited');
   assert.equal(is({ ...lives, monitor: GONE, process: GONE }), 'exited lost');
   assert.equal(is({ ...lives, monitor: GONE, process: HERE }), 'running lost');
 });

@@ -1,12 +1,15 @@
 /** Containers on disk: one folder each, one JSON document in it, named only when it is whole. */
+import { commandOf } from './container-document.ts';
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { EngineError, invalid } from '../base/errors.ts';
 import { oomKills } from '../cgroup/stats.ts';
-import { processStart } from '../kernel/linux/process.ts';
+import { bootId, processStart } from '../kernel/linux/process.ts';
 import type { Spec } from '../runtime/spec.ts';
 import type { ContainerImage } from './container-root.ts';
 import type { ContainerExit, ContainerInfo } from './contract.ts';
+import type { ContainerConfig, HostConfig } from './types/container.ts';
+import type { EndpointSettings } from './types/network.ts';
 import { parseJson, toJson } from '../runtime/validate.ts';
 
 const MAX_SOCKET_PATH = 107;
@@ -21,33 +24,47 @@ export interface ContainerRecord {
   readonly rootfs: string;
   /** Its writes then go to a layer with the container's id. */
   readonly image?: ContainerImage | undefined;
-  readonly tty: boolean;
-  readonly autoRemove: boolean;
-  readonly stopSignal: number;
-  readonly stopTimeout: number;
+  readonly config: ContainerConfig;
+  readonly hostConfig: HostConfig;
+  readonly endpoints: Readonly<Record<string, EndpointSettings>>;
   readonly cgroupsPath: string;
-  readonly spec: Spec;
-  /** Who makes it: without that process and without one of its own, it never came to be. */
+  /** Who made it, or started it last. */
   readonly maker: ProcessId;
+  /** It is to start at once: without its maker it never came to be. */
+  readonly pending?: boolean | undefined;
   /** Absent until its process is there, which waits to be started. */
-  readonly process?: ProcessId;
+  readonly process?: ProcessId | undefined;
+  /** RFC 3339, of its last start. */
+  readonly startedAt?: string | undefined;
   /** There before the process, which it makes. */
-  readonly monitor?: ProcessId;
+  readonly monitor?: ProcessId | undefined;
+  /** How it ended before it was started again, as long as it has not. */
+  readonly previous?: ContainerExit | undefined;
+  readonly paused?: boolean | undefined;
+  /** Waits to be started again by its restart policy: how often it has been. */
+  readonly restarting?: boolean | undefined;
+  readonly restartCount?: number | undefined;
+  /** Somebody stopped it: its restart policy has no say until it is started again. */
+  readonly stopped?: boolean | undefined;
+  /** Why its last start failed, and with which exit code. */
+  readonly failure?: { readonly message: string; readonly code: number } | undefined;
 }
 
-/** The start time tells the process from a later one with the same pid. */
+/** The start time tells the process from a later one with the same pid, the boot from one before. */
 export interface ProcessId {
   readonly pid: number;
   readonly start: string;
+  readonly boot?: string | undefined;
 }
 
 /** The process that has this pid now; one that has ended already is like none. */
 export function processId(pid: number): ProcessId {
-  return { pid, start: processStart(pid) ?? '' };
+  return { pid, start: processStart(pid) ?? '', boot: bootId() };
 }
 
 export function lives(id: ProcessId | undefined): boolean {
-  return id !== undefined && id.start !== '' && processStart(id.pid) === id.start;
+  if (id === undefined || id.start === '' || (id.boot !== undefined && id.boot !== bootId())) return false;
+  return processStart(id.pid) === id.start;
 }
 
 /** Names what this process alone works at, so that others can tell what a killed one left. */
@@ -79,11 +96,23 @@ export class ContainerStore {
 
   readonly #names: string;
 
-  /** Throws `invalid` for a folder whose name leaves no room for a socket's (unix(7): 107 bytes). */
-  constructor(stateDir: string) {
-    this.#dir = `${stateDir}/containers`;
+  /** What has been read, where no other process writes. */
+  readonly #cache: Map<string, ContainerRecord> | undefined;
+  readonly #exits = new Map<string, ContainerExit>();
+  readonly #specs = new Map<string, Spec>();
+
+  /**
+   * `root`: of what outlives the machine's next start. `owned`: no other process changes what is there, so that what has
+   * been read is known. Throws `invalid` for a folder whose name leaves no room for a socket's (unix(7): 107 bytes).
+   */
+  constructor(stateDir: string, { root = stateDir, owned = false }: { readonly root?: string; readonly owned?: boolean } = {}) {
+    this.#dir = `${root}/containers`;
     this.#sockets = `${stateDir}/sockets`;
-    this.#names = `${stateDir}/names`;
+    this.#names = `${root}/names`;
+    if (owned) {
+      this.#cache = new Map();
+      for (const id of entries(this.#dir)) if (!id.startsWith('.')) this.load(id);
+    }
     if (Buffer.byteLength(this.socket('0'.repeat(64))) > MAX_SOCKET_PATH) throw invalid(`state folder ${stateDir}: its path is too long for sockets in it`);
   }
 
@@ -121,8 +150,9 @@ export class ContainerStore {
       mkdirSync(this.#sockets, { recursive: true, mode: 0o700 });
       if (name !== undefined) this.#claim(name, id);
       fill(work);
-      writeFileSync(`${work}/container.json`, toJson(record), { mode: 0o600 });
+      writeFileSync(`${work}/container.json`, JSON.stringify(record), { mode: 0o600 });
       renameSync(work, this.paths(id).dir);
+      this.#cache?.set(id, record);
     } catch (error) {
       rmSync(work, { recursive: true, force: true });
       if (name !== undefined) this.#release(name, id);
@@ -190,21 +220,77 @@ export class ContainerStore {
   save(record: ContainerRecord): void {
     const { record: path } = this.paths(record.id);
     const temporary = `${path}.${randomBytes(4).toString('hex')}`;
-    writeFileSync(temporary, toJson(record), { mode: 0o600 });
+    writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
     renameSync(temporary, path);
+    this.#cache?.set(record.id, record);
+  }
+
+  /** Changes a container's record, as it is now; undefined when it is no more. */
+  change(id: string, change: Partial<ContainerRecord>): ContainerRecord | undefined {
+    const now = this.load(id);
+    if (now === undefined) return undefined;
+    const record = { ...now, ...change };
+    this.save(record);
+    return record;
   }
 
   load(id: string): ContainerRecord | undefined {
+    const known = this.#cache?.get(id);
+    if (known !== undefined) return known;
     try {
-      return parseJson(readFileSync(this.paths(id).record, 'utf8'), 'container.json') as ContainerRecord;
+      const record = JSON.parse(readFileSync(this.paths(id).record, 'utf8')) as ContainerRecord;
+      this.#cache?.set(id, record);
+      return record;
     } catch {
       return undefined;
     }
   }
 
+  /** The spec of its last start, written before the plan runs. */
+  saveSpec(id: string, spec: Spec): void {
+    writeFileSync(`${this.paths(id).dir}/spec.json`, toJson(spec), { mode: 0o600 });
+    if (this.#cache !== undefined) this.#specs.set(id, spec);
+  }
+
+  /** Undefined for one that was never started. */
+  spec(id: string): Spec | undefined {
+    const known = this.#specs.get(id);
+    if (known !== undefined) return known;
+    try {
+      const spec = parseJson(readFileSync(`${this.paths(id).dir}/spec.json`, 'utf8'), 'spec.json', { nulls: true }) as Spec;
+      if (this.#cache?.has(id)) this.#specs.set(id, spec);
+      return spec;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Gives a container another name. Throws Docker's `conflict` when it is another's. */
+  rename(record: ContainerRecord, name: string): ContainerRecord {
+    this.#claim(name, record.id);
+    const renamed = { ...record, name };
+    try {
+      this.save(renamed);
+    } catch (error) {
+      this.#release(name, record.id);
+      throw error;
+    }
+    this.#release(record.name, record.id);
+    return renamed;
+  }
+
+  /** Forgets how a container ended: it is to start again. */
+  forgetExit(id: string): void {
+    this.#exits.delete(id);
+    rmSync(this.paths(id).exit, { force: true });
+  }
+
   /** The container is gone at once; its files follow. */
   remove({ id, name }: Pick<ContainerRecord, 'id' | 'name'>): void {
     const aside = `${this.#dir}/.${owner()}-gone-${id}`;
+    this.#cache?.delete(id);
+    this.#exits.delete(id);
+    this.#specs.delete(id);
     try {
       renameSync(this.paths(id).dir, aside);
     } catch (error) {
@@ -221,11 +307,14 @@ export class ContainerStore {
   }
 
   all(): ContainerRecord[] {
+    if (this.#cache !== undefined) return [...this.#cache.values()];
     return entries(this.#dir).flatMap((id) => (id.startsWith('.') ? [] : (this.load(id) ?? [])));
   }
 
   /** By id, unique beginning of an id, or name. Docker's words when there is none. */
   find(text: string): ContainerRecord {
+    const known = this.#cache?.get(text);
+    if (known !== undefined) return known;
     const all = this.all();
     const exact = all.find((record) => record.id === text || record.name === text.replace(/^\//, ''));
     if (exact !== undefined) return exact;
@@ -249,8 +338,13 @@ export class ContainerStore {
     return this.exit(id) ?? exit;
   }
 
+  /** How it ended since it was started last. */
   exit(id: string): ContainerExit | undefined {
-    return this.#exit(this.paths(id).exit);
+    const known = this.#exits.get(id);
+    if (known !== undefined) return known;
+    const exit = this.#exit(this.paths(id).exit);
+    if (exit !== undefined && this.#cache?.has(id)) this.#exits.set(id, exit);
+    return exit;
   }
 
   /** How an exec ended whose starter did not live to be told. */
@@ -272,17 +366,17 @@ export class ContainerStore {
   }
 
   info(record: ContainerRecord): ContainerInfo {
-    const { id, name, createdAt, rootfs, tty, spec, process } = record;
+    const { id, name, createdAt, rootfs, config, process } = record;
     const ended = this.ended(record);
-    const exit = ended ? this.exit(id) : undefined;
+    const exit = ended ? this.exit(id) : record.previous;
     const alive = process !== undefined && !ended;
     return {
       id,
       name,
-      state: alive ? 'running' : process === undefined ? 'created' : 'exited',
+      state: alive ? 'running' : process === undefined && exit === undefined ? 'created' : 'exited',
       pid: alive ? process!.pid : 0,
-      args: spec.process?.args ?? [],
-      tty,
+      args: commandOf(config),
+      tty: config.Tty,
       createdAt,
       exit,
       logPath: this.paths(id).log,
@@ -305,7 +399,8 @@ export class ContainerStore {
   /** Its maker was killed: half made, or to be removed at its end. */
   abandoned(record: ContainerRecord): boolean {
     if (lives(record.maker)) return false;
-    return record.process === undefined ? !lives(record.monitor) : record.autoRemove && this.ended(record);
+    if (record.process === undefined) return record.pending === true && !lives(record.monitor);
+    return record.hostConfig.AutoRemove && this.ended(record);
   }
 
   /** Removes what belongs to no container: what a killed process was making or removing, names, sockets. */

@@ -13,6 +13,7 @@ import type { Images } from './images-contract.ts';
 import type { System } from './system-contract.ts';
 
 export { DEFAULT_RUN } from '../runtime/run-options.ts';
+export { parseSecurityOptions } from '../runtime/security-options.ts';
 export type { DeviceOption, DeviceRate, IdRange, Limits, MountOption, NamespaceChoice, NamespaceChoices, RunOptions } from '../runtime/run-options.ts';
 
 /** Streams of one process, as its user holds them. */
@@ -151,6 +152,11 @@ export interface LocalEngine extends Engine {
 }
 
 export interface EngineOptions {
+  /**
+   * Nobody else works on the data root: containers are looked after here (restart policies, health checks, their ends),
+   * and what is known of them is kept in memory. Default: other processes may work on it, too.
+   */
+  readonly owner?: boolean;
   /** The folder of what lives as long as the machine runs: sockets, records, logs. Default /run/kobako. */
   readonly stateDir?: string;
   /** The folder of images, layers and what containers write. Default /var/lib/kobako. One state folder belongs to it. */

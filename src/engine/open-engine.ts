@@ -1,82 +1,89 @@
 /** Puts the engine together on this machine. */
-import { oomKills } from '../cgroup/stats.ts';
 import { existsSync, realpathSync } from 'node:fs';
 import { EngineError, invalid } from '../base/errors.ts';
 import { LinuxPlanRunner } from '../kernel/linux/helper.ts';
 import { machineFacts } from '../kernel/linux/machine.ts';
-import { askOnce } from '../kernel/linux/monitor-client.ts';
-import { signalProcess } from '../kernel/linux/process.ts';
 import { pump } from './attach.ts';
 import { openCgroups } from './cgroups.ts';
 import { execInContainer } from './container-exec.ts';
 import { planRun, runContainer } from './container-run.ts';
-import { ContainerStore, lives, type ContainerRecord } from './container-store.ts';
-import type { ContainerExit, ContainerInfo, Engine, EngineOptions } from './contract.ts';
+import { ContainerStore, type ContainerRecord } from './container-store.ts';
+import { waitExec, waitExit } from './container-wait.ts';
+import { containersOf } from './containers.ts';
+import type { ContainerInfo, EngineOptions, LocalEngine } from './contract.ts';
+import { EventBus } from './events.ts';
+import { ExecTable } from './execs.ts';
+import { LiveContainers } from './live.ts';
 import { explainPlan, planJson } from '../runtime/explain.ts';
-import { exportContainer } from './container-export.ts';
-import { removeContainer, settleLost, sweep } from './lost.ts';
+import { settleLost, sweep } from './lost.ts';
 import { openImages, type OpenImages } from './open-images.ts';
 import type { EngineParts } from './parts.ts';
 import { readLog } from './logs.ts';
 import { attachTo, processHandle } from './start-process.ts';
+import { containerEnded, restore } from './supervise.ts';
+import { systemOf } from './system.ts';
 
 const DEFAULT_STATE = '/run/kobako';
 const DEFAULT_DATA = '/var/lib/kobako';
-const POLL_MS = 5;
-const SIGKILL = 9;
 
-/** Opens the engine. Reads facts about the machine, starts nothing. */
-export function openEngine(options: EngineOptions = {}): Engine {
+/** Opens the engine. Reads facts about the machine; starts nothing unless it owns its data root (`owner`). */
+export function openEngine(options: EngineOptions = {}): LocalEngine {
   const helper = options.helper ?? findHelper();
   const cgroups = openCgroups();
   const stateDir = options.stateDir ?? process.env['KOBAKO_STATE_DIR'] ?? DEFAULT_STATE;
-  const store = new ContainerStore(stateDir);
+  const givenRoot = options.dataRoot ?? process.env['KOBAKO_DATA_ROOT'];
+  const dataRoot = givenRoot ?? DEFAULT_DATA;
+  // a state folder of its own and no data root of its own: its containers are with it
+  const root = givenRoot ?? (stateDir === DEFAULT_STATE ? DEFAULT_DATA : stateDir);
+  const owned = options.owner ?? false;
+  const store = new ContainerStore(stateDir, { root, owned });
+  const events = new EventBus();
+  const live = new LiveContainers();
   let opened: OpenImages | undefined;
   const images = () =>
     (opened ??= openImages({
-      dataRoot: options.dataRoot ?? process.env['KOBAKO_DATA_ROOT'] ?? DEFAULT_DATA,
+      dataRoot,
       stateDir,
       storageDriver: options.storageDriver ?? storageDriver(process.env['KOBAKO_STORAGE_DRIVER']),
       registries: options.registries,
       containers: () => store.all().map((record) => ({ id: record.id, image: record.image, running: !store.ended(record) })),
     }));
-  const parts: EngineParts = { machine: machineFacts(), runner: new LinuxPlanRunner(helper), store, cgroups, helper, images: () => images().parts };
+  const parts: EngineParts = {
+    machine: machineFacts(),
+    runner: new LinuxPlanRunner(helper),
+    store,
+    cgroups,
+    helper,
+    events,
+    live,
+    ended: (id, exit) => containerEnded(parts, id, exit),
+    dataRoot,
+    owned,
+    images: () => images().parts,
+  };
+  const execs = new ExecTable(parts);
+  const containers = containersOf(parts, execs);
   sweep(parts);
-
-  const told = async (socket: string): Promise<ContainerExit | undefined> => {
-    const text = await askOnce(socket, 'wait').catch(() => undefined);
-    if (text === undefined) return undefined;
-    const exit = JSON.parse(text) as ContainerExit;
-    return { ...exit, oomKilled: oomKills(exit.reports) > 0 };
-  };
-  const wait = async (record: ContainerRecord): Promise<ContainerExit> => {
-    const exit = (await told(store.paths(record.id).socket)) ?? store.exit(record.id);
-    if (exit !== undefined) return exit;
-    for (;;) {
-      // it may have been written since, or all have been removed
-      const now = store.load(record.id);
-      if (now === undefined) throw new EngineError('not-found', `No such container: ${record.id}`);
-      if (now.process === undefined && !lives(now.monitor)) throw new EngineError('conflict', `container ${record.id} has not been started`);
-      if (store.lost(now)) return settleLost(parts, now);
-      const known = store.exit(record.id) ?? (await told(store.paths(record.id).socket));
-      if (known !== undefined) return known;
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
-  };
-  const waitExec = async (record: ContainerRecord, exec: string): Promise<ContainerExit> => {
-    if (!/^[0-9a-f]{12}$/.test(exec)) throw new EngineError('not-found', `No such exec instance: ${exec}`);
-    const exit = (await told(store.execSocket(record.id, exec))) ?? store.execExit(record.id, exec);
-    if (exit === undefined) throw new EngineError('not-found', `No such exec instance: ${exec}`);
-    return exit;
-  };
+  if (owned) restore(parts);
   const info = (record: ContainerRecord): ContainerInfo => {
     if (store.lost(record)) settleLost(parts, record);
     return store.info(record);
   };
-  const gone = (record: ContainerRecord) => info(record).state !== 'running';
-  const signal = ({ process }: ContainerRecord, number: number) => process !== undefined && signalProcess(process.pid, process.start, number);
+  const close = async () => {
+    live.close();
+    events.close();
+    parts.runner.close();
+    parts.cgroups?.driver.release(parts.cgroups.files, '/kobako/any');
+    await opened?.close();
+  };
 
   return {
+    containers,
+    execs,
+    get images() {
+      return images().images;
+    },
+    system: systemOf(parts),
     plan: async (run) => {
       const { plan, spec, warnings } = await planRun(parts, run);
       return { plan, spec, warnings, text: () => explainPlan(plan), json: () => planJson(plan) };
@@ -85,11 +92,13 @@ export function openEngine(options: EngineOptions = {}): Engine {
     exec: async (container, exec, streams = {}) => execInContainer(parts, store.find(container), exec, streams),
     attach: async (container, streams) => {
       const record = store.find(container);
-      if (gone(record)) throw new EngineError('conflict', 'You cannot attach to a stopped container, start it first');
+      if (info(record).state !== 'running') throw new EngineError('conflict', 'You cannot attach to a stopped container, start it first');
       const { socket: path } = store.paths(record.id);
       const socket = await attachTo(path, streams);
-      const exited = () => wait(record);
-      const attached = pump(socket, streams, record.tty).then(async (how) => (how === 'detached' ? { kind: how } : { kind: how, record: await exited() }));
+      const exited = () => waitExit(parts, record);
+      const attached = pump(socket, streams, record.config.Tty).then(async (how) =>
+        how === 'detached' ? { kind: how } : { kind: how, record: await exited() },
+      );
       attached.catch(() => {}); // whoever asks is told; nobody has to ask
       return processHandle({ containerId: record.id, pid: record.process!.pid, socket: path, warnings: [], exited, attached });
     },
@@ -101,19 +110,9 @@ export function openEngine(options: EngineOptions = {}): Engine {
         .sort((a, b) => b.createdAt - a.createdAt);
     },
     find: async (container) => info(store.find(container)),
-    kill: async (container, number) => {
-      const record = store.find(container);
-      if (!signal(record, number)) throw new EngineError('conflict', `container ${record.id} is not running`);
-    },
-    stop: async (container, timeout) => {
-      const record = store.find(container);
-      if (gone(record)) return;
-      signal(record, record.stopSignal);
-      const seconds = timeout ?? record.stopTimeout;
-      const late = seconds < 0 ? undefined : setTimeout(() => signal(record, SIGKILL), seconds * 1000);
-      await wait(record).finally(() => clearTimeout(late));
-    },
-    wait: async (container, exec) => (exec === undefined ? wait(store.find(container)) : waitExec(store.find(container), exec)),
+    kill: (container, signal) => containers.kill(container, String(signal)),
+    stop: async (container, timeout) => void (await containers.stop(container, { timeout })),
+    wait: async (container, exec) => (exec === undefined ? waitExit(parts, store.find(container)) : waitExec(parts, store.find(container), exec)),
     logs: (container, logs = {}) => {
       const record = store.find(container);
       return readLog(store.paths(record.id).log, logs, () => {
@@ -121,29 +120,10 @@ export function openEngine(options: EngineOptions = {}): Engine {
         return now !== undefined && !store.ended(now) && !store.lost(now);
       });
     },
-    remove: async (container, { force = false } = {}) => {
-      const record = store.find(container);
-      if (!gone(record)) {
-        if (!force) {
-          throw new EngineError(
-            'conflict',
-            `cannot remove container "${record.name}": container is running: stop the container before removing or force remove`,
-          );
-        }
-        signal(record, SIGKILL);
-        await wait(record);
-      }
-      removeContainer(parts, record);
-    },
-    get images() {
-      return images().images;
-    },
-    export: (container) => exportContainer(parts, store.find(container)),
-    close: async () => {
-      parts.runner.close();
-      parts.cgroups?.driver.release(parts.cgroups.files, '/kobako/any');
-      await opened?.close();
-    },
+    remove: (container, options = {}) => containers.remove(container, options),
+    export: (container) => containers.export(container),
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 

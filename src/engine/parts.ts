@@ -4,6 +4,9 @@ import type { Op } from '../plan/ops.ts';
 import type { CgroupParts, MachineFacts } from '../runtime/contract.ts';
 import type { Resources } from '../runtime/spec.ts';
 import type { ContainerStore } from './container-store.ts';
+import type { ContainerExit } from './contract.ts';
+import type { EventBus } from './events.ts';
+import type { LiveContainers } from './live.ts';
 import type { ImageParts } from './image-parts.ts';
 
 /** Control groups as the use cases need them: the driver of this machine and its files. Paths as in `CgroupDriver`. */
@@ -29,6 +32,14 @@ export interface EngineParts {
   readonly runner: PlanRunner;
   readonly store: ContainerStore;
   readonly cgroups: Cgroups | undefined;
+  readonly events: EventBus;
+  readonly live: LiveContainers;
+  /** Called once for each end of a container that this process learns of. */
+  ended(id: string, exit: ContainerExit): void;
+  /** The folder of what outlives the machine's next start. */
+  readonly dataRoot: string;
+  /** No other process changes what is in the data root: containers are looked after here, whoever started them. */
+  readonly owned: boolean;
   /** Opened at the first use. */
   images(): ImageParts;
   /** The native helper, to be shown as /sbin/docker-init inside. */

@@ -6,6 +6,7 @@ import { ask, askOnce, connectMonitor } from '../kernel/linux/monitor-client.ts'
 import type { Plan } from '../plan/ops.ts';
 import { describeFailure } from '../runtime/failure.ts';
 import { pump } from './attach.ts';
+import type { EarlyStream, StreamChoice } from './early-stream.ts';
 import type { AttachEnd, ContainerExit, RunningProcess, RunStreams } from './contract.ts';
 import type { EngineParts } from './parts.ts';
 
@@ -19,6 +20,8 @@ export interface StartInput {
   readonly tty: boolean;
   /** Attached before the program starts, so that nothing is missed. */
   readonly streams: RunStreams | undefined;
+  /** Of those who came before; connected before the program starts. */
+  readonly early?: readonly EarlyStream[];
   /** Let this process end while the program runs. */
   readonly detached: boolean;
   readonly onSync?: RunPlanOptions['onSync'];
@@ -28,7 +31,8 @@ export interface StartInput {
   readonly onWaiting?: (pid: number, monitor: number) => void;
   /** How it ended, when its monitor was killed and cannot say. */
   readonly onLost: () => ContainerExit;
-  readonly onEnd?: () => void;
+  /** Once, when a program that ran has ended. */
+  readonly onEnd?: ((exit: ContainerExit) => void) | undefined;
 }
 
 /** The plan must wait for `start`. A failure is thrown as a sentence about what the user gave. */
@@ -37,19 +41,18 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
   let runs = false;
   input.onSpawned?.(running.pid);
   const explain = (error: unknown): never => {
-    input.onEnd?.();
     throw error instanceof PlanFailure ? describeFailure(input.plan, error) : error;
   };
   const exited = running.exited.then(
     (record): ContainerExit => {
       const exit = { ...record, oomKilled: oomKills(record.reports) > 0 };
-      input.onEnd?.();
+      input.onEnd?.(exit);
       return exit;
     },
     (error: Error) => {
       if (!runs) throw error;
       const exit = input.onLost();
-      input.onEnd?.();
+      input.onEnd?.(exit);
       return exit;
     },
   );
@@ -58,6 +61,7 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
   try {
     const waiting = await running.waiting;
     input.onWaiting?.(waiting, running.pid);
+    for (const early of input.early ?? []) early.connectTo(await attachSocket(input.socket, early.choice));
     if (input.streams !== undefined) {
       const socket = await attachTo(input.socket, input.streams);
       attached = pump(socket, input.streams, input.tty).then(async (how): Promise<AttachEnd> => {
@@ -84,10 +88,14 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
 }
 
 /** Connects and asks for the streams that the user holds. */
-export async function attachTo(path: string, streams: RunStreams): Promise<Socket> {
+export function attachTo(path: string, { stdin, stdout, stderr }: RunStreams): Promise<Socket> {
+  return attachSocket(path, { stdin: stdin !== undefined, stdout: stdout !== undefined, stderr: stderr !== undefined });
+}
+
+/** A connection to a monitor that carries the chosen streams: raw with a terminal, else in Docker's framing. */
+export async function attachSocket(path: string, { stdin, stdout, stderr }: StreamChoice): Promise<Socket> {
   const socket = await connectMonitor(path);
-  const flag = (stream: unknown) => (stream === undefined ? 0 : 1);
-  await ask(socket, `attach stdin=${flag(streams.stdin)} stdout=${flag(streams.stdout)} stderr=${flag(streams.stderr)}`);
+  await ask(socket, `attach stdin=${Number(stdin)} stdout=${Number(stdout)} stderr=${Number(stderr)}`);
   return socket;
 }
 

@@ -109,6 +109,9 @@ export interface RunOptions {
   readonly selinux?: string;
   /** Nothing masked, nothing read-only in /proc and /sys. */
   readonly systemPathsUnconfined: boolean;
+  /** Instead of Docker's lists. */
+  readonly maskedPaths?: readonly string[];
+  readonly readonlyPaths?: readonly string[];
   readonly readonlyRootfs: boolean;
   readonly shmSize: number;
   readonly mounts: readonly MountOption[];

@@ -69,11 +69,19 @@ export function specFromOptions(options: RunOptions, context: RunContext): Spec 
     devices: [...devices],
     cgroupsPath: context.cgroupsPath,
     resources: resourcesOf(options, machine, rules),
-    maskedPaths: open ? [] : [...spec.linux!.maskedPaths!, ...thermalPaths(machine)],
-    readonlyPaths: open ? [] : spec.linux!.readonlyPaths!,
+    maskedPaths: open ? [] : [...(options.maskedPaths ?? [...spec.linux!.maskedPaths!, ...thermalPaths(machine)])],
+    readonlyPaths: open ? [] : [...(options.readonlyPaths ?? spec.linux!.readonlyPaths!)],
     ...(seccomp === undefined ? {} : { seccomp }),
   };
   return spec;
+}
+
+/** What of the options is wrong on any machine, before there is anything to start. Throws `invalid` in Docker's words. */
+export function checkRunOptions(options: RunOptions, machine: MachineFacts): void {
+  checkNetworkOptions(options);
+  boundingSet(options, machine);
+  seccompOf(options, machine, []);
+  workdir(options.workdir);
 }
 
 /** The primary group also is a supplementary one: else a program that drops it could lose what a group is denied (CVE-2022-36109). */

@@ -184,11 +184,14 @@ const spec = object(
   ['ociVersion'],
 );
 
-/** JSON from outside: numbers above 2^53 as bigint (seccomp values, unlimited rlimits), Go's null as nothing. */
-export function parseJson(text: string, where: string): unknown {
+/**
+ * JSON from outside: numbers above 2^53 as bigint (seccomp values, unlimited rlimits), Go's null as nothing unless it is
+ * to be kept.
+ */
+export function parseJson(text: string, where: string, { nulls = false } = {}): unknown {
   try {
     const reviver = (_key: string, value: unknown, context?: { source?: string }) => {
-      if (value === null) return undefined;
+      if (value === null && !nulls) return undefined;
       if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? ''))
         return BigInt(context!.source!);
       return value;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, existsSync, globSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import type { TestContext } from 'node:test';
-import { DEFAULT_RUN, type ContainerExit, type Engine, type RunOptions } from '../../src/engine/contract.ts';
+import { DEFAULT_RUN, type ContainerExit, type LocalEngine, type RunOptions } from '../../src/engine/contract.ts';
 import { findHelper, openEngine } from '../../src/engine/open-engine.ts';
 import { busyboxRootfs } from '../support/rootfs.ts';
 import { tempFor } from '../support/temp.ts';
@@ -44,7 +44,7 @@ export class Ground {
   }
 
   /** A further engine on the same state. */
-  open(): Engine {
+  open(): LocalEngine {
     return openEngine({ stateDir: this.state, helper: this.helper });
   }
 

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import type { Engine } from '../../src/engine/contract.ts';
+import type { LocalEngine } from '../../src/engine/contract.ts';
 import { projectDir, projectNode } from '../support/paths.ts';
 import { alive, childrenOf, Ground, kill9, sleep, until } from './ground.ts';
 
@@ -23,7 +23,7 @@ function starter(ground: Ground, autoRemove: boolean) {
 }
 
 /** Everything but the bystander goes away; then there is nothing but it. */
-async function onlyLeft(ground: Ground, user: Engine, bystander: string, starters: readonly number[]): Promise<void> {
+async function onlyLeft(ground: Ground, user: LocalEngine, bystander: string, starters: readonly number[]): Promise<void> {
   // the helper that it keeps ready
   user.close();
   const engine = ground.open();
@@ -44,13 +44,13 @@ async function onlyLeft(ground: Ground, user: Engine, bystander: string, starter
 }
 
 /** How long a start takes here and now, in milliseconds: kills are to fall within it and after it. */
-async function startTime(ground: Ground, engine: Engine): Promise<number> {
+async function startTime(ground: Ground, engine: LocalEngine): Promise<number> {
   const start = performance.now();
   for (let i = 0; i < 3; i++) await (await engine.run(ground.options(['true'], { autoRemove: true }))).wait();
   return (performance.now() - start) / 3;
 }
 
-async function withBystander(ground: Ground): Promise<[Engine, string]> {
+async function withBystander(ground: Ground): Promise<[LocalEngine, string]> {
   const engine = ground.open();
   return [engine, (await engine.run(ground.options(['sleep', '900']))).containerId];
 }

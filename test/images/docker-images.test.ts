@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import type { Engine } from '../../src/engine/contract.ts';
+import type { LocalEngine } from '../../src/engine/contract.ts';
 import type { ProgressEvent } from '../../src/engine/images-contract.ts';
 import { fakeRegistry } from '../support/fake-registry.ts';
 import { imageGround, serveImage, type Ground } from '../support/image-ground.ts';
@@ -24,7 +24,7 @@ describe('images beside Docker 28', { skip: noPeers() ?? false }, () => {
   const cleanups: (() => unknown)[] = [];
   const suite = { after: (hook: () => unknown) => cleanups.push(hook) };
   let ground: Ground;
-  let engine: Engine;
+  let engine: LocalEngine;
   let registry: RealRegistry;
   let host: string;
   before(async () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { digestOf, OCI_CONFIG, OCI_MANIFEST } from '../../src/image/manifest.ts';
-import type { Engine, EngineOptions } from '../../src/engine/contract.ts';
+import type { LocalEngine, EngineOptions } from '../../src/engine/contract.ts';
 import { openEngine } from '../../src/engine/open-engine.ts';
 import type { FakeRegistry } from './fake-registry.ts';
 import { kobako } from './kobako.ts';
@@ -23,11 +23,11 @@ export interface Ground {
   /** A shell script with the ground's settings; `k` is kobako. Its standard output. */
   sh(script: string, ...args: readonly string[]): Promise<string>;
   /** Closed after the test. */
-  engine(options?: EngineOptions): Engine;
+  engine(options?: EngineOptions): LocalEngine;
 }
 
 export function imageGround(t: { after(hook: () => unknown): void }, driver?: 'overlay' | 'erofs', dataRoot?: string): Ground {
-  const engines: Engine[] = [];
+  const engines: LocalEngine[] = [];
   // before the folder goes: whatever a failed test leaves running, and what is being removed in the background
   t.after(async () => {
     const { stdout } = await cli(['ps', '-aq']);

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import type { TestContext } from 'node:test';
-import { DEFAULT_RUN, type Engine, type LogEntry, type RunOptions } from '../../src/engine/contract.ts';
+import { DEFAULT_RUN, type LocalEngine, type LogEntry, type RunOptions } from '../../src/engine/contract.ts';
 import { openEngine } from '../../src/engine/open-engine.ts';
 import { tempFor } from './temp.ts';
 
 /** An engine whose containers go with the test. */
-export function engineFor(t: TestContext): { engine: Engine; state: string } {
+export function engineFor(t: TestContext): { engine: LocalEngine; state: string } {
   // before tempFor's: hooks run in the order in which they were added
   t.after(() => end());
   const state = tempFor(t);
@@ -44,7 +44,7 @@ export const logLines = (path: string) =>
     .map((line) => JSON.parse(line) as LogEntry);
 
 /** Runs a container to its end: what its starter is told, and what everybody finds. */
-export async function finished(engine: Engine, options: RunOptions) {
+export async function finished(engine: LocalEngine, options: RunOptions) {
   const running = await engine.run(options);
   const told = await running.wait();
   return { told, ...(await engine.find(running.containerId)) };

@@ -14,6 +14,13 @@ export function processStart(pid: number): string | undefined {
   return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
 }
 
+let boot: string | undefined;
+
+/** Which start of the machine this is (random(4)). */
+export function bootId(): string {
+  return (boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
+}
+
 /** Sends a signal to the process that has this pid and this start time; false when it has gone. */
 export function signalProcess(pid: number, start: string, signal: number): boolean {
   if (processStart(pid) !== start) return false;

@@ -1,0 +1,92 @@
+/** Use case: a container that does not run yet. */
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { EngineError, invalid } from '../base/errors.ts';
+import { resourcesOf } from '../runtime/run-resources.ts';
+import { checkRunOptions } from '../runtime/run-spec.ts';
+import { completeConfig, completeHostConfig } from './container-document.ts';
+import { emitContainer } from './container-events.ts';
+import { imageOf, type ContainerImage } from './container-root.ts';
+import { processId, type ContainerRecord } from './container-store.ts';
+import type { Created } from './containers-contract.ts';
+import { randomName } from './names.ts';
+import type { EngineParts } from './parts.ts';
+import { runOptionsOf } from './run-options-of.ts';
+import type { ContainerCreate, HostConfig } from './types/container.ts';
+
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+const TRIES = 20;
+
+export interface CreateOptions {
+  readonly name?: string | undefined;
+  readonly platform?: string | undefined;
+  /** It is started at once by who makes it, and is nothing without that. */
+  readonly pending?: boolean | undefined;
+}
+
+/** Checks what can be checked without starting it. */
+export async function createContainer(parts: EngineParts, body: ContainerCreate, options: CreateOptions = {}): Promise<Created> {
+  const name = options.name?.replace(/^\//, '');
+  if (name !== undefined && name !== '' && !NAME.test(name)) throw invalid(`Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
+  const id = randomBytes(32).toString('hex');
+  const rootfs = body.HostConfig?.Kobako?.Rootfs;
+  // until the container is on record nothing else keeps its image and its layer for writes
+  using _hold = rootfs === undefined ? await parts.images().store.hold() : undefined;
+  const image = rootfs === undefined ? imageOf(parts, body.Image ?? '', options.platform) : undefined;
+  const config = completeConfig(body, image?.config ?? {}, id);
+  const hostConfig = joinedById(parts, completeHostConfig(body.HostConfig));
+  const run = runOptionsOf({ config, hostConfig });
+  checkRunOptions(run, parts.machine);
+  resourcesOf(run, parts.machine, []);
+  checkSources(hostConfig);
+  const kept: ContainerImage | undefined = image === undefined ? undefined : { id: image.id, name: image.name, layers: image.layers };
+  const record: ContainerRecord = {
+    id,
+    name: name ?? '',
+    createdAt: Date.now(),
+    rootfs: rootfs?.Path ?? body.Image ?? '',
+    image: kept,
+    config,
+    hostConfig,
+    endpoints: body.NetworkingConfig?.EndpointsConfig ?? {},
+    cgroupsPath: `${run.cgroupParent ?? '/kobako'}/${id}`,
+    maker: processId(process.pid),
+    ...(options.pending ? { pending: true } : {}),
+  };
+  if (kept !== undefined) parts.images().driver.createWritable(id);
+  try {
+    keep(parts, record, name);
+  } catch (error) {
+    if (kept !== undefined) parts.images().driver.removeWritable(id);
+    throw error;
+  }
+  emitContainer(parts, parts.store.load(id) ?? record, 'create');
+  return { Id: id, Warnings: [] };
+}
+
+/** With its own name, or the first random one that is free. */
+function keep(parts: EngineParts, record: ContainerRecord, name: string | undefined): void {
+  if (name !== undefined && name !== '') return parts.store.create(record, name, () => {});
+  for (let tries = 0; ; tries++) {
+    const random = randomName(tries);
+    try {
+      return parts.store.create({ ...record, name: random }, random, () => {});
+    } catch (error) {
+      if (!(error instanceof EngineError) || error.kind !== 'conflict' || tries === TRIES) throw error;
+    }
+  }
+}
+
+/** `container:web` is that container from now on, whatever it is called later. */
+function joinedById(parts: EngineParts, host: HostConfig): HostConfig {
+  const byId = (mode: string) => (mode.startsWith('container:') ? `container:${parts.store.find(mode.slice(10)).id}` : mode);
+  return { ...host, NetworkMode: byId(host.NetworkMode), IpcMode: byId(host.IpcMode), PidMode: byId(host.PidMode), UsernsMode: byId(host.UsernsMode) };
+}
+
+/** `--mount` wants its source to be there; `-v` makes it. */
+function checkSources({ Mounts = [] }: HostConfig): void {
+  for (const { Type, Source = '', BindOptions } of Mounts ?? []) {
+    if (Type !== 'bind' || BindOptions?.CreateMountpoint || existsSync(Source)) continue;
+    throw invalid(`invalid mount config for type "bind": bind source path does not exist: ${Source}`);
+  }
+}

@@ -1,0 +1,46 @@
+/** Use case: a container goes. */
+import { EngineError } from '../base/errors.ts';
+import { emitContainer } from './container-events.ts';
+import { isRunning, signalContainer, SIGKILL } from './container-stop.ts';
+import type { ContainerRecord } from './container-store.ts';
+import { waitExit } from './container-wait.ts';
+import { removeContainer } from './lost.ts';
+import type { EngineParts } from './parts.ts';
+
+export interface RemoveOptions {
+  readonly force?: boolean | undefined;
+  readonly volumes?: boolean | undefined;
+  readonly link?: boolean | undefined;
+}
+
+/** With `force` one that runs is killed first. Two at a time: both succeed, or the later finds nothing. */
+export async function removeUseCase(parts: EngineParts, record: ContainerRecord, { force = false, link = false }: RemoveOptions): Promise<void> {
+  if (link) throw new EngineError('not-found', `could not get parent for /${record.name}`);
+  const { store, live } = parts;
+  live.cancelRestart(record.id);
+  if (isRunning(parts, record)) {
+    if (!force) {
+      const state = store.load(record.id)?.paused ? 'paused' : 'running';
+      const mend =
+        state === 'paused' ? 'unpause the container before stopping, removing or force remove' : 'stop the container before removing or force remove';
+      throw new EngineError('conflict', `cannot remove container "${record.name}": container is ${state}: ${mend}`);
+    }
+    store.change(record.id, { stopped: true });
+    emitContainer(parts, record, 'kill', { signal: String(SIGKILL) });
+    await signalContainer(parts, record, SIGKILL);
+    await waitExit(parts, record).catch((error: unknown) => {
+      // one that removes itself at its end may be gone by now
+      if (!(error instanceof EngineError) || error.kind !== 'not-found') throw error;
+    });
+  }
+  const now = store.load(record.id);
+  if (now !== undefined) removeNow(parts, now);
+}
+
+/** One that does not run. */
+export function removeNow(parts: EngineParts, record: ContainerRecord): void {
+  const exit = parts.store.exit(record.id) ?? record.previous;
+  removeContainer(parts, record);
+  emitContainer(parts, record, 'destroy');
+  parts.live.removed(record.id, exit);
+}

@@ -1,0 +1,225 @@
+/** Use case: a container's program begins. */
+import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { EngineError, SyscallError } from '../base/errors.ts';
+import { nowNano, rfc3339Nano } from '../base/time.ts';
+import { hostDevices } from '../kernel/linux/machine.ts';
+import type { Plan } from '../plan/ops.ts';
+import { planContainer } from '../runtime/container-plan.ts';
+import type { MonitorSettings, Stdio } from '../runtime/contract.ts';
+import { hostnameFile, hostsFile, resolvConfFile } from '../runtime/etc-files.ts';
+import type { RunOptions } from '../runtime/run-options.ts';
+import { specFromOptions } from '../runtime/run-spec.ts';
+import type { IdMapping, Spec } from '../runtime/spec.ts';
+import { resolveUser } from '../runtime/users.ts';
+import { emitContainer } from './container-events.ts';
+import { containerRoot, type ContainerRoot } from './container-root.ts';
+import { processId, type ContainerPaths, type ContainerRecord, type ProcessId } from './container-store.ts';
+import type { RunningProcess, RunStreams } from './contract.ts';
+import { logAttributes } from './log-settings.ts';
+import { settleLost } from './lost.ts';
+import type { EngineParts } from './parts.ts';
+import { startProcess } from './start-process.ts';
+
+const TRIES = 10;
+
+export interface StartOptions {
+  readonly streams?: RunStreams | undefined;
+  /** Let this process end while the program runs. */
+  readonly detached: boolean;
+}
+
+export interface Prepared {
+  readonly spec: Spec;
+  readonly plan: Plan;
+  readonly warnings: readonly string[];
+}
+
+/** Starts the program. The container must not run. What fails is remembered as its error. */
+export async function startContainer(parts: EngineParts, record: ContainerRecord, options: StartOptions): Promise<RunningProcess> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await attempt(parts, record, options);
+    } catch (error) {
+      // another process took the empty parent folder away just now
+      const again = error instanceof EngineError && error.cause instanceof SyscallError && error.cause.syscall === 'mkdirat' && error.cause.code === 'ENOENT';
+      if (again && tries < TRIES) continue;
+      const code = ((error as EngineError).detail as { exitCode?: number } | undefined)?.exitCode ?? 128;
+      parts.store.change(record.id, { process: undefined, monitor: undefined, failure: { message: (error as Error).message, code } });
+      throw error;
+    }
+  }
+}
+
+async function attempt(parts: EngineParts, given: ContainerRecord, { streams, detached }: StartOptions): Promise<RunningProcess> {
+  const { store, live } = parts;
+  const { id } = given;
+  const root = await containerRoot(parts, given);
+  const prepared = prepare(parts, given, root, { size: streams?.size, writable: given.image !== undefined, makeParents: true });
+  const { spec, plan, warnings } = prepared;
+  const { options } = root;
+  writeEtcFiles(store.paths(id).dir, options, spec, mappedRoot(parts, options));
+  const exit = store.exit(id) ?? given.previous;
+  let record = store.change(id, {
+    maker: processId(process.pid),
+    process: undefined,
+    monitor: undefined,
+    previous: exit,
+    paused: undefined,
+    restarting: undefined,
+    stopped: undefined,
+    failure: undefined,
+  });
+  if (record === undefined) throw new EngineError('not-found', `No such container: ${id}`);
+  store.forgetExit(id);
+  store.saveSpec(id, spec);
+  const note = (change: Partial<ContainerRecord>) => void store.save((record = { ...record!, ...change }));
+  const startedAt = rfc3339Nano(nowNano());
+  live.began(id);
+  try {
+    const running = await startProcess(parts, {
+      plan,
+      warnings,
+      containerId: id,
+      socket: store.paths(id).socket,
+      tty: options.tty,
+      streams,
+      early: live.takeEarly(id),
+      detached,
+      onSpawned: (pid) => note({ monitor: processId(pid) }),
+      onWaiting: (pid) => note({ process: processId(pid), pending: undefined, previous: undefined, startedAt }),
+      onLost: () => settleLost(parts, record!),
+      onEnd: (ended) => parts.ended(id, ended),
+    });
+    emitContainer(parts, record, 'start');
+    return running;
+  } catch (error) {
+    live.forget(id);
+    throw error;
+  }
+}
+
+export interface PrepareInput {
+  readonly size?: { readonly rows: number; readonly cols: number } | undefined;
+  /** Whether there is a layer for the container's writes. */
+  readonly writable: boolean;
+  readonly makeParents: boolean;
+}
+
+/** The plan of a start. With `makeParents` what must be there before it is made; without, nothing is touched. */
+export function prepare(
+  parts: EngineParts,
+  { id, hostConfig, config, cgroupsPath }: Pick<ContainerRecord, 'id' | 'hostConfig' | 'config' | 'cgroupsPath'>,
+  containerRoot: ContainerRoot,
+  { size, writable, makeParents }: PrepareInput,
+): Prepared {
+  const { machine, store, cgroups } = parts;
+  const { options } = containerRoot;
+  const root = containerRoot.at(store.paths(id).mountPoint, writable ? id : undefined, mappedRoot(parts, options)?.uid);
+  const peers = new Map<number, ProcessId>();
+  const paths = store.paths(id);
+  const user = resolveUser(options.user ?? '', containerRoot.accounts, options.groupAdd);
+  const spec = specFromOptions(options, {
+    id,
+    machine,
+    user,
+    files: etcFiles(parts, options, paths),
+    sharedName: sharedName(parts, options),
+    joined: (text) => {
+      const peer = joinedProcess(parts, text);
+      peers.set(peer.pid, peer);
+      return peer.pid;
+    },
+    cgroupsPath,
+    hostDevices,
+  });
+  const control = cgroups?.containerParts(cgroupsPath, spec.linux?.resources ?? {}, makeParents);
+  const made = options.mounts.filter((mount) => mount.create && machine.kind(mount.source) === 'missing').map((mount) => mount.source);
+  if (makeParents) for (const folder of made) mkdirSync(folder, { recursive: true });
+  const ownFiles = new Set([`${paths.dir}/hostname`, `${paths.dir}/hosts`, `${paths.dir}/resolv.conf`]);
+  const planned = planContainer({
+    id,
+    spec,
+    root,
+    // the files that are bound from the container's own folder are written just before the plan runs
+    machine: { ...machine, kind: (path) => (ownFiles.has(path) ? 'file' : made.includes(path) ? 'dir' : machine.kind(path)) },
+    cgroup: control?.parts,
+    stdio: stdioOf(options, size ?? consoleSize(hostConfig.ConsoleSize)),
+    monitor: monitorOf(options, paths, config.StdinOnce, config.AttachStdout, logAttributes(hostConfig.LogConfig, config, id)),
+    bundle: paths.dir,
+    initPath: options.init ? parts.helper : undefined,
+    peers: [...peers.values()],
+  });
+  return { spec, plan: planned.plan, warnings: [...(control?.warnings ?? []), ...planned.warnings] };
+}
+
+/** The container's own, or those of the container whose network it joins: its name and addresses are that one's. */
+function etcFiles({ store }: EngineParts, { namespaces: { network } }: RunOptions, { dir }: ContainerPaths) {
+  const at = network.kind === 'container' ? store.paths(store.find(network.container).id).dir : dir;
+  return { hostname: `${at}/hostname`, hosts: `${at}/hosts`, resolvConf: `${at}/resolv.conf` };
+}
+
+function sharedName({ store }: EngineParts, { namespaces: { network } }: RunOptions): string {
+  return network.kind === 'container' ? (store.spec(store.find(network.container).id)?.hostname ?? hostname()) : hostname();
+}
+
+/** Who the container's root is on the host; undefined without a user namespace. A root file system of his is taken as it is. */
+function mappedRoot(parts: EngineParts, { uidMap, gidMap, namespaces: { user } }: RunOptions): { uid: number; gid: number } | undefined {
+  if (user.kind === 'container') {
+    const { uidMappings = [], gidMappings = [] } = parts.store.spec(parts.store.find(user.container).id)?.linux ?? {};
+    const of = (mappings: readonly IdMapping[]) => mappings.find(({ containerID }) => containerID === 0)?.hostID ?? 0;
+    return { uid: of(uidMappings), gid: of(gidMappings) };
+  }
+  if (uidMap.length === 0 && gidMap.length === 0) return undefined;
+  const of = (ranges: RunOptions['uidMap']) => ranges.find(({ container }) => container === 0)?.host ?? 0;
+  return { uid: of(uidMap.length > 0 ? uidMap : gidMap), gid: of(gidMap.length > 0 ? gidMap : uidMap) };
+}
+
+function consoleSize([rows, cols]: readonly [number, number]): { rows: number; cols: number } | undefined {
+  return rows > 0 && cols > 0 ? { rows, cols } : undefined;
+}
+
+function stdioOf(options: RunOptions, size: { rows: number; cols: number } | undefined): Stdio {
+  if (options.tty) return { kind: 'pty', rows: size?.rows ?? 24, cols: size?.cols ?? 80 };
+  return { kind: 'pipes', stdin: options.stdin };
+}
+
+function monitorOf(options: RunOptions, paths: ContainerPaths, stdinOnce: boolean, attached: boolean, extra: string): MonitorSettings {
+  const logs = options.logDriver !== 'none';
+  return {
+    socket: paths.socket,
+    log: logs ? { path: paths.log, maxSize: options.logMaxSize ?? 0, maxFiles: options.logMaxFile ?? 1, extra } : undefined,
+    exitPath: paths.exit,
+    spillDir: paths.dir,
+    waitStart: true,
+    stdinOnce,
+    backpressure: !logs && attached,
+    leave: false,
+    forwardSignals: false,
+  };
+}
+
+function joinedProcess(parts: EngineParts, text: string): ProcessId {
+  const record = parts.store.find(text);
+  if (parts.store.info(record).state !== 'running') throw new EngineError('conflict', `cannot join the namespaces of a container that is not running: ${text}`);
+  return record.process!;
+}
+
+function writeEtcFiles(dir: string, options: RunOptions, spec: Spec, owner: { uid: number; gid: number } | undefined): void {
+  const write = (name: string, text: string) => {
+    writeFileSync(`${dir}/${name}`, text, { mode: 0o644 });
+    if (owner !== undefined) chownSync(`${dir}/${name}`, owner.uid, owner.gid);
+  };
+  write('hostname', hostnameFile(spec.hostname ?? hostname()));
+  const hostText = options.namespaces.network.kind === 'host' ? readOr('/etc/hosts') : undefined;
+  write('hosts', hostsFile(options, spec.hostname ?? '', hostText));
+  write('resolv.conf', resolvConfFile(options, readOr('/etc/resolv.conf')));
+}
+
+function readOr(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

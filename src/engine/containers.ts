@@ -1,0 +1,98 @@
+/** The use cases of containers, put together as the doors see them. */
+import { EngineError, invalid } from '../base/errors.ts';
+import { attachContainer, resizeContainer } from './container-attach.ts';
+import { putArchive, readArchive, statArchive } from './container-archive.ts';
+import { containerChanges } from './container-changes.ts';
+import { commitContainer } from './container-commit.ts';
+import { createContainer } from './container-create.ts';
+import { emitContainer } from './container-events.ts';
+import { exportContainer } from './container-export.ts';
+import { inspectContainer } from './container-inspect.ts';
+import { listContainers, pruneContainers } from './container-list.ts';
+import { containerLogs } from './container-logs.ts';
+import { removeUseCase } from './container-remove.ts';
+import { startContainer } from './container-start.ts';
+import { containerStats } from './container-stats.ts';
+import { isRunning, killContainer, pauseContainer, stopContainer, unpauseContainer } from './container-stop.ts';
+import type { ContainerRecord } from './container-store.ts';
+import { containerTop } from './container-top.ts';
+import { updateContainer } from './container-update.ts';
+import { waitContainer } from './container-wait.ts';
+import type { Containers, StopOptions } from './containers-contract.ts';
+import type { ExecTable } from './execs.ts';
+import type { EngineParts } from './parts.ts';
+import { containerBegan } from './supervise.ts';
+
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+
+export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
+  const { store, live } = parts;
+  const start = (id: string) =>
+    live.inTurn(id, async () => {
+      const record = store.find(id);
+      if (isRunning(parts, record)) {
+        if (store.load(record.id)?.paused) throw new EngineError('conflict', 'cannot start a paused container, try unpause instead');
+        return false;
+      }
+      live.cancelRestart(record.id);
+      await startContainer(parts, record, { detached: false });
+      containerBegan(parts, store.load(record.id) ?? record);
+      return true;
+    });
+  /** The container as it is when its turn comes. */
+  const inTurn = <T>(name: string, work: (record: ContainerRecord) => Promise<T>): Promise<T> => {
+    const { id } = store.find(name);
+    return live.inTurn(id, () => work(store.find(id)));
+  };
+  const restart = async (name: string, options: StopOptions) => {
+    const record = store.find(name);
+    if (isRunning(parts, record)) await stopContainer(parts, record, options);
+    // one that removes itself at its end is no more
+    await start(store.find(record.id).id);
+    emitContainer(parts, record, 'restart');
+  };
+  return {
+    create: (body, options) => createContainer(parts, body, options),
+    start: async (name) => start(store.find(name).id),
+    stop: async (name, options = {}) => stopContainer(parts, store.find(name), options),
+    restart: (name, options = {}) => restart(name, options),
+    kill: async (name, signal) => killContainer(parts, store.find(name), signal),
+    pause: (name) => inTurn(name, (record) => pauseContainer(parts, record)),
+    unpause: (name) => inTurn(name, (record) => unpauseContainer(parts, record)),
+    rename: (name, newName) =>
+      inTurn(name, async (record) => {
+        const wanted = newName.replace(/^\//, '');
+        if (wanted === '') throw invalid('Neither old nor new names may be empty');
+        if (!NAME.test(wanted)) throw invalid(`Error when allocating new name: Invalid container name (${wanted}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
+        if (wanted === record.name) throw new EngineError('conflict', 'Renaming a container with the same name as its current name');
+        const oldName = record.name;
+        emitContainer(parts, store.rename(record, wanted), 'rename', { oldName: `/${oldName}` });
+      }),
+    update: (name, update) => inTurn(name, (record) => updateContainer(parts, record, update)),
+    wait: async (name, options = {}) => waitContainer(parts, store.find(name), options),
+    remove: async (name, options = {}) => removeUseCase(parts, store.find(name), options),
+    prune: (filters = {}) => pruneContainers(parts, filters),
+    inspect: async (name, options = {}) => inspectContainer(parts, execs, store.find(name), options),
+    list: (options = {}) => listContainers(parts, options),
+    top: async (name, psArgs) => containerTop(parts, store.find(name), psArgs),
+    stats: (name, options = {}) => containerStats(parts, store.find(name), options),
+    logs: (name, options) => containerLogs(parts, store.find(name), options),
+    attach: async (name, options) => {
+      const record = store.find(name);
+      const attached = await attachContainer(parts, record, options);
+      emitContainer(parts, record, 'attach');
+      return attached;
+    },
+    resize: async (name, rows, cols) => {
+      const record = store.find(name);
+      await resizeContainer(parts, record, rows, cols);
+      emitContainer(parts, record, 'resize', { height: String(rows), width: String(cols) });
+    },
+    statArchive: async (name, path) => statArchive(parts, store.find(name), path),
+    getArchive: async (name, path) => readArchive(parts, store.find(name), path),
+    putArchive: async (name, path, tar, options = {}) => putArchive(parts, store.find(name), path, tar, options),
+    changes: async (name) => containerChanges(parts, store.find(name)),
+    export: (name) => exportContainer(parts, store.find(name)),
+    commit: async (name, options = {}) => commitContainer(parts, store.find(name), options),
+  };
+}

@@ -1,0 +1,139 @@
+/** Use cases: further processes in a running container, asked for first and started then, as Docker's API has them. */
+import { randomBytes } from 'node:crypto';
+import { EngineError, invalid } from '../base/errors.ts';
+import { execInContainer } from './container-exec.ts';
+import { emitContainer } from './container-events.ts';
+import { isRunning } from './container-stop.ts';
+import type { ContainerRecord } from './container-store.ts';
+import type { Attached, ExecCreate, Execs, ExecStart } from './containers-contract.ts';
+import type { RunningProcess } from './contract.ts';
+import { EarlyStream } from './early-stream.ts';
+import type { EngineParts } from './parts.ts';
+import type { ExecInspect } from './types/container-answers.ts';
+
+/** An exec that has ended can be asked about for so long, as in Docker. */
+const KEPT_MS = 5 * 60_000;
+const DETACH_KEYS = 'ctrl-p,ctrl-q';
+
+interface Exec {
+  readonly id: string;
+  readonly containerId: string;
+  readonly body: ExecCreate;
+  started: boolean;
+  process?: RunningProcess;
+  exitCode: number | null;
+}
+
+export class ExecTable implements Execs {
+  readonly #parts: EngineParts;
+  readonly #all = new Map<string, Exec>();
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+  }
+
+  async create(container: string, body: ExecCreate): Promise<{ Id: string }> {
+    const record = this.#parts.store.find(container);
+    if (!body.Cmd?.length) throw invalid('No exec command specified');
+    this.#check(record);
+    const id = randomBytes(32).toString('hex');
+    this.#all.set(id, { id, containerId: record.id, body, started: false, exitCode: null });
+    emitContainer(this.#parts, record, `exec_create: ${body.Cmd.join(' ')}`, { execID: id });
+    return { Id: id };
+  }
+
+  /** Ids of the container's execs that have not ended. */
+  of(container: string): readonly string[] {
+    return [...this.#all.values()].filter((exec) => exec.containerId === container && exec.exitCode === null).map(({ id }) => id);
+  }
+
+  async start(id: string, { detach = false, consoleSize }: ExecStart = {}): Promise<Attached | undefined> {
+    const exec = this.#find(id);
+    const record = this.#parts.store.find(exec.containerId);
+    if (exec.exitCode !== null) throw new EngineError('conflict', `exec ${id} has already run`);
+    if (exec.started) throw new EngineError('conflict', `exec ${id} is already running`);
+    this.#check(record);
+    exec.started = true;
+    const { body } = exec;
+    const tty = body.Tty ?? false;
+    const [rows, cols] = consoleSize ?? body.ConsoleSize ?? [0, 0];
+    const stream = detach
+      ? undefined
+      : new EarlyStream({
+          stdin: body.AttachStdin ?? false,
+          stdout: body.AttachStdout ?? false,
+          stderr: (body.AttachStderr ?? false) && !tty,
+          ...(tty ? { detachKeys: body.DetachKeys || DETACH_KEYS } : {}),
+        });
+    emitContainer(this.#parts, record, `exec_start: ${body.Cmd!.join(' ')}`, { execID: id });
+    try {
+      exec.process = await execInContainer(
+        this.#parts,
+        record,
+        {
+          args: body.Cmd!,
+          env: body.Env ?? [],
+          ...(body.WorkingDir ? { cwd: body.WorkingDir } : {}),
+          ...(body.User ? { user: body.User } : {}),
+          tty,
+          stdin: body.AttachStdin ?? false,
+          privileged: body.Privileged ?? false,
+          detach: stream === undefined,
+          ...(rows > 0 && cols > 0 ? { size: { rows, cols } } : {}),
+        },
+        { early: stream === undefined ? [] : [stream], onEnd: (exit) => this.#ended(exec, record, exit.status) },
+      );
+    } catch (error) {
+      stream?.destroy();
+      this.#ended(exec, record, ((error as EngineError).detail as { exitCode?: number } | undefined)?.exitCode ?? 126);
+      throw error;
+    }
+    return stream === undefined ? undefined : { tty, stream };
+  }
+
+  async resize(id: string, rows: number, cols: number): Promise<void> {
+    const { process, exitCode } = this.#find(id);
+    if (process === undefined || exitCode !== null) throw new EngineError('conflict', `exec ${id} is not running`);
+    await process.resize({ rows, cols });
+  }
+
+  async inspect(id: string): Promise<ExecInspect> {
+    const { body, containerId, exitCode, process, started } = this.#find(id);
+    return {
+      ID: id,
+      Running: started && exitCode === null,
+      ExitCode: exitCode,
+      ProcessConfig: {
+        tty: body.Tty ?? false,
+        entrypoint: body.Cmd?.[0] ?? '',
+        arguments: body.Cmd?.slice(1) ?? [],
+        privileged: body.Privileged ?? false,
+        ...(body.User ? { user: body.User } : {}),
+      },
+      OpenStdin: body.AttachStdin ?? false,
+      OpenStderr: body.AttachStderr ?? false,
+      OpenStdout: body.AttachStdout ?? false,
+      CanRemove: exitCode !== null,
+      ContainerID: containerId,
+      DetachKeys: '',
+      Pid: process?.pid ?? 0,
+    };
+  }
+
+  #find(id: string): Exec {
+    const exec = this.#all.get(id);
+    if (exec === undefined || this.#parts.store.load(exec.containerId) === undefined) throw new EngineError('not-found', `No such exec instance: ${id}`);
+    return exec;
+  }
+
+  #check(record: ContainerRecord): void {
+    if (!isRunning(this.#parts, record)) throw new EngineError('conflict', `container ${record.id} is not running`);
+    if (this.#parts.store.load(record.id)?.paused) throw new EngineError('conflict', `Container ${record.name} is paused, unpause the container before exec`);
+  }
+
+  #ended(exec: Exec, record: ContainerRecord, status: number): void {
+    exec.exitCode = status;
+    emitContainer(this.#parts, record, 'exec_die', { execID: exec.id, exitCode: String(status) });
+    setTimeout(() => this.#all.delete(exec.id), KEPT_MS).unref();
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * What only this process knows of containers: who waits for one, who has attached to one that does not run yet, and
+ * whose end will be told here.
+ */
+import type { ContainerExit } from './contract.ts';
+import type { EarlyStream } from './early-stream.ts';
+
+type Listener = (exit: ContainerExit | undefined) => void;
+
+export class LiveContainers {
+  readonly #queues = new Map<string, Promise<unknown>>();
+  readonly #supervised = new Set<string>();
+  readonly #exits = new Map<string, Set<Listener>>();
+  readonly #removals = new Map<string, Set<Listener>>();
+  readonly #early = new Map<string, Set<EarlyStream>>();
+  readonly #restarts = new Map<string, { readonly timer: NodeJS.Timeout; readonly delay: number }>();
+
+  /** Works on a container one after another, in the order of the calls. Never call it from within. */
+  async inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#queues.get(id) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    this.#queues.set(id, mine);
+    try {
+      return await mine;
+    } finally {
+      if (this.#queues.get(id) === mine) this.#queues.delete(id);
+    }
+  }
+
+  /** From now on its end is told to `ended`. */
+  began(id: string): void {
+    this.#supervised.add(id);
+  }
+
+  supervises(id: string): boolean {
+    return this.#supervised.has(id);
+  }
+
+  /** It did not begin after all. */
+  forget(id: string): void {
+    this.#supervised.delete(id);
+    for (const stream of this.#early.get(id) ?? []) stream.destroy();
+    this.#early.delete(id);
+  }
+
+  ended(id: string, exit: ContainerExit): void {
+    this.#supervised.delete(id);
+    notify(this.#exits, id, exit);
+  }
+
+  removed(id: string, exit: ContainerExit | undefined): void {
+    this.#supervised.delete(id);
+    this.cancelRestart(id);
+    for (const stream of this.#early.get(id) ?? []) stream.end();
+    this.#early.delete(id);
+    notify(this.#exits, id, exit);
+    notify(this.#removals, id, exit);
+  }
+
+  /** Its next end; undefined when it was removed without having run. Rejects with the signal's reason. */
+  nextExit(id: string, signal?: AbortSignal): Promise<ContainerExit | undefined> {
+    return next(this.#exits, id, signal);
+  }
+
+  removal(id: string, signal?: AbortSignal): Promise<ContainerExit | undefined> {
+    return next(this.#removals, id, signal);
+  }
+
+  /** A stream for the process that the container will have. */
+  attachEarly(id: string, stream: EarlyStream): void {
+    const all = this.#early.get(id) ?? new Set();
+    all.add(stream);
+    this.#early.set(id, all);
+    stream.once('close', () => all.delete(stream));
+  }
+
+  /** All that wait, once: the process is there. */
+  takeEarly(id: string): readonly EarlyStream[] {
+    const all = [...(this.#early.get(id) ?? [])];
+    this.#early.delete(id);
+    return all;
+  }
+
+  restartLater(id: string, delay: number, restart: () => void): void {
+    this.cancelRestart(id);
+    const timer = setTimeout(() => {
+      this.#restarts.delete(id);
+      restart();
+    }, delay);
+    this.#restarts.set(id, { timer, delay });
+  }
+
+  cancelRestart(id: string): boolean {
+    clearTimeout(this.#restarts.get(id)?.timer);
+    return this.#restarts.delete(id);
+  }
+
+  close(): void {
+    for (const id of this.#restarts.keys()) this.cancelRestart(id);
+  }
+}
+
+function notify(listeners: Map<string, Set<Listener>>, id: string, exit: ContainerExit | undefined): void {
+  const all = listeners.get(id);
+  listeners.delete(id);
+  for (const listener of all ?? []) listener(exit);
+}
+
+function next(listeners: Map<string, Set<Listener>>, id: string, signal: AbortSignal | undefined): Promise<ContainerExit | undefined> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason as Error);
+    const all = listeners.get(id) ?? new Set();
+    listeners.set(id, all);
+    const onAbort = () => {
+      all.delete(listener);
+      reject(signal!.reason as Error);
+    };
+    const listener: Listener = (exit) => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve(exit);
+    };
+    all.add(listener);
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
