@@ -1,5 +1,6 @@
 /** JSON in and out, with Docker's rules for bodies. */
 import { invalid } from '../base/errors.ts';
+import { explainSyntax } from './json-syntax.ts';
 
 /** The longest document that a request may bring. */
 export const MAX_DOCUMENT = 4 * 1024 * 1024;
@@ -20,20 +21,9 @@ export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw invalid(syntaxMessage(text, error instanceof Error ? error.message : ''));
+    const trailing = error instanceof Error && error.message.includes('after JSON at position');
+    throw invalid(trailing ? 'unexpected content after JSON' : `invalid JSON: ${explainSyntax(text)}`);
   }
-}
-
-function syntaxMessage(text: string, message: string): string {
-  const place = /at position (\d+)/.exec(message);
-  const at = place === null ? text.length : Number(place[1]);
-  if (message.includes('after JSON at position')) return 'unexpected content after JSON';
-  if (at >= text.trimEnd().length) return 'invalid JSON: unexpected EOF';
-  return `invalid JSON: invalid character ${quote(String.fromCodePoint(text.codePointAt(at)!))} at position ${at}`;
-}
-
-function quote(character: string): string {
-  return character === "'" ? `'\\''` : `'${JSON.stringify(character).slice(1, -1).replace('\\"', '"')}'`;
 }
 
 const { rawJSON } = JSON as unknown as { rawJSON?: (text: string) => unknown };

@@ -98,7 +98,7 @@ function walk(node: Node, parts: readonly string[], at: number, method: string, 
   for (const { name, after, routes } of node.rests) {
     const route = routes.get(method);
     const end = parts.length - after.length;
-    if (route === undefined || end <= at || after.some((each, index) => parts[end + index] !== each)) continue;
+    if (route === undefined || end <= at || parts.slice(at, end).includes('') || after.some((each, index) => parts[end + index] !== each)) continue;
     params[name] = unescapeUrl(parts.slice(at, end).join('/'));
     return route;
   }
