@@ -27,6 +27,12 @@ const REFUSED: readonly (readonly [file: string, imported: string])[] = [
   ['src/engine/x.ts', 'node:child_process'],
   ['src/cli/x.ts', '../runtime/container-plan.ts'],
   ['src/cli/x.ts', '../kernel/linux/machine.ts'],
+  ['src/client/x.ts', '../engine/open-engine.ts'],
+  ['src/client/x.ts', '../engine/image-list.ts'],
+  ['src/client/x.ts', '../image/store/store.ts'],
+  ['src/client/x.ts', '../runtime/spec.ts'],
+  ['src/client/x.ts', '../api/contract.ts'],
+  ['src/client/x.ts', 'node:child_process'],
 ];
 const ALLOWED: readonly (readonly [file: string, imported: string])[] = [
   ['src/plan/x.ts', '../base/errors.ts'],
@@ -39,6 +45,10 @@ const ALLOWED: readonly (readonly [file: string, imported: string])[] = [
   ['src/snapshot/erofs/x.ts', '../../tar/contract.ts'],
   ['src/engine/x.ts', '../runtime/container-plan.ts'],
   ['src/cli/x.ts', '../engine/contract.ts'],
+  ['src/client/x.ts', '../engine/images-contract.ts'],
+  ['src/client/x.ts', '../engine/types/system.ts'],
+  ['src/client/x.ts', '../image/reference.ts'],
+  ['src/client/x.ts', '../base/errors.ts'],
 ];
 
 test('imports against the order of the layers are refused, those along it are not', async (t) => {

@@ -1,0 +1,60 @@
+/** The body of a request. */
+import type { ClientRequest } from 'node:http';
+import type { HttpCall } from './http.ts';
+
+/** Milliseconds: who does not answer `Expect` by then is sent the body all the same. */
+const CONTINUE_WAIT = 1000;
+
+/**
+ * Sends the body and ends the request. A stream waits until the daemon wants it, so that a refusal is not lost in a broken
+ * pipe. Rejects with what the stream throws.
+ */
+export async function sendBody(request: ClientRequest, { json, body }: HttpCall): Promise<void> {
+  if (body === undefined) {
+    if (json === undefined) return void request.end();
+    return sendBytes(request, 'application/json', Buffer.from(JSON.stringify(json)));
+  }
+  const { type, bytes } = body;
+  if (bytes instanceof Uint8Array) return sendBytes(request, type, bytes);
+  request.setHeader('content-type', type);
+  request.setHeader('expect', '100-continue');
+  request.flushHeaders();
+  if (!(await wanted(request))) return void request.end();
+  for await (const chunk of bytes) {
+    if (request.destroyed) return;
+    if (!request.write(chunk)) await room(request);
+  }
+  request.end();
+}
+
+function sendBytes(request: ClientRequest, type: string, bytes: Uint8Array): void {
+  request.setHeader('content-type', type);
+  request.setHeader('content-length', bytes.length);
+  request.end(bytes);
+}
+
+/** False when there is an answer already, or nobody there. */
+function wanted(request: ClientRequest): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(true), CONTINUE_WAIT);
+    const settle = (value: boolean) => {
+      clearTimeout(timer);
+      resolve(value);
+    };
+    request.once('continue', () => settle(true));
+    request.once('response', () => settle(false));
+    request.once('close', () => settle(false));
+  });
+}
+
+function room(request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      request.off('drain', done);
+      request.off('close', done);
+      resolve();
+    };
+    request.once('drain', done);
+    request.once('close', done);
+  });
+}
