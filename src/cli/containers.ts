@@ -8,7 +8,7 @@ import { imageDocument } from './images.ts';
 import { table } from './table.ts';
 import { ago, integer, signalNumber } from './units.ts';
 
-const PS_FLAGS: readonly Flag[] = [
+export const PS_FLAGS: readonly Flag[] = [
   { name: 'all', short: 'a', kind: 'flag', help: 'Show all containers (default shows just running)' },
   { name: 'quiet', short: 'q', kind: 'flag', help: 'Only display container IDs' },
   { name: 'no-trunc', kind: 'flag', help: "Don't truncate output" },
@@ -59,36 +59,43 @@ async function each(
   return code;
 }
 
+export const KILL_FLAGS: readonly Flag[] = [
+  { name: 'signal', short: 's', kind: 'value', help: 'Signal to send to the container', complete: ['HUP', 'INT', 'KILL', 'QUIT', 'TERM', 'USR1', 'USR2'] },
+];
+
 export const kill: Command = async (args, context) => {
-  const flags = parseFlags([{ name: 'signal', short: 's', kind: 'value', help: 'Signal to send to the container' }], args, { interspersed: true });
+  const flags = parseFlags(KILL_FLAGS, args, { interspersed: true });
   const signal = signalNumber(flags.value('signal') ?? 'KILL');
   return each('kill', flags.rest, context, (engine, name) => engine.kill(name, signal));
 };
 
+const TIME: Flag = { name: 'time', short: 't', kind: 'value', value: 'int', help: 'Seconds to wait before killing the container', complete: 'none' };
+export const STOP_FLAGS: readonly Flag[] = [TIME, { ...TIME, name: 'timeout', short: undefined }];
+
 export const stop: Command = async (args, context) => {
-  const time: Flag = { name: 'time', short: 't', kind: 'value', value: 'int', help: 'Seconds to wait before killing the container' };
-  const flags = parseFlags([time, { ...time, name: 'timeout', short: undefined }], args, { interspersed: true });
+  const flags = parseFlags(STOP_FLAGS, args, { interspersed: true });
   const text = flags.value('time') ?? flags.value('timeout');
   return each('stop', flags.rest, context, (engine, name) => engine.stop(name, text === undefined ? undefined : integer(text, 'time', -1)));
 };
 
+export const RM_FLAGS: readonly Flag[] = [{ name: 'force', short: 'f', kind: 'flag', help: 'Force the removal of a running container (uses SIGKILL)' }];
+
 export const rm: Command = async (args, context) => {
-  const flags = parseFlags([{ name: 'force', short: 'f', kind: 'flag', help: 'Force the removal of a running container (uses SIGKILL)' }], args, {
-    interspersed: true,
-  });
+  const flags = parseFlags(RM_FLAGS, args, { interspersed: true });
   return each('rm', flags.rest, context, (engine, name) => engine.remove(name, { force: flags.on('force') }));
 };
 
 export const wait: Command = async (args, context) =>
   each('wait', parseFlags([], args, { interspersed: true }).rest, context, async (engine, name) => String((await engine.wait(name)).status));
 
+export const ATTACH_FLAGS: readonly Flag[] = [
+  { name: 'detach-keys', kind: 'value', help: 'Override the key sequence for detaching a container' },
+  { name: 'no-stdin', kind: 'flag', help: 'Do not attach STDIN' },
+  { name: 'sig-proxy', kind: 'flag', help: 'Proxy all received signals to the process (default true)' },
+];
+
 export const attach: Command = async (args, context) => {
-  const table: readonly Flag[] = [
-    { name: 'detach-keys', kind: 'value', help: 'Override the key sequence for detaching a container' },
-    { name: 'no-stdin', kind: 'flag', help: 'Do not attach STDIN' },
-    { name: 'sig-proxy', kind: 'flag', help: 'Proxy all received signals to the process (default true)' },
-  ];
-  const flags = parseFlags(table, args, { interspersed: true });
+  const flags = parseFlags(ATTACH_FLAGS, args, { interspersed: true });
   const [name] = flags.rest;
   if (name === undefined || flags.rest.length > 1) throw invalid('"kobako attach" requires exactly 1 argument');
   const { tty } = await context.engine().find(name);

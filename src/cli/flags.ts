@@ -1,15 +1,33 @@
 /** Command-line flags as docker's library (pflag) reads them: `-it`, `--name=x`, `--name x`, `-v x`, `--rm=false`. */
 import { EngineError, invalid } from '../base/errors.ts';
 
+/** What a shell can offer: names of objects, what is in the file system, nothing, or these words. */
+export type Completion = 'container' | 'running' | 'image' | 'volume' | 'network' | 'context' | 'file' | 'folder' | 'none' | readonly string[];
+
 export interface Flag {
   readonly name: string;
-  readonly short?: string;
+  readonly short?: string | undefined;
   /** `flag` takes no value; `list` may be given several times. */
   readonly kind: 'flag' | 'value' | 'list';
   /** What the value is, as help shows it. */
   readonly value?: string;
   readonly help: string;
+  /** What the value can be. Default: of files. */
+  readonly complete?: Completion;
 }
+
+/** A command line that cannot be read: shown with the command's usage. */
+export class WrongUsage extends EngineError<{ readonly exitCode: number }> {
+  constructor(message: string, exitCode = 1) {
+    super('invalid', message, { detail: { exitCode } });
+  }
+}
+
+/** `--help`, or `-h` where a command has no such flag. */
+export class HelpWanted extends WrongUsage {}
+
+/** docker's exit code for a flag that cannot be read, of any command. */
+const BAD_FLAG = 125;
 
 export class Flags {
   readonly #table: readonly Flag[];
@@ -73,14 +91,14 @@ function argument({ name, short }: Pick<Flag, 'name' | 'short'>, text: string, r
 
 /**
  * Reads flags up to the first argument that is none, or all of them where `interspersed`; `--` ends them. Throws
- * `invalid` in docker's words.
+ * `WrongUsage` in docker's words.
  */
 export function parseFlags(flags: readonly Flag[], args: readonly string[], { interspersed = false } = {}): Flags {
   const values = new Map<string, string[]>();
   const rest: string[] = [];
   const add = (flag: Flag, value: string) => {
     if (flag.kind === 'flag' && !BOOLEAN.test(value))
-      throw invalid(argument(flag, value, `strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`));
+      throw new WrongUsage(argument(flag, value, `strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`), BAD_FLAG);
     const text = flag.kind !== 'flag' ? value : /^(true|1|t)$/i.test(value) ? 'true' : 'false';
     values.set(flag.name, [...(values.get(flag.name) ?? []), text]);
   };
@@ -106,7 +124,7 @@ export function parseFlags(flags: readonly Flag[], args: readonly string[], { in
     const equals = arg.indexOf('=');
     const name = equals < 0 ? arg.slice(2) : arg.slice(2, equals);
     const flag = flags.find((each) => each.name === name);
-    if (flag === undefined) throw invalid(`unknown flag: --${name}`);
+    if (flag === undefined) throw new (name === 'help' ? HelpWanted : WrongUsage)(`unknown flag: --${name}`, BAD_FLAG);
     if (equals >= 0) add(flag, arg.slice(equals + 1));
     else if (flag.kind === 'flag') add(flag, 'true');
     else add(flag, next(arg));
@@ -115,7 +133,7 @@ export function parseFlags(flags: readonly Flag[], args: readonly string[], { in
   function short(arg: string): void {
     for (let i = 1; i < arg.length; i++) {
       const flag = flags.find((each) => each.short === arg[i]);
-      if (flag === undefined) throw invalid(`unknown shorthand flag: '${arg[i]!}' in ${arg}`);
+      if (flag === undefined) throw new (arg === '-h' ? HelpWanted : WrongUsage)(`unknown shorthand flag: '${arg[i]!}' in ${arg}`, BAD_FLAG);
       const after = arg.slice(i + 1);
       if (flag.kind === 'flag' && !after.startsWith('=')) {
         add(flag, 'true');
@@ -127,17 +145,37 @@ export function parseFlags(flags: readonly Flag[], args: readonly string[], { in
 
   function next(what: string): string {
     const value = todo.shift();
-    if (value === undefined) throw invalid(`flag needs an argument: ${what}`);
+    if (value === undefined) throw new WrongUsage(`flag needs an argument: ${what}`, BAD_FLAG);
     return value;
   }
 }
 
-/** The table of a command's flags. */
-export function flagHelp(flags: readonly Flag[]): string {
-  const rows = flags.map(({ name, short, kind, value = 'string', help }) => [
-    `  ${short === undefined ? '    ' : `-${short}, `}--${name}${kind === 'flag' ? '' : ` ${value}`}`,
+/** The table of a command's flags; with a width, what is longer goes on below its column, as pflag breaks it. */
+export function flagHelp(flags: readonly Flag[], width?: number): string {
+  const rows = flags.map(({ name, short, kind, value = 'string', help }) => ({
+    left: `  ${short === undefined ? '    ' : `-${short}, `}--${name}${kind === 'flag' ? '' : ` ${value}`}`,
     help,
-  ]);
-  const width = Math.max(...rows.map(([left]) => left!.length)) + 3;
-  return rows.map(([left, right]) => `${left!.padEnd(width)}${right!}`).join('\n');
+  }));
+  const column = Math.max(...rows.map(({ left }) => left.length)) + 3;
+  const lines = (help: string) => (width === undefined ? [help] : wrapped(help, width - column));
+  return rows.map(({ left, help }) => left.padEnd(column) + lines(help).join(`\n${' '.repeat(column)}`)).join('\n');
+}
+
+/** A last line may be so much longer. */
+const SLOP = 5;
+/** With less room than this nothing is broken. */
+const NARROW = 24;
+
+function wrapped(text: string, width: number): string[] {
+  if (width < NARROW) return text.split('\n');
+  return text.split('\n').flatMap((line) => {
+    const out: string[] = [];
+    while (line.length >= width) {
+      const space = line.lastIndexOf(' ', width - SLOP - 1);
+      if (space <= 0) break;
+      out.push(line.slice(0, space));
+      line = line.slice(space + 1);
+    }
+    return [...out, line];
+  });
 }

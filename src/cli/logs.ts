@@ -3,7 +3,7 @@ import { parseFlags, type Flag } from './flags.ts';
 import type { Command } from './context.ts';
 import { integer } from './units.ts';
 
-const LOGS_FLAGS: readonly Flag[] = [
+export const LOGS_FLAGS: readonly Flag[] = [
   { name: 'follow', short: 'f', kind: 'flag', help: 'Follow log output' },
   { name: 'tail', short: 'n', kind: 'value', help: 'Number of lines to show from the end of the logs (default "all")' },
   { name: 'timestamps', short: 't', kind: 'flag', help: 'Show timestamps' },
