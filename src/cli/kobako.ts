@@ -9,6 +9,10 @@ import { main } from './main.ts';
 const FORWARDED = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGWINCH'] as const;
 
 async function start(): Promise<void> {
+  if (process.argv[2] === 'daemon') {
+    const { daemonMain } = await import('../daemon/main.ts');
+    process.exit(await daemonMain(process.argv.slice(3), process.env));
+  }
   let engine: LocalEngine | undefined;
   process.exitCode = await main(process.argv.slice(2), {
     stdin: process.stdin,

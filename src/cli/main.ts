@@ -1,4 +1,5 @@
 /** The command line's front door: the table of its commands. */
+import { VERSION } from '../base/version.ts';
 import type { CommandEntry, CommandTable, Program } from './commands.ts';
 import { attach, ATTACH_FLAGS, inspect, kill, KILL_FLAGS, ps, PS_FLAGS, rm, RM_FLAGS, stop, STOP_FLAGS, wait } from './containers.ts';
 import { say, type CliContext } from './context.ts';
@@ -145,8 +146,6 @@ const COMMANDS: CommandTable = {
   tag: short('tag'),
   wait: { run: wait, usage: 'CONTAINER [CONTAINER...]', help: 'Block until containers stop, then print their exit codes', complete: ['running'], failure: 1 },
 };
-
-const VERSION = '0.1.0';
 
 /** All that the command line can do. */
 export const KOBAKO: Program = {

@@ -1,4 +1,5 @@
 /** `kobako-runc`: an OCI runtime with runc's command line. */
+import { VERSION } from '../base/version.ts';
 import { appendFileSync } from 'node:fs';
 import { getSystemErrorMessage } from 'node:util';
 import { findHelper, OciRuntime } from '../engine/oci.ts';
@@ -6,7 +7,6 @@ import { flagHelp, parseFlags, type Flags } from './flags.ts';
 import { COMMANDS, UsageError } from './runc/commands.ts';
 import { COMMAND_FLAGS, GLOBAL } from './runc/flags.ts';
 
-const VERSION = '0.1.0';
 const SPEC = '1.2.1';
 
 type Level = 'debug' | 'warning' | 'error';

@@ -76,6 +76,7 @@ async function attempt(parts: EngineParts, given: ContainerRecord, { streams, de
   const note = (change: Partial<ContainerRecord>) => void store.save((record = { ...record!, ...change }));
   const startedAt = rfc3339Nano(nowNano());
   live.began(id);
+  const early = live.takeEarly(id);
   try {
     const running = await startProcess(parts, {
       plan,
@@ -84,7 +85,7 @@ async function attempt(parts: EngineParts, given: ContainerRecord, { streams, de
       socket: store.paths(id).socket,
       tty: options.tty,
       streams,
-      early: live.takeEarly(id),
+      early,
       detached,
       onSpawned: (pid) => note({ monitor: processId(pid) }),
       onWaiting: (pid) => note({ process: processId(pid), pending: undefined, previous: undefined, startedAt }),
@@ -95,6 +96,7 @@ async function attempt(parts: EngineParts, given: ContainerRecord, { streams, de
     return running;
   } catch (error) {
     live.forget(id);
+    for (const stream of early) stream.destroy();
     throw error;
   }
 }

@@ -10,7 +10,7 @@ import { exportContainer } from './container-export.ts';
 import { inspectContainer } from './container-inspect.ts';
 import { listContainers, pruneContainers } from './container-list.ts';
 import { containerLogs } from './container-logs.ts';
-import { removeUseCase } from './container-remove.ts';
+import { removeNow, removeUseCase } from './container-remove.ts';
 import { startContainer } from './container-start.ts';
 import { containerStats } from './container-stats.ts';
 import { isRunning, killContainer, pauseContainer, stopContainer, unpauseContainer } from './container-stop.ts';
@@ -35,7 +35,13 @@ export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
         return false;
       }
       live.cancelRestart(record.id);
-      await startContainer(parts, record, { detached: false });
+      try {
+        await startContainer(parts, record, { detached: false });
+      } catch (error) {
+        const failed = store.load(record.id);
+        if (failed?.hostConfig.AutoRemove) removeNow(parts, failed);
+        throw error;
+      }
       containerBegan(parts, store.load(record.id) ?? record);
       return true;
     });

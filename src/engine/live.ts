@@ -39,8 +39,6 @@ export class LiveContainers {
   /** It did not begin after all. */
   forget(id: string): void {
     this.#supervised.delete(id);
-    for (const stream of this.#early.get(id) ?? []) stream.destroy();
-    this.#early.delete(id);
   }
 
   ended(id: string, exit: ContainerExit): void {

@@ -1,0 +1,7 @@
+/** All that the HTTP door answers. */
+import { lifecycleRoutes } from './containers/lifecycle.ts';
+import { streamRoutes } from './containers/streams.ts';
+import type { Route } from './contract.ts';
+import { pingRoutes } from './system/ping.ts';
+
+export const apiRoutes: readonly Route[] = [...pingRoutes, ...lifecycleRoutes, ...streamRoutes];
