@@ -110,12 +110,6 @@ test('TLS: with a client certificate of our authority only, and half a connectio
 });
 
 test('sockets that systemd opened, by name and by number; the variables are not for children', async (t) => {
-  const folder = tempFor(t);
-  const outer = createServer();
-  outer.listen(`${folder}/activated.sock`);
-  await once(outer, 'listening');
-  t.after(() => outer.close());
-  const { fd } = (outer as unknown as { readonly _handle: { readonly fd: number } })._handle;
   const program = `
     import { listen } from '${projectDir}/src/daemon/listen.ts';
     process.env.LISTEN_PID = process.argv[2] === 'other' ? '1' : String(process.pid);
@@ -125,22 +119,30 @@ test('sockets that systemd opened, by name and by number; the variables are not 
       console.log('ready');
     } catch (error) { console.log(error.message); }
   `;
-  const start = (address: string, whose = 'own') =>
-    spawn(projectNode, ['--input-type=module', '-e', program, address, whose], {
+  const start = async (address: string, whose = 'own') => {
+    const outer = createServer().listen(0, '127.0.0.1');
+    await once(outer, 'listening');
+    const { fd } = (outer as unknown as { readonly _handle: { readonly fd: number } })._handle;
+    const { port } = outer.address() as AddressInfo;
+    const child = spawn(projectNode, ['--input-type=module', '-e', program, address, whose], {
       env: { ...process.env, LISTEN_FDS: '2', LISTEN_FDNAMES: 'other:api' },
       stdio: ['ignore', 'pipe', 'inherit', 'ignore', fd],
     });
+    t.after(() => child.kill());
+    outer.close(); // else this process would take the connections
+    return { child, port };
+  };
   for (const address of ['fd://api', 'fd://4']) {
-    const child = start(address);
+    const { child, port } = await start(address);
     await once(child.stdout!, 'data');
-    assert.equal(await text(connect(`${folder}/activated.sock`)), 'from the child, undefined');
+    assert.equal(await text(connect(port, '127.0.0.1')), 'from the child, undefined');
     await once(child, 'close');
   }
   for (const [address, whose] of [
     ['fd://nope', 'own'],
     ['fd://api', 'other'],
   ] as const) {
-    const child = start(address, whose);
+    const { child } = await start(address, whose);
     assert.equal(await text(child.stdout!), 'no sockets found via socket activation: make sure the service was started by systemd\n');
   }
 });
