@@ -90,13 +90,13 @@ export class Exchange implements ApiRequest, Handling {
   }
 
   stream(options: { readonly status?: number; readonly type: string; readonly headers?: Readonly<Record<string, string>> }): ResponseStream {
-    this.#claim('streaming');
     const status = options.status ?? 200;
     const length = Object.entries(options.headers ?? {}).find(([name]) => name.toLowerCase() === 'content-length')?.[1];
     const form = this.#formOf(status, length !== undefined);
     const lines = fieldLines({ 'Content-Type': options.type, ...options.headers }) + (form === 'chunked' ? 'Transfer-Encoding: chunked\r\n' : '');
     const keepAlive = this.#head.keepAlive && form !== 'plain';
     const head = this.#context.heads.head(status, lines + this.#connectionLine(keepAlive));
+    this.#claim('streaming');
     this.#stream = new AnswerStream(this.#connection, head, form, form === 'length' ? Number(length) : 0, (error) => this.#streamEnded(keepAlive, error));
     if (this.#gone) this.#stream.gone();
     return this.#stream;
@@ -105,13 +105,8 @@ export class Exchange implements ApiRequest, Handling {
   hijack(options: { readonly type: string }): Duplex {
     if (this.#route.hijack !== true) throw new EngineError('internal', `${this.#route.method} ${this.#route.path} is not a route that hijacks`);
     if (!this.#body.ended) throw new EngineError('internal', 'the body must be read before the connection is taken');
+    const head = this.#context.heads.hijackHead(options.type, this.headers['upgrade']);
     this.#claim('hijacked');
-    const upgrade = this.headers['upgrade'];
-    const type = fieldLines({ 'Content-Type': options.type });
-    const head =
-      upgrade === undefined
-        ? `HTTP/1.1 200 OK\r\n${type}\r\n`
-        : `HTTP/1.1 101 UPGRADED\r\n${type}Connection: Upgrade\r\n${fieldLines({ Upgrade: upgrade })}\r\n`;
     const socket = this.#connection.detach();
     socket.write(head);
     return socket;

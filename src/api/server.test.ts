@@ -1,67 +1,15 @@
 import assert from 'node:assert/strict';
 import { Agent, request as httpRequest } from 'node:http';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { test, type TestContext } from 'node:test';
-import { tempFor } from '../../test/support/temp.ts';
+import { test } from 'node:test';
+import { get, ground, post, readUntil, talk } from '../../test/support/raw-http.ts';
 import { EngineError } from '../base/errors.ts';
-import type { Engine } from '../engine/contract.ts';
 import type { Route } from './contract.ts';
-import { type ApiServer, serve, type ServeOptions } from './server.ts';
-import { pingRoutes } from './system/ping.ts';
 
 const RAW = 'application/vnd.docker.raw-stream';
-
-interface Ground {
-  readonly path: string;
-  readonly server: ApiServer;
-  readonly log: string[];
-}
-
-async function ground(t: TestContext, routes: readonly Route[], options: Partial<ServeOptions> = {}): Promise<Ground> {
-  const path = `${tempFor(t)}/api.sock`;
-  const log: string[] = [];
-  const listener = createServer({ allowHalfOpen: true });
-  const server = serve([listener], [...pingRoutes, ...routes], {} as Engine, { version: '0.1.0', log: (line) => log.push(line), ...options });
-  listener.listen(path);
-  await once(listener, 'listening');
-  t.after(() => server.close({ graceMs: 0 }));
-  return { path, server, log };
-}
-
-/** Sends bytes and reads until the server ends the connection, or `until` has come. */
-async function talk(path: string, pieces: readonly (string | Buffer)[], until?: string | RegExp): Promise<string> {
-  const socket = connect({ path, allowHalfOpen: true });
-  await once(socket, 'connect');
-  for (const piece of pieces) {
-    socket.write(piece);
-    if (pieces.length > 1) await sleep(2);
-  }
-  const got = await readUntil(socket, until);
-  socket.destroy();
-  return got;
-}
-
-function readUntil(socket: Socket, until?: string | RegExp): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let got = '';
-    const done = (): void => {
-      socket.off('data', onData).off('end', done).off('error', reject);
-      resolve(got);
-    };
-    const onData = (chunk: Buffer): void => {
-      got += chunk.toString('latin1');
-      if (until !== undefined && (typeof until === 'string' ? got.includes(until) : until.test(got))) done();
-    };
-    socket.on('data', onData).once('end', done).once('error', reject);
-  });
-}
-
-const get = (path: string, more = ''): string => `GET ${path} HTTP/1.1\r\nHost: d\r\n${more}\r\n`;
-const post = (path: string, body: string, more = 'Content-Type: application/json\r\n'): string =>
-  `POST ${path} HTTP/1.1\r\nHost: d\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${more}\r\n${body}`;
 
 const echoJson: Route = { method: 'POST', path: '/echo', handler: async (request) => request.send((await request.json()) ?? null, 201) };
 const hello: Route = { method: 'GET', path: '/hello/{name}', handler: (request) => request.send({ hello: request.params['name'], version: request.version }) };
@@ -143,9 +91,10 @@ test("what a handler throws is Docker's answer; only faults are logged", async (
 });
 
 for (const upgrade of [true, false]) {
+  const common = 'Api-Version: 1.51\r\nDocker-Experimental: false\r\nOstype: linux\r\nServer: kobako/0.1.0 (linux)\r\n';
   const head = upgrade
-    ? `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${RAW}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`
-    : `HTTP/1.1 200 OK\r\nContent-Type: ${RAW}\r\n\r\n`;
+    ? `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${RAW}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n${common}\r\n`
+    : `HTTP/1.1 200 OK\r\nContent-Type: ${RAW}\r\n${common}\r\n`;
   const more = `Content-Type: application/json\r\n${upgrade ? 'Connection: Upgrade\r\nUpgrade: tcp\r\n' : ''}`;
   const chunked = `POST /upper HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n${more}\r\n`;
   const name = upgrade ? 'with Upgrade' : 'without Upgrade';

@@ -101,7 +101,7 @@ async function listenUnix(path: string, group: string): Promise<Server> {
 
 async function opened(server: Server, options: ListenOptions & { readonly fd?: number }, what: string): Promise<Server> {
   const listening = once(server, 'listening');
-  server.listen(options);
+  server.listen({ backlog: 4096, ...options }); // the kernel's own limit, in effect
   try {
     await listening;
   } catch (error) {

@@ -91,7 +91,8 @@ export class Connection {
   /** The answer is written: on to the next request, or the end. */
   finish(keepAlive: boolean): void {
     this.#handling = undefined;
-    if (!keepAlive || this.#broken || this.#ended || this.#continues || this.#owner.closing) return this.close();
+    const last = this.#ended && this.#stash === undefined;
+    if (!keepAlive || this.#broken || last || this.#continues || this.#owner.closing) return this.close();
     if (this.#reader === undefined) return this.#next();
     this.#draining = true;
     this.#drained = 0;
@@ -136,7 +137,7 @@ export class Connection {
   #data(chunk: Buffer): void {
     if (this.#closing || this.#broken) return;
     if (this.#reader !== undefined) this.#bodyData(chunk, this.#reader);
-    else if (this.#handling !== undefined) this.#keep(chunk);
+    else if (this.#handling !== undefined || this.#stash !== undefined) this.#keep(chunk);
     else this.#headData(chunk);
   }
 
@@ -215,10 +216,17 @@ export class Connection {
     this.#draining = false;
     this.#body = undefined;
     this.deadline = performance.now() + this.#owner.limits.idleMs;
+    if (this.#stash === undefined) this.#socket.resume();
+    else setImmediate(() => this.#takeStash()); // one client's queue must not hold up the others
+  }
+
+  #takeStash(): void {
     const stash = this.#stash;
     this.#stash = undefined;
-    if (stash !== undefined) setImmediate(() => this.#data(stash)); // one client's queue must not hold up the others
-    else this.#socket.resume();
+    if (stash === undefined || this.#closing) return;
+    this.#socket.resume();
+    this.#data(stash);
+    if (this.#ended && this.#handling === undefined) this.close(); // half a head, and no more to come
   }
 
   #refuse(problem: HttpProblem): void {
@@ -229,7 +237,7 @@ export class Connection {
   #end(): void {
     this.#ended = true;
     if (this.#closing) return;
-    if (this.#handling === undefined) return this.close();
+    if (this.#handling === undefined) return this.#stash === undefined ? this.close() : undefined;
     this.#body?.fail(new EngineError('cancelled', 'unexpected EOF'));
     this.#handling.gone();
   }

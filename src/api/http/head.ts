@@ -41,7 +41,10 @@ const CHUNKED: Framing = { kind: 'chunked' };
 export function parseHead(text: string): RequestHead {
   const lines = text.split('\r\n');
   const first = REQUEST_LINE.exec(lines[0]!);
-  if (first === null) throw new HttpProblem(400, 'malformed HTTP request line');
+  if (first === null) {
+    if (/ HTTP\/\d\.\d$/.test(lines[0]!) && !/ HTTP\/1\.[01]$/.test(lines[0]!)) throw new HttpProblem(505, 'unsupported protocol version');
+    throw new HttpProblem(400, 'malformed HTTP request line');
+  }
   if (lines.length > MAX_FIELDS + 1) throw new HttpProblem(431, 'too many header fields');
   const minor = first[3] === '1' ? 1 : 0;
   const headers = parseFields(lines);

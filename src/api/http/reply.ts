@@ -25,6 +25,12 @@ export class Heads {
     return `${start}Date: ${this.#now()}\r\n${fields}\r\n`;
   }
 
+  /** Of a connection that becomes a stream; the lines that are the same in all answers come last, as dockerd has it. */
+  hijackHead(type: string, upgrade: string | undefined): string {
+    const fields = fieldLines({ 'Content-Type': type, ...(upgrade === undefined ? {} : { Connection: 'Upgrade', Upgrade: upgrade }) });
+    return `HTTP/1.1 ${upgrade === undefined ? '200 OK' : '101 UPGRADED'}\r\n${fields}${this.#common}\r\n`;
+  }
+
   #now(): string {
     const second = Math.floor(Date.now() / 1000);
     if (second !== this.#dateAt) {
