@@ -1,6 +1,7 @@
 /** images, history, tag, rmi, inspect of images, image prune. */
 import { EngineError, invalid } from '../base/errors.ts';
-import type { ImageDetails, ImageLine } from '../engine/images-contract.ts';
+import { imageDocument } from '../engine/image-document.ts';
+import type { ImageLine } from '../engine/images-contract.ts';
 import { say, type CliContext, type Command } from './context.ts';
 import { parseFlags, type Flag } from './flags.ts';
 import { table } from './table.ts';
@@ -209,26 +210,3 @@ export const imageInspect: Command = async (args, context) => {
   for (const message of errors) context.stderr.write(`Error response from daemon: ${message}\n`);
   return errors.length > 0 ? 1 : 0;
 };
-
-/** `docker image inspect` of one image, in Docker's shape. */
-export function imageDocument(image: ImageDetails): object {
-  const { platform, config } = image;
-  return {
-    Id: image.id,
-    RepoTags: image.repoTags,
-    RepoDigests: image.repoDigests,
-    Parent: '',
-    Comment: image.comment,
-    Created: image.createdText ?? '0001-01-01T00:00:00Z',
-    DockerVersion: '',
-    Author: image.author,
-    Architecture: platform.architecture,
-    ...(platform.variant === undefined ? {} : { Variant: platform.variant }),
-    Os: platform.os,
-    Size: image.size,
-    GraphDriver: { Data: null, Name: image.driver },
-    RootFS: { Type: 'layers', Layers: image.layers },
-    Metadata: { LastTagTime: '0001-01-01T00:00:00Z' },
-    Config: config,
-  };
-}

@@ -1,4 +1,4 @@
-/** A blob from a registry that is only kept, not unpacked. Taken up again where an earlier try ended. */
+/** Blobs from a registry that are not unpacked: to a file, taken up again where an earlier try ended, or to memory. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
@@ -51,4 +51,16 @@ export async function fetchBlob(
     await file.close();
     if (wrong) await rm(blob.partial, { force: true });
   }
+}
+
+/** A small blob: a config. Throws `invalid` for more bytes than the descriptor says; its digest is not verified. */
+export async function readBlob(repository: Repository, descriptor: Descriptor, signal: AbortSignal | undefined): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of await repository.blob(descriptor, signal === undefined ? {} : { signal })) {
+    size += chunk.length;
+    if (size > descriptor.size) throw invalid(`blob ${descriptor.digest} is longer than the ${descriptor.size} bytes that were promised`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }

@@ -6,10 +6,11 @@ import { invalid } from '../base/errors.ts';
 import { applyChanges } from '../image/change.ts';
 import type { ImageConfig, Manifest } from '../image/contract.ts';
 import { digestOf, OCI_CONFIG, OCI_MANIFEST } from '../image/manifest.ts';
-import { tagName } from '../image/names.ts';
+import { familiar, tagName } from '../image/names.ts';
 import { hostPlatform, parsePlatform } from '../image/platform.ts';
 import { parseReference } from '../image/reference.ts';
 import { plainArchive } from './archive-input.ts';
+import { tell } from './image-events.ts';
 import type { ImageParts } from './image-parts.ts';
 import { plainBound } from './image-pull.ts';
 import type { ArchiveInput, ImportOptions } from './images-contract.ts';
@@ -43,6 +44,7 @@ export async function importImage(parts: ImageParts, input: ArchiveInput, option
     os: platform.os,
     ...(platform.variant === undefined ? {} : { variant: platform.variant }),
     created,
+    comment: options.message ?? 'Imported from -',
     config: container,
     rootfs: { type: 'layers', diff_ids: [diffId] },
     history: [{ created, comment: options.message ?? 'Imported from -' }],
@@ -58,7 +60,10 @@ export async function importImage(parts: ImageParts, input: ArchiveInput, option
   const bytes = Buffer.from(JSON.stringify(manifest));
   await store.blobs.write(bytes);
   const facts = store.factsOf(manifest, config, (layer) => driver.contentSize(layer));
-  await store.name({ target: { mediaType: manifest.mediaType, digest: digestOf(bytes), size: bytes.length }, facts }, names);
+  const target = { mediaType: manifest.mediaType, digest: digestOf(bytes), size: bytes.length };
+  await store.name({ target, facts, tagged: names.length === 0 ? undefined : created }, names);
+  for (const name of names) tell(parts, 'tag', id, familiar(name), id);
+  tell(parts, 'import', id, id, id);
   options.onProgress?.({ status: id });
   return id;
 }

@@ -1,22 +1,49 @@
 /** Use cases that only look: list, inspect, history. */
 import type { Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
-import { tagName } from '../image/names.ts';
-import { parseReference } from '../image/reference.ts';
-import type { ImageSummary } from '../image/store/store.ts';
+import type { Platform } from '../image/contract.ts';
+import { chainIds } from '../image/chain-id.ts';
+import { familiar, tagName } from '../image/names.ts';
+import { formatPlatform, parsePlatform, platformMatches } from '../image/platform.ts';
+import { familiarName, familiarReference, parseReference, withDefaultTag } from '../image/reference.ts';
+import type { ImageSummary, StoredImage } from '../image/store/store.ts';
+import { tell } from './image-events.ts';
 import type { ImageParts } from './image-parts.ts';
-import type { HistoryLine, ImageDetails, ImageLine, ImageListOptions } from './images-contract.ts';
+import type { HistoryLine, ImageDetails, ImageLine, ImageListOptions, OfPlatform } from './images-contract.ts';
 
 export type Filters = Readonly<Record<string, readonly string[]>>;
 
 /** Docker's filters; of one key any value, of several keys all. Throws `invalid` for one that is not there. */
-export function listImages(parts: ImageParts, { filters = {} }: ImageListOptions): readonly ImageLine[] {
+export function listImages(parts: ImageParts, { filters = {}, sharedSize = false }: ImageListOptions): readonly ImageLine[] {
   const tests = Object.entries(filters).flatMap(([key, values]) => (values.length === 0 ? [] : [imageFilter(parts, key, values)]));
   const patterns = filters['reference'] ?? [];
-  return parts.store
-    .list()
+  const all = parts.store.list();
+  const users = parts.users();
+  const shared = sharedSize ? sharedSizes(parts, all) : undefined;
+  return all
     .filter((image) => tests.every((test) => test(image)))
-    .map((image) => lineOf(patterns.length === 0 ? image : namedLike(image, patterns)));
+    .map((image) => ({
+      ...lineOf(patterns.length === 0 ? image : namedLike(image, patterns)),
+      containers: users.filter((user) => user.image === image.id).length,
+      ...(shared === undefined ? {} : { sharedSize: shared.get(image.id) ?? 0 }),
+    }));
+}
+
+/** As dockerd: a layer is shared where another image has it on top of the same layers. */
+function sharedSizes(parts: ImageParts, images: readonly ImageSummary[]): Map<Digest, number> {
+  const chains = images.map(({ id, manifestDigest }) => ({ id, layers: layersOf(parts, manifestDigest) }));
+  const counts = new Map<Digest, number>();
+  for (const { layers } of chains) for (const { chain } of layers) counts.set(chain, (counts.get(chain) ?? 0) + 1);
+  return new Map(chains.map(({ id, layers }) => [id, layers.reduce((sum, { chain, size }) => sum + (counts.get(chain)! > 1 ? size : 0), 0)]));
+}
+
+function layersOf({ store, driver }: ImageParts, manifestDigest: Digest): { chain: Digest; size: number }[] {
+  try {
+    const layers = store.documents(manifestDigest).config.rootfs.diff_ids;
+    return chainIds(layers).map((chain, index) => ({ chain, size: sizeOf(driver, layers[index]!) }));
+  } catch {
+    return []; // a damaged image must not stand in the way of a list
+  }
 }
 
 /** As dockerd: of an image that was looked for by name, the names that were looked for. */
@@ -29,8 +56,8 @@ export function imageFilter(parts: ImageParts, key: string, values: readonly str
   const created = (name: string) => seconds(parts.store.find(name).entry.facts.created);
   switch (key) {
     case 'dangling': {
-      const wanted = values.map(flag);
-      return (image) => wanted.includes(isDangling(image));
+      const wanted = flagOf({ dangling: values }, key);
+      return (image) => isDangling(image) === wanted;
     }
     case 'label':
       return (image) => values.every((value) => hasLabel(image.labels, value));
@@ -84,10 +111,12 @@ function literal(text: string): string {
   return text.replace(/[.+^$*?{}()|[\]\\]/g, '\\$&');
 }
 
-function flag(text: string): boolean {
-  if (/^(1|true)$/.test(text)) return true;
-  if (/^(0|false)$/.test(text)) return false;
-  throw invalid(`invalid filter 'dangling=[${text}]'`);
+/** A filter that is true or false; undefined where it is not there. Throws `invalid` for anything else, and for both at once. */
+export function flagOf(filters: Filters, key: string): boolean | undefined {
+  const values = filters[key] ?? [];
+  const [flag, ...more] = new Set(values.map((value) => (/^(1|true)$/.test(value) ? true : /^(0|false)$/.test(value) ? false : undefined)));
+  if (values.length > 0 && (flag === undefined || more.length > 0)) throw invalid(`invalid filter '${key}=[${values.join(' ')}]'`);
+  return flag;
 }
 
 function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
@@ -116,29 +145,53 @@ function seconds(created: string | undefined): number {
   return Number.isNaN(time) ? 0 : Math.floor(time / 1000);
 }
 
-function lineOf({ id, repoTags, repoDigests, created, size, labels }: ImageSummary): ImageLine {
+function lineOf({ id, repoTags, repoDigests, created, size, labels }: ImageSummary): Omit<ImageLine, 'containers' | 'sharedSize'> {
   return { id, repoTags, repoDigests, created: seconds(created), size, labels };
 }
 
-export function inspectImage({ store, driver }: ImageParts, name: string): ImageDetails {
-  const image = store.open(store.find(name).entry);
-  const { config, manifestDigest } = image;
+/** An image with its documents. Throws `not-found` in Docker's words where it is for another platform. */
+export function openImage({ store }: ImageParts, name: string, platform: string | undefined): StoredImage {
+  const found = store.find(name);
+  const image = store.open(found.entry);
+  if (platform !== undefined) {
+    const wanted = parsePlatform(platform);
+    if (!platformMatches(image.platform, wanted)) throw wrongPlatform(found.name === undefined ? name : familiar(found.name), image.platform, wanted);
+  }
+  return image;
+}
+
+export function wrongPlatform(name: string, has: Platform, wanted: Platform): EngineError {
+  return new EngineError(
+    'not-found',
+    `image with reference ${name} was found but its platform (${formatPlatform(has)}) does not match the specified platform (${formatPlatform(wanted)})`,
+  );
+}
+
+export function inspectImage(parts: ImageParts, name: string, { platform }: OfPlatform): ImageDetails {
+  const image = openImage(parts, name, platform);
+  const { config } = image;
+  const osVersion = config['os.version'];
   return {
     ...lineOf(image),
-    manifestDigest,
     createdText: config.created,
     author: config.author ?? '',
-    comment: config.history?.at(-1)?.comment ?? '',
-    platform: image.platform,
+    comment: config.comment || (config.history?.at(-1)?.comment ?? ''),
+    dockerVersion: config.docker_version ?? '',
+    platform: { ...image.platform, ...(osVersion === undefined || osVersion === '' ? {} : { 'os.version': osVersion }) },
     config: config.config ?? {},
+    lastTagged: parts.store
+      .entriesOf(image.id)
+      .flatMap(({ tagged }) => tagged ?? [])
+      .toSorted()
+      .at(-1),
     layers: config.rootfs.diff_ids,
-    history: config.history ?? [],
-    driver: driver.name,
+    driver: parts.driver.name,
   };
 }
 
-export function imageHistory({ store, driver }: ImageParts, name: string): readonly HistoryLine[] {
-  const image = store.open(store.find(name).entry);
+export function imageHistory(parts: ImageParts, name: string, { platform }: OfPlatform): readonly HistoryLine[] {
+  const { driver } = parts;
+  const image = openImage(parts, name, platform);
   const layers = [...image.config.rootfs.diff_ids];
   const steps = (image.config.history ?? []).map((step) => ({ step, layer: step.empty_layer ? undefined : layers.shift() }));
   // an image without a history has its layers all the same
@@ -158,9 +211,11 @@ function sizeOf(driver: ImageParts['driver'], layer: Digest): number {
 }
 
 /** Gives an image one more name. Throws `invalid` for a name with a digest. */
-export async function tagImage({ store }: ImageParts, name: string, newName: string): Promise<void> {
-  const { entry } = store.find(name);
+export async function tagImage(parts: ImageParts, name: string, newName: string): Promise<void> {
+  const { entry } = parts.store.find(name);
   const reference = parseReference(newName);
   if (reference.digest !== undefined) throw invalid('refusing to create a tag with a digest reference');
-  await store.name(entry, [tagName(reference)]);
+  if (familiarName(reference) === 'sha256') throw invalid('refusing to create an ambiguous tag using digest algorithm as name');
+  await parts.store.name({ ...entry, tagged: new Date().toISOString() }, [tagName(reference)]);
+  tell(parts, 'tag', entry.facts.id, familiarReference(withDefaultTag(reference)), entry.facts.id);
 }

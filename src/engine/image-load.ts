@@ -24,6 +24,7 @@ import { choosePlatform, hostPlatform, parsePlatform } from '../image/platform.t
 import { parseReference } from '../image/reference.ts';
 import { detect } from '../snapshot/decompress.ts';
 import { plainArchive } from './archive-input.ts';
+import { tell } from './image-events.ts';
 import type { ImageParts } from './image-parts.ts';
 import { plainBound, shortId } from './image-pull.ts';
 import type { ArchiveInput, Images, LoadedImage, OnProgress } from './images-contract.ts';
@@ -89,6 +90,7 @@ async function store(parts: ImageParts, archive: ArchiveIndex, image: Found, say
   const names = image.names.map(familiar);
   for (const name of names) say({ status: `Loaded image: ${name}` });
   if (names.length === 0) say({ status: `Loaded image ID: ${facts.id}` });
+  tell(parts, 'load', facts.id, facts.id, facts.id);
   return { id: facts.id, names };
 }
 

@@ -1,10 +1,12 @@
 import { rmSync } from 'node:fs';
 import type { Digest } from '../base/digest.ts';
-import type { Credentials, Reference, Repository } from '../image/contract.ts';
+import type { Credentials, Reference, Repository, SearchHit } from '../image/contract.ts';
 import type { FileLocks } from '../kernel/contract.ts';
 import type { ImageStore } from '../image/store/store.ts';
 import type { ImageUser } from '../image/store/naming.ts';
 import type { SnapshotDriver } from '../snapshot/contract.ts';
+import type { OnImageEvent } from './image-events.ts';
+import type { RegistryLogin } from './images-contract.ts';
 
 export interface OpenRepository {
   readonly actions: readonly ('pull' | 'push')[];
@@ -19,7 +21,11 @@ export interface ImageParts {
   readonly driver: SnapshotDriver;
   /** Where it is kept what users and groups an image has. */
   readonly accountsDir: string;
-  readonly registry: { open(reference: Reference, options: OpenRepository): Promise<Repository> };
+  readonly registry: {
+    open(reference: Reference, options: OpenRepository): Promise<Repository>;
+    login(login: RegistryLogin, signal: AbortSignal | undefined): Promise<void>;
+    search(term: string, request: { readonly limit: number } & Pick<OpenRepository, 'credentials' | 'signal'>): Promise<readonly SearchHit[]>;
+  };
   /** The containers that there are, with the images that they use. */
   users(): readonly ImageUser[];
   /** The layers below containers: they stay, whatever becomes of the image. */
@@ -27,6 +33,7 @@ export interface ImageParts {
   /** The same as chains. */
   usedChains(): ReadonlySet<Digest>;
   containerIds(): ReadonlySet<string>;
+  readonly onEvent?: OnImageEvent | undefined;
   /** Runs work on a blob once: who asks for the same while it runs waits for that. `work` finds what another process has done. */
   once(digest: Digest, work: () => Promise<void>, signal?: AbortSignal): Promise<void>;
 }

@@ -6,10 +6,12 @@ import { forEach } from '../base/for-each.ts';
 import type { Descriptor, ImageConfig, Manifest, Reference, Repository } from '../image/contract.ts';
 import { parseImageConfig, selectImage } from '../image/manifest.ts';
 import { digestName, tagName } from '../image/names.ts';
-import { choosePlatform, formatPlatform, hostPlatform, parsePlatform, platformMatches } from '../image/platform.ts';
-import { familiarReference, parseReference, withDefaultTag } from '../image/reference.ts';
+import { choosePlatform, hostPlatform, parsePlatform, platformMatches } from '../image/platform.ts';
+import { familiarName, familiarReference, parseReference, withDefaultTag } from '../image/reference.ts';
 import type { LayerRequest } from '../snapshot/contract.ts';
-import { fetchBlob } from './blob-fetch.ts';
+import { fetchBlob, readBlob } from './blob-fetch.ts';
+import { tell } from './image-events.ts';
+import { wrongPlatform } from './image-list.ts';
 import type { ImageParts } from './image-parts.ts';
 import type { OnProgress, PulledImage, PullOptions } from './images-contract.ts';
 
@@ -23,12 +25,27 @@ export async function pullImage(parts: ImageParts, name: string, options: PullOp
   const reference = parseReference(name);
   const wanted = options.allTags ? reference : withDefaultTag(reference);
   const repository = await parts.registry.open(wanted, { actions: ['pull'], credentials: options.credentials, signal: options.signal });
+  if (options.allTags && (reference.tag !== undefined || reference.digest !== undefined)) throw invalid("tag can't be used with --all-tags/-a");
   using _hold = await parts.store.hold(options.signal);
-  if (!options.allTags) return [await pullOne(parts, repository, wanted, options)];
-  if (reference.tag !== undefined || reference.digest !== undefined) throw invalid("tag can't be used with --all-tags/-a");
   const out: PulledImage[] = [];
-  for (const tag of await repository.tags(options.signal)) out.push(await pullOne(parts, repository, { ...reference, tag }, options));
+  const tags = options.allTags ? await repository.tags(options.signal) : undefined;
+  for (const one of tags?.map((tag) => ({ ...reference, tag })) ?? [wanted]) out.push(await pullOne(parts, repository, one, options));
+  const status = out.every(({ upToDate }) => upToDate) ? 'Image is up to date for' : 'Downloaded newer image for';
+  options.onProgress?.({ status: `Status: ${status} ${familiarReference(wanted)}` });
+  warnOfPlatform(parts, wanted, out, options);
+  tell(parts, 'pull', familiarReference(wanted), familiarName(wanted), out.at(-1)?.id);
   return out;
+}
+
+/** What a registry has for one platform only comes, whatever was asked for: as dockerd, with a warning. */
+function warnOfPlatform({ store }: ImageParts, reference: Reference, pulled: readonly PulledImage[], { platform, onProgress }: PullOptions): void {
+  if (platform === undefined) return;
+  const wanted = parsePlatform(platform);
+  for (const { id } of pulled) {
+    const has = store.entriesOf(id)[0]?.facts.platform;
+    if (has === undefined || platformMatches(has, wanted)) continue;
+    onProgress?.({ status: `WARNING: ${wrongPlatform(familiarReference(reference), has, wanted).message}` });
+  }
 }
 
 async function pullOne(parts: ImageParts, repository: Repository, reference: Reference, options: PullOptions): Promise<PulledImage> {
@@ -36,19 +53,13 @@ async function pullOne(parts: ImageParts, repository: Repository, reference: Ref
   const { signal } = options;
   const say: OnProgress = options.onProgress ?? (() => {});
   const wanted = options.platform === undefined ? undefined : parsePlatform(options.platform);
-  say({ status: `Pulling from ${familiarPath(reference)}`, id: reference.digest ?? reference.tag });
   const top = await repository.manifest(reference.digest ?? reference.tag!, signal);
+  say({ status: `Pulling from ${familiarPath(reference)}`, id: reference.digest === undefined ? reference.tag : familiarReference(reference) });
   const choose = (entries: readonly Descriptor[]) => choosePlatform(entries, wanted ?? hostPlatform());
   const fetch = ({ digest }: Descriptor) => repository.manifest(digest, signal);
   const { raw, manifest } = await selectImage(top, choose, fetch, familiarReference(reference));
   const configBytes = await fetchConfig(parts, repository, manifest.config, signal);
   const config = parseImageConfig(configBytes, manifest.layers.length);
-  if (wanted !== undefined && !platformMatches(config, wanted)) {
-    throw new EngineError(
-      'not-found',
-      `image with reference ${familiarReference(reference)} was found but its platform (${formatPlatform(config)}) does not match the specified platform (${formatPlatform(wanted)})`,
-    );
-  }
   await pullLayers(parts, repository, manifest, config, say, signal);
   await store.blobs.write(configBytes, manifest.config.digest);
   await store.blobs.write(raw.bytes, raw.descriptor.digest);
@@ -58,7 +69,6 @@ async function pullOne(parts: ImageParts, repository: Repository, reference: Ref
   const facts = store.factsOf(manifest, config, (diffId) => driver.contentSize(diffId));
   const changed = await store.name({ target: raw.descriptor, facts, index }, names);
   say({ status: `Digest: ${digest}` });
-  say({ status: `Status: ${changed ? 'Downloaded newer image for' : 'Image is up to date for'} ${familiarReference(reference)}` });
   return { id: facts.id, digest, upToDate: !changed };
 }
 
@@ -69,14 +79,7 @@ function familiarPath(reference: Reference): string {
 /** A small blob, verified: a config. */
 async function fetchConfig(parts: ImageParts, repository: Repository, descriptor: Descriptor, signal: AbortSignal | undefined): Promise<Buffer> {
   if (parts.store.blobs.has(descriptor.digest)) return parts.store.blobs.read(descriptor.digest);
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of await repository.blob(descriptor, { signal })) {
-    size += chunk.length;
-    if (size > descriptor.size) throw invalid(`blob ${descriptor.digest} is longer than the ${descriptor.size} bytes that were promised`);
-    chunks.push(chunk);
-  }
-  const bytes = Buffer.concat(chunks);
+  const bytes = await readBlob(repository, descriptor, signal);
   await parts.store.blobs.write(bytes, descriptor.digest);
   return bytes;
 }
@@ -91,11 +94,11 @@ async function pullLayers(
 ): Promise<void> {
   const jobs = new Map(manifest.layers.map((descriptor, index) => [descriptor.digest, { descriptor, diffId: config.rootfs.diff_ids[index]! }]));
   const ready = ({ descriptor, diffId }: Job) => parts.driver.has(diffId) && parts.store.blobs.has(descriptor.digest);
-  const todo = [...jobs.values()].filter((job) => {
-    const status = ready(job) ? 'Already exists' : 'Pulling fs layer';
-    say({ status, id: shortId(job.descriptor.digest) });
-    return status !== 'Already exists';
-  });
+  const todo = [...jobs.values()].filter((job) => !ready(job));
+  // of an image that is here dockerd does not look at the layers
+  const isKnown = todo.length === 0 && parts.store.entriesOf(manifest.config.digest).length > 0;
+  for (const job of isKnown ? [] : jobs.values())
+    say({ status: todo.includes(job) ? 'Pulling fs layer' : 'Already exists', id: shortId(job.descriptor.digest) });
   todo.slice(PARALLEL).forEach(({ descriptor }) => say({ status: 'Waiting', id: shortId(descriptor.digest) }));
   await forEach(
     todo,

@@ -13,6 +13,8 @@ import { digestName } from '../image/names.ts';
 import { familiarName, familiarReference, parseReference, repositoryName, withDefaultTag } from '../image/reference.ts';
 import { digestOf } from '../image/manifest.ts';
 import type { StoredImage } from '../image/store/store.ts';
+import { tell } from './image-events.ts';
+import { openImage } from './image-list.ts';
 import type { ImageParts } from './image-parts.ts';
 import { shortId } from './image-pull.ts';
 import type { OnProgress, PushOptions } from './images-contract.ts';
@@ -30,14 +32,17 @@ export async function pushImage(parts: ImageParts, name: string, options: PushOp
   if (reference.digest !== undefined) throw invalid('cannot push a digest reference');
   if (options.allTags && reference.tag !== undefined) throw invalid("tag can't be used with --all-tags/-a");
   const tags = options.allTags ? parts.store.tagsOf(reference) : [withDefaultTag(reference).tag!];
-  if (tags.length === 0) throw noImage(reference);
+  if (options.platform !== undefined) for (const tag of tags) openImage(parts, familiarReference({ ...reference, tag }), options.platform);
   const say: OnProgress = options.onProgress ?? (() => {});
   say({ status: `The push refers to repository [${repositoryName(reference)}]` });
+  if (tags.length === 0) throw noImage(reference);
   using _hold = await parts.store.hold(options.signal);
   // what is not there is said before anybody is asked for a password
   const images = tags.map((tag) => ({ tag, image: imageFor(parts, { ...reference, tag }) }));
   const repository = await parts.registry.open(reference, { actions: ['pull', 'push'], credentials: options.credentials, signal: options.signal });
   for (const { tag, image } of images) await pushOne(parts, repository, { ...reference, tag }, image, say, options.signal);
+  const asked = options.allTags ? reference : withDefaultTag(reference);
+  tell(parts, 'push', familiarReference(asked), familiarName(asked), images.at(-1)?.image.id);
 }
 
 function noImage(reference: Reference): EngineError {
@@ -48,7 +53,10 @@ function imageFor(parts: ImageParts, reference: Reference): StoredImage {
   try {
     return parts.store.open(parts.store.find(familiarReference(reference)).entry);
   } catch (error) {
-    if (error instanceof EngineError && error.kind === 'not-found') throw noImage(reference);
+    if (error instanceof EngineError && error.kind === 'not-found') {
+      if (parts.store.tagsOf(reference).length === 0) throw noImage(reference);
+      throw new EngineError('not-found', `tag does not exist: ${familiarReference(reference)}`);
+    }
     throw error;
   }
 }

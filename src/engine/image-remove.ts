@@ -2,20 +2,33 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import type { Digest } from '../base/digest.ts';
 import { invalid } from '../base/errors.ts';
-import { imageFilter, isDangling, type Filters } from './image-list.ts';
+import { flagOf, imageFilter, isDangling, type Filters } from './image-list.ts';
 import type { ImageParts } from './image-parts.ts';
 import type { RemovalLine } from './images-contract.ts';
 
 export async function removeNamed(parts: ImageParts, name: string, force: boolean): Promise<readonly RemovalLine[]> {
-  const lines = await parts.store.remove(name, { force, users: parts.users, usedChains: parts.usedChains });
+  const lines = await removeOne(parts, name, force);
   if (lines.some((line) => 'Deleted' in line)) await collectGarbage(parts);
+  return lines;
+}
+
+/** Without collecting what nothing needs any more. */
+async function removeOne(parts: ImageParts, name: string, force: boolean): Promise<readonly RemovalLine[]> {
+  const { store, users, usedChains } = parts;
+  const found = store.find(name);
+  const { id, labels } = found.entry.facts;
+  const lines = await store.remove(name, { force, users, usedChains });
+  // the digests that go with a last tag have no event of their own
+  const names = lines.filter((line) => 'Untagged' in line).length;
+  const told = found.name === undefined ? names : Math.min(names, 1);
+  for (let count = 0; count < told; count++) parts.onEvent?.('untag', id, { ...labels, name: id });
+  if (lines.some((line) => 'Deleted' in line)) parts.onEvent?.('delete', id, { name: id });
   return lines;
 }
 
 /** Docker's prune: dangling images, or all that no container uses; never one that is in use. */
 export async function pruneImages(parts: ImageParts, all: boolean, filters: Filters): Promise<{ removed: readonly RemovalLine[]; bytes: number }> {
-  const wanted = filters['dangling']?.at(-1);
-  const everything = all || wanted === 'false' || wanted === '0';
+  const everything = all || flagOf(filters, 'dangling') === false;
   for (const key of Object.keys(filters)) if (!['dangling', 'label', 'label!', 'until'].includes(key)) throw invalid(`invalid filter '${key}'`);
   const tests = Object.entries(filters).flatMap(([key, values]) => (key === 'dangling' ? [] : [imageFilter(parts, key, values)]));
   const used = new Set(parts.users().map(({ image }) => image));
@@ -25,11 +38,12 @@ export async function pruneImages(parts: ImageParts, all: boolean, filters: Filt
     const names = [...image.repoTags, ...image.repoDigests];
     for (const name of names.length > 0 && everything ? names : [image.id]) {
       // with the last tag its digests went
-      const lines = await parts.store.remove(name, { force: false, users: parts.users, usedChains: parts.usedChains }).catch(() => []);
-      removed.push(...lines);
+      removed.push(...(await removeOne(parts, name, false).catch(() => [])));
     }
   }
-  return { removed, bytes: await collectGarbage(parts, true) };
+  const bytes = await collectGarbage(parts, true);
+  parts.onEvent?.('prune', '', { reclaimed: String(bytes) });
+  return { removed, bytes };
 }
 
 /** Collects what somebody could not collect: a process that was killed, or one beside which an image was on its way. */

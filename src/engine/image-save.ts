@@ -9,9 +9,14 @@ import { familiar } from '../image/names.ts';
 import { familiarReference, parseReference } from '../image/reference.ts';
 import type { FoundImage, StoredImage } from '../image/store/store.ts';
 import { TarWriter } from '../tar/writer.ts';
+import { tell } from './image-events.ts';
+import { openImage } from './image-list.ts';
 import type { ImageParts } from './image-parts.ts';
+import type { Images } from './images-contract.ts';
 
 const CHUNK = 1 << 20;
+
+type SaveOptions = NonNullable<Parameters<Images['save']>[1]>;
 
 interface Saved {
   readonly image: StoredImage;
@@ -19,10 +24,11 @@ interface Saved {
   readonly names: readonly string[];
 }
 
-export async function* saveImages(parts: ImageParts, names: readonly string[], signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+export async function* saveImages(parts: ImageParts, names: readonly string[], { platform, signal }: SaveOptions): AsyncGenerator<Buffer> {
   const { store } = parts;
   using _hold = await store.hold(signal);
   const images = selected(parts, names);
+  if (platform !== undefined) for (const { image } of images) openImage(parts, image.id, platform);
   const blobs = new Map<Digest, number>();
   const add = (digest: Digest) => {
     const size = store.blobs.size(digest);
@@ -63,6 +69,7 @@ export async function* saveImages(parts: ImageParts, names: readonly string[], s
   }
   tar.end();
   yield* flush();
+  for (const { image } of images) tell(parts, 'save', image.id, image.id, image.id);
 }
 
 /** By tag, by repository (all its tags), or by id (without a name). Each image once, with all names that were asked for. */

@@ -1,6 +1,6 @@
 /** Images as the engine's doors see them. The words of messages and the order of events are Docker's. */
 import type { Digest } from '../base/digest.ts';
-import type { ContainerConfig, Credentials, HistoryEntry, Platform } from '../image/contract.ts';
+import type { ContainerConfig, Credentials, Descriptor, Platform, SearchHit } from '../image/contract.ts';
 
 /**
  * One event of a pull, push or load, as in Docker's JSON message stream: `{status: 'Downloading', id: '5f70bf18a086',
@@ -30,7 +30,7 @@ export interface PullOptions extends TransferOptions {
   readonly allTags?: boolean | undefined;
 }
 
-export interface PushOptions extends TransferOptions {
+export interface PushOptions extends TransferOptions, OfPlatform {
   readonly allTags?: boolean | undefined;
 }
 
@@ -44,6 +44,8 @@ export interface PulledImage {
 export interface ImageListOptions {
   /** As docker's filters: `dangling`, `label`, `before`, `since`, `until`, `reference`; values of one key are alternatives. */
   readonly filters?: Readonly<Record<string, readonly string[]>> | undefined;
+  /** Also counts what images have in common. */
+  readonly sharedSize?: boolean | undefined;
 }
 
 export interface ImageLine {
@@ -55,21 +57,52 @@ export interface ImageLine {
   /** Bytes, unpacked. */
   readonly size: number;
   readonly labels: Readonly<Record<string, string>>;
+  /** How many use it; -1 where that is not known. */
+  readonly containers: number;
+  /** Bytes of layers that other images have too; only where it was asked for. */
+  readonly sharedSize?: number | undefined;
 }
 
-export interface ImageDetails extends ImageLine {
-  readonly manifestDigest: Digest;
+export interface ImageDetails extends Omit<ImageLine, 'containers' | 'sharedSize'> {
   /** RFC 3339 as the config has it. */
   readonly createdText: string | undefined;
   readonly author: string;
   readonly comment: string;
+  /** Of the Docker that made it; '' where none did. */
+  readonly dockerVersion: string;
   readonly platform: Platform;
   readonly config: ContainerConfig;
+  /** When it was last given a name here, RFC 3339; undefined when never. */
+  readonly lastTagged: string | undefined;
   /** Lowest first. */
   readonly layers: readonly Digest[];
-  readonly history: readonly HistoryEntry[];
   /** `overlay` or `erofs`. */
   readonly driver: string;
+}
+
+/** A platform that the image must have: `linux/arm64/v8`. */
+export interface OfPlatform {
+  readonly platform?: string | undefined;
+}
+
+/** What a registry has under a name. */
+export interface DistributionInfo {
+  readonly descriptor: Pick<Descriptor, 'mediaType' | 'digest' | 'size' | 'annotations'>;
+  readonly platforms: readonly Platform[];
+}
+
+export interface RegistryLogin extends Credentials {
+  /** A registry's host, or Docker Hub's when it is '': `localhost:5000`, `https://index.docker.io/v1/`. */
+  readonly serverAddress: string;
+}
+
+export interface SearchOptions {
+  readonly credentials?: Credentials | undefined;
+  /** From 1 to 100; 25 when absent. */
+  readonly limit?: number | undefined;
+  /** `is-official`, `stars`. */
+  readonly filters?: Readonly<Record<string, readonly string[]>> | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface HistoryLine {
@@ -110,9 +143,9 @@ export interface Images {
   pull(name: string, options?: PullOptions): Promise<readonly PulledImage[]>;
   push(name: string, options?: PushOptions): Promise<void>;
   list(options?: ImageListOptions): Promise<readonly ImageLine[]>;
-  inspect(name: string): Promise<ImageDetails>;
+  inspect(name: string, options?: OfPlatform): Promise<ImageDetails>;
   /** The newest step first. */
-  history(name: string): Promise<readonly HistoryLine[]>;
+  history(name: string, options?: OfPlatform): Promise<readonly HistoryLine[]>;
   tag(name: string, newName: string): Promise<void>;
   remove(name: string, options?: { readonly force?: boolean }): Promise<readonly RemovalLine[]>;
   /** Removes dangling images; with `all` every one that no container uses. */
@@ -126,7 +159,13 @@ export interface Images {
     options?: Pick<TransferOptions, 'onProgress' | 'signal'> & { readonly platform?: string | undefined },
   ): Promise<readonly LoadedImage[]>;
   /** One archive that both `docker load` and readers of OCI layouts take. */
-  save(names: readonly string[], options?: { readonly signal?: AbortSignal }): AsyncIterable<Buffer>;
+  save(names: readonly string[], options?: OfPlatform & { readonly signal?: AbortSignal | undefined }): AsyncIterable<Buffer>;
   /** An image of one layer from a file system's tar. */
   import(input: ArchiveInput, options?: ImportOptions): Promise<Digest>;
+  /** Asks a registry whether it takes these credentials. Throws `denied` with its words. Gives a token to use instead of them, or ''. */
+  login(login: RegistryLogin, options?: { readonly signal?: AbortSignal | undefined }): Promise<{ readonly identityToken: string }>;
+  /** Asks the registry; nothing is pulled. */
+  distribution(name: string, options?: Pick<TransferOptions, 'credentials' | 'signal'>): Promise<DistributionInfo>;
+  /** Asks Docker Hub, or the registry that the term begins with (`host:port/term`). */
+  search(term: string, options?: SearchOptions): Promise<readonly SearchHit[]>;
 }

@@ -21,10 +21,12 @@ import { overlayDriver } from '../snapshot/overlay.ts';
 import type { ContainerImage } from './container-root.ts';
 import { importImage } from './image-import.ts';
 import { imageHistory, inspectImage, listImages, tagImage } from './image-list.ts';
+import type { OnImageEvent } from './image-events.ts';
 import { loadImages } from './image-load.ts';
 import { onceEach, type ImageParts } from './image-parts.ts';
 import { isFullDisk, pullImage } from './image-pull.ts';
 import { pushImage } from './image-push.ts';
+import { distribution, searchImages } from './image-registry.ts';
 import { pruneImages, removeNamed, tidyUp } from './image-remove.ts';
 import { saveImages } from './image-save.ts';
 import type { Images } from './images-contract.ts';
@@ -39,6 +41,8 @@ export interface ImageOptions {
   readonly storageDriver?: StorageDriver | undefined;
   readonly registries?: RegistryOptions | undefined;
   containers(): readonly { readonly id: string; readonly image: ContainerImage | undefined; readonly running: boolean }[];
+  /** Told of what happens to images through this engine. What it throws is the caller's to see. */
+  readonly onEvent?: OnImageEvent | undefined;
 }
 
 export interface OpenImages {
@@ -59,7 +63,12 @@ export function openImages(options: ImageOptions): OpenImages {
   const parts: ImageParts = {
     store,
     driver,
-    registry: { open: async (reference, { credentials }) => registries.repository(reference, credentials ?? (await configured(reference.domain))) },
+    registry: {
+      open: async (reference, { credentials }) => registries.repository(reference, credentials ?? (await configured(reference.domain))),
+      login: ({ serverAddress, ...credentials }, signal) => registries.login(serverAddress, credentials, signal),
+      search: (term, request) => registries.search(term, request),
+    },
+    onEvent: options.onEvent,
     accountsDir: `${dataRoot}/accounts`,
     users: () => containers().flatMap(({ id, image, running }) => (image === undefined ? [] : [{ id, image: image.id, running }])),
     usedLayers: () => new Set(containers().flatMap(({ image }) => image?.layers ?? [])),
@@ -147,13 +156,17 @@ function imagesOf(parts: ImageParts, tidy: () => Promise<void>): Images {
     pull: (name, options = {}) => tidied(pullImage(parts, name, options), true),
     push: (name, options = {}) => tidied(pushImage(parts, name, options)),
     list: async (options = {}) => listImages(parts, options),
-    inspect: async (name) => inspectImage(parts, name),
-    history: async (name) => imageHistory(parts, name),
+    inspect: async (name, options = {}) => inspectImage(parts, name, options),
+    history: async (name, options = {}) => imageHistory(parts, name, options),
     tag: (name, newName) => tagImage(parts, name, newName),
     remove: (name, { force = false } = {}) => removeNamed(parts, name, force),
     prune: ({ all = false, filters = {} } = {}) => pruneImages(parts, all, filters),
     load: (input, options = {}) => tidied(loadImages(parts, input, options)),
-    save: (names, { signal } = {}) => saveImages(parts, names, signal),
+    save: (names, options = {}) => saveImages(parts, names, options),
     import: (input, options = {}) => tidied(importImage(parts, input, options)),
+    // a token for later is asked of nobody: what was given is what is used
+    login: async (login, { signal } = {}) => parts.registry.login(login, signal).then(() => ({ identityToken: '' })),
+    distribution: (name, options = {}) => distribution(parts, name, options),
+    search: (term, options = {}) => searchImages(parts, term, options),
   };
 }

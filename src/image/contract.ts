@@ -62,6 +62,11 @@ export interface ImageConfig {
   readonly variant?: string | undefined;
   readonly created?: string | undefined;
   readonly author?: string | undefined;
+  /** Docker's. */
+  readonly comment?: string | undefined;
+  /** Docker's. */
+  readonly docker_version?: string | undefined;
+  readonly 'os.version'?: string | undefined;
   readonly config?: ContainerConfig | undefined;
   readonly rootfs: { readonly type: 'layers'; readonly diff_ids: readonly Digest[] };
   readonly history?: readonly HistoryEntry[] | undefined;
@@ -157,6 +162,14 @@ export interface Repository {
   tags(signal?: AbortSignal): Promise<readonly string[]>;
   /** What has this manifest as its subject: signatures and such. */
   referrers(digest: Digest, signal?: AbortSignal): Promise<readonly Descriptor[]>;
+}
+
+/** What a registry's search finds. */
+export interface SearchHit {
+  readonly name: string;
+  readonly description: string;
+  readonly stars: number;
+  readonly official: boolean;
 }
 
 /** How registries are reached. */

@@ -92,7 +92,7 @@ export function parseImageConfig(bytes: Uint8Array, layers?: number): ImageConfi
     for (const key of ['created', 'created_by', 'author', 'comment']) optional(entry[key], string, `${what}: history.${key}`);
     optional(entry['empty_layer'], boolean, `${what}: history.empty_layer`);
   }
-  for (const key of ['created', 'author', 'variant']) optional(json[key], string, `${what}: ${key}`);
+  for (const key of ['created', 'author', 'variant', 'comment', 'docker_version', 'os.version']) optional(json[key], string, `${what}: ${key}`);
   const config = optional(json['config'], object, `${what}: config`);
   if (config !== undefined) checkContainerConfig(config, `${what}: config`);
   const result = {

@@ -1,10 +1,12 @@
 /** Registries as the rest of the engine sees them: one door, which keeps connections and what it learned of each registry. */
 import { EngineError } from '../../base/errors.ts';
-import type { Credentials, Reference, RegistryOptions, Repository } from '../contract.ts';
+import type { Credentials, Reference, RegistryOptions, Repository, SearchHit } from '../contract.ts';
 import { type Endpoint, endpointsOf, openSession, reach, type Reached, type SessionParts } from './endpoint.ts';
+import { checkLogin, serverDomain } from './login.ts';
 import { RegistryRepository } from './repository.ts';
 import { isLoopback } from './proxy.ts';
 import type { RetryPolicy } from './retry.ts';
+import { searchRegistry } from './search.ts';
 import type { Session } from './session.ts';
 import { type HttpResponse, Transport, unlessCancelled } from './transport.ts';
 import { InsecureHosts } from './trust.ts';
@@ -65,6 +67,22 @@ export class Registries implements Disposable {
         return transport.send({ method: 'GET', url, headers, unverified: await insecure.includes(url.host), signal });
       },
     });
+  }
+
+  /** Asks whether a registry takes these credentials; `server` as in Docker's config file. Throws `denied` with its words. */
+  async login(server: string, credentials: Credentials, signal?: AbortSignal): Promise<void> {
+    const domain = serverDomain(server);
+    const endpoint = (await endpointsOf(domain, this.#parts.insecure, []))[0]!;
+    const reached = await unlessCancelled(this.#reach(endpoint), signal);
+    await checkLogin(openSession(this.#parts, endpoint, reached, { domain, path: '' }, credentials), signal);
+  }
+
+  /** What Docker Hub finds, or the registry that the term begins with. */
+  search(
+    term: string,
+    options: { readonly limit: number; readonly credentials?: Credentials | undefined; readonly signal?: AbortSignal | undefined },
+  ): Promise<readonly SearchHit[]> {
+    return searchRegistry(this.#parts, term, options);
   }
 
   /** Ends the connections. What is in flight fails. */

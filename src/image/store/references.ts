@@ -30,12 +30,15 @@ export interface NamedEntry {
   readonly facts: ImageFacts;
   /** The index by which the registry named it, where there was one; its blob is kept. */
   readonly index?: Digest | undefined;
+  /** When somebody gave it this name here, RFC 3339; not for what a registry or an archive named. */
+  readonly tagged?: string | undefined;
 }
 
 const REF_NAME = 'org.opencontainers.image.ref.name';
 const CONTAINERD_NAME = 'io.containerd.image.name';
 const FACTS = 'dev.kobako.facts';
 const INDEX = 'dev.kobako.index';
+const TAGGED = 'dev.kobako.tagged';
 
 export class ReferenceTable {
   readonly #path: string;
@@ -81,7 +84,7 @@ function document(entries: readonly NamedEntry[]) {
   return {
     schemaVersion: 2,
     mediaType: 'application/vnd.oci.image.index.v1+json',
-    manifests: entries.map(({ name, target, facts, index }) => ({
+    manifests: entries.map(({ name, target, facts, index, tagged }) => ({
       mediaType: target.mediaType,
       digest: target.digest,
       size: target.size,
@@ -90,6 +93,7 @@ function document(entries: readonly NamedEntry[]) {
         ...(name === undefined ? {} : { [REF_NAME]: name, [CONTAINERD_NAME]: name }),
         [FACTS]: JSON.stringify({ id: facts.id, created: facts.created, size: facts.size, labels: facts.labels }),
         ...(index === undefined ? {} : { [INDEX]: index }),
+        ...(tagged === undefined ? {} : { [TAGGED]: tagged }),
       },
     })),
   };
@@ -105,6 +109,7 @@ function parseEntries(text: string, path: string): NamedEntry[] {
         target: { mediaType, digest, size },
         facts: { ...(JSON.parse(annotations[FACTS]!) as Omit<ImageFacts, 'platform'>), platform },
         index: index !== undefined && isDigest(index) ? index : undefined,
+        tagged: annotations[TAGGED],
       };
     });
   } catch (error) {
