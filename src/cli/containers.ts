@@ -4,7 +4,7 @@ import type { ContainerInfo, LocalEngine } from '../engine/contract.ts';
 import { inForeground } from './attached.ts';
 import { say, type CliContext, type Command } from './context.ts';
 import { parseFlags, type Flag } from './flags.ts';
-import { imageDocument } from '../engine/image-document.ts';
+import { imageDocument } from '../engine/types/image-document.ts';
 import { table } from './table.ts';
 import { ago, integer, signalNumber } from './units.ts';
 

@@ -1,6 +1,6 @@
 /** images, history, tag, rmi, inspect of images, image prune. */
 import { EngineError, invalid } from '../base/errors.ts';
-import { imageDocument } from '../engine/image-document.ts';
+import { imageDocument } from '../engine/types/image-document.ts';
 import type { ImageLine } from '../engine/images-contract.ts';
 import { say, type CliContext, type Command } from './context.ts';
 import { parseFlags, type Flag } from './flags.ts';

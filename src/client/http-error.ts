@@ -19,6 +19,11 @@ const KINDS: Readonly<Record<number, ErrorKind>> = {
   507: 'exhausted',
 };
 
+/** What kind of failure a status stands for. */
+export function kindOf(status: number): ErrorKind {
+  return KINDS[status] ?? (status < 500 ? 'invalid' : 'internal');
+}
+
 /** For people who need the status itself. */
 export interface HttpErrorDetail {
   readonly status: number;
@@ -28,7 +33,7 @@ export interface HttpErrorDetail {
 export function answerError(status: number, body: string): EngineError<HttpErrorDetail> {
   const message =
     messageOf(body) ?? (body.trim() === '' ? `the daemon answers with status ${status}` : `the daemon answers with status ${status}: ${body.trim()}`);
-  return new EngineError(KINDS[status] ?? (status < 500 ? 'invalid' : 'internal'), message, { detail: { status } });
+  return new EngineError(kindOf(status), message, { detail: { status } });
 }
 
 function messageOf(body: string): string | undefined {

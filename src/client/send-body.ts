@@ -33,7 +33,7 @@ function sendBytes(request: ClientRequest, type: string, bytes: Uint8Array): voi
   request.end(bytes);
 }
 
-/** False when there is an answer already, or nobody there. */
+/** False when there is a refusal already, or nobody there. */
 function wanted(request: ClientRequest): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(true), CONTINUE_WAIT);
@@ -42,7 +42,8 @@ function wanted(request: ClientRequest): Promise<boolean> {
       resolve(value);
     };
     request.once('continue', () => settle(true));
-    request.once('response', () => settle(false));
+    // who answers and has nothing against it may still want the rest
+    request.once('response', ({ statusCode = 0 }) => settle(statusCode < 400));
     request.once('close', () => settle(false));
   });
 }

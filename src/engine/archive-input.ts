@@ -22,10 +22,14 @@ export async function plainArchive(blobs: BlobStore, input: ArchiveInput, signal
   const fd = openSync(scratch, 'wx', 0o600);
   const unpack = decompressor('auto', (piece) => writeAll(fd, piece), 'archive');
   try {
-    for await (const chunk of source) {
+    const check = () => {
       if (signal?.aborted === true) throw new EngineError('cancelled', 'the archive was not read to its end', { cause: signal.reason });
+    };
+    for await (const chunk of source) {
+      check();
       await unpack.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
     }
+    check(); // a source may end for the same reason
     await unpack.end();
   } catch (error) {
     unpack.destroy();

@@ -2,6 +2,8 @@
 import type { Digest } from '../base/digest.ts';
 import type { ContainerConfig, Credentials, Descriptor, Platform, SearchHit } from '../image/contract.ts';
 
+export type { Credentials, Platform, SearchHit } from '../image/contract.ts';
+
 /**
  * One event of a pull, push or load, as in Docker's JSON message stream: `{status: 'Downloading', id: '5f70bf18a086',
  * current, total}`; bytes. An event with an id replaces the one before it for that id.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EngineError } from '../../base/errors.ts';
-import { decodeRegistryAuth, decodeRegistryConfig, findCredentials, parseCredentialConfig } from './credentials.ts';
+import { decodeRegistryConfig, findCredentials, parseCredentialConfig } from './credentials.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 const config = (value: unknown) => parseCredentialConfig(Buffer.from(JSON.stringify(value)));
@@ -50,20 +50,10 @@ test('asks the helper of a registry before the store, and the store before the f
   await assert.rejects(findCredentials(config({ credsStore: '../../bin/sh' }), 'a.io', helper), /not the name of a credential helper/);
 });
 
-test('X-Registry-Auth and X-Registry-Config', () => {
-  const url = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const plain = (value: unknown) => JSON.parse(JSON.stringify(value ?? null)) as unknown;
-  assert.deepEqual(plain(decodeRegistryAuth(url({ username: 'ü?>', password: 'p', serveraddress: 'x' }))), { username: 'ü?>', password: 'p' });
-  assert.deepEqual(plain(decodeRegistryAuth(base64(JSON.stringify({ identitytoken: 't' })))), { identityToken: 't' });
-  for (const nobody of [undefined, '', url({}), url(null), url({ username: '' })]) assert.equal(decodeRegistryAuth(nobody), undefined);
-  for (const bad of ['%%%', 'bm90IGpzb24', url([]), url('x')]) {
-    assert.throws(
-      () => decodeRegistryAuth(bad),
-      (error) => error instanceof EngineError && error.kind === 'invalid',
-      bad,
-    );
-  }
-  assert.equal(decodeRegistryConfig(url({ 'h.io': { username: 'u', password: 'p' } })).auths.get('h.io')!.username, 'u');
+test('X-Registry-Config', () => {
+  const header = Buffer.from(JSON.stringify({ 'h.io': { username: 'ü?>', password: 'p' } })).toString('base64url');
+  assert.equal(decodeRegistryConfig(header).auths.get('h.io')!.username, 'ü?>');
+  assert.equal(decodeRegistryConfig(undefined).auths.size, 0);
 });
 
 test('a broken config file is an error that says so', () => {

@@ -1,4 +1,4 @@
-/** Whose credentials go to which registry: Docker's config file, credential helpers, and the API's `X-Registry-Auth`. */
+/** Whose credentials go to which registry: Docker's config file, credential helpers, and the API's `X-Registry-Config`. */
 import { EngineError, invalid } from '../../base/errors.ts';
 import type { Credentials } from '../contract.ts';
 import { parseJson } from '../manifest.ts';
@@ -55,13 +55,6 @@ async function askHelper(name: string, server: string, helper: CredentialHelper)
   if (typeof username !== 'string' || typeof secret !== 'string')
     throw new EngineError('unavailable', `docker-credential-${name}: it gives no Username and Secret`);
   return username === '<token>' ? { identityToken: secret } : usable({ username, password: secret });
-}
-
-/** The header that clients of the API send: base64url of JSON. Undefined for nobody. Throws `invalid`. */
-export function decodeRegistryAuth(header: string | undefined): Credentials | undefined {
-  if (header === undefined || header === '') return undefined;
-  const json = parseJson(decodeBase64(header, 'X-Registry-Auth header'), 'invalid X-Registry-Auth header');
-  return json === null ? undefined : usable(authOf('', record(json)));
 }
 
 /** `X-Registry-Config`, which a build has: credentials for each registry. Throws `invalid`. */

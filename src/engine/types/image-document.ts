@@ -1,7 +1,7 @@
 /** Images in the documents of Docker's API (1.51). */
-import type { ContainerConfig } from '../image/contract.ts';
-import type { ImageDetails } from './images-contract.ts';
-import type { ImageInspect } from './types/image.ts';
+import type { ContainerConfig } from '../../image/contract.ts';
+import type { ImageDetails } from '../images-contract.ts';
+import type { ImageInspect } from './image.ts';
 
 /** `GET /images/{name}/json` */
 export function imageDocument(image: ImageDetails): ImageInspect {
