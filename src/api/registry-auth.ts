@@ -1,4 +1,5 @@
 /** Who a client is to a registry: the header `X-Registry-Auth`, and the body of `/auth`. */
+import { invalid } from '../base/errors.ts';
 import type { Credentials, RegistryLogin } from '../engine/images-contract.ts';
 import { decode, partial, text, type Decoded } from './decode.ts';
 
@@ -23,6 +24,7 @@ export function registryAuth(header: string | undefined): Credentials {
 
 /** The body of `POST /auth`. Throws `invalid`. */
 export function loginOf(body: unknown): RegistryLogin {
+  if (body === undefined) throw invalid('EOF');
   const config = decode(AUTH_CONFIG, body);
   return { ...credentialsOf(config), serverAddress: config.serveraddress ?? '' };
 }

@@ -22,6 +22,7 @@ export async function importImage(parts: ImageParts, input: ArchiveInput, option
   if (reference?.digest !== undefined) throw invalid('cannot import digest reference');
   const names = reference === undefined ? [] : [tagName(reference)];
   const platform = options.platform === undefined ? hostPlatform() : parsePlatform(options.platform);
+  if (platform.os !== 'linux') throw invalid('operating system is not supported');
   const container = applyChanges({}, options.changes ?? []);
   using _hold = await store.hold(signal);
   await using file = await plainArchive(store.blobs, input, signal);

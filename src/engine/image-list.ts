@@ -136,7 +136,7 @@ function pointInTime(text: string): number {
     return Date.now() / 1000 - back;
   }
   const time = Date.parse(text);
-  if (Number.isNaN(time)) throw invalid(`invalid filter 'until=[${text}]'`);
+  if (Number.isNaN(time)) throw invalid(`failed to parse value as time or duration: ${JSON.stringify(text)}`);
   return time / 1000;
 }
 

@@ -23,6 +23,7 @@ const SMALL = 64 << 20;
 
 export async function pullImage(parts: ImageParts, name: string, options: PullOptions): Promise<readonly PulledImage[]> {
   const reference = parseReference(name);
+  if (options.platform !== undefined) parsePlatform(options.platform); // before anybody is asked
   const wanted = options.allTags ? reference : withDefaultTag(reference);
   const repository = await parts.registry.open(wanted, { actions: ['pull'], credentials: options.credentials, signal: options.signal });
   if (options.allTags && (reference.tag !== undefined || reference.digest !== undefined)) throw invalid("tag can't be used with --all-tags/-a");
@@ -67,9 +68,11 @@ async function pullOne(parts: ImageParts, repository: Repository, reference: Ref
   const digest = top.descriptor.digest;
   const names = [digestName(reference, digest), ...(reference.digest === undefined ? [tagName(reference)] : [])];
   const facts = store.factsOf(manifest, config, (diffId) => driver.contentSize(diffId));
-  const changed = await store.name({ target: raw.descriptor, facts, index }, names);
+  // as dockerd: the same image under the same name is nothing new, however the registry packs it
+  const upToDate = store.entriesOf(facts.id).some((entry) => entry.name === names.at(-1));
+  await store.name({ target: raw.descriptor, facts, index }, names);
   say({ status: `Digest: ${digest}` });
-  return { id: facts.id, digest, upToDate: !changed };
+  return { id: facts.id, digest, upToDate };
 }
 
 function familiarPath(reference: Reference): string {

@@ -6,11 +6,11 @@ import { createReadStream } from 'node:fs';
 import { digestHex, type Digest } from '../base/digest.ts';
 import { EngineError } from '../base/errors.ts';
 import { familiar } from '../image/names.ts';
+import { formatPlatform, parsePlatform, platformMatches } from '../image/platform.ts';
 import { familiarReference, parseReference } from '../image/reference.ts';
 import type { FoundImage, StoredImage } from '../image/store/store.ts';
 import { TarWriter } from '../tar/writer.ts';
 import { tell } from './image-events.ts';
-import { openImage } from './image-list.ts';
 import type { ImageParts } from './image-parts.ts';
 import type { Images } from './images-contract.ts';
 
@@ -28,7 +28,7 @@ export async function* saveImages(parts: ImageParts, names: readonly string[], {
   const { store } = parts;
   using _hold = await store.hold(signal);
   const images = selected(parts, names);
-  if (platform !== undefined) for (const { image } of images) openImage(parts, image.id, platform);
+  if (platform !== undefined) for (const { image } of images) checkPlatform(image, platform);
   const blobs = new Map<Digest, number>();
   const add = (digest: Digest) => {
     const size = store.blobs.size(digest);
@@ -70,6 +70,11 @@ export async function* saveImages(parts: ImageParts, names: readonly string[], {
   tar.end();
   yield* flush();
   for (const { image } of images) tell(parts, 'save', image.id, image.id, image.id);
+}
+
+function checkPlatform({ platform: has }: StoredImage, platform: string): void {
+  const wanted = parsePlatform(platform);
+  if (!platformMatches(has, wanted)) throw new EngineError('not-found', `no suitable export target found for platform ${formatPlatform(wanted)}`);
 }
 
 /** By tag, by repository (all its tags), or by id (without a name). Each image once, with all names that were asked for. */

@@ -2,6 +2,7 @@
 import { invalid } from '../../base/errors.ts';
 import type { Images } from '../../engine/images-contract.ts';
 import type { ApiRequest } from '../contract.ts';
+import { explainSyntax } from '../json-syntax.ts';
 
 const TAG = /^\w[\w.-]{0,127}$/;
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
@@ -53,8 +54,8 @@ export function platformOf({ query }: ApiRequest): string | undefined {
   let json: { os?: unknown; architecture?: unknown; variant?: unknown } | null;
   try {
     json = JSON.parse(text) as typeof json;
-  } catch (error) {
-    throw invalid(`failed to parse platform: ${(error as Error).message}`);
+  } catch {
+    throw invalid(`failed to parse platform: ${explainSyntax(text)}`);
   }
   const { os, architecture, variant = '' } = json ?? {};
   if (typeof os !== 'string' || os === '' || typeof architecture !== 'string' || architecture === '' || typeof variant !== 'string')

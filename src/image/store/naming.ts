@@ -25,7 +25,8 @@ export function setNames(entries: readonly NamedEntry[], names: readonly string[
   if (unchanged && names.length > 0) return entries;
   const lost = entries.filter((entry) => entry.name !== undefined && names.includes(entry.name));
   const kept = entries.filter((entry) => !lost.includes(entry) && !(entry.name === undefined && entry.target.digest === image.target.digest));
-  const out: NamedEntry[] = [...kept, ...names.map((name) => ({ ...image, name }))];
+  const tagged = (name: string) => image.tagged ?? lost.find((entry) => entry.name === name && entry.facts.id === image.facts.id)?.tagged;
+  const out: NamedEntry[] = [...kept, ...names.map((name) => ({ ...image, name, tagged: tagged(name) }))];
   if (names.length === 0 && !out.some(({ target }) => target.digest === image.target.digest)) out.push({ ...image, name: undefined });
   for (const entry of lost) if (!out.some(({ facts }) => facts.id === entry.facts.id)) out.push({ ...entry, name: undefined });
   return out;

@@ -61,7 +61,7 @@ describe('the image store', () => {
       ['one', 'No such image: one:latest'],
       ['three:x', 'No such image: three:x'],
       [`sha256:${'0'.repeat(64)}`, `No such image: sha256:${'0'.repeat(64)}`],
-      ['0'.repeat(64), `No such image: ${'0'.repeat(64)}`],
+      ['0'.repeat(64), `No such image: sha256:${'0'.repeat(64)}`],
     ] as const) {
       assert.throws(() => store.find(text), { kind: 'not-found', message });
     }

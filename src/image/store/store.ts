@@ -104,10 +104,8 @@ export class ImageStore {
     if (ids.size > 1) throw new EngineError('conflict', `multiple IDs found with provided prefix: ${hex}`);
     const [id] = ids;
     if (id !== undefined) return { entry: entries.find(({ facts }) => facts.id === id)!, name: undefined };
-    throw new EngineError(
-      'not-found',
-      `No such image: ${isDigest(text) || /^[0-9a-f]{64}$/.test(text) ? text : familiarReference(withDefaultTag(parseReference(text)))}`,
-    );
+    const isId = isDigest(text) || /^[0-9a-f]{64}$/.test(text);
+    throw new EngineError('not-found', `No such image: ${isId ? `sha256:${hex}` : familiarReference(withDefaultTag(parseReference(text)))}`);
   }
 
   /** The image's documents. Throws as `BlobStore.read` and the parsers do. */
