@@ -70,6 +70,8 @@ export interface Usage {
   /** Bytes on disk; a file with several names counts once. */
   readonly bytes: number;
   readonly inodes: number;
+  /** Sum of the lengths of everything but folders, in bytes, as Docker counts what a container has written. */
+  readonly contentSize: number;
 }
 
 /** A change of a writable layer against what is below it: `docker diff`. */

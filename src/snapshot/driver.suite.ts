@@ -594,9 +594,10 @@ export function driverSuite(subject: DriverSubject): void {
       const { diffId } = await ingest(driver, layerTar([file('a', 'x'.repeat(1_000_000)), link('b', 'a'), link('c', 'a')]));
       const { bytes } = await driver.usage(diffId);
       assert.ok(bytes >= 1_000_000 && bytes < 1_500_000, String(bytes));
-      await seen(driver, [diffId], folder, 'c1', 'head -c 500000 /dev/zero > x; ln x y');
+      await seen(driver, [diffId], folder, 'c1', 'head -c 500000 /dev/zero > x; ln x y; ln -s 1234567 z; mkdir d');
       const writable = await driver.writableUsage('c1');
-      assert.ok(writable.bytes >= 500_000 && writable.bytes < 700_000 && writable.inodes === 2, JSON.stringify(writable));
+      assert.ok(writable.bytes >= 500_000 && writable.bytes < 700_000 && writable.inodes === 4, JSON.stringify(writable));
+      assert.equal(writable.contentSize, 500_007);
     });
 
     describe('changes and diff', () => {

@@ -56,8 +56,15 @@ function simple(parts: LayerServiceParts, task: Exclude<Task, { kind: 'ingest' |
     case 'remove':
       for (const path of task.paths) removeTree(Buffer.from(path));
       return undefined;
-    case 'usage':
-      return usageOf(task.path);
+    case 'usage': {
+      // a container may be changing it: no link of its making leads out
+      const tree = new FolderTree(parts.files, parts.root, task.path);
+      try {
+        return tree.inside(() => usageOf('/'));
+      } finally {
+        tree.close();
+      }
+    }
     case 'changes': {
       const upper = new FolderTree(parts.files, parts.root, task.upper);
       const lower: LayerTree[] = [];

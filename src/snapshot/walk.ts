@@ -7,6 +7,7 @@ export function usageOf(path: string): Usage {
   const seen = new Set<number>();
   let bytes = 0;
   let inodes = 0;
+  let contentSize = 0;
   const walk = (at: Buffer): void => {
     const stat = lstatSync(at, { throwIfNoEntry: false });
     if (stat === undefined) return;
@@ -16,10 +17,20 @@ export function usageOf(path: string): Usage {
     }
     bytes += stat.blocks * 512;
     inodes++;
-    if (stat.isDirectory()) for (const name of readdirSync(at, 'buffer')) walk(Buffer.concat([at, SLASH, name]));
+    if (!stat.isDirectory()) contentSize += stat.size;
+    else for (const name of namesIn(at)) walk(Buffer.concat([at, SLASH, name]));
   };
   walk(Buffer.from(path));
-  return { bytes, inodes };
+  return { bytes, inodes, contentSize };
+}
+
+function namesIn(folder: Buffer): readonly Buffer[] {
+  try {
+    return readdirSync(folder, 'buffer');
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+    throw error;
+  }
 }
 
 const SLASH = Buffer.from('/');
