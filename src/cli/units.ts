@@ -25,4 +25,3 @@ export { signalNumber } from '../base/signals.ts';
 
 /** How long ago, in docker's words. */
 export { humanDuration as ago } from '../base/durations.ts';
-}

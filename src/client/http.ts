@@ -19,6 +19,8 @@ export interface HttpOptions {
   readonly version?: string | undefined;
   /** For `tcp://` with TLS: certificates as node:tls takes them. */
   readonly tls?: SecureContextOptions | undefined;
+  /** Ends everything that is under way. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 type QueryValue = string | number | boolean | undefined | readonly string[] | object;
@@ -62,12 +64,14 @@ export class HttpClient implements Disposable {
   readonly address: Address;
   readonly #tls: SecureContextOptions;
   readonly #agent: Agent;
+  readonly #signal: AbortSignal | undefined;
   #version: Promise<string> | undefined;
 
   /** Nothing is sent yet. Throws `invalid` for an address that is none. */
   constructor(url: string, options: HttpOptions = {}) {
     this.address = parseAddress(url, options.tls !== undefined);
     this.#tls = options.tls ?? {};
+    this.#signal = options.signal;
     const settings = { keepAlive: true, timeout: IDLE };
     this.#agent = this.address.tls ? new TlsAgent({ ...settings, ...this.#tls }) : new Agent(settings);
     if (options.version !== undefined) this.#version = Promise.resolve(options.version);
@@ -85,16 +89,21 @@ export class HttpClient implements Disposable {
 
   /** Resolves with the answer's head, when that is no error. */
   async send(call: HttpCall): Promise<HttpAnswer> {
-    return this.#answer(call, `/v${await this.version()}${call.path}`);
+    return this.#answer(this.#ended(call), `/v${await this.version()}${call.path}`);
   }
 
   /** The answer as JSON; undefined for an empty one. */
   async json<T>(call: HttpCall): Promise<T> {
-    const text = await textOf(await this.send(call));
+    return this.read(await this.send(call));
+  }
+
+  /** The rest of an answer as JSON; undefined for an empty one. */
+  async read<T>(answer: HttpAnswer): Promise<T> {
+    const text = await textOf(answer);
     try {
       return (text.trim() === '' ? undefined : JSON.parse(text)) as T;
     } catch (error) {
-      throw new EngineError('unavailable', `the daemon answers ${call.method} ${call.path} with what is no JSON`, { cause: error });
+      throw new EngineError('unavailable', 'the daemon answers with what is no JSON', { cause: error });
     }
   }
 
@@ -114,7 +123,8 @@ export class HttpClient implements Disposable {
    * Takes the connection over (attach, exec start). What it gives is open in both directions; `end` closes one. The type
    * tells whether output is multiplexed.
    */
-  async hijack(call: HttpCall): Promise<{ readonly stream: Duplex; readonly type: string | undefined }> {
+  async hijack(given: HttpCall): Promise<{ readonly stream: Duplex; readonly type: string | undefined }> {
+    const call = this.#ended(given);
     const target = `/v${await this.version()}${call.path}`;
     const headers = { ...call.headers, connection: 'Upgrade', upgrade: 'tcp' };
     return new Promise((resolve, reject) => {
@@ -146,8 +156,13 @@ export class HttpClient implements Disposable {
     this.close();
   }
 
+  #ended(call: HttpCall): HttpCall {
+    if (this.#signal === undefined) return call;
+    return { ...call, signal: call.signal === undefined ? this.#signal : AbortSignal.any([call.signal, this.#signal]) };
+  }
+
   async #negotiate(): Promise<string> {
-    const answer = await this.#answer({ method: 'GET', path: '/_ping' }, '/_ping');
+    const answer = await this.#answer(this.#ended({ method: 'GET', path: '/_ping' }), '/_ping');
     await textOf(answer);
     const theirs = String(answer.headers['api-version'] ?? '');
     if (!/^\d+\.\d+$/.test(theirs)) return API_VERSION;

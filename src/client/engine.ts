@@ -1,0 +1,37 @@
+/** The engine behind a socket: any daemon with Docker's API. */
+import type { SecureContextOptions } from 'node:tls';
+import type { Engine } from '../engine/contract.ts';
+import { observingClient } from './container-observe.ts';
+import { filesClient } from './container-files.ts';
+import { lifecycleClient } from './containers.ts';
+import { ExecClient } from './execs.ts';
+import { HttpClient } from './http.ts';
+import { imagesClient } from './images.ts';
+import { systemClient } from './system.ts';
+
+export interface ConnectOptions {
+  /** The API's version, as `1.47`; else the newest that both sides know. */
+  readonly version?: string | undefined;
+  /** For `tcp://` with TLS: certificates as node:tls takes them. */
+  readonly tls?: SecureContextOptions | undefined;
+  /** Ends everything that is under way. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * An engine over `unix:///path`, `tcp://host:port`, `http://…` or `https://…`. Nothing is sent before the first call.
+ * Throws `invalid` for an address that is none. Its methods throw EngineError: of the kind that the daemon's status
+ * says and in its words, `unavailable` where it cannot be reached, `cancelled`. Closing ends no call that is under way.
+ */
+export function connectEngine(url: string, options: ConnectOptions = {}): Engine {
+  const http = new HttpClient(url, options);
+  const close = async () => http.close();
+  return {
+    containers: { ...lifecycleClient(http), ...filesClient(http), ...observingClient(http) },
+    execs: new ExecClient(http),
+    images: imagesClient(http),
+    system: systemClient(http),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
