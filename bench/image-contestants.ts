@@ -16,6 +16,8 @@ export interface Order {
 
 export interface Answer {
   readonly ms: number;
+  /** Milliseconds of user and system time. */
+  readonly cpu?: number;
   /** Bytes: the process's peak so far. */
   readonly rss?: number;
   /** Milliseconds. */

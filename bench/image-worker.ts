@@ -37,9 +37,17 @@ process.on('message', (order: Order) => {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
   const start = performance.now();
+  const before = process.cpuUsage();
   const answer = (more: Partial<Answer>) => {
     delay.disable();
-    process.send!({ ms: performance.now() - start, rss: process.resourceUsage().maxRSS * 1024, stall: delay.max / 1e6, ...more } satisfies Answer);
+    const { user, system } = process.cpuUsage(before);
+    process.send!({
+      ms: performance.now() - start,
+      cpu: (user + system) / 1000,
+      rss: process.resourceUsage().maxRSS * 1024,
+      stall: delay.max / 1e6,
+      ...more,
+    } satisfies Answer);
   };
   obey(order).then(
     () => answer({}),

@@ -26,6 +26,7 @@ interface Row {
   readonly task: string;
   readonly contestant: string;
   readonly ms: number[];
+  readonly cpu: number[];
   rss: number;
   stall: number;
 }
@@ -65,7 +66,7 @@ async function once(
 }
 
 async function main(folder: string): Promise<void> {
-  const missing = noPeers();
+  const missing = process.argv.includes('--alone') ? 'without dockerd, as asked' : noPeers();
   if (missing !== undefined) console.log(missing);
   const contestants = [kobako('erofs', folder), kobako('overlay', folder), ...(missing === undefined ? [await dockerd(folder)] : [])];
   const address = missing === undefined ? '10.233.1.1' : '127.0.0.1';
@@ -79,7 +80,7 @@ async function main(folder: string): Promise<void> {
         await contestants[0]!.do({ task: 'load', name, archive });
         await contestants[0]!.do({ task: 'push', name });
         for (const task of TASKS) {
-          const mine = contestants.map((contestant): Row => ({ image: title, task, contestant: contestant.name, ms: [], rss: 0, stall: 0 }));
+          const mine = contestants.map((contestant): Row => ({ image: title, task, contestant: contestant.name, ms: [], cpu: [], rss: 0, stall: 0 }));
           rows.push(...mine);
           for (let round = 0; round < ROUNDS; round++) {
             for (const [index, contestant] of contestants.entries()) {
@@ -87,8 +88,9 @@ async function main(folder: string): Promise<void> {
                 new Promise<[string, () => void]>((resolve, reject) => {
                   withRegistry(folder, address, (target) => new Promise<void>((end) => resolve([target, end]))).catch(reject);
                 });
-              const { ms, rss, stall } = await once(contestant, task, archive, name, empty);
+              const { ms, cpu, rss, stall } = await once(contestant, task, archive, name, empty);
               mine[index]!.ms.push(ms);
+              mine[index]!.cpu.push(cpu ?? 0);
               mine[index]!.rss = Math.max(mine[index]!.rss, rss ?? 0);
               mine[index]!.stall = Math.max(mine[index]!.stall, stall ?? 0);
             }
@@ -110,7 +112,8 @@ function report(rows: readonly Row[]): void {
   const rival = rows.find(({ contestant }) => contestant.startsWith('dockerd'));
   for (const row of rows) {
     const ratio = rival === undefined || row === rival ? '' : `${(median(rival.ms) / median(row.ms)).toFixed(1)} times dockerd's speed`;
-    const own = row.rss === 0 ? '' : `, peak ${(row.rss / 1e6).toFixed(0)} MB, longest stall ${row.stall.toFixed(0)} ms`;
+    const own =
+      row.rss === 0 ? '' : `, ${median(row.cpu).toFixed(0)} ms of processor, peak ${(row.rss / 1e6).toFixed(0)} MB, longest stall ${row.stall.toFixed(0)} ms`;
     console.log(`${row.image.padEnd(32)}${row.task.padEnd(6)}${row.contestant.padEnd(18)}${median(row.ms).toFixed(0).padStart(7)} ms  ${ratio}${own}`);
   }
 }

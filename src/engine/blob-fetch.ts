@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { EngineError, invalid } from '../base/errors.ts';
+import { letGo } from '../base/memory.ts';
 import type { Descriptor, Repository } from '../image/contract.ts';
 
 /** Throws `invalid` for other bytes than the descriptor's, `exhausted` for a full disk. */
@@ -29,14 +30,12 @@ export async function fetchBlob(
     check();
     if (received < descriptor.size) {
       const stream = await repository.blob(descriptor, { offset: received, ...(signal === undefined ? {} : { signal }) });
-      let skip = received - stream.offset;
       for await (const chunk of stream) {
-        const wanted = chunk.subarray(Math.min(skip, chunk.length));
-        skip -= chunk.length - wanted.length;
-        received += wanted.length;
+        received += chunk.length;
         check();
-        hash.update(wanted);
-        await file.writeFile(wanted);
+        hash.update(chunk);
+        await file.writeFile(chunk);
+        letGo(chunk);
         progress(received);
       }
     }

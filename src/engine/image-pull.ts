@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { digestHex, type Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import { forEach } from '../base/for-each.ts';
+import { letGo } from '../base/memory.ts';
 import type { Descriptor, ImageConfig, Manifest, Reference, Repository } from '../image/contract.ts';
 import { parseImageConfig, selectImage } from '../image/manifest.ts';
 import { digestName, tagName } from '../image/names.ts';
@@ -160,14 +161,11 @@ async function takeLayer(parts: ImageParts, repository: Repository, { descriptor
   await using ingest = await driver.ingest({ ...request, blob }, { signal, progress: (taken) => received >= size && extracting(taken) });
   received = ingest.resumeAt;
   const stream = await repository.blob(descriptor, { offset: ingest.resumeAt, signal });
-  let skip = ingest.resumeAt - stream.offset;
   for await (const chunk of stream) {
-    const wanted = skip >= chunk.length ? chunk.subarray(chunk.length) : chunk.subarray(Math.max(0, skip));
-    skip -= chunk.length - wanted.length;
-    if (wanted.length === 0) continue;
-    received += wanted.length;
+    received += chunk.length;
     say({ status: 'Downloading', id, current: received, total: size });
-    await ingest.write(wanted);
+    await ingest.write(chunk);
+    letGo(chunk);
   }
   say({ status: 'Verifying Checksum', id });
   say({ status: 'Download complete', id });

@@ -14,5 +14,5 @@ export function findLayerWorker(): string {
 
 /** Its memory is bounded: what a layer can make it keep is, too. */
 export function startLayerThread(): Worker {
-  return new Worker(findLayerWorker(), { name: 'kobako layers', resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 8 } });
+  return new Worker(findLayerWorker(), { name: 'kobako layers', resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 2 } });
 }

@@ -18,6 +18,6 @@ const overlay = (dir: string) => new OverlayWriter(files, root, dir);
 serveLayers(parentPort!, {
   files,
   root,
-  writers: { overlay, erofs: (dir, plainFile) => new ErofsWriter(dir, plainFile, overlay) },
+  writers: { overlay, erofs: (dir, plainFile) => new ErofsWriter(files, dir, plainFile, overlay) },
   openTree: (source) => new ErofsTree(source.index),
 });

@@ -122,9 +122,8 @@ export interface RawManifest {
   readonly bytes: Buffer;
 }
 
-/** A blob on its way from a registry: the bytes from `offset` on. */
+/** A blob on its way from a registry. Who takes a piece may let its memory go. */
 export interface BlobStream extends AsyncIterable<Buffer> {
-  readonly offset: number;
   /** Of the whole blob where the registry says it. */
   readonly size: number | undefined;
 }
@@ -141,9 +140,8 @@ export interface Repository {
   /** As `manifest`, without the bytes (HEAD). */
   resolve(tagOrDigest: string, signal?: AbortSignal): Promise<Descriptor>;
   /**
-   * A blob's bytes, not verified: the reader hashes. Drops are mended inside with Range requests and back-off, up to a
-   * limit; where the registry cannot do ranges the stream begins at 0 again (see `BlobStream.offset`), so only the first
-   * attempt's `offset` is a wish. `urls` of the descriptor are tried where the registry has it not.
+   * A blob's bytes from `offset` on, not verified: the reader hashes. Drops are mended inside with Range requests and
+   * back-off, up to a limit; where the registry cannot do ranges, what was not asked for is passed over. `urls` of the descriptor are tried where the registry has it not.
    */
   blob(descriptor: Descriptor, options?: { readonly offset?: number; readonly signal?: AbortSignal }): Promise<BlobStream>;
   hasBlob(digest: Digest, signal?: AbortSignal): Promise<boolean>;

@@ -19,6 +19,10 @@ export interface RawFiles {
   /** Undefined where the file has it not, or the file system knows no such attributes. */
   getXattr(path: Buffer, name: string): Buffer | undefined;
   listXattrs(path: Buffer): string[];
+  /** Takes room on the disk for bytes that come later; the file stays as long as it is. A wish: that it cannot be is not said. */
+  reserve(fd: number, offset: number, length: number): void;
+  /** Begins to bring a part of a file to the disk, on another thread. Also a wish, `done` whatever came of it. */
+  startWriteback(fd: number, offset: number, length: number, done: () => void): void;
   /** Writes everything of the file system that holds the open file to its disk. */
   syncFileSystem(fd: number): void;
 }

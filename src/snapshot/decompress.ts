@@ -1,6 +1,7 @@
 /** Decompression of a stream, by what its first bytes say. The work is done on Node's helper threads. */
 import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
 import { invalid } from '../base/errors.ts';
+import { letGo } from '../base/memory.ts';
 import type { Compression } from './contract.ts';
 
 /** Bytes of output at a time: with the default of 16 KiB gunzip runs at half the speed. */
@@ -9,6 +10,9 @@ const CHUNK = 512 << 10;
 const AHEAD = 3;
 /** What it takes to tell. */
 const MAGIC_BYTES = 4;
+
+/** Takes plain bytes. They are gone when it returns: what it wants to keep it copies. */
+export type Output = (chunk: Buffer) => void;
 
 export interface Decompressor {
   /** Whether what comes out is what goes in; undefined until enough has been seen. */
@@ -21,7 +25,7 @@ export interface Decompressor {
 }
 
 /** What `output` throws rejects the write that led to it. */
-export function decompressor(compression: Compression, output: (chunk: Buffer) => void, what = 'layer'): Decompressor {
+export function decompressor(compression: Compression, output: Output, what = 'layer'): Decompressor {
   return compression === 'none' ? plain(output) : new Detecting(compression, output, what);
 }
 
@@ -37,7 +41,7 @@ export function detect(start: Buffer, what = 'layer'): 'none' | 'gzip' | 'zstd' 
   return 'none';
 }
 
-function plain(output: (chunk: Buffer) => void): Decompressor {
+function plain(output: Output): Decompressor {
   return {
     plain: true,
     write: async (chunk) => output(chunk),
@@ -49,11 +53,11 @@ function plain(output: (chunk: Buffer) => void): Decompressor {
 class Detecting implements Decompressor {
   readonly #declared: Compression;
   readonly #what: string;
-  readonly #output: (chunk: Buffer) => void;
+  readonly #output: Output;
   #start: Buffer = Buffer.alloc(0);
   #chosen: Decompressor | undefined;
 
-  constructor(declared: Compression, output: (chunk: Buffer) => void, what: string) {
+  constructor(declared: Compression, output: Output, what: string) {
     this.#declared = declared;
     this.#what = what;
     this.#output = output;
@@ -94,7 +98,7 @@ class Detecting implements Decompressor {
 class Members implements Decompressor {
   readonly plain = false;
   readonly #kind: 'gzip' | 'zstd';
-  readonly #output: (chunk: Buffer) => void;
+  readonly #output: Output;
   #stream: Gunzip | ZstdDecompress | undefined;
   #members = 0;
   #fed = 0;
@@ -104,7 +108,7 @@ class Members implements Decompressor {
   readonly #waiting: Buffer[] = [];
   #handing = false;
 
-  constructor(kind: 'gzip' | 'zstd', output: (chunk: Buffer) => void) {
+  constructor(kind: 'gzip' | 'zstd', output: Output) {
     this.#kind = kind;
     this.#output = output;
   }
@@ -169,6 +173,7 @@ class Members implements Decompressor {
     if (chunk === undefined || this.#error !== undefined) return;
     try {
       this.#output(chunk);
+      letGo(chunk);
     } catch (error) {
       return this.#fail(error as Error);
     }

@@ -1,5 +1,6 @@
 /** What both drivers are: a store of layers, writable layers, and worker threads. They differ in what a layer's folder has. */
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import type { Digest } from '../base/digest.ts';
 import { EngineError } from '../base/errors.ts';
 import type { ErofsLayer, RootSource } from '../runtime/contract.ts';
@@ -15,7 +16,7 @@ export interface DriverOptions {
   readonly dir: string;
   /** Starts a layer worker. */
   spawn(): LayerThread;
-  /** How many layers are unpacked at once. Default 3: as many as Docker pulls at once. */
+  /** How many layers are unpacked at once. Default 3, as many as Docker pulls at once, or 2 where there are but two processors. */
   readonly threads?: number;
   /** Whether a layer is on the disk before it has its name. Default true. */
   readonly sync?: boolean;
@@ -31,7 +32,7 @@ export interface LayerPlace {
 }
 
 export function driverOf(name: SnapshotDriver['name'], options: DriverOptions, placeIn: (folder: string) => LayerPlace): SnapshotDriver {
-  const pool = new WorkerPool(() => options.spawn(), options.threads ?? 3);
+  const pool = new WorkerPool(() => options.spawn(), options.threads ?? Math.min(3, Math.max(2, availableParallelism())));
   const store = new LayerStore({ driver: name, dir: options.dir, pool, sync: options.sync ?? true });
   const writables = new Writables(options.dir, pool, store);
   /** Topmost first, down to one that hides the rest. */

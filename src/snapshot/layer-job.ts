@@ -1,6 +1,6 @@
 /** One layer on its way through a worker: bytes, their hash, their file, plain bytes, their hash, entries, the driver. */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeFileSync } from 'node:fs';
 import type { Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { RawFiles } from '../kernel/files-contract.ts';
@@ -8,9 +8,9 @@ import { quote } from '../tar/numbers.ts';
 import { TarReader } from '../tar/reader.ts';
 import type { LayerInfo } from './contract.ts';
 import { decompressor, type Decompressor } from './decompress.ts';
+import { LargeFile } from './large-file.ts';
 import type { LayerWriter, OpenLayerWriter } from './layer-writer.ts';
 import type { IngestTask } from './worker-protocol.ts';
-import { YoungGarbage } from './young-garbage.ts';
 
 /** Bytes read from a file at a time. */
 const PIECE = 1 << 20;
@@ -26,10 +26,10 @@ export class LayerJob {
   readonly #writer: LayerWriter;
   #dirFd: number;
   #partialFd = -1;
+  #partial: LargeFile | undefined;
   #sourceFd = -1;
   #received = 0;
   #plain = 0;
-  readonly #garbage = new YoungGarbage();
   #content = 0;
   #entry: Buffer | undefined;
   #aborted = false;
@@ -79,8 +79,7 @@ export class LayerJob {
   }
 
   async write(chunk: Buffer): Promise<void> {
-    if (this.#partialFd !== -1) for (let at = 0; at < chunk.length;) at += writeSync(this.#partialFd, chunk, at, chunk.length - at, this.#received + at);
-    await this.#take(chunk);
+    await this.#take(chunk, this.#partial);
   }
 
   /** The layer is whole, right, and in its folder. */
@@ -104,6 +103,7 @@ export class LayerJob {
     this.#writer.finish({ diffId, size: this.#plain });
     const info: LayerInfo = { diffId, digest, size: this.#received, plainSize: this.#plain, contentSize: this.#content };
     writeFileSync(`${this.#task.dir}/layer.json`, `${JSON.stringify(info)}\n`);
+    this.#partial?.end();
     if (this.#task.sync) this.#files.syncFileSystem(this.#dirFd);
     this.#closeFiles();
     return info;
@@ -119,6 +119,7 @@ export class LayerJob {
     this.#aborted = true;
     this.#writer.abort();
     this.#unpack.destroy();
+    if (this.#partialFd !== -1) this.#partial?.end();
     this.#closeFiles();
   }
 
@@ -129,9 +130,10 @@ export class LayerJob {
     this.#partialFd = openSync(request.blob.partial, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
     const { size } = fstatSync(this.#partialFd);
     // with more bytes than there can be it is of something else
-    if (file === undefined && size <= (request.size ?? Infinity)) return size;
-    ftruncateSync(this.#partialFd, 0);
-    return 0;
+    const resumeAt = file === undefined && size <= (request.size ?? Infinity) ? size : 0;
+    if (resumeAt === 0) ftruncateSync(this.#partialFd, 0);
+    this.#partial = new LargeFile(this.#files, this.#partialFd, resumeAt);
+    return resumeAt;
   }
 
   async #readFrom(fd: number, offset: number, length: number | undefined, store: boolean, progress: () => void): Promise<void> {
@@ -151,13 +153,17 @@ export class LayerJob {
     }
   }
 
-  async #take(chunk: Buffer): Promise<void> {
+  async #take(chunk: Buffer, file?: LargeFile): Promise<void> {
     this.#check();
     const { size } = this.#task.request;
     this.#received += chunk.length;
     if (size !== undefined && this.#received > size) throw invalid(`the layer has more than the ${size} bytes that were promised`);
+    // the helper thread unpacks while this one does the rest
+    const unpacked = this.#unpack.write(chunk);
+    unpacked.catch(() => {});
+    file?.write(chunk);
     this.#digest.update(chunk);
-    await this.#unpack.write(chunk);
+    await unpacked;
     this.#check();
   }
 
@@ -165,7 +171,6 @@ export class LayerJob {
     this.#check();
     const { maxPlainSize } = this.#task.request;
     this.#plain += chunk.length;
-    if (this.#unpack.plain !== true) this.#garbage.add(chunk.length);
     if (maxPlainSize !== undefined && this.#plain > maxPlainSize) throw invalid(`the layer unpacks to more than ${maxPlainSize} bytes`);
     if (this.#unpack.plain !== true) this.#diffId.update(chunk);
     this.#writer.plain(chunk);

@@ -13,6 +13,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, opendirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { digestHex, type Digest } from '../base/digest.ts';
 import { EngineError } from '../base/errors.ts';
+import { letGo } from '../base/memory.ts';
 import type { LayerInfo, LayerIngest, LayerProgress, LayerRequest, SnapshotDriver } from './contract.ts';
 import type { RunningTask, WorkerPool } from './worker-pool.ts';
 import type { FromWorker, IngestTask } from './worker-protocol.ts';
@@ -20,7 +21,7 @@ import type { FromWorker, IngestTask } from './worker-protocol.ts';
 /** Bytes that go to the worker at a time. */
 const PIECE = 512 << 10;
 /** Bytes that may be on their way to the worker before `write` makes the caller wait. */
-const WINDOW = 3 << 20;
+const WINDOW = 2 << 20;
 /** So many files are removed at once, without a thread. */
 const FEW = 64;
 /** What lies in `tmp` or `trash` for longer, in milliseconds, has probably been left there. */
@@ -42,7 +43,8 @@ export class LayerStore {
   readonly #options: LayerStoreOptions;
   /** Files that layers are written to at the moment. */
   readonly #partials = new Set<string>();
-  readonly #removals = new Set<Promise<void>>();
+  /** One after the other: a thread each, beside those of the next pull, would be too many. */
+  #removals = Promise.resolve();
 
   constructor(options: LayerStoreOptions) {
     this.#options = options;
@@ -114,17 +116,12 @@ export class LayerStore {
 
   /** When removals in the background are done. */
   async settled(): Promise<void> {
-    while (this.#removals.size > 0) await Promise.all(this.#removals);
+    for (let last; last !== this.#removals;) await (last = this.#removals);
   }
 
   #discard(paths: readonly string[]): void {
     // what cannot be removed now is in `trash` for the next sweep
-    const removal = this.#options.pool.do({ kind: 'remove', paths }).then(
-      () => {},
-      () => {},
-    );
-    this.#removals.add(removal);
-    void removal.then(() => this.#removals.delete(removal));
+    this.#removals = this.#removals.then(() => this.#options.pool.do({ kind: 'remove', paths })).catch(() => {});
   }
 
   #task(request: LayerRequest, file: IngestTask['file']): IngestTask {
@@ -243,15 +240,16 @@ class Ingest implements LayerIngest {
   begin(running: RunningTask<LayerInfo>, result: Promise<LayerInfo>): void {
     this.#post = running.post;
     this.result = result;
-    result.then(
-      () => (this.#finished = true),
-      (error: Error) => {
-        this.#finished = true;
-        this.#error = error;
-        this.#ready.reject(error);
-        this.#room?.();
-      },
-    );
+    const over = () => {
+      this.#finished = true;
+      for (const memory of this.#free.splice(0)) letGo(new Uint8Array(memory));
+    };
+    result.then(over, (error: Error) => {
+      over();
+      this.#error = error;
+      this.#ready.reject(error);
+      this.#room?.();
+    });
   }
 
   onEvent(event: FromWorker): void {

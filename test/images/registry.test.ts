@@ -107,7 +107,6 @@ test('push and pull: both families, tags, an index, ranges', async (t) => {
   assert.deepEqual((await repository.tags()).toSorted(), ['docker', 'latest', 'multi']);
   const layer = descriptor('x/y', oci.layers[1]!);
   const rest = await repository.blob(layer, { offset: 1_000_000 });
-  assert.equal(rest.offset, 1_000_000);
   assert.ok((await collect(rest)).equals(oci.layers[1]!.subarray(1_000_000)));
   assert.equal(
     (await failure(repository.manifest('none'))).message,

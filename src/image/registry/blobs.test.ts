@@ -35,11 +35,9 @@ function cutAfter(count: () => number, bytes = BYTES): Hook {
 test('the whole blob, and from an offset', async (t) => {
   const { repository, blob, registry } = await withBlob(t);
   const whole = await repository.blob(blob);
-  assert.equal(whole.offset, 0);
   assert.equal(whole.size, BYTES.length);
   assert.ok((await collect(whole)).equals(BYTES));
   const rest = await repository.blob(blob, { offset: 250_000 });
-  assert.equal(rest.offset, 250_000);
   assert.ok((await collect(rest)).equals(BYTES.subarray(250_000)));
   assert.equal(registry.asked.at(-1)!.headers.range, 'bytes=250000-');
   assert.equal((await collect(await repository.blob(blob, { offset: BYTES.length }))).length, 0);
@@ -72,9 +70,7 @@ test('a registry that ignores Range: what was there already is passed over', asy
     return true;
   });
   assert.ok((await collect(await repository.blob(blob))).equals(BYTES));
-  const stream = await repository.blob(blob, { offset: 1000 });
-  assert.equal(stream.offset, 0, 'the wish was not granted, and the stream says so');
-  assert.ok((await collect(stream)).equals(BYTES));
+  assert.ok((await collect(await repository.blob(blob, { offset: 1000 }))).equals(BYTES.subarray(1000)), 'the first time too');
 });
 
 test('breaking off without progress ends in an error that says how far it got', async (t) => {

@@ -11,11 +11,11 @@ const PROGRESS = 64 << 10;
 /** Asks for the blob from an offset on; answers of 200 and 206 are let through. */
 export type FetchRange = (offset: number) => Promise<HttpResponse>;
 
-/** Opens a blob. `offset` is a wish: see `BlobStream.offset` for where the stream begins. */
+/** Opens a blob from an offset on. */
 export async function openBlob(descriptor: Descriptor, offset: number, fetch: FetchRange, retries: RetryPolicy, signal?: AbortSignal): Promise<BlobStream> {
   const download = new Download(descriptor, fetch, retries, signal);
   const first = await download.open(offset);
-  return { offset: first.offset, size: first.size, [Symbol.asyncIterator]: () => download.read(first) };
+  return { size: first.size, [Symbol.asyncIterator]: () => download.read(first, offset) };
 }
 
 interface Part {
@@ -50,10 +50,10 @@ class Download {
     }
   }
 
-  async *read(first: Part): AsyncGenerator<Buffer, void, void> {
+  async *read(first: Part, offset: number): AsyncGenerator<Buffer, void, void> {
     const { size, digest } = this.#descriptor;
     let part = first;
-    let at = first.offset;
+    let at = offset;
     for (;;) {
       let skip = at - part.offset;
       try {

@@ -79,7 +79,7 @@ export class RegistryRepository implements Repository {
     const { offset = 0, signal } = options;
     if (!Number.isSafeInteger(offset) || offset < 0 || offset > descriptor.size)
       throw invalid(`blob ${descriptor.digest}: there is no offset ${offset} in ${descriptor.size} bytes`);
-    if (offset === descriptor.size && offset > 0) return { offset, size: offset, async *[Symbol.asyncIterator]() {} };
+    if (offset === descriptor.size && offset > 0) return { size: offset, async *[Symbol.asyncIterator]() {} };
     const fetch = async (from: number): Promise<HttpResponse> => {
       const headers: Record<string, string> = from > 0 ? { range: `bytes=${from}-` } : {};
       try {

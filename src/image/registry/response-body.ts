@@ -34,18 +34,22 @@ export class ResponseBody implements AsyncIterable<Buffer> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, void> {
     const response = this.#response;
     const { method, url, idle } = this.#options;
-    const chunks = response[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    const arrivals = new Arrivals(response);
     let [waited, came] = [0, 0];
     try {
       for (;;) {
-        const start = performance.now();
-        const timer = setTimeout(() => response.destroy(timeoutError(method, url, 'no more of the answer', idle)), Math.max(1, idle - waited));
-        const next = await chunks.next().finally(() => clearTimeout(timer));
-        if (next.done === true) return;
-        waited += performance.now() - start;
-        came += next.value.length;
+        let chunk = arrivals.take();
+        if (chunk === undefined) {
+          const start = performance.now();
+          const timer = setTimeout(() => response.destroy(timeoutError(method, url, 'no more of the answer', idle)), Math.max(1, idle - waited));
+          const more = await arrivals.more().finally(() => clearTimeout(timer));
+          if (!more) return;
+          waited += performance.now() - start;
+          chunk = arrivals.take()!;
+        }
+        came += chunk.length;
         if (came >= LEAST) [waited, came] = [0, 0];
-        yield next.value;
+        yield chunk;
       }
     } catch (error) {
       throw error instanceof EngineError ? error : networkError(method, url, error);
@@ -89,4 +93,57 @@ export class ResponseBody implements AsyncIterable<Buffer> {
   cancel(): void {
     this.#response.destroy();
   }
+}
+
+/** The pieces as the socket gave them. (A stream's own iterator copies several into one where it can.) */
+class Arrivals {
+  readonly #response: IncomingMessage;
+  readonly #chunks: Buffer[] = [];
+  #ended = false;
+  #error: Error | undefined;
+  #wake = () => {};
+
+  constructor(response: IncomingMessage) {
+    this.#response = response;
+    if (response.readableEnded) this.#ended = true;
+    else if (response.destroyed) this.#end(response.errored ?? broken());
+    response.on('data', (chunk: Buffer) => {
+      this.#chunks.push(chunk);
+      response.pause();
+      this.#wake();
+    });
+    response.once('end', () => this.#end());
+    response.once('error', (error) => this.#end(error));
+    response.once('close', () => this.#end(broken()));
+    response.pause();
+  }
+
+  take(): Buffer | undefined {
+    return this.#chunks.shift();
+  }
+
+  /** When there is more to take; false at the end. */
+  async more(): Promise<boolean> {
+    while (this.#chunks.length === 0 && !this.#ended) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        this.#response.resume();
+      });
+    }
+    if (this.#chunks.length > 0) return true;
+    if (this.#error !== undefined) throw this.#error;
+    return false;
+  }
+
+  #end(error?: Error): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#error = error;
+    this.#wake();
+  }
+}
+
+/** As the stream's own iterator says it. */
+function broken(): Error {
+  return Object.assign(new Error('Premature close'), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
 }

@@ -10,6 +10,8 @@ import type { FileTimes, RawFiles, ThreadRoot } from '../files-contract.ts';
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const CLONE_FS = 0x200;
+const FALLOC_FL_KEEP_SIZE = 1;
+const SYNC_FILE_RANGE_WRITE = 2;
 /** The longest value and list of names that the kernel gives (XATTR_SIZE_MAX, XATTR_LIST_MAX). */
 const XATTR_MAX = 65536;
 
@@ -21,6 +23,8 @@ interface LibC {
   lgetxattr(path: Buffer, name: string, value: Buffer, size: number): number;
   llistxattr(path: Buffer, list: Buffer, size: number): number;
   syncfs(fd: number): number;
+  fallocate(fd: number, mode: number, offset: number, length: number): number;
+  sync_file_range: { async(fd: number, offset: number, length: number, flags: number, done: (error: unknown, result: number) => void): void };
   unshare(flags: number): number;
   chroot(path: string): number;
   fchdir(fd: number): number;
@@ -38,6 +42,8 @@ function loadLibC(): LibC {
     lgetxattr: library.func('int64_t lgetxattr(const uint8_t *path, const char *name, uint8_t *value, size_t size)'),
     llistxattr: library.func('int64_t llistxattr(const uint8_t *path, uint8_t *list, size_t size)'),
     syncfs: library.func('int syncfs(int fd)'),
+    fallocate: library.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)'),
+    sync_file_range: library.func('int sync_file_range(int fd, int64_t offset, int64_t length, unsigned int flags)'),
     unshare: library.func('int unshare(int flags)'),
     chroot: library.func('int chroot(const char *path)'),
     fchdir: library.func('int fchdir(int fd)'),
@@ -87,6 +93,14 @@ class LinuxRawFiles implements RawFiles {
     const errno = this.#libc.errno();
     if (errnoName(errno) === 'EOPNOTSUPP') return [];
     throw failure('llistxattr', errno, path);
+  }
+
+  reserve(fd: number, offset: number, length: number): void {
+    this.#libc.fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, length);
+  }
+
+  startWriteback(fd: number, offset: number, length: number, done: () => void): void {
+    this.#libc.sync_file_range.async(fd, offset, length, SYNC_FILE_RANGE_WRITE, done);
   }
 
   syncFileSystem(fd: number): void {

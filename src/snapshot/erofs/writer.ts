@@ -4,8 +4,10 @@
  * cannot hold is unpacked at the end, from the tar, by the overlay driver's writer: then the folder has `fs` instead.
  */
 import { closeSync, constants, copyFileSync, fchmodSync, linkSync, openSync, readSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import type { RawFiles } from '../../kernel/files-contract.ts';
 import type { TarEntry } from '../../tar/contract.ts';
 import { TarReader } from '../../tar/reader.ts';
+import { LargeFile } from '../large-file.ts';
 import type { LayerWriter, OpenLayerWriter, PlainTar } from '../layer-writer.ts';
 import { OPAQUE_ROOT } from '../overlay-writer.ts';
 import { ErofsBuilder } from './builder.ts';
@@ -22,14 +24,17 @@ export class ErofsWriter implements LayerWriter {
   /** Undefined as soon as it is known that EROFS cannot hold the layer. */
   #builder: ErofsBuilder | undefined = new ErofsBuilder();
   #fd = -1;
+  #file: LargeFile | undefined;
   #unpacking: LayerWriter | undefined;
 
   /** `unpack` opens the overlay driver's writer. */
-  constructor(dir: string, plainFile: string | undefined, unpack: OpenLayerWriter) {
+  constructor(files: RawFiles, dir: string, plainFile: string | undefined, unpack: OpenLayerWriter) {
     this.#dir = dir;
     this.#plainFile = plainFile;
     this.#unpack = unpack;
-    if (plainFile === undefined) this.#fd = openSync(this.#tar, CREATE, 0o600);
+    if (plainFile !== undefined) return;
+    this.#fd = openSync(this.#tar, CREATE, 0o600);
+    this.#file = new LargeFile(files, this.#fd);
   }
 
   get #tar(): string {
@@ -37,7 +42,7 @@ export class ErofsWriter implements LayerWriter {
   }
 
   plain(chunk: Buffer): void {
-    if (this.#fd !== -1) writeAll(this.#fd, chunk);
+    this.#file?.write(chunk);
   }
 
   entry(entry: TarEntry): void {
@@ -49,6 +54,7 @@ export class ErofsWriter implements LayerWriter {
   entryEnd(): void {}
 
   finish(tar: PlainTar): void {
+    this.#file?.end();
     this.#unlessTooMuch((builder) => {
       this.#writeIndex(builder, tar, 'trusted');
       if (builder.tree.opaque.array.includes(1)) this.#writeIndex(builder, tar, 'user');
