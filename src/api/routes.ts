@@ -2,6 +2,7 @@
 import { lifecycleRoutes } from './containers/lifecycle.ts';
 import { streamRoutes } from './containers/streams.ts';
 import type { Route } from './contract.ts';
+import { imageRoutes } from './images/routes.ts';
 import { pingRoutes } from './system/ping.ts';
 
-export const apiRoutes: readonly Route[] = [...pingRoutes, ...lifecycleRoutes, ...streamRoutes];
+export const apiRoutes: readonly Route[] = [...pingRoutes, ...lifecycleRoutes, ...streamRoutes, ...imageRoutes];

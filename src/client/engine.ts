@@ -6,7 +6,7 @@ import { filesClient } from './container-files.ts';
 import { lifecycleClient } from './containers.ts';
 import { ExecClient } from './execs.ts';
 import { HttpClient } from './http.ts';
-import { imagesClient } from './images.ts';
+import { remoteImages } from './images.ts';
 import { systemClient } from './system.ts';
 
 export interface ConnectOptions {
@@ -29,7 +29,7 @@ export function connectEngine(url: string, options: ConnectOptions = {}): Engine
   return {
     containers: { ...lifecycleClient(http), ...filesClient(http), ...observingClient(http) },
     execs: new ExecClient(http),
-    images: imagesClient(http),
+    images: remoteImages(http),
     system: systemClient(http),
     close,
     [Symbol.asyncDispose]: close,

@@ -5,7 +5,6 @@ import { apiRoutes } from '../api/routes.ts';
 import { serve, type ApiServer } from '../api/server.ts';
 import type { LocalEngine } from '../engine/contract.ts';
 import { openEngine } from '../engine/open-engine.ts';
-import { linuxFileLocks } from '../kernel/linux/file-lock.ts';
 import { VERSION } from '../base/version.ts';
 import { listen, type TlsFiles } from './listen.ts';
 import { Log } from './log.ts';
@@ -56,11 +55,6 @@ export async function startDaemon(settings: DaemonSettings, log: Log): Promise<D
   mkdirSync(settings.dataRoot, { recursive: true, mode: 0o711 });
   mkdirSync(settings.execRoot, { recursive: true, mode: 0o711 });
   await using undo = new AsyncDisposableStack();
-  const lock = linuxFileLocks.tryLock(`${settings.dataRoot}/daemon.lock`, 'exclusive');
-  if (lock === undefined) {
-    throw new EngineError('conflict', `another daemon works on ${settings.dataRoot}`, { hint: 'give another --data-root, or use the daemon that is there' });
-  }
-  undo.use(lock);
   const engine = openEngine({
     dataRoot: settings.dataRoot,
     stateDir: settings.execRoot,

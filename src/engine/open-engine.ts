@@ -1,6 +1,8 @@
 /** Puts the engine together on this machine. */
 import { existsSync, realpathSync } from 'node:fs';
 import { EngineError, invalid } from '../base/errors.ts';
+import type { FileLock } from '../kernel/contract.ts';
+import { linuxFileLocks } from '../kernel/linux/file-lock.ts';
 import { LinuxPlanRunner } from '../kernel/linux/helper.ts';
 import { machineFacts } from '../kernel/linux/machine.ts';
 import { pump } from './attach.ts';
@@ -36,6 +38,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
   // a state folder of its own and no data root of its own: its containers are with it
   const root = givenRoot ?? (stateDir === DEFAULT_STATE ? DEFAULT_DATA : stateDir);
   const owned = options.owner ?? false;
+  const lock = owned ? own(root) : undefined;
   const store = new ContainerStore(stateDir, { root, owned });
   const events = new EventBus();
   const live = new LiveContainers();
@@ -46,6 +49,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
       stateDir,
       storageDriver: options.storageDriver ?? storageDriver(process.env['KOBAKO_STORAGE_DRIVER']),
       registries: options.registries,
+      onEvent: (action, id, attributes) => events.emit('image', action, id, attributes),
       containers: () => store.all().map((record) => ({ id: record.id, image: record.image, running: !store.ended(record) })),
     }));
   const parts: EngineParts = {
@@ -75,6 +79,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     parts.runner.close();
     parts.cgroups?.driver.release(parts.cgroups.files, '/kobako/any');
     await opened?.close();
+    lock?.[Symbol.dispose]();
   };
 
   return {
@@ -125,6 +130,13 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Throws `conflict` while another engine owns the data root. */
+function own(root: string): FileLock {
+  const lock = linuxFileLocks.tryLock(`${root}/owner.lock`, 'exclusive');
+  if (lock !== undefined) return lock;
+  throw new EngineError('conflict', `another engine owns the data root ${root}`, { hint: 'use the daemon that is there, or give another data root' });
 }
 
 function storageDriver(name: string | undefined): EngineOptions['storageDriver'] {
