@@ -1,13 +1,14 @@
 /* kobako-helper: runs a plan and then watches over its container; or is a container's init. */
 #include "monitor.h"
 #include "seal.h"
+#include "serve.h"
 
 #ifndef KOBAKO_VERSION
 #define KOBAKO_VERSION "0"
 #endif
 
 static int usage(void) {
-  static const char text[] = "usage: kobako-helper run FD | init -- CMD ARGS | version\n";
+  static const char text[] = "usage: kobako-helper run FD | serve FD PATH | init -- CMD ARGS | version\n";
   write_all(2, text, sizeof text - 1);
   return 2;
 }
@@ -31,7 +32,8 @@ int main(int argc, char **argv, char **envp) {
   if (argc < 2) return usage();
   if (strcmp(argv[1], "init") == 0) return init_main(argc - 1, argv + 1, envp);
   if (strcmp(argv[1], "version") == 0) return version();
-  if (strcmp(argv[1], "run") != 0 || argc != 3) return usage();
+  bool serves = strcmp(argv[1], "serve") == 0;
+  if (serves ? argc != 4 : strcmp(argv[1], "run") != 0 || argc != 3) return usage();
   int64_t channel = parse_num(argv[2], strlen(argv[2]), &used);
   if (channel < 3 || argv[2][used] != 0) return usage();
   if (seal_self(argv, envp) < 0) {
@@ -39,5 +41,5 @@ int main(int argc, char **argv, char **envp) {
     write_all(2, text, sizeof text - 1);
     return 125;
   }
-  return run_main((int)channel);
+  return serves ? serve_main((int)channel, argv[3]) : run_main((int)channel);
 }

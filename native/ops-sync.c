@@ -47,8 +47,7 @@ HANDLER(recv_slot) {
   return run_open(r, o->into, fd);
 }
 
-/* A Unix socket at a path, made with bind or connect. Negative errno or the socket. */
-static long unix_socket(const char *path, int type, int mode) {
+long unix_socket(const char *path, int type, int mode) {
   struct sockaddr_un address;
   int dir;
   long len = unix_address(&address, path, &dir);

@@ -109,5 +109,7 @@ struct text runner_exit_record(struct runner *r, const struct exit_info *info, c
 
 /* `kobako-helper run FD`. Returns the helper's exit code. */
 int run_main(int channel);
+/* A Unix socket at a path: connected to it where mode is negative, else listening there. Negative errno or the socket. */
+long unix_socket(const char *path, int type, int mode);
 
 #endif

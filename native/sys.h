@@ -36,6 +36,7 @@
 #define SOCK_CLOEXEC O_CLOEXEC
 #define SOCK_NONBLOCK O_NONBLOCK
 #define SOL_SOCKET 1
+#define SO_PEERCRED 17
 #define SCM_RIGHTS 1
 #define SHUT_RD 0
 #define SHUT_WR 1
@@ -290,6 +291,10 @@ static inline long sys_sendmsg(int fd, const struct socket_message *m, int flags
 static inline long sys_recvmsg(int fd, struct socket_message *m, int flags) { return SYS3(recvmsg, fd, m, flags); }
 static inline long sys_setsockopt(int fd, int level, int name, const void *value, unsigned len) {
   return SYS5(setsockopt, fd, level, name, value, len);
+}
+
+static inline long sys_getsockopt(int fd, int level, int name, void *value, unsigned *len) {
+  return SYS5(getsockopt, fd, level, name, value, len);
 }
 
 /* ---- mounts ---- */

@@ -43,6 +43,6 @@ function summary(parts: EngineParts, record: ContainerRecord): ContainerSummary 
 
 export async function pruneContainers(parts: EngineParts, _filters: Filters): Promise<{ ContainersDeleted: readonly string[]; SpaceReclaimed: number }> {
   const gone = parts.store.all().filter((record) => ['created', 'exited', 'dead'].includes(stateOf(parts, record).Status));
-  for (const record of gone) removeNow(parts, record);
+  for (const record of gone) await removeNow(parts, record);
   return { ContainersDeleted: gone.map(({ id }) => id), SpaceReclaimed: 0 };
 }

@@ -34,13 +34,14 @@ export async function removeUseCase(parts: EngineParts, record: ContainerRecord,
     });
   }
   const now = store.load(record.id);
-  if (now !== undefined) removeNow(parts, now);
+  if (now !== undefined) await removeNow(parts, now);
 }
 
 /** One that does not run. */
-export function removeNow(parts: EngineParts, record: ContainerRecord): void {
+export async function removeNow(parts: EngineParts, record: ContainerRecord): Promise<void> {
   const exit = parts.store.exit(record.id) ?? record.previous;
-  removeContainer(parts, record);
+  const removed = removeContainer(parts, record);
   emitContainer(parts, record, 'destroy');
   parts.live.removed(record.id, exit);
+  await removed;
 }

@@ -28,7 +28,7 @@ export async function runContainer(parts: EngineParts, options: RunOptions, stre
     return await startContainer(parts, parts.store.find(Id), { streams: options.detach ? undefined : streams, detached: options.detach });
   } catch (error) {
     const record = parts.store.load(Id);
-    if (record !== undefined) removeNow(parts, record);
+    if (record !== undefined) await removeNow(parts, record);
     throw error;
   }
 }

@@ -59,21 +59,10 @@ async function attempt(parts: EngineParts, given: ContainerRecord, { streams, de
   const { spec, plan, warnings } = prepared;
   const { options } = root;
   writeEtcFiles(store.paths(id).dir, options, spec, mappedRoot(parts, options));
-  const exit = store.exit(id) ?? given.previous;
-  let record = store.change(id, {
-    maker: processId(process.pid),
-    process: undefined,
-    monitor: undefined,
-    previous: exit,
-    paused: undefined,
-    restarting: undefined,
-    stopped: undefined,
-    failure: undefined,
-  });
+  let record = store.load(id);
   if (record === undefined) throw new EngineError('not-found', `No such container: ${id}`);
-  store.forgetExit(id);
+  if (record.startedAt !== undefined || record.failure !== undefined) record = anew(parts, record);
   store.saveSpec(id, spec);
-  const note = (change: Partial<ContainerRecord>) => void store.save((record = { ...record!, ...change }));
   const startedAt = rfc3339Nano(nowNano());
   live.began(id);
   const early = live.takeEarly(id);
@@ -87,8 +76,11 @@ async function attempt(parts: EngineParts, given: ContainerRecord, { streams, de
       streams,
       early,
       detached,
-      onSpawned: (pid) => note({ monitor: processId(pid) }),
-      onWaiting: (pid) => note({ process: processId(pid), pending: undefined, previous: undefined, startedAt }),
+      onWaiting: (pid, monitor) => {
+        const maker = processId(process.pid);
+        record = { ...record!, maker, process: processId(pid), monitor: processId(monitor), pending: undefined, previous: undefined, startedAt };
+        store.save(record);
+      },
       onLost: () => settleLost(parts, record!),
       onEnd: (ended) => parts.ended(id, ended),
     });
@@ -99,6 +91,15 @@ async function attempt(parts: EngineParts, given: ContainerRecord, { streams, de
     for (const stream of early) stream.destroy();
     throw error;
   }
+}
+
+/** One that has run, or tried to, before: what is known of its end moves out of the way. */
+function anew({ store }: EngineParts, record: ContainerRecord): ContainerRecord {
+  const cleared = { process: undefined, monitor: undefined, paused: undefined, restarting: undefined, stopped: undefined, failure: undefined };
+  const fresh = { ...record, ...cleared, previous: store.exit(record.id) ?? record.previous };
+  store.save(fresh);
+  store.forgetExit(record.id);
+  return fresh;
 }
 
 export interface PrepareInput {

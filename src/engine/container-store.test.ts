@@ -26,7 +26,7 @@ const record = (more: Partial<ContainerRecord> = {}): ContainerRecord => ({
   ...more,
 });
 
-test('a container appears whole, goes whole, and takes its name and sockets along', (t) => {
+test('a container appears whole, goes whole, and takes its name and sockets along', async (t) => {
   const { store, state } = storeFor(t);
   assert.throws(() => store.create(record(), 'one', () => assert.fail('the disk is full')), /the disk is full/);
   assert.deepEqual([readdirSync(`${state}/containers`), readdirSync(`${state}/names`)], [[], []]);
@@ -36,35 +36,35 @@ test('a container appears whole, goes whole, and takes its name and sockets alon
   const other = record({ id: 'b'.repeat(64) });
   assert.throws(() => store.create(other, 'one', () => {}), { kind: 'conflict', message: /"\/one" is already in use by container "a{64}"/ });
   for (const path of [store.socket(record().id), store.execSocket(record().id, 'abc'), store.execSocket(other.id, 'abc')]) writeFileSync(path, '');
-  store.remove(record());
+  await store.remove(record());
   assert.deepEqual([readdirSync(`${state}/containers`), readdirSync(`${state}/names`)], [[], []]);
   assert.deepEqual(readdirSync(`${state}/sockets`), [`${'b'.repeat(12)}abc`]);
   store.create(other, 'one', () => {});
   assert.equal(store.find('one').id, other.id);
 });
 
-test('who is dead and who lives decides what a container is', (t) => {
+test('who is dead and who lives decides what a container is', async (t) => {
   const { store } = storeFor(t);
-  const is = (more: Partial<ContainerRecord>, exit = false) => {
+  const is = async (more: Partial<ContainerRecord>, exit = false) => {
     const each = record(more);
     store.create(each, undefined, () => {});
     if (exit) store.saveExit(each.id, lostExit());
     const found = [store.info(each).state, store.lost(each) ? 'lost' : '', store.abandoned(each) ? 'abandoned' : ''].join(' ').trim();
-    store.remove(each);
+    await store.remove(each);
     return found;
   };
   const [dead, lives, removed] = [{ maker: GONE }, { maker: HERE }, { hostConfig: completeHostConfig({ AutoRemove: true }) }];
-  assert.equal(is(lives), 'created');
-  assert.equal(is(dead), 'created', 'to be started some day');
-  assert.equal(is({ ...dead, pending: true }), 'created  abandoned', 'it was to start at once');
-  assert.equal(is({ ...dead, monitor: HERE }), 'created', 'its helper still winds up');
-  assert.equal(is({ ...dead, monitor: HERE, process: HERE, ...removed }), 'running');
-  assert.equal(is({ ...dead, monitor: HERE, process: GONE, ...removed }), 'running', 'until its record is written');
-  assert.equal(is({ ...dead, monitor: HERE, process: GONE }, true), 'exited');
-  assert.equal(is({ ...dead, monitor: GONE, process: GONE, ...removed }, true), 'exited  abandoned');
-  assert.equal(is({ ...lives, monitor: GONE, process: GONE, ...removed }, true), 'exited');
-  assert.equal(is({ ...lives, monitor: GONE, process: GONE }), 'exited lost');
-  assert.equal(is({ ...lives, monitor: GONE, process: HERE }), 'running lost');
+  assert.equal(await is(lives), 'created');
+  assert.equal(await is(dead), 'created', 'to be started some day');
+  assert.equal(await is({ ...dead, pending: true }), 'created  abandoned', 'it was to start at once');
+  assert.equal(await is({ ...dead, monitor: HERE }), 'created', 'its helper still winds up');
+  assert.equal(await is({ ...dead, monitor: HERE, process: HERE, ...removed }), 'running');
+  assert.equal(await is({ ...dead, monitor: HERE, process: GONE, ...removed }), 'running', 'until its record is written');
+  assert.equal(await is({ ...dead, monitor: HERE, process: GONE }, true), 'exited');
+  assert.equal(await is({ ...dead, monitor: GONE, process: GONE, ...removed }, true), 'exited  abandoned');
+  assert.equal(await is({ ...lives, monitor: GONE, process: GONE, ...removed }, true), 'exited');
+  assert.equal(await is({ ...lives, monitor: GONE, process: GONE }), 'exited lost');
+  assert.equal(await is({ ...lives, monitor: GONE, process: HERE }), 'running lost');
 });
 
 test('how a container ended is written once; the OOM killer is read from the reports', (t) => {

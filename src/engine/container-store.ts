@@ -1,6 +1,7 @@
 /** Containers on disk: one folder each, one JSON document in it, named only when it is whole. */
 import { commandOf } from './container-document.ts';
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { EngineError, invalid } from '../base/errors.ts';
 import { oomKills } from '../cgroup/stats.ts';
@@ -285,8 +286,8 @@ export class ContainerStore {
     rmSync(this.paths(id).exit, { force: true });
   }
 
-  /** The container is gone at once; its files follow. */
-  remove({ id, name }: Pick<ContainerRecord, 'id' | 'name'>): void {
+  /** The container is gone at once; its files are when it resolves. */
+  remove({ id, name }: Pick<ContainerRecord, 'id' | 'name'>): Promise<void> {
     const aside = `${this.#dir}/.${owner()}-gone-${id}`;
     this.#cache?.delete(id);
     this.#exits.delete(id);
@@ -296,9 +297,9 @@ export class ContainerStore {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
-    rmSync(aside, { recursive: true, force: true });
     this.#release(name, id);
     this.removeSockets(id);
+    return rm(aside, { recursive: true, force: true });
   }
 
   /** Sockets of the container's monitor and of its execs', when none of them lives. */

@@ -39,7 +39,7 @@ export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
         await startContainer(parts, record, { detached: false });
       } catch (error) {
         const failed = store.load(record.id);
-        if (failed?.hostConfig.AutoRemove) removeNow(parts, failed);
+        if (failed?.hostConfig.AutoRemove) await removeNow(parts, failed);
         throw error;
       }
       containerBegan(parts, store.load(record.id) ?? record);

@@ -40,16 +40,18 @@ export function endGroup({ cgroups }: EngineParts, path: string): void {
   }
 }
 
-/** Everything of a container goes: its processes, its name and files, its layer for writes. */
-export function removeContainer(parts: EngineParts, record: Pick<ContainerRecord, 'id' | 'name' | 'cgroupsPath' | 'image'>): void {
+/** Everything of a container goes: its processes, its name, its layer for writes; its files are gone when it resolves. */
+export async function removeContainer(parts: EngineParts, record: Pick<ContainerRecord, 'id' | 'name' | 'cgroupsPath' | 'image'>): Promise<void> {
   // the monitor does this; here it is for one that was killed
   endGroup(parts, record.cgroupsPath);
-  parts.store.remove(record);
-  if (record.image === undefined) return;
-  const { driver, store } = parts.images();
-  driver.removeWritable(record.id);
-  // it was the last to need the layers of an image that is no more
-  if (store.entriesOf(record.image.id).length === 0) store.wantCollect();
+  const removed = parts.store.remove(record);
+  if (record.image !== undefined) {
+    const { driver, store } = parts.images();
+    driver.removeWritable(record.id);
+    // it was the last to need the layers of an image that is no more
+    if (store.entriesOf(record.image.id).length === 0) store.wantCollect();
+  }
+  await removed;
 }
 
 /** Removes what nobody owns any more, and settles what nobody else will. */
@@ -58,8 +60,7 @@ export function sweep(parts: EngineParts): void {
   store.tidy();
   for (const record of store.all()) {
     if (store.lost(record)) settleLost(parts, record);
-    if (!store.abandoned(record)) continue;
-    removeContainer(parts, record);
+    if (store.abandoned(record)) void removeContainer(parts, record);
   }
 }
 

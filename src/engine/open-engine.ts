@@ -52,9 +52,11 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
       onEvent: (action, id, attributes) => events.emit('image', action, id, attributes),
       containers: () => store.all().map((record) => ({ id: record.id, image: record.image, running: !store.ended(record) })),
     }));
+  const runner = new LinuxPlanRunner(helper, { serveIn: `${stateDir}/helpers` });
+  if (owned) runner.warm();
   const parts: EngineParts = {
     machine: machineFacts(),
-    runner: new LinuxPlanRunner(helper),
+    runner,
     store,
     cgroups,
     helper,

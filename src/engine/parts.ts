@@ -35,7 +35,7 @@ export interface EngineParts {
   readonly events: EventBus;
   readonly live: LiveContainers;
   /** Called once for each end of a container that this process learns of. */
-  ended(id: string, exit: ContainerExit): void;
+  ended(id: string, exit: ContainerExit): Promise<void>;
   /** The folder of what outlives the machine's next start. */
   readonly dataRoot: string;
   /** No other process changes what is in the data root: containers are looked after here, whoever started them. */

@@ -18,17 +18,16 @@ const input = (more: Partial<StartInput> = {}): StartInput => ({
   ...more,
 });
 
-test('the monitor is known before the process, which is known before it starts', async () => {
+test('the process and its monitor are known before the program starts', async () => {
   const runner = new RecordingPlanRunner();
   const order: string[] = [];
   await startProcess(
     parts(runner),
     input({
-      onSpawned: () => order.push(`spawned, ${runner.commands.length} commands`),
       onWaiting: () => order.push(`waiting, ${runner.commands.length} commands`),
     }),
   );
-  assert.deepEqual(order, ['spawned, 0 commands', 'waiting, 0 commands']);
+  assert.deepEqual(order, ['waiting, 0 commands']);
   assert.deepEqual(runner.commands, ['start']);
 });
 
@@ -42,7 +41,7 @@ test('whether the OOM killer struck comes from what the clean-up read', async ()
 test('a monitor that is killed: the process ended with it, and what follows an end is done once', async () => {
   let ends = 0;
   const runner = new RecordingPlanRunner({}, new Error('the helper ended by SIGKILL'));
-  const running = await startProcess(parts(runner), input({ onEnd: () => ends++ }));
+  const running = await startProcess(parts(runner), input({ onEnd: () => void ends++ }));
   for (let i = 0; i < 2; i++) assert.deepEqual([(await running.wait()).status, (await running.wait()).error], [137, 'its monitor was killed']);
   assert.equal(ends, 1);
 });

@@ -25,34 +25,31 @@ export interface StartInput {
   /** Let this process end while the program runs. */
   readonly detached: boolean;
   readonly onSync?: RunPlanOptions['onSync'];
-  /** With the monitor's pid, before anything of the plan is known. */
-  readonly onSpawned?: (monitor: number) => void;
   /** With the pids of the process, which waits to be started, and of its monitor. */
   readonly onWaiting?: (pid: number, monitor: number) => void;
   /** How it ended, when its monitor was killed and cannot say. */
   readonly onLost: () => ContainerExit;
-  /** Once, when a program that ran has ended. */
-  readonly onEnd?: ((exit: ContainerExit) => void) | undefined;
+  /** Once, when a program that ran has ended; who waits for the end waits for this, too. */
+  readonly onEnd?: ((exit: ContainerExit) => void | Promise<void>) | undefined;
 }
 
 /** The plan must wait for `start`. A failure is thrown as a sentence about what the user gave. */
 export async function startProcess(parts: EngineParts, input: StartInput): Promise<RunningProcess> {
   const running = parts.runner.run(input.plan, { onSync: input.onSync });
   let runs = false;
-  input.onSpawned?.(running.pid);
   const explain = (error: unknown): never => {
     throw error instanceof PlanFailure ? describeFailure(input.plan, error) : error;
   };
   const exited = running.exited.then(
-    (record): ContainerExit => {
+    async (record): Promise<ContainerExit> => {
       const exit = { ...record, oomKilled: oomKills(record.reports) > 0 };
-      input.onEnd?.(exit);
+      await input.onEnd?.(exit);
       return exit;
     },
-    (error: Error) => {
+    async (error: Error) => {
       if (!runs) throw error;
       const exit = input.onLost();
-      input.onEnd?.(exit);
+      await input.onEnd?.(exit);
       return exit;
     },
   );

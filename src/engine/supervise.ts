@@ -17,8 +17,8 @@ const GOOD_RUN_MS = 10_000;
 
 const delays = new WeakMap<EngineParts, Map<string, number>>();
 
-/** Called once for each end that this process learns of. */
-export function containerEnded(parts: EngineParts, id: string, exit: ContainerExit): void {
+/** Called once for each end that this process learns of. Resolves when one that removes itself is gone. */
+export async function containerEnded(parts: EngineParts, id: string, exit: ContainerExit): Promise<void> {
   const { store, live } = parts;
   const record = store.load(id);
   healthEnds(parts, id);
@@ -30,12 +30,12 @@ export function containerEnded(parts: EngineParts, id: string, exit: ContainerEx
   if (again) store.save({ ...record, restarting: true, restartCount: (record.restartCount ?? 0) + 1 });
   live.ended(id, exit);
   if (again) restartLater(parts, id, lasted * 1000);
-  else if (record.hostConfig.AutoRemove) void live.inTurn(id, async () => remove(parts, id));
+  else if (record.hostConfig.AutoRemove) await live.inTurn(id, () => remove(parts, id));
 }
 
-function remove(parts: EngineParts, id: string): void {
+async function remove(parts: EngineParts, id: string): Promise<void> {
   const record = parts.store.load(id);
-  if (record !== undefined) removeNow(parts, record);
+  if (record !== undefined) await removeNow(parts, record);
 }
 
 /** By its policy, unless somebody stopped it. */

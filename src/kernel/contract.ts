@@ -48,7 +48,7 @@ export interface RunPlanOptions {
 
 /** A plan at work. Each promise rejects with PlanFailure when the plan fails before it settles. */
 export interface RunningPlan {
-  /** The helper's own pid: the monitor. */
+  /** The helper's own pid: the monitor. Known at the latest when `waiting` settles. */
   readonly pid: number;
   /** The container's process is set up and waits for `start`: its pid. Also settles when it started without waiting. */
   readonly waiting: Promise<number>;

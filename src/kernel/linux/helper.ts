@@ -1,14 +1,15 @@
 /** Starts the native helper and speaks its channel: the plan goes in, one-line JSON events come out. */
-import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import { spawn, type StdioOptions } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { EngineError } from '../../base/errors.ts';
 import { encodePlan } from '../../plan/encode.ts';
 import type { Plan } from '../../plan/ops.ts';
+import { HelperServer } from './helper-server.ts';
 import { sealedHelper } from './sealed-helper.ts';
 import { PlanFailure, type ExitRecord, type PlanRunner, type RunningPlan, type RunPlanOptions } from '../contract.ts';
 
 type Event =
-  | { event: 'waiting' | 'started'; pid: number }
+  | { event: 'waiting' | 'started' | 'runner'; pid: number }
   | { event: 'sync'; name: string; pid: number }
   | { event: 'failed'; index: number; errno: number; detail: string }
   | ({ event: 'exit' } & ExitRecord);
@@ -16,43 +17,52 @@ type Event =
 /** The longest event line that is believed, in bytes. */
 const MAX_LINE = 1 << 20;
 
+export interface RunnerOptions {
+  /** A folder for the socket of a helper that serves; without it every plan gets a helper that is started for it. */
+  readonly serveIn?: string | undefined;
+}
+
 /**
  * Runs plans with the helper at a path. The first one starts the file itself, which makes its own sealed copy; from the
- * second on a copy that this process keeps saves that step, and one helper waits ready for the next plan.
+ * second on a copy that this process keeps saves that step, and a helper that serves forks one for each plan.
  */
 export class LinuxPlanRunner implements PlanRunner {
   readonly #helper: string;
+  readonly #serveIn: string | undefined;
   #runs = 0;
-  #spare: Helper | undefined;
+  #server: HelperServer | undefined;
   /** Those at work that nobody has asked to be kept alive for. */
   readonly #loose = new Set<() => void>();
 
-  constructor(helper: string) {
+  constructor(helper: string, { serveIn }: RunnerOptions = {}) {
     this.#helper = helper;
+    this.#serveIn = serveIn;
   }
 
-  /** Ends the helper that waits for the next plan. Those at work go on. */
+  /** Ends the helper that serves. Those at work go on. */
   close(): void {
-    this.#spare?.channel.destroy();
-    this.#spare = undefined;
+    this.#server?.close();
+    this.#server = undefined;
     for (const unref of this.#loose) unref();
   }
 
+  /** Gets ready for many plans. */
+  warm(): void {
+    if (this.#serveIn === undefined || this.#server?.gone === false) return;
+    this.#server = new HelperServer(sealedHelper(this.#helper), this.#serveIn);
+  }
+
   #take(options: RunPlanOptions): Helper {
-    const spare = this.#spare;
     const plain = options.stdin === undefined && options.stdout === undefined && options.stderr === undefined && options.extraFds === undefined;
-    if (plain && spare !== undefined && spare.child.exitCode === null && spare.child.signalCode === null && !spare.channel.destroyed) {
-      this.#spare = undefined;
-      spare.child.ref();
-      spare.channel.ref();
-      return spare;
-    }
+    if (plain && this.#server?.ready) return served(this.#server);
     return start(this.#runs++ === 0 ? this.#helper : sealedHelper(this.#helper), options);
   }
 
   run(plan: Plan, options: RunPlanOptions = {}): RunningPlan {
     const bytes = encodePlan(plan);
-    const { child, channel } = this.#take(options);
+    const taken = this.#take(options);
+    const { channel } = taken;
+    let { pid } = taken;
     channel.write(bytes);
     const waiting = settle<number>();
     const started = settle<number>();
@@ -64,6 +74,9 @@ export class LinuxPlanRunner implements PlanRunner {
 
     const onEvent = (event: Event): void => {
       switch (event.event) {
+        case 'runner':
+          pid = event.pid;
+          break;
         case 'waiting':
           waiting.resolve(event.pid);
           break;
@@ -90,7 +103,7 @@ export class LinuxPlanRunner implements PlanRunner {
     };
 
     const unref = () => {
-      child.unref();
+      taken.unref();
       channel.unref();
     };
     this.#loose.add(unref);
@@ -103,26 +116,23 @@ export class LinuxPlanRunner implements PlanRunner {
       for (const line of lines) onEvent(JSON.parse(line) as Event);
     });
     channel.on('error', () => {}); // its end is told by the child's exit
-    child.on('error', (error) => {
-      this.#loose.delete(unref);
-      fail(error);
-      closed.resolve();
-    });
-    child.on('exit', (code, signal) => {
+    taken.onGone((why) => {
       // what it wrote last may still be on its way
       const done = () => {
         this.#loose.delete(unref);
-        fail(new EngineError('unavailable', `the helper ended ${signal === null ? `with code ${code}` : `by ${signal}`} before the plan did`));
+        fail(new EngineError('unavailable', `the helper ended${why === '' ? '' : ` ${why}`} before the plan did`));
         closed.resolve();
       };
       if (channel.destroyed || channel.readableEnded) done();
       else channel.once('close', done);
     });
-    // while this one works, the next one starts: most of a start is waiting for a new process
-    if (this.#runs > 1) setImmediate(() => (this.#spare ??= spare(sealedHelper(this.#helper))));
+    // the next ones are quicker
+    if (this.#runs > 1 && this.#server === undefined) setImmediate(() => this.warm());
 
     return {
-      pid: child.pid ?? 0,
+      get pid() {
+        return pid;
+      },
       waiting: waiting.promise,
       started: started.promise,
       exited: exited.promise,
@@ -132,34 +142,53 @@ export class LinuxPlanRunner implements PlanRunner {
       unref,
       ref: () => {
         this.#loose.delete(unref);
-        if (child.exitCode !== null || child.signalCode !== null) return;
-        child.ref();
+        if (taken.gone()) return;
+        taken.ref();
         channel.ref();
       },
     };
   }
 }
 
+/** A runner of one plan, however it was started. */
 interface Helper {
-  readonly child: ChildProcess;
+  /** 0 as long as it is not known. */
+  readonly pid: number;
   readonly channel: Socket;
+  gone(): boolean;
+  onGone(listener: (why: string) => void): void;
+  ref(): void;
+  unref(): void;
 }
 
 function start(helper: string, options: RunPlanOptions): Helper {
   const extra = options.extraFds ?? [];
   const stdio: StdioOptions = [options.stdin ?? 'ignore', options.stdout ?? 'ignore', options.stderr ?? 'ignore', ...extra, 'pipe'];
   const child = spawn(helper, ['run', String(3 + extra.length)], { stdio, env: {}, cwd: '/' });
-  return { child, channel: child.stdio[3 + extra.length] as Socket };
+  return {
+    pid: child.pid ?? 0,
+    channel: child.stdio[3 + extra.length] as Socket,
+    gone: () => child.exitCode !== null || child.signalCode !== null,
+    onGone: (listener) => {
+      child.on('error', (error) => listener(`as it could not be started (${error.message})`));
+      child.on('exit', (code, signal) => listener(signal === null ? `with code ${code}` : `by ${signal}`));
+    },
+    ref: () => child.ref(),
+    unref: () => child.unref(),
+  };
 }
 
-/** A helper that waits for its plan, and goes when this process does. */
-function spare(helper: string): Helper {
-  const made = start(helper, {});
-  made.child.on('error', () => made.channel.destroy());
-  made.child.unref();
-  made.channel.on('error', () => {});
-  made.channel.unref();
-  return made;
+/** Its end is known by its channel's. */
+function served(server: HelperServer): Helper {
+  const channel = server.runner();
+  return {
+    pid: 0,
+    channel,
+    gone: () => channel.destroyed,
+    onGone: (listener) => void channel.on('close', () => listener('')),
+    ref: () => {},
+    unref: () => {},
+  };
 }
 
 /** A promise whose rejection is not an unhandled one when nobody asks. */
