@@ -71,7 +71,14 @@ describe('removeImage', () => {
       entries: two,
       error: `conflict: unable to delete ${short('a')} (must be forced) - image is referenced in multiple repositories`,
     },
-    { what: 'by id with several tags, forced', entries: two, force: true, lines: [...untagged, 'r:2', digest('a')], left: [], gone: true },
+    {
+      what: 'by id with several tags, forced: in their order',
+      entries: two,
+      force: true,
+      lines: [untagged[0]!, 'r:2', ...untagged.slice(1), digest('a')],
+      left: [],
+      gone: true,
+    },
     {
       what: 'the only name, in use',
       entries: one,

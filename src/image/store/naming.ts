@@ -56,7 +56,7 @@ export function removeImage(entries: readonly NamedEntry[], request: RemoveReque
 }
 
 function removeById(entries: readonly NamedEntry[], { id, force, users }: RemoveRequest): Removed {
-  const names = namesOf(entries, id);
+  const names = namesOf(entries, id).toSorted();
   const stopped = force ? undefined : userOf(users, id, false);
   const user = userOf(users, id, true);
   if (user !== undefined) throw inUse(id, user);
