@@ -159,7 +159,7 @@ test('a signal ends a request, and the reading of an answer', async (t) => {
 });
 
 test('a body as a stream: sent whole, refused at once, or failing at its source', async (t) => {
-  const { client } = await daemon(t, (request, response) => {
+  const { client, server } = await daemon(t, (request, response) => {
     if (request.url!.endsWith('refused')) return void response.writeHead(404).end('{"message":"not here"}');
     void bodyOf(request).then(
       (body) => response.end(JSON.stringify(body.length)),
@@ -172,6 +172,13 @@ test('a body as a stream: sent whole, refused at once, or failing at its source'
   };
   const post = (at: string, bytes: AsyncIterable<Uint8Array>) => client.json({ method: 'POST', path: at, body: { type: 'application/x-tar', bytes } });
   assert.equal(await post('/whole', chunks(100)), 100 << 16);
+  // who answers before it has all is sent the rest
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    response.flushHeaders();
+    void bodyOf(request).then((body) => response.end(JSON.stringify(body.length)));
+  });
+  assert.equal(await post('/early', chunks(100)), 100 << 16);
+  server.removeAllListeners('checkContinue');
   await assert.rejects(post('/refused', chunks(1000)), is('not-found', /^not here$/));
   await assert.rejects(post('/whole', chunks(3, new EngineError('invalid', 'no such file'))), is('invalid', /^no such file$/));
 });

@@ -98,7 +98,7 @@ class RemoteImages implements contract.Images {
     await this.#http.status({ method: 'POST', path: path`/images/${name}/tag`, query: { repo: familiarReference(rest), tag } });
   }
 
-  remove(name: string, { force }: { readonly force?: boolean } = {}): Promise<readonly contract.RemovalLine[]> {
+  async remove(name: string, { force }: { readonly force?: boolean } = {}): Promise<readonly contract.RemovalLine[]> {
     return this.#http.json<readonly ImageDeleteItem[]>({ method: 'DELETE', path: path`/images/${name}`, query: { force } });
   }
 

@@ -36,7 +36,7 @@ for (const driver of ['overlay', 'erofs'] as const) {
       assert.match(await ground.ok('images', '--digests', name), new RegExp(`^${name} +latest +${digest} +${id.slice(7, 19)} `, 'm'));
 
       const removed = await ground.ok('rmi', '-f', id);
-      assert.match(removed, new RegExp(`^Untagged: box:1\nUntagged: ${name}:v1\n`));
+      assert.match(removed, new RegExp(`^Untagged: ${name}:latest\nUntagged: ${name}:v1\n[^]*^Untagged: box:1$`, 'm'));
       assert.match(removed, new RegExp(`^Deleted: ${id}$`, 'm'));
       assert.equal(await ground.ok('images', '-q'), '');
       assert.deepEqual(garbage(ground.dataRoot), []);
