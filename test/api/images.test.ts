@@ -1,5 +1,6 @@
 /** The endpoints of images as their clients see them: statuses, headers, documents by version, streams. */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { before, after, describe, test } from 'node:test';
@@ -317,6 +318,27 @@ describe('image endpoints', () => {
       { errorDetail: { code: 404, message: words }, error: words },
     ]);
     assert.equal((await api.delete(`/v1.51/images/${id}?force=1`)).status, 200);
+  });
+
+  test('a pull ends with the client who wanted it', async (t) => {
+    const registry = await fakeRegistry(t);
+    const { layers } = serveImage(registry, 'app', '1', [randomBytes(4 << 20)]);
+    let gone = () => {};
+    const ended = new Promise<void>((resolve) => (gone = resolve));
+    registry.hook = (_request, response, url) => {
+      if (!url.pathname.includes('/blobs/')) return false;
+      const digest = url.pathname.split('/').at(-1)!;
+      const bytes = registry.blobs.get(digest)!;
+      if (bytes.length !== layers[0]!.length) return false;
+      response.writeHead(200, { 'content-length': bytes.length });
+      response.write(bytes.subarray(0, 1 << 20)); // and never more
+      response.on('close', gone);
+      return true;
+    };
+    const answer = await api.stream('POST', `/v1.51/images/create?fromImage=${registry.host}/app&tag=1`);
+    for await (const chunk of answer) if (String(chunk).includes('Downloading')) break;
+    await ended;
+    await refused(404, /^No such image/, 'GET', `/v1.51/images/${registry.host}/app:1/json`);
   });
 
   test('credentials: from the header, and from nowhere else', async (t) => {

@@ -29,6 +29,16 @@ describe('setNames', () => {
   for (const [what, before, names, letter, after] of table) {
     test(what, () => assert.deepEqual(shown(setNames(before, names.map(full), image(letter))), after));
   }
+  test('when somebody gave a name is kept while it is the same image’s, however that is packed', () => {
+    const before = [{ ...entry('a', full('r:1')), tagged: 'then' }];
+    const packed = { ...image('a'), target: { mediaType: 'm', digest: digest('e'), size: 2 } };
+    const times = (entries: readonly NamedEntry[]) => entries.map(({ name, tagged }) => [name, tagged]);
+    assert.deepEqual(times(setNames(before, [full('r:1')], packed)), [[full('r:1'), 'then']]);
+    assert.deepEqual(times(setNames(before, [full('r:1')], { ...packed, tagged: 'now' })), [[full('r:1'), 'now']]);
+    const moved = setNames(before, [full('r:1')], image('b'));
+    assert.deepEqual(times(moved.filter(({ name }) => name !== undefined)), [[full('r:1'), undefined]]);
+  });
+
   test('nothing new is the same table', () => {
     const before = [entry('a', full('r:1'))];
     assert.equal(setNames(before, [full('r:1')], image('a')), before);
