@@ -1,36 +1,56 @@
 /** ps, kill, stop, rm, wait, attach, inspect: what is done with containers that are there. */
 import { EngineError, invalid } from '../base/errors.ts';
 import type { ContainerInfo, LocalEngine } from '../engine/contract.ts';
+import type { ContainerSummary } from '../engine/types/container-answers.ts';
 import { inForeground } from './attached.ts';
 import { say, type CliContext, type Command } from './context.ts';
 import { parseFlags, type Flag } from './flags.ts';
+import { configFormat, formatList, FORMAT_FLAG } from './format.ts';
 import { imageDocument } from '../engine/types/image-document.ts';
-import { table } from './table.ts';
+import { CONTAINER_HEADINGS, containerFormat, containerRow, formatNeedsSize } from './rows/containers.ts';
 import { ago, integer, signalNumber } from './units.ts';
 
 export const PS_FLAGS: readonly Flag[] = [
   { name: 'all', short: 'a', kind: 'flag', help: 'Show all containers (default shows just running)' },
-  { name: 'quiet', short: 'q', kind: 'flag', help: 'Only display container IDs' },
+  FORMAT_FLAG,
   { name: 'no-trunc', kind: 'flag', help: "Don't truncate output" },
+  { name: 'quiet', short: 'q', kind: 'flag', help: 'Only display container IDs' },
 ];
 
 export const ps: Command = async (args, context) => {
   const flags = parseFlags(PS_FLAGS, args, { interspersed: true });
-  const wide = flags.on('no-trunc');
+  const quiet = flags.on('quiet');
+  const format = containerFormat(flags.value('format'), { quiet, config: () => configFormat(context, 'psFormat') });
+  if (quiet && flags.value('format')) context.stderr.write('WARNING: Ignoring custom format, because both --format and --quiet are set.\n');
+  const options = { noTrunc: flags.on('no-trunc'), now: Date.now() };
+  formatNeedsSize(format);
   const all = (await context.engine().list()).filter((info) => flags.on('all') || info.state === 'running');
-  const id = (info: ContainerInfo) => (wide ? info.id : info.id.slice(0, 12));
-  if (flags.on('quiet')) {
-    for (const info of all) say(context, id(info));
-    return 0;
-  }
-  const rows = all.map((info) => [id(info), info.rootfs, command(info, wide), `${ago(Date.now() - info.createdAt)} ago`, status(info), info.name]);
-  for (const line of table([['CONTAINER ID', 'IMAGE', 'COMMAND', 'CREATED', 'STATUS', 'NAMES'], ...rows])) say(context, line);
+  context.stdout.write(
+    formatList(
+      format,
+      all.map((info) => containerRow(summary(info), options)),
+      CONTAINER_HEADINGS,
+    ),
+  );
   return 0;
 };
 
-function command(info: ContainerInfo, wide: boolean): string {
-  const text = info.args.join(' ');
-  return `"${wide || text.length <= 20 ? text : `${text.slice(0, 19)}…`}"`;
+function summary(info: ContainerInfo): ContainerSummary {
+  return {
+    Id: info.id,
+    Names: [`/${info.name}`],
+    Image: info.rootfs,
+    ImageID: '',
+    Command: info.args.join(' '),
+    Created: Math.floor(info.createdAt / 1000),
+    Ports: [],
+    Labels: {},
+    State: info.state,
+    Status: status(info),
+    HostConfig: { NetworkMode: 'none' },
+    NetworkSettings: { Networks: {} },
+    Mounts: [],
+  };
 }
 
 function status({ state, exit, createdAt }: ContainerInfo): string {

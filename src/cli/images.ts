@@ -1,11 +1,11 @@
 /** images, history, tag, rmi, inspect of images, image prune. */
 import { EngineError, invalid } from '../base/errors.ts';
 import { imageDocument } from '../engine/types/image-document.ts';
-import type { ImageLine } from '../engine/images-contract.ts';
 import { say, type CliContext, type Command } from './context.ts';
 import { parseFlags, type Flag } from './flags.ts';
-import { table } from './table.ts';
-import { ago, humanSize } from './units.ts';
+import { configFormat, formatList, FORMAT_FLAG } from './format.ts';
+import { HISTORY_HEADINGS, historyFormat, historyRow, IMAGE_HEADINGS, imageFormat, imageRows } from './rows/images.ts';
+import { humanSize } from './units.ts';
 
 const FILTER: Flag = { name: 'filter', short: 'f', kind: 'list', value: 'filter', help: 'Filter output based on conditions provided' };
 const NO_TRUNC: Flag = { name: 'no-trunc', kind: 'flag', help: "Don't truncate output" };
@@ -15,13 +15,13 @@ export const IMAGES_FLAGS: readonly Flag[] = [
   { name: 'all', short: 'a', kind: 'flag', help: 'Show all images (default hides intermediate images)' },
   { name: 'digests', kind: 'flag', help: 'Show digests' },
   FILTER,
-  { name: 'format', kind: 'value', value: 'string', help: "'table' or 'json'" },
+  FORMAT_FLAG,
   NO_TRUNC,
   QUIET,
 ];
 export const HISTORY_FLAGS: readonly Flag[] = [
   { name: 'human', short: 'H', kind: 'flag', help: 'Print sizes and dates in human readable format (default true)' },
-  { name: 'format', kind: 'value', value: 'string', help: "'table' or 'json'" },
+  FORMAT_FLAG,
   NO_TRUNC,
   QUIET,
 ];
@@ -47,93 +47,31 @@ function filters(texts: readonly string[]): Record<string, string[]> {
   return out;
 }
 
-function isJson(format: string | undefined): boolean {
-  if (format === undefined || format === 'table') return false;
-  if (format === 'json' || format === '{{json .}}') return true;
-  throw invalid(`--format ${JSON.stringify(format)}: table and json are there`);
-}
-
-function shortId(id: string): string {
-  return id.replace(/^sha256:/, '').slice(0, 12);
-}
-
-/** `redis:7` is `redis` and `7`; a registry's port is no tag. */
-function splitName(name: string): [repository: string, tag: string] {
-  const colon = name.lastIndexOf(':');
-  return colon > name.lastIndexOf('/') ? [name.slice(0, colon), name.slice(colon + 1)] : [name, '<none>'];
-}
-
-interface Row {
-  readonly image: ImageLine;
-  readonly repository: string;
-  readonly tag: string;
-  readonly digest: string;
-}
-
-/** A row for each name; with digests one for each tag and digest of a repository. */
-function rowsOf(image: ImageLine, digests: boolean): Row[] {
-  const known = image.repoDigests.map((text) => text.split('@') as [string, string]);
-  const tags = image.repoTags.map(splitName);
-  const digestsOf = (repository: string) => known.filter(([name]) => name === repository).map(([, digest]) => digest);
-  const untagged = [...new Set(known.map(([name]) => name))].filter((name) => !tags.some(([repository]) => repository === name));
-  const rows = [...tags, ...untagged.map((name): [string, string] => [name, '<none>'])].flatMap(([repository, tag]) => {
-    const some = digests ? digestsOf(repository) : [];
-    return (some.length === 0 ? ['<none>'] : some).map((digest) => ({ image, repository, tag, digest }));
-  });
-  return rows.length > 0 ? rows : [{ image, repository: '<none>', tag: '<none>', digest: '<none>' }];
-}
-
 export const images: Command = async (args, context) => {
   const flags = parseFlags(IMAGES_FLAGS, args, { interspersed: true });
   if (flags.rest.length > 1) throw invalid('"kobako images" requires at most 1 argument');
   const given = [...flags.list('filter'), ...flags.rest.map((name) => `reference=${name}`)];
-  const rows = (await context.engine().images.list({ filters: filters(given) })).flatMap((image) => rowsOf(image, flags.on('digests')));
-  const id = ({ image }: Row) => (flags.on('no-trunc') ? image.id : shortId(image.id));
-  const since = (row: Row) => `${ago(Date.now() - row.image.created * 1000)} ago`;
-  const size = (row: Row) => humanSize(row.image.size, 3);
-  if (flags.on('quiet')) for (const row of rows) say(context, id(row));
-  else if (isJson(flags.value('format'))) {
-    for (const row of rows) {
-      const created = new Date(row.image.created * 1000).toISOString();
-      say(
-        context,
-        JSON.stringify({
-          ID: id(row),
-          Repository: row.repository,
-          Tag: row.tag,
-          Digest: row.digest,
-          CreatedAt: created,
-          CreatedSince: since(row),
-          Size: size(row),
-        }),
-      );
-    }
-  } else {
-    const digest = flags.on('digests');
-    const cells = rows.map((row) => [row.repository, row.tag, ...(digest ? [row.digest] : []), id(row), since(row), size(row)]);
-    for (const line of table([['REPOSITORY', 'TAG', ...(digest ? ['DIGEST'] : []), 'IMAGE ID', 'CREATED', 'SIZE'], ...cells])) say(context, line);
-  }
+  const digests = flags.on('digests');
+  const format = imageFormat(flags.value('format'), { quiet: flags.on('quiet'), digests, config: () => configFormat(context, 'imagesFormat') });
+  const options = { noTrunc: flags.on('no-trunc'), now: Date.now(), digests };
+  const all = await context.engine().images.list({ filters: filters(given) });
+  context.stdout.write(
+    formatList(
+      format,
+      all.flatMap((image) => imageRows(image, format, options)),
+      IMAGE_HEADINGS,
+    ),
+  );
   return 0;
 };
 
 export const history: Command = async (args, context) => {
   const flags = parseFlags(HISTORY_FLAGS, args, { interspersed: true });
   if (flags.rest.length !== 1) throw invalid('"kobako history" requires exactly 1 argument');
-  const wide = flags.on('no-trunc');
   const human = !flags.has('human') || flags.on('human');
-  const cut = (text: string, length: number) => (wide || text.length <= length ? text : `${text.slice(0, length - 1)}…`);
-  const lines = (await context.engine().images.history(flags.rest[0]!)).map((line) => ({
-    ID: line.id === '<missing>' || wide ? line.id : shortId(line.id),
-    CreatedSince: human ? `${ago(Date.now() - line.created * 1000)} ago` : new Date(line.created * 1000).toISOString().replace('.000Z', 'Z'),
-    CreatedBy: cut(line.createdBy.replaceAll('\t', ' '), 45),
-    Size: human ? humanSize(line.size, 3) : String(line.size),
-    Comment: line.comment,
-  }));
-  if (flags.on('quiet')) for (const { ID } of lines) say(context, ID);
-  else if (isJson(flags.value('format'))) for (const line of lines) say(context, JSON.stringify(line));
-  else
-    for (const line of table([['IMAGE', human ? 'CREATED' : 'CREATED AT', 'CREATED BY', 'SIZE', 'COMMENT'], ...lines.map((line) => Object.values(line))]))
-      say(context, line);
+  const options = { noTrunc: flags.on('no-trunc'), now: Date.now(), human };
+  const rows = (await context.engine().images.history(flags.rest[0]!)).map((line) => historyRow(line, options));
+  context.stdout.write(formatList(historyFormat(flags.value('format'), { quiet: flags.on('quiet'), human }), rows, HISTORY_HEADINGS));
   return 0;
 };
 

@@ -20,7 +20,7 @@ export function nanoCpus(text: string): number {
   return Math.round(Number(text) * 1e9);
 }
 
-export { humanSize } from '../base/human-size.ts';
+export { binarySize, humanSize } from '../base/human-size.ts';
 export { signalNumber } from '../base/signals.ts';
 
 /** How long ago, in docker's words. */

@@ -18,7 +18,7 @@ export function goJson(value: unknown, { html = false } = {}): string {
     if (each instanceof Float) return String(each.value);
     if (each instanceof GoSlice || Array.isArray(each)) return `[${(each instanceof GoSlice ? each.items : each).map(write).join(',')}]`;
     if (each instanceof GoMap) return object(each.entries, sortedKeys(each.entries));
-    if (each instanceof Struct) return write(each.raw ?? each.fields());
+    if (each instanceof Struct) return each.json?.() ?? write(each.fields());
     // a document keeps its order
     if (typeof each === 'object' && each !== null && Object.getPrototypeOf(each) === Object.prototype)
       return object(each as Record<string, unknown>, Object.keys(each));

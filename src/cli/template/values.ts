@@ -53,15 +53,15 @@ export class Struct {
   readonly #get: (name: string) => unknown;
   /** What it prints as, if not as its fields. */
   readonly text: (() => string) | undefined;
-  /** What `json` makes of it. */
-  readonly raw: unknown;
+  /** What `json` makes of it, if not an object of its fields. */
+  readonly json: (() => string) | undefined;
 
-  constructor(type: string, names: readonly string[], get: (name: string) => unknown, options: { text?: () => string; raw?: unknown } = {}) {
+  constructor(type: string, names: readonly string[], get: (name: string) => unknown, options: { text?: () => string; json?: () => string } = {}) {
     this.type = type;
     this.names = names;
     this.#get = get;
     this.text = options.text;
-    this.raw = options.raw;
+    this.json = options.json;
   }
 
   has(name: string): boolean {
