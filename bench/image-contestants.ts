@@ -32,7 +32,7 @@ export interface Contestant {
 }
 
 export function kobako(driver: 'erofs' | 'overlay', folder: string): Contestant {
-  const child = fork(`${import.meta.dirname}/image-worker.ts`, [driver, `${folder}/${driver}`]);
+  const child = fork(`${import.meta.dirname}/image-worker.js`, [driver, `${folder}/${driver}`]);
   return {
     name: `kobako, ${driver}`,
     async do(order) {

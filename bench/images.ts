@@ -1,10 +1,10 @@
 /**
- * `bin/node bench/images.ts [ROUNDS]`: images in and out, beside a real dockerd 28 where one is at hand: load, pull from a
+ * `bin/node bench/images.ts [ROUNDS] [--alone]`: images in and out, beside a real dockerd 28 where one is at hand (and not with --alone): load, pull from a
  * loopback registry, pull to the first output of a container, push. Two images: 200 MB in 20,000 files and 5 layers, and
  * 1 GB in one layer. Contestants take turns within each round; everybody's data lies on an ext4 in memory. Prints medians, ratios,
- * our peak memory and the longest time that the event loop did not turn, and one line of JSON.
+ * what gunzip alone takes for the same layers (node:zlib on one thread, and gzip(1)), our peak memory and the longest time that the event loop did not turn, and one line of JSON.
  */
-import { createWriteStream, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, createWriteStream, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { pipeline } from 'node:stream/promises';
 import { noPeers } from '../test/support/peers.ts';
@@ -97,6 +97,7 @@ async function main(folder: string): Promise<void> {
           }
           report(mine);
         }
+        await gunzipAlone(`${folder}/erofs/oci/blobs/sha256`, title);
         for (const contestant of contestants) await contestant.do({ task: 'remove', name });
         rmSync(archive);
       });
@@ -105,6 +106,26 @@ async function main(folder: string): Promise<void> {
     await Promise.allSettled(contestants.map((contestant) => contestant.end()));
   }
   console.log(JSON.stringify(rows));
+}
+
+/** What no engine that unpacks on one thread can be quicker than. */
+async function gunzipAlone(blobs: string, title: string): Promise<void> {
+  const isGzip = (path: string) => {
+    const [fd, magic] = [openSync(path, 'r'), Buffer.alloc(2)];
+    readSync(fd, magic);
+    closeSync(fd);
+    return magic.readUInt16BE() === 0x1f8b;
+  };
+  const layers = readdirSync(blobs)
+    .map((name) => `${blobs}/${name}`)
+    .filter(isGzip);
+  for (let round = 0; round < ROUNDS; round++) {
+    const { stdout } = await runOk(process.execPath, [`${import.meta.dirname}/gunzip-alone.js`, ...layers]);
+    const start = performance.now();
+    await runOk('sh', ['-c', 'gzip -dc "$@" > /dev/null', 'sh', ...layers]);
+    const gzip = performance.now() - start;
+    console.log(`${title.padEnd(32)}gunzip alone: node:zlib ${Number(stdout).toFixed(0)} ms, gzip -dc ${gzip.toFixed(0)} ms`);
+  }
 }
 
 function report(rows: readonly Row[]): void {

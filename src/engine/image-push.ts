@@ -1,13 +1,13 @@
 /** Use case: an image to a registry. What is there already is not sent, what another repository there has is mounted. */
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { Transform } from 'node:stream';
+import { createReadStream } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import { forEach } from '../base/for-each.ts';
+import { letGo } from '../base/memory.ts';
 import type { Descriptor, Manifest, Reference, Repository } from '../image/contract.ts';
 import { digestName } from '../image/names.ts';
 import { familiarName, familiarReference, parseReference, repositoryName, withDefaultTag } from '../image/reference.ts';
@@ -23,7 +23,10 @@ import type { OnProgress, PushOptions } from './images-contract.ts';
 const PARALLEL = 5;
 /** Layers that came unpacked are packed to be sent: speed counts more than the last few percent. */
 const GZIP_LEVEL = 3;
-const CHUNK = 1 << 20;
+/** Bytes. Larger ones pile up as garbage, five layers at once. */
+const CHUNK = 256 << 10;
+/** Layers that are packed at once: the work is the processors'. */
+const PACKERS = 2;
 
 const PLAIN_TYPES = new Set(['application/vnd.oci.image.layer.v1.tar', 'application/vnd.docker.image.rootfs.diff.tar']);
 
@@ -111,6 +114,7 @@ async function sendable(
     if (!isPlain(manifest)) return { manifest, bytes: store.blobs.read(target.digest), digest: target.digest };
   }
   const layers = await forEach(image.manifest.layers, async (layer, until) => (PLAIN_TYPES.has(layer.mediaType) ? pack(parts, layer, until) : layer), {
+    limit: PACKERS,
     signal,
   });
   const manifest: Manifest = { ...image.manifest, layers };
@@ -122,21 +126,26 @@ async function pack({ store: { blobs } }: ImageParts, layer: Descriptor, signal:
   const scratch = blobs.scratch();
   const hash = createHash('sha256');
   let size = 0;
-  const count = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      size += chunk.length;
-      done(null, chunk);
-    },
-  });
+  const read = async function* (): AsyncGenerator<Buffer> {
+    for await (const chunk of createReadStream(blobs.path(layer.digest), { highWaterMark: CHUNK }) as AsyncIterable<Buffer>) {
+      yield chunk;
+      letGo(chunk);
+    }
+  };
+  const write = async (packed: AsyncIterable<Buffer>) => {
+    await using file = await open(scratch, 'wx', 0o644);
+    for await (const piece of packed) {
+      hash.update(piece);
+      size += piece.length;
+      await file.writeFile(piece);
+      letGo(piece);
+    }
+    await file.sync();
+  };
   try {
-    await pipeline(
-      createReadStream(blobs.path(layer.digest), { highWaterMark: CHUNK }),
-      createGzip({ level: GZIP_LEVEL, chunkSize: CHUNK }),
-      count,
-      createWriteStream(scratch, { flush: true }),
-      signal === undefined ? {} : { signal },
-    );
+    // with this limit the next piece is asked for only when gzip is done with the last one: then that may be let go
+    const settings = { level: GZIP_LEVEL, chunkSize: CHUNK, writableHighWaterMark: 1 };
+    await pipeline(read, createGzip(settings), write, signal === undefined ? {} : { signal });
     const digest: Digest = `sha256:${hash.digest('hex')}`;
     await rename(scratch, blobs.path(digest));
     return { ...layer, mediaType: `${layer.mediaType}${layer.mediaType.includes('.docker.') ? '.gzip' : '+gzip'}`, digest, size };

@@ -41,6 +41,13 @@ const OPAQUE_XATTR = 'trusted.overlay.opaque';
 export const OPAQUE_ROOT = 'opaque-root';
 const YES = Buffer.from('y');
 const MAX_LINKS = 40;
+/** Bytes. A file of so many gets its room before it is written, and goes to the disk at once: see `large-file.ts`. */
+const LARGE = 256 << 10;
+/** Files that may be on their way to the disk; what comes meanwhile waits for the sync at the end. */
+const MAX_LEAVING = 4;
+const SPECIAL = 0o7000;
+const SET_GID = 0o2000;
+const DEFAULT_ACL = 'system.posix_acl_default';
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 export class OverlayWriter implements LayerWriter {
@@ -58,6 +65,14 @@ export class OverlayWriter implements LayerWriter {
   #entry: TarEntry | undefined;
   #path = '';
   #written = 0;
+  /** Whether the file was made with the mode that it shall have. */
+  #hasMode = false;
+  #leaving = 0;
+  /** Whether some folder hands on its group or an access list to what is made in it. */
+  #inherits = false;
+  readonly #uid = process.geteuid!();
+  readonly #gid = process.getegid!();
+  readonly #mask = process.umask();
 
   /** Makes the thread's root a new folder `fs` in the layer's, until the end. */
   constructor(files: RawFiles, root: ThreadRoot, dir: string) {
@@ -99,11 +114,14 @@ export class OverlayWriter implements LayerWriter {
     if (this.#fd === -1 || entry === undefined) return;
     if (this.#written < entry.size) ftruncateSync(this.#fd, entry.size);
     // in this order: a write or a new owner takes set-uid bits and capabilities away
-    fchownSync(this.#fd, entry.uid, entry.gid);
-    fchmodSync(this.#fd, entry.mode);
+    const owned = !this.#inherits && entry.uid === this.#uid && entry.gid === this.#gid;
+    if (!owned) fchownSync(this.#fd, entry.uid, entry.gid);
+    if (!this.#hasMode || !owned) fchmodSync(this.#fd, entry.mode);
     this.#setXattrs(entry, this.#path);
     this.#files.setFileTimes(this.#fd, { atime: entry.mtime, mtime: entry.mtime });
-    this.#closeFile();
+    if (entry.size >= LARGE && this.#leaving < MAX_LEAVING) this.#sendToDisk(this.#fd, entry.size);
+    else closeSync(this.#fd);
+    this.#fd = -1;
   }
 
   finish(): void {
@@ -122,6 +140,15 @@ export class OverlayWriter implements LayerWriter {
     this.#rootFd = -1;
   }
 
+  /** Closes it when it is on its way. */
+  #sendToDisk(fd: number, size: number): void {
+    this.#leaving++;
+    this.#files.startWriteback(fd, 0, size, () => {
+      this.#leaving--;
+      closeSync(fd);
+    });
+  }
+
   #closeFile(): void {
     if (this.#fd !== -1) closeSync(this.#fd);
     this.#fd = -1;
@@ -131,7 +158,9 @@ export class OverlayWriter implements LayerWriter {
     const where = bytes(path);
     switch (entry.type) {
       case 'file':
-        this.#fd = this.#replacing(path, () => openSync(where, CREATE, 0o600));
+        this.#hasMode = !this.#inherits && (entry.mode & (SPECIAL | this.#mask)) === 0;
+        this.#fd = this.#replacing(path, () => openSync(where, CREATE, this.#hasMode ? entry.mode : 0o600));
+        if (entry.size >= LARGE && entry.sparse === undefined) this.#files.reserve(this.#fd, 0, entry.size);
         this.#entry = entry;
         this.#path = path;
         this.#written = 0;
@@ -139,6 +168,7 @@ export class OverlayWriter implements LayerWriter {
       case 'dir':
         this.#makeFolder(path);
         this.#folderTimes.set(path, entry.mtime);
+        this.#noteHeirs(entry);
         break;
       case 'link':
         if (this.#link(entry, path)) break;
@@ -161,10 +191,15 @@ export class OverlayWriter implements LayerWriter {
 
   #ofRoot(entry: TarEntry): void {
     if (entry.type !== 'dir') throw invalid(`invalid archive: ${quote(entry.name)} is not a folder`);
+    this.#noteHeirs(entry);
     lchownSync('/', entry.uid, entry.gid);
     chmodSync('/', entry.mode);
     this.#setXattrs(entry, '');
     this.#folderTimes.set('', entry.mtime);
+  }
+
+  #noteHeirs({ mode, xattrs }: TarEntry): void {
+    if ((mode & SET_GID) !== 0 || xattrs.has(DEFAULT_ACL)) this.#inherits = true;
   }
 
   /** Gives false where it is that file already. */

@@ -83,25 +83,21 @@ const text = (changes: readonly Change[]) => changes.map(({ kind, path }) => `${
 
 describe('random archives', () => {
   for (let round = 0; round < 3; round++) {
-    const seed = (Date.now() % 1_000_000) * 100 + round * 20;
+    const seed = (Date.now() % 1_000_000) * 100 + round * 100;
     test(`are the same layer to both, or the same error; and the same changes (seeds from ${seed})`, (t) =>
       withBoth(t, async (both) => {
         const layers: Digest[] = [];
-        let refused = 0;
-        for (let at = 0; at < 12; at++) {
-          writeFileSync(`${both.dir}/layer`, randomArchive(seed + at, 5 + at * 4));
+        // some seeds are refused eleven times of twelve
+        for (let at = 0; at < 12 || layers.length < 3; at++) {
+          writeFileSync(`${both.dir}/layer`, randomArchive(seed + at, 5 + (at % 12) * 4));
           const [a, b] = await Promise.all([take(both.overlay, `${both.dir}/layer`), take(both.erofs, `${both.dir}/layer`)]);
           assert.equal(b, a, `seed ${seed + at}`);
-          if (!a.startsWith('sha256:')) {
-            refused++;
-            continue;
-          }
+          if (!a.startsWith('sha256:')) continue;
           layers.push(a as Digest);
           await agree(both, a as Digest).catch((error: Error) => {
             throw new Error(`seed ${seed + at}: ${error.message}`);
           });
         }
-        assert.ok(layers.length >= 3, `${refused} refused`);
         // the last layer as a container's writes on the others
         const upper = layers.pop()!;
         const changes: string[][] = [];
