@@ -35,10 +35,16 @@ export interface ApiRequest {
   send(value: unknown, status?: number): void;
   /** Answers without a body. Default 204. */
   end(status?: number): void;
-  /** Answers with headers and then what comes; each write waits for a slow client. `end` ends it, `fail` breaks it off. */
+  /**
+   * Answers with headers and then what comes; each write waits for a slow client. It ends with `end` or when the handler
+   * does; `fail`, or what the handler throws, breaks it off. With a Content-Length it is sent as it is, else in chunks.
+   */
   stream(options: { readonly status?: number; readonly type: string; readonly headers?: Readonly<Record<string, string>> }): ResponseStream;
-  /** Only on routes with `hijack`: the connection itself, after Docker's 101 or 200. */
-  hijack(options: { readonly type: 'application/vnd.docker.raw-stream' | 'application/vnd.docker.multiplexed-stream' }): Duplex;
+  /**
+   * Only on routes with `hijack`, once the body is read: the connection itself, after Docker's 101 or 200. Its readable
+   * side ends when the client closes its half; writing goes on. `signal` is aborted when the connection is closed.
+   */
+  hijack(options?: { readonly type?: 'application/vnd.docker.raw-stream' | 'application/vnd.docker.multiplexed-stream' }): Duplex;
 }
 
 export interface ResponseStream {

@@ -160,3 +160,18 @@ test("node's own client hijacks a pooled connection", async (t) => {
   socket.end('x');
   assert.equal(await text(socket), '[{}]X<end>');
 });
+
+test('another protocol than tcp is agreed to as it was asked for; a route that does not hijack cannot', async (t) => {
+  const hijack: Route = {
+    method: 'POST',
+    path: '/session',
+    hijack: true,
+    handler: (request) => {
+      request.hijack().end('h2');
+    },
+  };
+  const { path } = await ground(t, [hijack, { ...hijack, path: '/plain', hijack: false }]);
+  const ask = (to: string): Promise<string> => talk(path, [post(to, '', 'Connection: Upgrade\r\nUpgrade: h2c\r\n')], /h2$|\}\n$/);
+  assert.match(await ask('/session'), /^HTTP\/1\.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nApi-Version: [^]*\r\n\r\nh2$/);
+  assert.match(await ask('/plain'), /^HTTP\/1\.1 500 /);
+});

@@ -57,16 +57,18 @@ async function listenOn(address: ListenAddress, options: ListenOptionsOfDaemon, 
   }
 }
 
+/** Of TCP, a peer that vanished without a word is noticed within minutes. */
+const CONNECTIONS = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 };
+
 function plainServer(): Server {
-  return createServer({ allowHalfOpen: true, noDelay: true });
+  return createServer(CONNECTIONS);
 }
 
 function tlsServer({ cert, key, ca, verify = false }: TlsFiles): Server {
   if (verify && ca === undefined) throw invalid('tlsverify needs a ca');
   try {
     return createTlsServer({
-      allowHalfOpen: true,
-      noDelay: true,
+      ...CONNECTIONS,
       cert,
       key,
       ca,

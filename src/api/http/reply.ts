@@ -26,8 +26,11 @@ export class Heads {
   }
 
   /** Of a connection that becomes a stream; the lines that are the same in all answers come last, as dockerd has it. */
-  hijackHead(type: string, upgrade: string | undefined): string {
-    const fields = fieldLines({ 'Content-Type': type, ...(upgrade === undefined ? {} : { Connection: 'Upgrade', Upgrade: upgrade }) });
+  hijackHead(type: string | undefined, upgrade: string | undefined): string {
+    const fields = fieldLines({
+      ...(type === undefined ? {} : { 'Content-Type': type }),
+      ...(upgrade === undefined ? {} : { Connection: 'Upgrade', Upgrade: upgrade }),
+    });
     return `HTTP/1.1 ${upgrade === undefined ? '200 OK' : '101 UPGRADED'}\r\n${fields}${this.#common}\r\n`;
   }
 
