@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { daemonFor, TestDaemon } from '../support/daemon.ts';
+import { daemonFor, type TestDaemon } from '../support/daemon.ts';
 import { kobako } from '../support/kobako.ts';
 import { until } from '../support/monitored.ts';
 
