@@ -138,9 +138,13 @@ export class Exchange implements ApiRequest, Handling {
 
   #failed(error: unknown): void {
     if (this.#state === 'streaming') return this.#stream!.fail(error);
-    if (this.#state === 'open') this.#logFault(error);
-    if (this.#state === 'open') this.#answer(statusOf(error), 'application/json', `${jsonText(errorBody(error))}\n`);
-    else this.#context.log(`${this.method} ${this.path}, after its answer: ${faultText(error) ?? errorBody(error).message}`);
+    if (this.#state === 'open') {
+      this.#logFault(error);
+      this.#answer(statusOf(error), 'application/json', `${jsonText(errorBody(error))}\n`);
+      return;
+    }
+    // nobody can be told any more
+    if (!this.#gone) this.#context.log(`${this.method} ${this.path}, after its answer: ${faultText(error) ?? errorBody(error).message}`);
     if (this.#state === 'hijacked') this.#connection.socket.destroy();
   }
 

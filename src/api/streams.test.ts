@@ -93,6 +93,13 @@ test('a failure after the head breaks the answer off; before it, it is an answer
     }),
     route('GET', '/short', async (request) => request.stream({ type: 'text/plain', headers: { 'Content-Length': '5' } }).write('hell')),
     route('GET', '/split', (request) => void request.stream({ type: 'text/plain', headers: { 'X-Bad': 'a\r\nInjected: b' } })),
+    {
+      ...route('POST', '/hijacked', (request) => {
+        request.hijack().write('some');
+        throw new EngineError('conflict', 'the container has gone');
+      }),
+      hijack: true,
+    },
     route('GET', '/twice', (request) => {
       request.send(1);
       request.send(2);
@@ -105,6 +112,8 @@ test('a failure after the head breaks the answer off; before it, it is an answer
   assert.match(await talk(path, [get('/split', CLOSE)]), /^HTTP\/1\.1 500 [^]*header X-Bad: invalid value/);
   assert.match(await talk(path, [get('/twice', CLOSE)]), /^HTTP\/1\.1 200 [^]*\r\n\r\n1\n$/);
   assert.match(log.at(-1)!, /answers a second time/);
+  await talk(path, [post('/hijacked', '', '')]);
+  assert.match(log.at(-1)!, /POST \/hijacked, after its answer: the container has gone/);
 });
 
 test('a body as bytes and as a document, in any pieces; what nobody reads is read over', async (t) => {
