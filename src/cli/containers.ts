@@ -1,12 +1,13 @@
 /** ps, kill, stop, rm, wait, attach, inspect: what is done with containers that are there. */
-import { EngineError, invalid } from '../base/errors.ts';
+import { invalid } from '../base/errors.ts';
 import type { ContainerInfo, LocalEngine } from '../engine/contract.ts';
 import type { ContainerSummary } from '../engine/types/container-answers.ts';
 import { inForeground } from './attached.ts';
 import { say, type CliContext, type Command } from './context.ts';
 import { parseFlags, type Flag } from './flags.ts';
 import { configFormat, formatList, FORMAT_FLAG } from './format.ts';
-import { imageDocument } from '../engine/types/image-document.ts';
+import { findImage } from './images.ts';
+import { INSPECT_FLAGS, runInspect } from './inspect.ts';
 import { CONTAINER_HEADINGS, containerFormat, containerRow, formatNeedsSize } from './rows/containers.ts';
 import { ago, integer, signalNumber } from './units.ts';
 
@@ -124,17 +125,10 @@ export const attach: Command = async (args, context) => {
 };
 
 export const inspect: Command = async (args, context) => {
-  const { rest } = parseFlags([], args, { interspersed: true });
-  if (rest.length === 0) throw invalid('"kobako inspect" requires at least 1 argument');
-  const engine = context.engine();
-  const found = await Promise.all(
-    rest.map((name) =>
-      engine.find(name).catch(async (error: unknown) => {
-        if (!(error instanceof EngineError) || error.kind !== 'not-found') throw error;
-        return imageDocument(await engine.images.inspect(name));
-      }),
-    ),
-  );
-  say(context, JSON.stringify(found, null, 4));
-  return 0;
+  const flags = parseFlags(INSPECT_FLAGS, args, { interspersed: true });
+  if (flags.rest.length === 0) throw invalid('"kobako inspect" requires at least 1 argument');
+  return runInspect(context, flags, {
+    container: async (name) => ({ document: await context.engine().find(name) }),
+    image: (name) => findImage(context, name),
+  });
 };

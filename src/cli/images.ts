@@ -4,6 +4,7 @@ import { imageDocument } from '../engine/types/image-document.ts';
 import { say, type CliContext, type Command } from './context.ts';
 import { parseFlags, type Flag } from './flags.ts';
 import { configFormat, formatList, FORMAT_FLAG } from './format.ts';
+import { OBJECT_INSPECT_FLAGS, runInspect, type Inspected } from './inspect.ts';
 import { HISTORY_HEADINGS, historyFormat, historyRow, IMAGE_HEADINGS, imageFormat, imageRows } from './rows/images.ts';
 import { humanSize } from './units.ts';
 
@@ -133,18 +134,12 @@ async function confirmed(context: CliContext, all: boolean): Promise<boolean> {
 }
 
 export const imageInspect: Command = async (args, context) => {
-  const { rest } = parseFlags([], args, { interspersed: true });
-  if (rest.length === 0) throw invalid('"kobako image inspect" requires at least 1 argument');
-  const found: object[] = [];
-  const errors: string[] = [];
-  for (const name of rest) {
-    try {
-      found.push(imageDocument(await context.engine().images.inspect(name)));
-    } catch (error) {
-      errors.push((error as Error).message);
-    }
-  }
-  say(context, JSON.stringify(found, null, 4));
-  for (const message of errors) context.stderr.write(`Error response from daemon: ${message}\n`);
-  return errors.length > 0 ? 1 : 0;
+  const flags = parseFlags(OBJECT_INSPECT_FLAGS, args, { interspersed: true });
+  if (flags.rest.length === 0) throw invalid('"kobako image inspect" requires at least 1 argument');
+  return runInspect(context, flags, { image: (name) => findImage(context, name) });
 };
+
+/** For `inspect`. */
+export async function findImage(context: CliContext, name: string): Promise<Inspected> {
+  return { kind: 'image', document: imageDocument(await context.engine().images.inspect(name)) };
+}

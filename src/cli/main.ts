@@ -22,6 +22,7 @@ import {
   SAVE_FLAGS,
 } from './image-transfer.ts';
 import { history, HISTORY_FLAGS, imageInspect, imagePrune, images, IMAGES_FLAGS, PRUNE_FLAGS, rmi, RMI_FLAGS, tag } from './images.ts';
+import { INSPECT_FLAGS, OBJECT_INSPECT_FLAGS } from './inspect.ts';
 import { logs, LOGS_FLAGS } from './logs.ts';
 import { run } from './run.ts';
 import { RUN_FLAGS } from './run-flags.ts';
@@ -29,7 +30,14 @@ import { RUN_FLAGS } from './run-flags.ts';
 const IMAGE: CommandTable = {
   history: { run: history, usage: '[OPTIONS] IMAGE', help: 'Show the history of an image', flags: HISTORY_FLAGS, complete: ['image', 'none'], failure: 1 },
   import: { run: importImage, usage: '[OPTIONS] FILE|- [NAME]', help: 'Make an image of the tar of a file system', flags: IMPORT_FLAGS, failure: 1 },
-  inspect: { run: imageInspect, usage: 'IMAGE [IMAGE...]', help: 'Show what is known of images', complete: ['image'], failure: 1 },
+  inspect: {
+    run: imageInspect,
+    usage: '[OPTIONS] IMAGE [IMAGE...]',
+    help: 'Show what is known of images',
+    flags: OBJECT_INSPECT_FLAGS,
+    complete: ['image'],
+    failure: 1,
+  },
   load: { run: load, usage: '[OPTIONS]', help: 'Load images from a tar archive or STDIN', flags: LOAD_FLAGS, complete: ['none'], failure: 1 },
   ls: {
     run: images,
@@ -121,7 +129,14 @@ const COMMANDS: CommandTable = {
   },
   history: short('history'),
   import: short('import'),
-  inspect: { run: inspect, usage: 'NAME|ID [NAME|ID...]', help: 'Show what is known of containers and images', complete: ['container'], failure: 1 },
+  inspect: {
+    run: inspect,
+    usage: '[OPTIONS] NAME|ID [NAME|ID...]',
+    help: 'Show what is known of containers and images',
+    flags: INSPECT_FLAGS,
+    complete: ['container'],
+    failure: 1,
+  },
   kill: {
     run: kill,
     usage: '[OPTIONS] CONTAINER [CONTAINER...]',

@@ -15,10 +15,11 @@ export function goJson(value: unknown, { html = false } = {}): string {
   const write = (each: unknown): string => {
     if (typeof each === 'string') return string(each);
     if (typeof each === 'boolean' || typeof each === 'number' || typeof each === 'bigint') return String(each);
+    if ((each instanceof GoSlice || each instanceof GoMap) && each.nil) return 'null';
     if (each instanceof Float) return String(each.value);
     if (each instanceof GoSlice || Array.isArray(each)) return `[${(each instanceof GoSlice ? each.items : each).map(write).join(',')}]`;
     if (each instanceof GoMap) return object(each.entries, sortedKeys(each.entries));
-    if (each instanceof Struct) return each.json?.() ?? write(each.fields());
+    if (each instanceof Struct) return each.options.json?.() ?? write(each.fields());
     // a document keeps its order
     if (typeof each === 'object' && each !== null && Object.getPrototypeOf(each) === Object.prototype)
       return object(each as Record<string, unknown>, Object.keys(each));

@@ -108,7 +108,8 @@ function format(value: unknown, verb: string, spec: Spec): string {
 }
 
 function formatStruct(value: Struct, verb: string, spec: Spec): string {
-  if (value.text !== undefined && !(spec.sharp && verb === 'v')) return formatString(value.text(), verb, spec);
+  const { text } = value.options;
+  if (text !== undefined && !(spec.sharp && verb === 'v')) return formatString(text(), verb, spec);
   const fields = Object.entries(value.fields());
   if (spec.sharp && verb === 'v') return `${value.type}{${fields.map(([name, field]) => `${name}:${format(field, verb, spec)}`).join(', ')}}`;
   const labelled = spec.plus && verb === 'v';

@@ -27,11 +27,14 @@ export class GoMap {
   readonly type: string;
   readonly entries: Readonly<Record<string, unknown>>;
   readonly zero: unknown;
+  /** A nil map: only `json` tells it from an empty one. */
+  readonly nil: boolean;
 
-  constructor(type: string, entries: Readonly<Record<string, unknown>>, zero: unknown) {
+  constructor(type: string, entries: Readonly<Record<string, unknown>>, zero: unknown, nil = false) {
     this.type = type;
     this.entries = entries;
     this.zero = zero;
+    this.nil = nil;
   }
 }
 
@@ -39,11 +42,22 @@ export class GoMap {
 export class GoSlice {
   readonly type: string;
   readonly items: readonly unknown[];
+  readonly nil: boolean;
 
-  constructor(type: string, items: readonly unknown[]) {
+  constructor(type: string, items: readonly unknown[], nil = false) {
     this.type = type;
     this.items = items;
+    this.nil = nil;
   }
+}
+
+export interface StructOptions {
+  /** What it prints as, if not as its fields. */
+  readonly text?: () => string;
+  /** What `json` makes of it, if not an object of its fields. */
+  readonly json?: () => string;
+  /** Fields of what is embedded in it: they are there, and not printed again. */
+  readonly promoted?: readonly string[];
 }
 
 /** A struct, with its fields in their order, made when they are asked for. A field that is a function is a method. */
@@ -51,21 +65,17 @@ export class Struct {
   readonly type: string;
   readonly names: readonly string[];
   readonly #get: (name: string) => unknown;
-  /** What it prints as, if not as its fields. */
-  readonly text: (() => string) | undefined;
-  /** What `json` makes of it, if not an object of its fields. */
-  readonly json: (() => string) | undefined;
+  readonly options: StructOptions;
 
-  constructor(type: string, names: readonly string[], get: (name: string) => unknown, options: { text?: () => string; json?: () => string } = {}) {
+  constructor(type: string, names: readonly string[], get: (name: string) => unknown, options: StructOptions = {}) {
     this.type = type;
     this.names = names;
     this.#get = get;
-    this.text = options.text;
-    this.json = options.json;
+    this.options = options;
   }
 
   has(name: string): boolean {
-    return this.names.includes(name);
+    return this.names.includes(name) || this.options.promoted?.includes(name) === true;
   }
 
   get(name: string): unknown {

@@ -190,6 +190,17 @@ const INSPECT_TEMPLATES = [
   '{{len .Mounts}} {{len .Config.Env}} {{len .NetworkSettings.Networks}}',
   '{{.HostConfig.MaskedPaths}} {{.HostConfig.Isolation}}|{{.HostConfig.Runtime}}',
   '{{.ExecIDs}} {{.HostConfig.MemorySwappiness}}',
+  '{{.ID}} {{.HostConfig.DNS}} {{.HostConfig.NanoCPUs}} {{.HostConfig.CPUShares}}',
+  '{{.Config}}',
+  '{{json .HostConfig.Binds}} {{json .HostConfig.CapDrop}} {{json .HostConfig.DNS}} {{json .Config.Volumes}} {{json .Config.ExposedPorts}}',
+  '{{.NetworkSettings.Bridge}} {{.NetworkSettings.SandboxKey}} {{.NetworkSettings.MacAddress}}|{{.NetworkSettings.GlobalIPv6PrefixLen}}',
+  '{{range .HostConfig.Ulimits}}{{.Name}} {{.Hard}} {{.Soft}}{{end}} {{range .Mounts}}{{if eq .Type "bind"}}{{.Source}}{{end}}{{end}}',
+  '{{.Name}} {{.Id}} {{.HostConfig.Memory}} {{.State.Running}} {{.Config.Cmd}}',
+  '{{index .HostConfig.LogConfig.Config "max-size"}} {{index .HostConfig.LogConfig.Config "nope"}}|{{index .NetworkSettings.Networks "nope"}}',
+  '{{with .HostConfig.PortBindings}}{{range $p, $b := .}}{{$p}}{{(index $b 0).HostPort}}{{end}}{{end}}',
+  '{{.Mounts.x}}',
+  '{{.Name.x}}',
+  '{{range .State.Health.Log}}{{.Start}} {{.End}}{{end}}',
 ];
 
 export const CASES: readonly Case[] = [
