@@ -1,9 +1,8 @@
 /** The calls of `mount-contract.ts`: fsopen(2), fsconfig(2), fsmount(2). */
 import { closeSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { getSystemErrorMap } from 'node:util';
-import type * as Koffi from 'koffi';
 import { SyscallError } from '../../base/errors.ts';
+import { libC } from './libc.ts';
 import { ATTR } from '../constants.ts';
 import type { DetachedMounts } from '../mount-contract.ts';
 
@@ -23,15 +22,13 @@ interface LibC {
 let libc: LibC | undefined;
 
 function loadLibC(): LibC {
-  // loaded when first needed: it costs several milliseconds, which a short command line call should not pay
-  const koffi = createRequire(import.meta.url ?? __filename)('koffi') as typeof Koffi;
-  const library = koffi.load('libc.so.6');
+  const library = libC();
   // not as a variadic function: system calls take all their arguments in registers, as these prototypes pass them
   return {
     open: library.func('syscall', 'long', ['long', 'str', 'long']) as LibC['open'],
     config: library.func('syscall', 'long', ['long', 'long', 'long', 'str', 'str', 'long']) as LibC['config'],
     mount: library.func('syscall', 'long', ['long', 'long', 'long', 'long']) as LibC['mount'],
-    errno: () => koffi.errno(),
+    errno: library.errno,
   };
 }
 

@@ -1,11 +1,10 @@
 /** Advisory locks between processes, by flock(2): the kernel lets go of one when its holder dies, however it dies. */
 import { closeSync, fstatSync, mkdirSync, openSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type * as Koffi from 'koffi';
 import { EngineError } from '../../base/errors.ts';
 import type { FileLock, FileLocks } from '../contract.ts';
+import { libC } from './libc.ts';
 
 const LOCK_SH = 1;
 const LOCK_EX = 2;
@@ -15,9 +14,7 @@ const POLL_MS = 5;
 let flock: ((fd: number, operation: number) => number) | undefined;
 
 function libc() {
-  return (flock ??= (createRequire(import.meta.url ?? __filename)('koffi') as typeof Koffi)
-    .load('libc.so.6')
-    .func('int flock(int fd, int operation)') as unknown as NonNullable<typeof flock>);
+  return (flock ??= libC().func('int flock(int fd, int operation)') as unknown as NonNullable<typeof flock>);
 }
 
 /** `FileLocks` of kernel/contract.ts. */

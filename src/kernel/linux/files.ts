@@ -1,9 +1,8 @@
 /** The file calls of `files-contract.ts`, on the C library. */
 import { closeSync, constants, openSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { getSystemErrorMap } from 'node:util';
-import type * as Koffi from 'koffi';
 import { SyscallError } from '../../base/errors.ts';
+import { libC } from './libc.ts';
 import { makedev } from '../constants.ts';
 import type { FileTimes, RawFiles, ThreadRoot } from '../files-contract.ts';
 
@@ -32,8 +31,7 @@ interface LibC {
 }
 
 function loadLibC(): LibC {
-  const koffi = createRequire(import.meta.url ?? __filename)('koffi') as typeof Koffi;
-  const library = koffi.load('libc.so.6');
+  const library = libC();
   return {
     mknod: library.func('int mknod(const uint8_t *path, unsigned int mode, uint64_t device)'),
     utimensat: library.func('int utimensat(int folder, const uint8_t *path, const uint8_t *times, int flags)'),
@@ -47,7 +45,7 @@ function loadLibC(): LibC {
     unshare: library.func('int unshare(int flags)'),
     chroot: library.func('int chroot(const char *path)'),
     fchdir: library.func('int fchdir(int fd)'),
-    errno: () => koffi.errno(),
+    errno: library.errno,
   } as LibC;
 }
 

@@ -4,9 +4,8 @@
  * process that starts many containers makes it once, here, and saves each of them that step.
  */
 import { readFileSync, writeSync } from 'node:fs';
-import type * as Koffi from 'koffi';
-import { createRequire } from 'node:module';
 import { SyscallError } from '../../base/errors.ts';
+import { libC } from './libc.ts';
 
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
@@ -24,13 +23,11 @@ interface LibC {
 let libc: LibC | undefined;
 
 function loadLibC(): LibC {
-  // loaded when first needed: it costs several milliseconds, which a short command line call should not pay
-  const koffi = createRequire(import.meta.url ?? __filename)('koffi') as typeof Koffi;
-  const library = koffi.load('libc.so.6');
+  const library = libC();
   return {
     memfd_create: library.func('int memfd_create(const char *name, unsigned int flags)') as LibC['memfd_create'],
     fcntl: library.func('int fcntl(int fd, int command, int argument)') as LibC['fcntl'],
-    errno: () => koffi.errno(),
+    errno: library.errno,
   };
 }
 
