@@ -154,7 +154,7 @@ async function takeLayer(parts: ImageParts, repository: Repository, { descriptor
       return;
     } catch (error) {
       if (!(error instanceof EngineError) || error.kind !== 'invalid') throw error;
-      blobs.delete(digest); // it has rotted
+      await blobs.delete(digest); // it has rotted
     }
   }
   let received = 0;

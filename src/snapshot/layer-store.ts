@@ -11,6 +11,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, opendirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { digestHex, type Digest } from '../base/digest.ts';
 import { EngineError } from '../base/errors.ts';
 import { letGo } from '../base/memory.ts';
@@ -85,11 +86,14 @@ export class LayerStore {
   }
 
   remove(diffId: Digest): void {
-    this.trash(this.path(diffId));
+    this.trash(this.path(diffId), false);
   }
 
-  /** Takes a folder's name away and removes it in the background. Nothing there is fine. */
-  trash(path: string): void {
+  /**
+   * Takes a folder's name away and removes it in the background. Nothing there is fine. `small`: a few files are not large,
+   * and are removed at once.
+   */
+  trash(path: string, small = true): void {
     const to = `${this.#options.dir}/trash/${randomBytes(12).toString('hex')}`;
     try {
       renameSync(path, to);
@@ -97,7 +101,9 @@ export class LayerStore {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       throw error;
     }
-    if (!removeFew(to)) this.#discard([to]);
+    if (!hasFew(to)) this.#discard([to]);
+    else if (!small) this.#later(() => rm(to, { recursive: true }));
+    else if (!removed(to)) this.#discard([to]);
   }
 
   sweep(): void {
@@ -120,8 +126,12 @@ export class LayerStore {
   }
 
   #discard(paths: readonly string[]): void {
+    this.#later(() => this.#options.pool.do({ kind: 'remove', paths }));
+  }
+
+  #later(remove: () => Promise<void>): void {
     // what cannot be removed now is in `trash` for the next sweep
-    this.#removals = this.#removals.then(() => this.#options.pool.do({ kind: 'remove', paths })).catch(() => {});
+    this.#removals = this.#removals.then(remove).catch(() => {});
   }
 
   #task(request: LayerRequest, file: IngestTask['file']): IngestTask {
@@ -181,11 +191,8 @@ export class LayerStore {
   }
 }
 
-/**
- * Removes a tree of few files at once: what most containers write is less work than the start of a thread. False, and
- * perhaps not all of it there any more, where there is more or something stands in the way. Nobody writes to it now.
- */
-function removeFew(path: string): boolean {
+/** Whether a tree has but few files: then its removal is less work than the start of a thread. Nobody writes to it now. */
+function hasFew(path: string): boolean {
   let left = FEW;
   const isSmall = (folder: Buffer): boolean => {
     const entries = opendirSync(folder, { encoding: 'buffer' as BufferEncoding });
@@ -201,7 +208,15 @@ function removeFew(path: string): boolean {
     }
   };
   try {
-    if (!isSmall(Buffer.from(path))) return false;
+    return isSmall(Buffer.from(path));
+  } catch {
+    return false;
+  }
+}
+
+/** False where something stands in the way; perhaps not all of it is there any more then. */
+function removed(path: string): boolean {
+  try {
     rmSync(path, { recursive: true });
     return true;
   } catch {

@@ -17,15 +17,12 @@ import {
   ftruncateSync,
   lchownSync,
   linkSync,
-  lstatSync,
   mkdirSync,
   openSync,
-  readlinkSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
   writeSync,
-  type Stats,
 } from 'node:fs';
 import { EngineError, invalid } from '../base/errors.ts';
 import { S_IFBLK, S_IFCHR, S_IFIFO } from '../kernel/constants.ts';
@@ -33,14 +30,15 @@ import type { RawFiles, ThreadRoot } from '../kernel/files-contract.ts';
 import type { TarEntry } from '../tar/contract.ts';
 import { quote } from '../tar/numbers.ts';
 import { cleanPath, placeEntry, splitPath } from './entry-name.ts';
+import { follow } from './follow.ts';
 import type { LayerWriter } from './layer-writer.ts';
+import { bytes, exists, FOLDERS, isWhiteout, join, lstat } from './thread-folders.ts';
 import { removeTree } from './walk.ts';
 
 const OPAQUE_XATTR = 'trusted.overlay.opaque';
 /** A file beside `fs`: nothing below this layer shows. The kernel does not look for the mark on a layer's own root. */
 export const OPAQUE_ROOT = 'opaque-root';
 const YES = Buffer.from('y');
-const MAX_LINKS = 40;
 /** Bytes. A file of so many gets its room before it is written, and goes to the disk at once: see `large-file.ts`. */
 const LARGE = 256 << 10;
 /** Files that may be on their way to the disk; what comes meanwhile waits for the sync at the end. */
@@ -280,40 +278,19 @@ export class OverlayWriter implements LayerWriter {
     if (known !== undefined) return known;
     const [folder, base] = splitPath(path);
     const start = this.#resolve(folder, mtime);
-    const found = start === undefined ? undefined : this.#walk(start, base, mtime);
+    const make = mtime === undefined ? undefined : (at: string, name: string) => this.#makeMissing(at, name, mtime);
+    const found = start === undefined ? undefined : follow(FOLDERS, start, base, make);
     if (found !== undefined) this.#folders.set(path, found);
     return found;
   }
 
-  #walk(start: string, part: string, mtime: bigint | undefined): string | undefined {
-    let at = start;
-    const rest = [part];
-    for (let links = 0; rest.length > 0;) {
-      const name = rest.pop()!;
-      if (name === '' || name === '.') continue;
-      if (name === '..') {
-        at = splitPath(at)[0];
-        continue;
-      }
-      const next = join(at, name);
-      const stat = lstat(next);
-      if (stat?.isSymbolicLink() === true) {
-        if (++links > MAX_LINKS) throw invalid(`invalid archive: ${quote(bytes(next))}: too many levels of symbolic links`);
-        const target = readlinkSync(bytes(next), 'buffer').toString('latin1');
-        if (target.startsWith('/')) at = '';
-        rest.push(...target.split('/').toReversed());
-        continue;
-      }
-      if (stat?.isDirectory() !== true) {
-        if (mtime === undefined) return undefined;
-        this.#makeFolder(next);
-        lchownSync(bytes(next), 0, 0); // the folder above may be set-gid
-        chmodSync(bytes(next), 0o755);
-        this.#folderTimes.set(next, mtime);
-      }
-      at = next;
-    }
-    return at;
+  #makeMissing(folder: string, name: string, mtime: bigint): string {
+    const path = join(folder, name);
+    this.#makeFolder(path);
+    lchownSync(bytes(path), 0, 0); // the folder above may be set-gid
+    chmodSync(bytes(path), 0o755);
+    this.#folderTimes.set(path, mtime);
+    return path;
   }
 
   /** Makes something where nothing may be yet; else what is there is removed. */
@@ -348,31 +325,4 @@ export class OverlayWriter implements LayerWriter {
       }
     }
   }
-}
-
-function bytes(path: string): Buffer {
-  return path === '' ? ROOT : Buffer.from(path, 'latin1');
-}
-
-const ROOT = Buffer.from('/');
-
-function join(folder: string, base: string): string {
-  return folder === '' ? base : `${folder}/${base}`;
-}
-
-function exists(error: unknown): boolean {
-  return (error as { code?: string }).code === 'EEXIST';
-}
-
-function lstat(path: string): Stats | undefined {
-  try {
-    return lstatSync(bytes(path), { throwIfNoEntry: false });
-  } catch (error) {
-    if ((error as { code?: string }).code === 'ENOTDIR') return undefined;
-    throw error;
-  }
-}
-
-function isWhiteout(stat: Stats): boolean {
-  return stat.isCharacterDevice() && stat.rdev === 0;
 }

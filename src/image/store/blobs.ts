@@ -70,8 +70,9 @@ export class BlobStore {
     return digest;
   }
 
-  delete(digest: Digest): void {
-    rmSync(this.path(digest), { force: true });
+  /** Not synchronous: the system takes its time for a gigabyte. */
+  async delete(digest: Digest): Promise<void> {
+    await rm(this.path(digest), { force: true });
   }
 
   list(): Digest[] {

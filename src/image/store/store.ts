@@ -220,7 +220,7 @@ export class ImageStore {
     for (const digest of this.blobs.list()) {
       if (blobs.has(digest)) continue;
       bytes += this.blobs.size(digest) ?? 0;
-      this.blobs.delete(digest);
+      await this.blobs.delete(digest);
     }
     this.blobs.sweep(PARTIAL_AGE_MS);
     bytes += await removeLayers({ layers, chains });

@@ -11,14 +11,13 @@ import { invalid } from '../../base/errors.ts';
 import type { TarEntry, TarHandler } from '../../tar/contract.ts';
 import { quote } from '../../tar/numbers.ts';
 import { cleanPath, placeEntry, splitPath } from '../entry-name.ts';
+import { follow, type Folders } from '../follow.ts';
 import { ErofsCannotHold } from './cannot-hold.ts';
 import { chunksOf, type Chunks } from './chunks.ts';
 import { BLOCK, encodeDevice, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from './format.ts';
 import { Tree, type Meta } from './tree.ts';
 import { decodeXattrs, encodeXattrs } from './xattrs.ts';
 
-/** As the kernel: a part of a path may lead through so many symbolic links. */
-const MAX_LINKS = 40;
 const PATH_MAX = 4096;
 /** Of all sparse files together. */
 const MAX_CHUNKS = 1 << 21;
@@ -34,6 +33,11 @@ export class ErofsBuilder implements TarHandler {
   /** By the ids that the tree's inodes have; 0 is none. */
   readonly xattrs: Buffer[] = [NOTHING];
   readonly chunks: Chunks[] = [{ bits: 0, blocks: new Uint32Array(0) }];
+  readonly #folders: Folders<number> = {
+    root: this.tree.root,
+    parent: (folder) => this.tree.data.array[folder]!,
+    look: (folder, name) => this.#look(folder, name),
+  };
   readonly #xattrIds = new Map<string, number>([['', 0]]);
   #chunkCount = 0;
   #xattrBytes = 0;
@@ -220,41 +224,28 @@ export class ErofsBuilder implements TarHandler {
   #resolve(path: string, mtime: bigint | undefined): number | undefined {
     let folder: number | undefined = this.tree.root;
     if (path === '') return folder;
+    const make = mtime === undefined ? undefined : (at: number, name: string) => this.#makeMissing(at, name, mtime);
     for (const part of path.split('/')) {
-      folder = this.#walk(folder, part, mtime);
+      folder = follow(this.#folders, folder, part, make);
       if (folder === undefined) return undefined;
     }
     return folder;
   }
 
-  #walk(start: number, part: string, mtime: bigint | undefined): number | undefined {
+  #look(folder: number, name: string): ReturnType<Folders<number>['look']> {
     const { tree } = this;
-    let at = start;
-    const rest = [part];
-    for (let links = 0; rest.length > 0;) {
-      const name = rest.pop()!;
-      if (name === '' || name === '.') continue;
-      if (name === '..') {
-        at = tree.data.array[at]!;
-        continue;
-      }
-      if (name.length > 255) throw invalid(`invalid archive: ${quote(Buffer.from(name, 'latin1'))}: file name too long`);
-      const there = tree.lookup(at, name);
-      const type = there === undefined ? 0 : tree.type(there);
-      if (type === S_IFLNK) {
-        if (++links > MAX_LINKS) throw invalid(`invalid archive: ${quote(Buffer.from(part, 'latin1'))}: too many levels of symbolic links`);
-        const from = tree.data.array[there!]!;
-        const target = tree.bytes.buffer.toString('latin1', from, from + tree.size.array[there!]!);
-        if (target.startsWith('/')) at = tree.root;
-        rest.push(...target.split('/').toReversed());
-      } else if (type === S_IFDIR) at = there!;
-      else if (mtime === undefined) return undefined;
-      else {
-        const { seconds, nanoseconds } = timeOf(mtime);
-        at = this.#makeFolder(at, name, there, seconds, nanoseconds);
-      }
-    }
-    return at;
+    if (name.length > 255) throw invalid(`invalid archive: ${quote(Buffer.from(name, 'latin1'))}: file name too long`);
+    const there = tree.lookup(folder, name);
+    const type = there === undefined ? 0 : tree.type(there);
+    if (type === S_IFDIR) return { folder: there! };
+    if (type !== S_IFLNK) return undefined;
+    const from = tree.data.array[there!]!;
+    return { link: tree.bytes.buffer.toString('latin1', from, from + tree.size.array[there!]!) };
+  }
+
+  #makeMissing(folder: number, name: string, mtime: bigint): number {
+    const { seconds, nanoseconds } = timeOf(mtime);
+    return this.#makeFolder(folder, name, this.tree.lookup(folder, name), seconds, nanoseconds);
   }
 }
 
