@@ -12,3 +12,16 @@ export function nowNano(): bigint {
 
 /** Go's zero time. */
 export const NEVER = '0001-01-01T00:00:00Z';
+
+/** The same with all nine digits: such texts sort as the times do (from year 0 to 9999). */
+export function rfc3339Fixed(nanoseconds: bigint): string {
+  const text = rfc3339Nano(nanoseconds);
+  return `${text.slice(0, 19)}.${text.slice(20, -1).padEnd(9, '0')}Z`;
+}
+
+/** Nanoseconds since 1970 of an RFC 3339 time in UTC, as above. Undefined for what is none. */
+export function nanosecondsOf(time: string): bigint | undefined {
+  const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z$/.exec(time);
+  const ms = Date.parse(`${match?.[1]}Z`);
+  return match === null || Number.isNaN(ms) ? undefined : BigInt(ms) * 1_000_000n + BigInt((match[2] ?? '').padEnd(9, '0'));
+}

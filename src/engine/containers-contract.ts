@@ -64,7 +64,7 @@ export interface LogsOptions {
   readonly follow?: boolean | undefined;
   /** How many entries from the end; all when absent. */
   readonly tail?: number | undefined;
-  /** Unix time in nanoseconds; entries from then on, and before then. */
+  /** Unix time in nanoseconds; entries from then on, and up to then. */
   readonly since?: bigint | undefined;
   readonly until?: bigint | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -79,6 +79,19 @@ export interface LogLine {
   readonly time: string;
   /** What `--details` shows: labels and variables that the log options name. */
   readonly attrs?: Readonly<Record<string, string>>;
+}
+
+export interface LogStreamOptions extends LogsOptions {
+  /** Before each entry its time, with nine digits. */
+  readonly timestamps?: boolean | undefined;
+  /** Before each entry its attributes, as a query. */
+  readonly details?: boolean | undefined;
+}
+
+/** A log as bytes, many lines at a time: raw with a terminal, else in Docker's framing. */
+export interface LogStream {
+  readonly tty: boolean;
+  readonly body: AsyncIterable<Buffer>;
 }
 
 export interface StatsOptions {
@@ -144,7 +157,10 @@ export interface Containers {
   /** `psArgs` as ps(1) takes them; `-ef` when absent. */
   top(container: string, psArgs?: string): Promise<{ readonly Titles: readonly string[]; readonly Processes: readonly (readonly string[])[] }>;
   stats(container: string, options?: StatsOptions): AsyncIterable<Readonly<Record<string, unknown>>>;
+  /** `invalid` without a stream; `unavailable` where the log is kept nowhere. Ends with the container, where it is followed. */
   logs(container: string, options: LogsOptions): AsyncIterable<LogLine>;
+  /** The same, ready to be sent. */
+  logStream(container: string, options: LogStreamOptions): Promise<LogStream>;
   attach(container: string, options: AttachOptions): Promise<Attached>;
   /** Of the container's terminal; rows and columns. */
   resize(container: string, rows: number, cols: number): Promise<void>;

@@ -9,7 +9,7 @@ import { emitContainer } from './container-events.ts';
 import { exportContainer } from './container-export.ts';
 import { inspectContainer } from './container-inspect.ts';
 import { listContainers, pruneContainers } from './container-list.ts';
-import { containerLogs } from './container-logs.ts';
+import { containerLogs, containerLogStream } from './container-logs.ts';
 import { removeNow, removeUseCase } from './container-remove.ts';
 import { startContainer } from './container-start.ts';
 import { containerStats } from './container-stats.ts';
@@ -83,6 +83,7 @@ export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
     top: async (name, psArgs) => containerTop(parts, store.find(name), psArgs),
     stats: (name, options = {}) => containerStats(parts, store.find(name), options),
     logs: (name, options) => containerLogs(parts, store.find(name), options),
+    logStream: async (name, options) => containerLogStream(parts, store.find(name), options),
     attach: async (name, options) => {
       const record = store.find(name);
       const attached = await attachContainer(parts, record, options);
