@@ -9,6 +9,7 @@ import { emitContainer } from './container-events.ts';
 import { imageOf, type ContainerImage } from './container-root.ts';
 import { processId, type ContainerRecord } from './container-store.ts';
 import type { Created } from './containers-contract.ts';
+import { checkHealthConfig } from './health.ts';
 import { randomName } from './names.ts';
 import type { EngineParts } from './parts.ts';
 import { runOptionsOf } from './run-options-of.ts';
@@ -39,6 +40,7 @@ export async function createContainer(parts: EngineParts, body: ContainerCreate,
   checkRunOptions(run, parts.machine);
   resourcesOf(run, parts.machine, []);
   checkSources(hostConfig);
+  checkHealthConfig(config.Healthcheck);
   const kept: ContainerImage | undefined = image === undefined ? undefined : { id: image.id, name: image.name, layers: image.layers };
   const record: ContainerRecord = {
     id,

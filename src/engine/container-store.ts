@@ -9,6 +9,7 @@ import { bootId, processStart } from '../kernel/linux/process.ts';
 import type { Spec } from '../runtime/spec.ts';
 import type { ContainerImage } from './container-root.ts';
 import type { ContainerExit, ContainerInfo } from './contract.ts';
+import type { Health } from './types/container-answers.ts';
 import type { ContainerConfig, HostConfig } from './types/container.ts';
 import type { EndpointSettings } from './types/network.ts';
 import { parseJson, toJson } from '../runtime/validate.ts';
@@ -47,6 +48,8 @@ export interface ContainerRecord {
   readonly restartCount?: number | undefined;
   /** Somebody stopped it: its restart policy has no say until it is started again. */
   readonly stopped?: boolean | undefined;
+  /** Of its health check, since its last start; absent for one without. */
+  readonly health?: Health | undefined;
   /** Why its last start failed, and with which exit code. */
   readonly failure?: { readonly message: string; readonly code: number } | undefined;
 }

@@ -20,6 +20,7 @@ import { updateContainer } from './container-update.ts';
 import { waitContainer } from './container-wait.ts';
 import type { Containers, StopOptions } from './containers-contract.ts';
 import type { ExecTable } from './execs.ts';
+import { healthEnds, healthResumes } from './health.ts';
 import type { EngineParts } from './parts.ts';
 import { containerBegan } from './supervise.ts';
 
@@ -63,8 +64,16 @@ export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
     stop: async (name, options = {}) => stopContainer(parts, store.find(name), options),
     restart: (name, options = {}) => restart(name, options),
     kill: async (name, signal) => killContainer(parts, store.find(name), signal),
-    pause: (name) => inTurn(name, (record) => pauseContainer(parts, record)),
-    unpause: (name) => inTurn(name, (record) => unpauseContainer(parts, record)),
+    pause: (name) =>
+      inTurn(name, async (record) => {
+        await pauseContainer(parts, record);
+        healthEnds(parts, record.id);
+      }),
+    unpause: (name) =>
+      inTurn(name, async (record) => {
+        await unpauseContainer(parts, record);
+        healthResumes(parts, record);
+      }),
     rename: (name, newName) =>
       inTurn(name, async (record) => {
         const wanted = newName.replace(/^\//, '');

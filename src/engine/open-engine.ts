@@ -15,6 +15,7 @@ import { containersOf } from './containers.ts';
 import type { ContainerInfo, EngineOptions, LocalEngine } from './contract.ts';
 import { EventBus } from './events.ts';
 import { ExecTable } from './execs.ts';
+import { healthStops } from './health.ts';
 import { LiveContainers } from './live.ts';
 import { explainPlan, planJson } from '../runtime/explain.ts';
 import { settleLost, sweep } from './lost.ts';
@@ -77,6 +78,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
   };
   const close = async () => {
     live.close();
+    healthStops(parts);
     events.close();
     parts.runner.close();
     parts.cgroups?.driver.release(parts.cgroups.files, '/kobako/any');
