@@ -1,13 +1,72 @@
 /** What containers say and use, over HTTP. */
-import { EngineError } from '../base/errors.ts';
-import type { Containers } from '../engine/containers-contract.ts';
-import type { HttpClient } from './http.ts';
+import type { Containers, LogStream, LogStreamOptions } from '../engine/containers-contract.ts';
+import type { ContainerInspect } from '../engine/types/container-answers.ts';
+import { path, type HttpClient } from './http.ts';
+import { framedLines, rawLines } from './log-lines.ts';
 
-export type ObservingClient = Pick<Containers, 'logs' | 'stats' | 'top' | 'update'>;
+const NS_PER_SECOND = 1_000_000_000n;
+const MULTIPLEXED = 'application/vnd.docker.multiplexed-stream';
+/** Daemons before this version say `raw-stream` of framed streams, too. */
+const TELLS_FRAMING = 42;
 
-export function observingClient(_http: HttpClient): ObservingClient {
-  const later = (): never => {
-    throw new EngineError('unavailable', 'not there yet');
+export type ObservingClient = Pick<Containers, 'logs' | 'logStream' | 'stats' | 'top' | 'update'>;
+
+export function observingClient(http: HttpClient): ObservingClient {
+  const on = (value: boolean | undefined) => value || undefined;
+
+  const logStream = async (name: string, options: LogStreamOptions): Promise<LogStream> => {
+    const { stdout, stderr, follow, tail, since, until, timestamps, details, signal } = options;
+    const query = { stdout: on(stdout), stderr: on(stderr), follow: on(follow), tail, since: seconds(since), until: seconds(until) };
+    const answer = await http.send({
+      method: 'GET',
+      path: of(name, 'logs'),
+      query: { ...query, timestamps: on(timestamps), details: on(details) },
+      signal,
+    });
+    const tty = answer.headers['content-type'] !== MULTIPLEXED && (await hasTerminal(name));
+    return { tty, body: untilAborted(answer.body, signal) };
   };
-  return { logs: later, stats: later, top: later, update: later };
+
+  const hasTerminal = async (name: string): Promise<boolean> => {
+    if (Number((await http.version()).split('.')[1]) >= TELLS_FRAMING) return true;
+    return (await http.json<ContainerInspect>({ method: 'GET', path: of(name, 'json') })).Config.Tty;
+  };
+
+  return {
+    logStream,
+    logs: async function* (name, options) {
+      const { tty, body } = await logStream(name, { ...options, timestamps: true, details: true });
+      yield* tty ? rawLines(body) : framedLines(body);
+    },
+    stats: (name, { stream = false, oneShot, signal } = {}) => {
+      const query = { stream, 'one-shot': on(oneShot) };
+      return untilAborted(http.documents({ method: 'GET', path: of(name, 'stats'), query, signal }), signal) as AsyncIterable<
+        Readonly<Record<string, unknown>>
+      >;
+    },
+    top: (name, psArgs) => http.json({ method: 'GET', path: of(name, 'top'), query: { ps_args: psArgs } }),
+    update: async (name, update) => {
+      const { Warnings } = await http.json<{ Warnings: readonly string[] | null }>({ method: 'POST', path: of(name, 'update'), json: update });
+      return { Warnings: Warnings ?? [] };
+    },
+  };
+}
+
+/** Names may come with the slash that documents have. */
+function of(name: string, action: string): string {
+  return path`/containers/${name.replace(/^\//, '')}/${action}`;
+}
+
+function seconds(time: bigint | undefined): string | undefined {
+  if (time === undefined) return undefined;
+  return `${time / NS_PER_SECOND}.${String(time % NS_PER_SECOND).padStart(9, '0')}`;
+}
+
+/** Whoever gives it up is told no error, as in this process. */
+async function* untilAborted<T>(from: AsyncIterable<T>, signal: AbortSignal | undefined): AsyncGenerator<T, void, undefined> {
+  try {
+    yield* from;
+  } catch (error) {
+    if (!signal?.aborted) throw error;
+  }
 }
