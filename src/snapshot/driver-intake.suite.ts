@@ -226,6 +226,6 @@ export function intakeTests(subject: DriverSubject): void {
     await seen(driver, [diffId], folder, 'c1', 'head -c 500000 /dev/zero > x; ln x y; ln -s 1234567 z; mkdir d');
     const writable = await driver.writableUsage('c1');
     assert.ok(writable.bytes >= 500_000 && writable.bytes < 700_000 && writable.inodes === 4, JSON.stringify(writable));
-      assert.equal(writable.contentSize, 500_007);
+    assert.equal(writable.contentSize, 500_007);
   });
 }

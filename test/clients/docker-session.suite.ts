@@ -36,7 +36,7 @@ export function dockerSession(title: string, skip: string | false, make: () => P
 
     test('run: output, exit codes, input', async () => {
       assert.equal(await sh('echo out; echo err >&2'), 'out');
-      const codes = [['sh', '-c', 'exit 7'], ['sh', '-c', 'kill -9 $$'], ['no-such-program'], ['/etc']].map(
+      const codes = [['sh', '-c', 'exit 7'], ['sh', '-c', "sh -c 'kill -9 $$'"], ['no-such-program'], ['/etc']].map(
         async (command) => (await docker('run', '--rm', '--network', 'none', ground().image, ...command)).code,
       );
       assert.deepEqual(await Promise.all(codes), [7, 137, 127, 126]);
@@ -65,7 +65,7 @@ export function dockerSession(title: string, skip: string | false, make: () => P
 
     test('a name that is taken, a container that runs, one that does not: docker’s words', async () => {
       const id = await background('taken');
-      const again = await docker('create', '--name', 'taken', ground().image);
+      const again = await docker('create', '--name', 'taken', ground().image, 'true');
       assert.match(
         again.stderr,
         new RegExp(`Conflict. The container name "/taken" is already in use by container "${id}". You have to remove \\(or rename\\) that container`),
@@ -118,7 +118,8 @@ export function dockerSession(title: string, skip: string | false, make: () => P
       assert.match(await ok('logs', '-t', '-n', '1', 'logs'), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z late$/);
       const from = (await ok('logs', '-t', '-n', '1', 'logs')).split(' ')[0]!;
       assert.equal(await ok('logs', '--since', from, 'logs'), 'late');
-      assert.doesNotMatch((await docker('logs', '--until', from, 'logs')).stdout, /late/);
+      const first = (await docker('logs', '-t', 'logs')).stdout.split(' ')[0]!;
+      assert.equal((await docker('logs', '--until', first, 'logs')).stdout, 'out 1\n');
       await ok('rm', 'logs');
     });
 
@@ -210,7 +211,7 @@ export function dockerSession(title: string, skip: string | false, make: () => P
       assert.deepEqual(out.split('\n'), ['named', 'yes', '/tmp', '7', '1', 'scratch', 'boundro']);
       assert.equal(await sh('cat /proc/sys/kernel/shmmax; ulimit -n', '--sysctl', 'kernel.shmmax=12345678', '--ulimit', 'nofile=123:123'), '12345678\n123');
       assert.match(await sh('grep CapEff /proc/self/status', '--cap-drop', 'ALL'), /0000000000000000$/);
-      assert.equal(await sh('ls -1 /proc | grep -c "^1$"; ps | grep -c docker-init', '--init'), '1\n1');
+      assert.equal(await sh('cat /proc/1/comm', '--init'), 'docker-init');
     });
 
     test('prune', async () => {

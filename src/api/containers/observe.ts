@@ -12,17 +12,17 @@ const RAW = 'application/vnd.docker.raw-stream';
 const TELLS_MULTIPLEXED = 42;
 
 export const containerObserveRoutes: readonly Route[] = [
-  { method: 'GET', path: '/containers/{name}/logs', handler: logs },
-  { method: 'GET', path: '/containers/{name}/stats', handler: stats },
-  { method: 'GET', path: '/containers/{name}/top', handler: top },
-  { method: 'POST', path: '/containers/{name}/update', handler: update },
+  { method: 'GET', path: '/containers/{id}/logs', handler: logs },
+  { method: 'GET', path: '/containers/{id}/stats', handler: stats },
+  { method: 'GET', path: '/containers/{id}/top', handler: top },
+  { method: 'POST', path: '/containers/{id}/update', handler: update },
 ];
 
 async function logs(request: ApiRequest, { containers }: Engine): Promise<void> {
   const { query, signal, version } = request;
   const tail = query.text('tail');
   const log = await containers
-    .logStream(request.params['name']!, {
+    .logStream(request.params['id']!, {
       stdout: query.flag('stdout'),
       stderr: query.flag('stderr'),
       follow: query.flag('follow'),
@@ -50,20 +50,20 @@ async function stats(request: ApiRequest, { containers }: Engine): Promise<void>
   const oneShot = query.flag('one-shot');
   if (stream && oneShot) throw invalid('cannot have stream=true and one-shot=true');
   let answer: ResponseStream | undefined;
-  for await (const document of containers.stats(request.params['name']!, { stream, oneShot, signal })) {
+  for await (const document of containers.stats(request.params['id']!, { stream, oneShot, signal })) {
     if (!stream) return request.send(document);
     answer ??= request.stream({ type: 'application/json' });
     await answer.write(`${jsonText(document)}\n`);
   }
   // the container or the client has gone meanwhile
-  if (answer === undefined) throw new EngineError('not-found', `No such container: ${request.params['name']!}`);
+  if (answer === undefined) throw new EngineError('not-found', `No such container: ${request.params['id']!}`);
 }
 
 async function top(request: ApiRequest, { containers }: Engine): Promise<void> {
-  request.send(await containers.top(request.params['name']!, request.query.text('ps_args')));
+  request.send(await containers.top(request.params['id']!, request.query.text('ps_args')));
 }
 
 async function update(request: ApiRequest, { containers }: Engine): Promise<void> {
-  const { Warnings } = await containers.update(request.params['name']!, decodeContainerUpdate((await request.json()) ?? {}));
+  const { Warnings } = await containers.update(request.params['id']!, decodeContainerUpdate((await request.json()) ?? {}));
   request.send({ Warnings: Warnings.length === 0 ? null : Warnings });
 }
