@@ -1,6 +1,7 @@
 /** The command line's front door: the table of its commands. */
 import { VERSION } from '../base/version.ts';
 import type { CommandEntry, CommandTable, Program } from './commands.ts';
+import { completeNames, completionGroup, type Names } from './completion/commands.ts';
 import { attach, ATTACH_FLAGS, inspect, kill, KILL_FLAGS, ps, PS_FLAGS, rm, RM_FLAGS, stop, STOP_FLAGS, wait } from './containers.ts';
 import { say, type CliContext } from './context.ts';
 import { dispatch } from './dispatch.ts';
@@ -84,6 +85,18 @@ const short = (name: string, group?: 'common'): CommandEntry => {
   return group === undefined ? entry : { ...entry, group };
 };
 
+/** What a shell completes. */
+const NAMES: Names = {
+  container: (context) => containerNames(context, true),
+  running: (context) => containerNames(context, false),
+  image: async (context) => (await context.engine().images.list()).flatMap(({ repoTags }) => repoTags),
+};
+
+async function containerNames(context: CliContext, all: boolean): Promise<readonly string[]> {
+  const found = await context.engine().containers.list({ all });
+  return found.flatMap(({ Names: names }) => names.map((name) => name.replace(/^\//, '')));
+}
+
 const COMMANDS: CommandTable = {
   run: {
     run,
@@ -111,6 +124,8 @@ const COMMANDS: CommandTable = {
   images: short('ls', 'common'),
   version: { run: version, usage: '', help: 'Show the version', group: 'common', complete: ['none'], failure: 1 },
   image: { help: 'Manage images', commands: IMAGE },
+  completion: completionGroup(() => KOBAKO),
+  __complete: completeNames(NAMES),
   attach: { run: attach, usage: '[OPTIONS] CONTAINER', help: 'Attach to a running container', flags: ATTACH_FLAGS, complete: ['running', 'none'], failure: 1 },
   explain: {
     run: explain,
