@@ -41,6 +41,8 @@ export const OPAQUE_ROOT = 'opaque-root';
 const YES = Buffer.from('y');
 /** Bytes. A file of so many gets its room before it is written, and goes to the disk at once: see `large-file.ts`. */
 const LARGE = 256 << 10;
+/** Bytes. What an archive says of a file's size takes no more of the disk than this before the bytes are there. */
+const MAX_ROOM = 64 << 20;
 /** Files that may be on their way to the disk; what comes meanwhile waits for the sync at the end. */
 const MAX_LEAVING = 4;
 const SPECIAL = 0o7000;
@@ -158,7 +160,7 @@ export class OverlayWriter implements LayerWriter {
       case 'file':
         this.#hasMode = !this.#inherits && (entry.mode & (SPECIAL | this.#mask)) === 0;
         this.#fd = this.#replacing(path, () => openSync(where, CREATE, this.#hasMode ? entry.mode : 0o600));
-        if (entry.size >= LARGE && entry.sparse === undefined) this.#files.reserve(this.#fd, 0, entry.size);
+        if (entry.size >= LARGE && entry.sparse === undefined) this.#files.reserve(this.#fd, 0, Math.min(entry.size, MAX_ROOM));
         this.#entry = entry;
         this.#path = path;
         this.#written = 0;
