@@ -34,7 +34,7 @@ export interface ApiRequest {
   /** Answers with a JSON document. */
   send(value: unknown, status?: number): void;
   /** Answers without a body. Default 204. */
-  end(status?: number): void;
+  end(status?: number, headers?: Readonly<Record<string, string>>): void;
   /**
    * Answers with headers and then what comes; each write waits for a slow client. It ends with `end` or when the handler
    * does; `fail`, or what the handler throws, breaks it off. With a Content-Length it is sent as it is, else in chunks.

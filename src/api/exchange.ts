@@ -26,6 +26,8 @@ export interface Matched {
   readonly path: string;
 }
 
+const JSON_LINE = 'Content-Type: application/json\r\n';
+
 type State = 'open' | 'streaming' | 'done' | 'hijacked';
 
 export class Exchange implements ApiRequest, Handling {
@@ -82,11 +84,11 @@ export class Exchange implements ApiRequest, Handling {
   }
 
   send(value: unknown, status = 200): void {
-    this.#answer(status, 'application/json', `${jsonText(value)}\n`);
+    this.#answer(status, JSON_LINE, `${jsonText(value)}\n`);
   }
 
-  end(status = 204): void {
-    this.#answer(status, undefined, '');
+  end(status = 204, headers: Readonly<Record<string, string>> = {}): void {
+    this.#answer(status, fieldLines(headers), '');
   }
 
   stream(options: { readonly status?: number; readonly type: string; readonly headers?: Readonly<Record<string, string>> }): ResponseStream {
@@ -140,7 +142,7 @@ export class Exchange implements ApiRequest, Handling {
     if (this.#state === 'streaming') return this.#stream!.fail(error);
     if (this.#state === 'open') {
       this.#logFault(error);
-      this.#answer(statusOf(error), 'application/json', `${jsonText(errorBody(error))}\n`);
+      this.#answer(statusOf(error), JSON_LINE, `${jsonText(errorBody(error))}\n`);
       return;
     }
     // nobody can be told any more
@@ -165,11 +167,12 @@ export class Exchange implements ApiRequest, Handling {
     this.#state = state;
   }
 
-  #answer(status: number, type: string | undefined, body: string): void {
+  /** `lines` are the answer's own header lines. */
+  #answer(status: number, lines: string, body: string): void {
     this.#claim('done');
     const withBody = mayHaveBody(this.method, status);
     const length = status === 204 || status === 304 ? '' : `Content-Length: ${Buffer.byteLength(body)}\r\n`;
-    const fields = `${type === undefined ? '' : `Content-Type: ${type}\r\n`}${length}${this.#connectionLine(this.#head.keepAlive)}`;
+    const fields = `${lines}${length}${this.#connectionLine(this.#head.keepAlive)}`;
     this.#connection.write(this.#context.heads.head(status, fields) + (withBody ? body : ''));
     this.#connection.finish(this.#head.keepAlive);
   }

@@ -130,7 +130,7 @@ function refusing(message: string, asText: boolean): Route {
 }
 
 function redirectTo(location: string): Route {
-  return answering((request) => request.stream({ status: 301, type: 'text/plain; charset=utf-8', headers: { Location: location } }).end());
+  return answering((request) => request.end(301, { Location: location }));
 }
 
 /** As Go's: no empty parts, no `.` and `..`. */
