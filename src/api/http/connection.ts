@@ -54,6 +54,7 @@ export class Connection {
   /** What came after the request that is being answered. */
   #stash: Buffer | undefined;
   #continues = false;
+  #answered = false;
   #draining = false;
   #drained = 0;
   #ended = false;
@@ -85,6 +86,7 @@ export class Connection {
 
   /** True: there is room for more. */
   write(data: string | Uint8Array): boolean {
+    this.#answered = true;
     return typeof data === 'string' ? this.#socket.write(data, 'utf8') : this.#socket.write(data);
   }
 
@@ -158,6 +160,7 @@ export class Connection {
     this.#body = body;
     this.#reader = bodyReader(head.framing);
     this.#continues = head.expectsContinue && this.#reader !== undefined;
+    this.#answered = false;
     if (this.#reader === undefined) body.end();
     const handling = this.#owner.handling(this, head, body);
     this.#handling = handling;
@@ -200,9 +203,10 @@ export class Connection {
   }
 
   #bodyWanted(): void {
-    if (this.#continues) {
+    // once the answer has begun it is too late to ask for the body
+    if (this.#continues && !this.#answered) {
       this.#continues = false;
-      this.write('HTTP/1.1 100 Continue\r\n\r\n');
+      this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n');
     }
     if (this.#reader !== undefined) this.#socket.resume();
   }
