@@ -1,6 +1,7 @@
 /** This machine's control groups, as the use cases need them. */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { cgroupAbilities, type CgroupAbilities } from '../cgroup/abilities.ts';
 import { namedBelow, placeBelow } from '../cgroup/below.ts';
 import { detectCgroups } from '../cgroup/detect.ts';
 import { cgroupDriver } from '../cgroup/driver.ts';
@@ -16,9 +17,13 @@ export function openCgroups(files: CgroupFiles = linuxCgroupFiles, mountinfo = r
 }
 
 function bindCgroups(driver: CgroupDriver, files: CgroupFiles): Cgroups {
+  let abilities: CgroupAbilities | undefined;
   return {
     driver,
     files,
+    get abilities() {
+      return (abilities ??= cgroupAbilities(files, driver.hierarchies));
+    },
     containerParts(path, resources, prepare) {
       const { ops, warnings } = driver.create(path, resources, prepare ? driver.prepare(files, path, resources) : undefined);
       const parts = { create: ops, join: driver.join(path), cloneSlot: driver.cloneSlot, cleanup: driver.cleanup(path), hierarchies: views(driver, path) };

@@ -1,3 +1,4 @@
+import type { CgroupAbilities } from '../cgroup/abilities.ts';
 import type { CgroupDriver, CgroupFiles } from '../cgroup/contract.ts';
 import type { PlanRunner } from '../kernel/contract.ts';
 import type { Op } from '../plan/ops.ts';
@@ -13,6 +14,8 @@ import type { ImageParts } from './image-parts.ts';
 export interface Cgroups {
   readonly driver: CgroupDriver;
   readonly files: CgroupFiles;
+  /** Looked at once. */
+  readonly abilities: CgroupAbilities;
   /** What a container's plan needs. With `prepare` the folders above are made; without, nothing is touched. */
   containerParts(path: string, resources: Resources, prepare: boolean): { parts: CgroupParts; warnings: readonly string[] };
   /**
