@@ -186,7 +186,7 @@ function addHost(text: string): string {
   if (at <= 0 || at === text.length - 1) throw invalid(`bad format for add-host: "${text}"`);
   const address = text.slice(at + 1).replace(/^\[(.*)\]$/, '$1');
   if (isIP(address) === 0) throw invalid(`invalid IP address in add-host: "${text.slice(at + 1)}"`);
-  return text;
+  return `${text.slice(0, at)}:${address}`;
 }
 
 function ipAddress(text: string): string {

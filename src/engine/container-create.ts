@@ -1,15 +1,17 @@
 /** Use case: a container that does not run yet. */
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { EngineError, invalid } from '../base/errors.ts';
 import { resourcesOf } from '../runtime/run-resources.ts';
 import { checkRunOptions } from '../runtime/run-spec.ts';
 import { completeConfig, completeHostConfig } from './container-document.ts';
+import { checkDocuments } from './create-checks.ts';
+import { otherWarnings, possibleLimits } from './create-warnings.ts';
 import { emitContainer } from './container-events.ts';
 import { imageOf, type ContainerImage } from './container-root.ts';
 import { processId, type ContainerRecord } from './container-store.ts';
 import type { Created } from './containers-contract.ts';
 import { checkHealthConfig } from './health.ts';
+import { checkMounts } from './mount-checks.ts';
 import { randomName } from './names.ts';
 import type { EngineParts } from './parts.ts';
 import { runOptionsOf } from './run-options-of.ts';
@@ -35,11 +37,14 @@ export async function createContainer(parts: EngineParts, body: ContainerCreate,
   using _hold = rootfs === undefined ? await parts.images().store.hold() : undefined;
   const image = rootfs === undefined ? imageOf(parts, body.Image ?? '', options.platform) : undefined;
   const config = completeConfig(body, image?.config ?? {}, id);
-  const hostConfig = joinedById(parts, completeHostConfig(body.HostConfig));
+  const asked = completeHostConfig(body.HostConfig);
+  checkDocuments(body, config, asked);
+  const { limits, warnings } = parts.cgroups === undefined ? { limits: asked, warnings: [] } : possibleLimits(asked, parts.cgroups.abilities);
+  const hostConfig = joinedById(parts, limits);
   const run = runOptionsOf({ config, hostConfig });
   checkRunOptions(run, parts.machine);
   resourcesOf(run, parts.machine, []);
-  checkSources(hostConfig);
+  checkMounts(hostConfig, run.mounts);
   checkHealthConfig(config.Healthcheck);
   const kept: ContainerImage | undefined = image === undefined ? undefined : { id: image.id, name: image.name, layers: image.layers };
   const record: ContainerRecord = {
@@ -50,7 +55,7 @@ export async function createContainer(parts: EngineParts, body: ContainerCreate,
     image: kept,
     config,
     hostConfig,
-    endpoints: body.NetworkingConfig?.EndpointsConfig ?? {},
+    endpoints: endpointsOf(body, hostConfig),
     cgroupsPath: `${run.cgroupParent ?? '/kobako'}/${id}`,
     maker: processId(process.pid),
     ...(options.pending ? { pending: true } : {}),
@@ -63,7 +68,7 @@ export async function createContainer(parts: EngineParts, body: ContainerCreate,
     throw error;
   }
   emitContainer(parts, parts.store.load(id) ?? record, 'create');
-  return { Id: id, Warnings: [] };
+  return { Id: id, Warnings: [...warnings, ...otherWarnings(body, hostConfig)] };
 }
 
 /** With its own name, or the first random one that is free. */
@@ -82,13 +87,25 @@ function keep(parts: EngineParts, record: ContainerRecord, name: string | undefi
 /** `container:web` is that container from now on, whatever it is called later. */
 function joinedById(parts: EngineParts, host: HostConfig): HostConfig {
   const byId = (mode: string) => (mode.startsWith('container:') ? `container:${parts.store.find(mode.slice(10)).id}` : mode);
-  return { ...host, NetworkMode: byId(host.NetworkMode), IpcMode: byId(host.IpcMode), PidMode: byId(host.PidMode), UsernsMode: byId(host.UsernsMode) };
+  const orInvalid = (mode: string) => {
+    try {
+      return byId(mode);
+    } catch (error) {
+      throw error instanceof EngineError && error.kind === 'not-found' ? invalid(error.message) : error;
+    }
+  };
+  return {
+    ...host,
+    NetworkMode: byId(host.NetworkMode),
+    IpcMode: orInvalid(host.IpcMode),
+    PidMode: orInvalid(host.PidMode),
+    UsernsMode: byId(host.UsernsMode),
+  };
 }
 
-/** `--mount` wants its source to be there; `-v` makes it. */
-function checkSources({ Mounts = [] }: HostConfig): void {
-  for (const { Type, Source = '', BindOptions } of Mounts ?? []) {
-    if (Type !== 'bind' || BindOptions?.CreateMountpoint || existsSync(Source)) continue;
-    throw invalid(`invalid mount config for type "bind": bind source path does not exist: ${Source}`);
-  }
+/** The container-wide address is that of its first network. */
+function endpointsOf(body: ContainerCreate, { NetworkMode }: HostConfig): ContainerRecord['endpoints'] {
+  const given = body.NetworkingConfig?.EndpointsConfig ?? {};
+  if (!body.MacAddress || NetworkMode.startsWith('container:')) return given;
+  return { ...given, [NetworkMode]: { MacAddress: body.MacAddress, ...given[NetworkMode] } };
 }

@@ -44,7 +44,11 @@ export function imageOf(parts: EngineParts, name: string, platform: string | und
   const layers = image.config.rootfs.diff_ids;
   const wanted = platform === undefined || platform === '' ? undefined : parsePlatform(platform);
   if (wanted !== undefined && !platformMatches(image.config, wanted)) {
-    throw new EngineError('not-found', `image with reference ${name} was found but does not provide the specified platform (${platform})`);
+    const is = formatPlatform(image.config);
+    throw new EngineError(
+      'not-found',
+      `image with reference ${name} was found but its platform (${is}) does not match the specified platform (${formatPlatform(wanted)})`,
+    );
   }
   if (!platformMatches(image.config, hostPlatform())) {
     throw invalid(`image ${name} is for ${formatPlatform(image.config)}, and this machine is ${formatPlatform(hostPlatform())}`);

@@ -4,6 +4,7 @@ import { createContainer } from './container-create.ts';
 import { completeConfig, completeHostConfig } from './container-document.ts';
 import { documentRoot, imageOf } from './container-root.ts';
 import { removeNow } from './container-remove.ts';
+import { checkDocuments } from './create-checks.ts';
 import { prepare, startContainer, type Prepared } from './container-start.ts';
 import type { RunningProcess, RunStreams } from './contract.ts';
 import { documentOf } from './document-of-options.ts';
@@ -17,6 +18,7 @@ export async function planRun(parts: EngineParts, options: RunOptions): Promise<
   const image = options.rootfs === undefined ? imageOf(parts, options.image ?? '', undefined) : undefined;
   const hostConfig = completeHostConfig(body.HostConfig);
   const config = completeConfig(body, image?.config ?? {}, id);
+  checkDocuments(body, config, hostConfig);
   const root = await documentRoot(parts, { config, hostConfig, image });
   return prepare(parts, { id, config, hostConfig, cgroupsPath: `${options.cgroupParent ?? '/kobako'}/${id}` }, root, { writable: false, makeParents: false });
 }

@@ -8,11 +8,15 @@ const OPTIONS = new Set(['max-size', 'max-file', 'compress', 'labels', 'labels-r
 
 /** Throws `invalid` in Docker's words. */
 export function logSettings({ Type, Config }: HostConfig['LogConfig']): Pick<RunOptions, 'logDriver'> & Partial<Pick<RunOptions, 'logMaxSize' | 'logMaxFile'>> {
-  if (Type !== 'json-file' && Type !== 'none' && Type !== 'local') throw invalid(`logger: no log driver named '${Type}' is registered`);
-  for (const key of Object.keys(Config)) if (!OPTIONS.has(key)) throw invalid(`unknown log opt '${key}' for ${Type} log driver`);
+  if (Type !== 'json-file' && Type !== 'none' && Type !== 'local') throw invalid(`error looking up logging plugin ${Type}: plugin "${Type}" not found`);
+  const words = Type === 'local' ? 'log driver local' : `${Type} log driver`;
+  for (const key of Object.keys(Config)) if (!OPTIONS.has(key)) throw invalid(`unknown log opt '${key}' for ${words}`);
+  const { mode = 'blocking' } = Config;
+  if (mode !== '' && mode !== 'blocking' && mode !== 'non-blocking') throw invalid(`logger: logging mode not supported: ${mode}`);
+  if (Config['max-buffer-size'] !== undefined && mode !== 'non-blocking')
+    throw invalid("logger: max-buffer-size option is only supported with 'mode=non-blocking'");
   const file = Config['max-file'];
   if (file !== undefined && !(Number(file) >= 1 && Number.isInteger(Number(file)))) throw invalid('max-file cannot be less than 1');
-  if (file !== undefined && Number(file) > 1 && Config['max-size'] === undefined) throw invalid('max-file cannot be used without max-size');
   return {
     logDriver: Type === 'none' ? 'none' : 'json-file',
     ...(Config['max-size'] === undefined || Config['max-size'] === '-1' ? {} : { logMaxSize: sizeBytes(Config['max-size']) }),

@@ -1,6 +1,6 @@
 /** From a container's documents to what the planners take. Throws `invalid` in Docker's words for what makes no sense. */
 import { commandOf } from './container-document.ts';
-import { invalid } from '../base/errors.ts';
+import { EngineError, invalid } from '../base/errors.ts';
 import { signalNumber } from '../base/signals.ts';
 import { DEFAULT_RUN, type DeviceOption, type IdRange, type Limits, type NamespaceChoice, type RunOptions } from '../runtime/run-options.ts';
 import { MASKED_PATHS, READONLY_PATHS } from '../runtime/default-spec.ts';
@@ -23,14 +23,13 @@ export function runOptionsOf({ config, hostConfig }: ContainerDocuments): RunOpt
   const offsets = kobako.TimeOffsets;
   if (host.Runtime !== 'runc' && host.Runtime !== 'io.containerd.runc.v2' && host.Runtime !== 'kobako')
     throw invalid(`unknown or invalid runtime name: ${host.Runtime}`);
-  if (host.Isolation !== '' && !/^default$/i.test(host.Isolation)) throw invalid(`invalid isolation '${host.Isolation}' on linux`);
   if (host.AutoRemove && host.RestartPolicy.Name !== 'no') throw invalid("can't create 'AutoRemove' container with restart policy");
   checkRestartPolicy(host);
   return {
     ...DEFAULT_RUN,
     ...(kobako.Rootfs === undefined ? { image: config.Image } : { rootfs: { path: kobako.Rootfs.Path, overlay: kobako.Rootfs.Overlay } }),
     args: commandOf(config),
-    ...(config.Hostname === '' ? {} : { hostname: config.Hostname }),
+    ...(config.Hostname === '' || othersName(host) ? {} : { hostname: config.Hostname }),
     ...(config.Domainname === '' ? {} : { domainname: config.Domainname }),
     tty: config.Tty,
     stdin: config.OpenStdin,
@@ -131,7 +130,12 @@ function mode(text: string, what: string): NamespaceChoice {
 function network(text: string): NamespaceChoice {
   if (/^(none|bridge|default|private)$/.test(text)) return { kind: 'new' };
   if (text === 'host' || text.startsWith('container:')) return mode(text, 'network');
-  throw invalid(`network ${text} not found: networks come with a later version; none, host and container:NAME are there`);
+  throw new EngineError('not-found', `network ${text} not found`, { hint: 'networks come with a later version: none, host and container:NAME are there' });
+}
+
+/** The document has a name of the container's own all the same, as Docker's. */
+function othersName({ NetworkMode, UTSMode }: HostConfig): boolean {
+  return NetworkMode.startsWith('container:') || UTSMode === 'host';
 }
 
 function ranges(list: KobakoConfig['UidMap'] = []): IdRange[] {

@@ -56,7 +56,7 @@ test('what contradicts itself is refused in Docker’s words', () => {
     [{ memory: 64 * MB, memorySwap: 63 * MB }, 'Minimum memoryswap limit should be larger than memory limit, see usage'],
     [{ memoryReservation: MB }, 'Minimum memory reservation allowed is 6MB'],
     [{ memory: 64 * MB, memoryReservation: 65 * MB }, 'Minimum memory limit can not be less than memory reservation limit, see usage'],
-    [{ memorySwappiness: 101 }, 'invalid value: 101, valid memory swappiness range is 0-100'],
+    [{ memorySwappiness: 101 }, 'Invalid value: 101, valid memory swappiness range is 0-100'],
     [{ nanoCpus: 4.01e9 }, 'range of CPUs is from 0.01 to 4.00, as there are only 4 CPUs available'],
     [{ nanoCpus: 1e6 }, 'range of CPUs is from 0.01 to 4.00, as there are only 4 CPUs available'],
     [{ nanoCpus: 1e9, cpuQuota: 5000 }, 'Conflicting options: Nano CPUs and CPU Quota cannot both be set'],

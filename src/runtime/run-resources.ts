@@ -59,7 +59,7 @@ function memoryOf({ limits }: RunOptions): NonNullable<Resources['memory']> {
     out.reservation = memoryReservation;
   }
   if (memorySwappiness !== undefined && memorySwappiness !== -1) {
-    if (memorySwappiness < 0 || memorySwappiness > 100) throw invalid(`invalid value: ${memorySwappiness}, valid memory swappiness range is 0-100`);
+    if (memorySwappiness < 0 || memorySwappiness > 100) throw invalid(`Invalid value: ${memorySwappiness}, valid memory swappiness range is 0-100`);
     out.swappiness = memorySwappiness;
   }
   if (limits.kernelMemoryTcp) out.kernelTCP = limits.kernelMemoryTcp;
@@ -101,7 +101,7 @@ function cpuOf({ limits }: RunOptions, machine: MachineFacts): NonNullable<Resou
 }
 
 function list(text: string, flag: string): string {
-  if (!/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(text)) throw invalid(`Invalid value ${text} for ${flag.slice(2).replace('-', ' ')}`);
+  if (!/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(text)) throw invalid(`Invalid value ${text} for ${flag.slice(2).replace('-', ' ')}: invalid format: ${text}`);
   return text;
 }
 

@@ -180,7 +180,7 @@ describe('what goes wrong is one clear line, and nothing is left', () => {
     await fails(125, /unknown flag: --nonsense/, ...base, '--nonsense', 'true');
     await fails(125, /no such file or directory/, ...base, '--mount', 'type=bind,source=/not/here,target=/x', 'true');
     await fails(125, /no such file or directory/, 'run', '--rootfs', '/not/here', 'true');
-    await fails(125, /invalid capability: "NOPE"/, ...base, '--cap-add', 'NOPE', 'true');
+    await fails(125, /unknown capability: "CAP_NOPE"/, ...base, '--cap-add', 'NOPE', 'true');
     await fails(125, /Minimum memory limit allowed is 6MB/, ...base, '--memory', '1m', 'true');
     await fails(125, /sysctl "kernel.pid_max" is not in a separate kernel namespace/, ...base, '--sysctl', 'kernel.pid_max=5', 'true');
     await fails(1, /No such container: nobody/, 'exec', 'nobody', 'true');

@@ -129,7 +129,7 @@ test('what small clients send: a command as one string, nested things with what 
       RestartPolicy: { Name: 'always', MaximumRetryCount: 0 },
       PortBindings: { '80/tcp': [{ HostIp: '', HostPort: '1' }], '81/udp': [] },
       LogConfig: { Type: '', Config: {} },
-      DeviceRequests: [{ Driver: '', Count: 0, DeviceIDs: [], Capabilities: [['gpu']], Options: {} }],
+      DeviceRequests: [{ Driver: '', Count: 0, Capabilities: [['gpu']] }],
       Kobako: { Rootfs: { Path: '/r', Overlay: false }, UidMap: [{ Container: 0, Host: 0, Size: 5 }] },
     },
   });

@@ -56,7 +56,9 @@ const resources = {
   CpusetMems: text(),
   Devices: list(struct('container.DeviceMapping', { PathOnHost: text(), PathInContainer: text(), CgroupPermissions: text() })),
   DeviceCgroupRules: texts,
-  DeviceRequests: list(struct('container.DeviceRequest', { Driver: text(), Count: int, DeviceIDs: texts, Capabilities: list(texts), Options: textMap })),
+  DeviceRequests: list(
+    struct('container.DeviceRequest', { Driver: text(), Count: int, DeviceIDs: optional(texts), Capabilities: list(texts), Options: optional(textMap) }),
+  ),
   KernelMemoryTCP: int64,
   MemoryReservation: int64,
   MemorySwap: int64,

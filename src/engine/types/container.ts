@@ -71,9 +71,9 @@ export interface DeviceMapping {
 export interface DeviceRequest {
   readonly Driver: string;
   readonly Count: number;
-  readonly DeviceIDs: readonly string[] | null;
+  readonly DeviceIDs?: readonly string[] | null;
   readonly Capabilities: readonly (readonly string[])[] | null;
-  readonly Options: Readonly<Record<string, string>> | null;
+  readonly Options?: Readonly<Record<string, string>> | null;
 }
 
 export interface Ulimit {
@@ -169,7 +169,7 @@ export interface HostConfig extends Resources {
   readonly ContainerIDFile: string;
   readonly LogConfig: { readonly Type: string; readonly Config: Readonly<Record<string, string>> };
   readonly NetworkMode: string;
-  readonly PortBindings: PortMap;
+  readonly PortBindings: PortMap | null;
   readonly RestartPolicy: RestartPolicy;
   readonly AutoRemove: boolean;
   readonly VolumeDriver: string;
