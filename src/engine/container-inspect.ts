@@ -1,17 +1,20 @@
 /** Use case: everything that is known of a container, as Docker's `inspect` has it. */
 import { commandOf } from './container-document.ts';
+import { networkSettings } from './container-networks.ts';
+import { containerSizes } from './container-sizes.ts';
 import { stateOf } from './container-state.ts';
 import type { ContainerRecord } from './container-store.ts';
 import type { ExecTable } from './execs.ts';
 import { mountPoints } from './mount-options-of.ts';
 import type { EngineParts } from './parts.ts';
-import type { ContainerInspect, NetworkSettings } from './types/container-answers.ts';
+import type { ContainerInspect } from './types/container-answers.ts';
+import type { HostConfig } from './types/container.ts';
 
 export async function inspectContainer(
   parts: EngineParts,
   execs: ExecTable,
   record: ContainerRecord,
-  _options: { readonly size?: boolean | undefined },
+  { size = false }: { readonly size?: boolean | undefined },
 ): Promise<ContainerInspect> {
   const { store } = parts;
   const { id, config, hostConfig, image } = record;
@@ -19,6 +22,8 @@ export async function inspectContainer(
   const command = commandOf(config);
   const started = record.startedAt !== undefined;
   const execIds = execs.of(id);
+  const driver = image === undefined ? 'folder' : parts.images().driver.name;
+  const sizes = size ? await containerSizes(parts, record) : undefined;
   return {
     Id: id,
     Created: new Date(record.createdAt).toISOString(),
@@ -29,64 +34,26 @@ export async function inspectContainer(
     ResolvConfPath: started ? `${dir}/resolv.conf` : '',
     HostnamePath: started ? `${dir}/hostname` : '',
     HostsPath: started ? `${dir}/hosts` : '',
-    LogPath: hostConfig.LogConfig.Type === 'none' ? '' : log,
+    // of the local driver it is nobody's business, as in Docker
+    LogPath: started && hostConfig.LogConfig.Type === 'json-file' ? log : '',
     Name: `/${record.name}`,
     RestartCount: record.restartCount ?? 0,
-    Driver: image === undefined ? 'folder' : parts.images().driver.name,
+    Driver: driver,
     Platform: 'linux',
     MountLabel: '',
     ProcessLabel: '',
-    AppArmorProfile: '',
+    AppArmorProfile: apparmorProfile(hostConfig),
     ExecIDs: execIds.length === 0 ? null : execIds,
     HostConfig: hostConfig,
-    GraphDriver: { Name: image === undefined ? 'folder' : parts.images().driver.name, Data: null },
+    GraphDriver: { Name: driver, Data: null },
+    ...(sizes === undefined ? {} : { SizeRw: sizes.rw, SizeRootFs: sizes.rootFs }),
     Mounts: mountPoints(hostConfig),
     Config: config,
-    NetworkSettings: networkSettings(record),
+    NetworkSettings: networkSettings(parts, record),
   };
 }
 
-/** Networks come with a later version: a container has a loopback only, or another's network. */
-export function networkSettings({ hostConfig: { NetworkMode } }: Pick<ContainerRecord, 'hostConfig'>): NetworkSettings {
-  const named = NetworkMode === 'none' || NetworkMode === 'host' || NetworkMode === 'bridge';
-  return {
-    Bridge: '',
-    SandboxID: '',
-    SandboxKey: '',
-    Ports: {},
-    HairpinMode: false,
-    LinkLocalIPv6Address: '',
-    LinkLocalIPv6PrefixLen: 0,
-    SecondaryIPAddresses: null,
-    SecondaryIPv6Addresses: null,
-    EndpointID: '',
-    Gateway: '',
-    GlobalIPv6Address: '',
-    GlobalIPv6PrefixLen: 0,
-    IPAddress: '',
-    IPPrefixLen: 0,
-    IPv6Gateway: '',
-    MacAddress: '',
-    Networks: named
-      ? {
-          [NetworkMode]: {
-            IPAMConfig: null,
-            Links: null,
-            Aliases: null,
-            MacAddress: '',
-            DriverOpts: null,
-            GwPriority: 0,
-            NetworkID: '',
-            EndpointID: '',
-            Gateway: '',
-            IPAddress: '',
-            IPPrefixLen: 0,
-            IPv6Gateway: '',
-            GlobalIPv6Address: '',
-            GlobalIPv6PrefixLen: 0,
-            DNSNames: null,
-          },
-        }
-      : {},
-  };
+function apparmorProfile({ SecurityOpt }: HostConfig): string {
+  const option = SecurityOpt?.findLast((each) => /^apparmor[=:]/.test(each));
+  return option === undefined ? '' : option.slice('apparmor='.length);
 }

@@ -96,7 +96,8 @@ async function attempt(parts: EngineParts, given: ContainerRecord, { streams, de
 /** One that has run, or tried to, before: what is known of its end moves out of the way. */
 function anew({ store }: EngineParts, record: ContainerRecord): ContainerRecord {
   const cleared = { process: undefined, monitor: undefined, paused: undefined, restarting: undefined, stopped: undefined, failure: undefined };
-  const fresh = { ...record, ...cleared, previous: store.exit(record.id) ?? record.previous };
+  const previous = store.exit(record.id) ?? record.previous;
+  const fresh = { ...record, ...cleared, previous, finishedAt: previous?.exitedAt ?? record.finishedAt };
   store.save(fresh);
   store.forgetExit(record.id);
   return fresh;

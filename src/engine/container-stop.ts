@@ -37,13 +37,13 @@ export async function signalContainer(parts: EngineParts, { id }: Pick<Container
 /** Throws Docker's `conflict` when it does not run. */
 export async function killContainer(parts: EngineParts, record: ContainerRecord, text: string | undefined): Promise<void> {
   const signal = text === undefined || text === '' ? SIGKILL : signalNumber(text);
-  if (!isRunning(parts, record)) throw new EngineError('conflict', `cannot kill container: ${record.name}: container ${record.id} is not running`);
+  if (!isRunning(parts, record)) throw new EngineError('conflict', `container ${record.id} is not running`);
   if (signal === SIGKILL || signal === stopSignal(record)) {
     parts.live.cancelRestart(record.id);
     parts.store.change(record.id, { stopped: true });
   }
   if (!(await signalContainer(parts, record, signal))) {
-    throw new EngineError('conflict', `cannot kill container: ${record.name}: container ${record.id} is not running`);
+    throw new EngineError('conflict', `container ${record.id} is not running`);
   }
   emitContainer(parts, record, 'kill', { signal: String(signal) });
 }
@@ -82,7 +82,7 @@ export async function pauseContainer(parts: EngineParts, record: ContainerRecord
 
 export async function unpauseContainer(parts: EngineParts, record: ContainerRecord): Promise<void> {
   const now = parts.store.load(record.id);
-  if (now === undefined || !now.paused || !isRunning(parts, record)) throw new EngineError('conflict', `container ${record.id} is not paused`);
+  if (now === undefined || !now.paused || !isRunning(parts, record)) throw new EngineError('conflict', `Container ${record.id} is not paused`);
   await thaw(parts, now);
   emitContainer(parts, record, 'unpause');
 }

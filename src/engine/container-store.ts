@@ -38,6 +38,8 @@ export interface ContainerRecord {
   readonly process?: ProcessId | undefined;
   /** RFC 3339, of its last start. */
   readonly startedAt?: string | undefined;
+  /** Of its last end before that: Unix time in nanoseconds. */
+  readonly finishedAt?: string | undefined;
   /** There before the process, which it makes. */
   readonly monitor?: ProcessId | undefined;
   /** How it ended before it was started again, as long as it has not. */

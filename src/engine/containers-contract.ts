@@ -150,7 +150,7 @@ export interface Containers {
     container: string,
     options?: { readonly force?: boolean | undefined; readonly volumes?: boolean | undefined; readonly link?: boolean | undefined },
   ): Promise<void>;
-  prune(filters?: Filters): Promise<{ readonly ContainersDeleted: readonly string[]; readonly SpaceReclaimed: number }>;
+  prune(filters?: Filters): Promise<{ readonly ContainersDeleted: readonly string[] | null; readonly SpaceReclaimed: number }>;
   inspect(container: string, options?: { readonly size?: boolean | undefined }): Promise<ContainerInspect>;
   /** The newest first. */
   list(options?: ContainerListOptions): Promise<readonly ContainerSummary[]>;

@@ -26,6 +26,15 @@ import { containerBegan } from './supervise.ts';
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 
+/** Docker says of a kill what it was about, whatever went wrong. */
+async function forKill(name: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    throw error instanceof EngineError ? new EngineError(error.kind, `cannot kill container: ${name}: ${error.message}`, { cause: error }) : error;
+  }
+}
+
 export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
   const { store, live } = parts;
   const start = (id: string) =>
@@ -63,7 +72,7 @@ export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
     start: async (name) => start(store.find(name).id),
     stop: async (name, options = {}) => stopContainer(parts, store.find(name), options),
     restart: (name, options = {}) => restart(name, options),
-    kill: async (name, signal) => killContainer(parts, store.find(name), signal),
+    kill: (name, signal) => forKill(name, async () => killContainer(parts, store.find(name), signal)),
     pause: (name) =>
       inTurn(name, async (record) => {
         await pauseContainer(parts, record);
@@ -78,8 +87,9 @@ export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
       inTurn(name, async (record) => {
         const wanted = newName.replace(/^\//, '');
         if (wanted === '') throw invalid('Neither old nor new names may be empty');
-        if (!NAME.test(wanted)) throw invalid(`Error when allocating new name: Invalid container name (${wanted}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
-        if (wanted === record.name) throw new EngineError('conflict', 'Renaming a container with the same name as its current name');
+        if (!NAME.test(wanted))
+          throw invalid(`Error when allocating new name: Invalid container name (/${wanted}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
+        if (wanted === record.name) throw invalid('Renaming a container with the same name as its current name');
         const oldName = record.name;
         emitContainer(parts, store.rename(record, wanted), 'rename', { oldName: `/${oldName}` });
       }),

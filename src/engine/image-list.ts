@@ -7,6 +7,7 @@ import { familiar, tagName } from '../image/names.ts';
 import { formatPlatform, parsePlatform, platformMatches } from '../image/platform.ts';
 import { familiarName, familiarReference, parseReference, withDefaultTag } from '../image/reference.ts';
 import type { ImageSummary, StoredImage } from '../image/store/store.ts';
+import { hasLabel, pointInTime } from './filters.ts';
 import { tell } from './image-events.ts';
 import type { ImageParts } from './image-parts.ts';
 import type { HistoryLine, ImageDetails, ImageLine, ImageListOptions, OfPlatform } from './images-contract.ts';
@@ -117,27 +118,6 @@ export function flagOf(filters: Filters, key: string): boolean | undefined {
   const [flag, ...more] = new Set(values.map((value) => (/^(1|true)$/.test(value) ? true : /^(0|false)$/.test(value) ? false : undefined)));
   if (values.length > 0 && (flag === undefined || more.length > 0)) throw invalid(`invalid filter '${key}=[${values.join(' ')}]'`);
   return flag;
-}
-
-function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
-  const equals = wanted.indexOf('=');
-  if (equals < 0) return Object.hasOwn(labels, wanted);
-  const key = wanted.slice(0, equals);
-  return Object.hasOwn(labels, key) && labels[key] === wanted.slice(equals + 1);
-}
-
-const UNITS: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1 };
-
-/** `24h`, `1h30m`, Unix seconds, or RFC 3339: seconds since 1970. */
-function pointInTime(text: string): number {
-  if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
-  if (/^(\d+[hms])+$/.test(text)) {
-    const back = [...text.matchAll(/(\d+)([hms])/g)].reduce((sum, [, count, unit]) => sum + Number(count) * UNITS[unit!]!, 0);
-    return Date.now() / 1000 - back;
-  }
-  const time = Date.parse(text);
-  if (Number.isNaN(time)) throw invalid(`failed to parse value as time or duration: ${JSON.stringify(text)}`);
-  return time / 1000;
 }
 
 function seconds(created: string | undefined): number {

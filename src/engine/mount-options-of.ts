@@ -17,8 +17,8 @@ export function mountOptions(host: Pick<HostConfig, 'Binds' | 'Mounts' | 'Tmpfs'
 export function mountPoints(host: Pick<HostConfig, 'Binds' | 'Mounts' | 'Tmpfs' | 'VolumesFrom'>): MountPoint[] {
   const shown = (option: MountOption, mode: string): MountPoint => ({
     Type: option.type,
-    Source: option.type === 'tmpfs' ? '' : option.source,
-    Destination: posix.normalize(option.target).replace(/(.)\/+$/, '$1'),
+    Source: option.type === 'tmpfs' ? '' : clean(option.source),
+    Destination: clean(option.target),
     Mode: mode,
     RW: !option.options.some((word) => word === 'ro' || word === 'rro'),
     Propagation: option.type === 'tmpfs' ? '' : (option.options.find((word) => PROPAGATION.test(word)) ?? 'rprivate'),
@@ -27,6 +27,10 @@ export function mountPoints(host: Pick<HostConfig, 'Binds' | 'Mounts' | 'Tmpfs' 
     ...(host.Binds ?? []).map((text) => shown(bind(text), text.split(':').slice(2).join(':'))),
     ...(host.Mounts ?? []).map((given) => shown(mount(given), '')),
   ];
+}
+
+function clean(path: string): string {
+  return posix.normalize(path).replace(/(.)\/+$/, '$1');
 }
 
 /** `SOURCE:TARGET[:OPTIONS]`; a missing source becomes a folder. */

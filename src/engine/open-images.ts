@@ -1,6 +1,5 @@
 /** Puts the images' half of the engine together: the store, the driver of its layers, the registries. */
-import { randomBytes } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { EngineError } from '../base/errors.ts';
@@ -31,6 +30,7 @@ import { pruneImages, removeNamed, tidyUp } from './image-remove.ts';
 import { saveImages } from './image-save.ts';
 import type { Images } from './images-contract.ts';
 import { startLayerThread } from './layer-threads.ts';
+import { settled } from './settled-file.ts';
 
 export type StorageDriver = 'overlay' | 'erofs';
 
@@ -114,22 +114,6 @@ function openDriver(dataRoot: string, wanted: StorageDriver | undefined): Snapsh
   }
   const settings = { dir: `${dataRoot}/${chosen}`, spawn: startLayerThread };
   return chosen === 'erofs' ? erofsDriver(settings) : overlayDriver(settings);
-}
-
-/** The text of a file that is written once, whole, by whoever comes first. */
-function settled(path: string, first: () => string): string {
-  if (!existsSync(path)) {
-    const temporary = `${path}.${randomBytes(6).toString('hex')}`;
-    try {
-      writeFileSync(temporary, first(), { mode: 0o600 });
-      linkSync(temporary, path);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    } finally {
-      rmSync(temporary, { force: true });
-    }
-  }
-  return readFileSync(path, 'utf8');
 }
 
 /** As the docker CLI keeps them: `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json`. */

@@ -1,0 +1,170 @@
+/** Docker's filters of a list of containers. Of one key any value matches (of `label` all), of several keys all. */
+import { EngineError, invalid } from '../base/errors.ts';
+import type { ContainerRecord } from './container-store.ts';
+import { networkSettings } from './container-networks.ts';
+import { checkFilters, hasLabel } from './filters.ts';
+import { mountPoints } from './mount-options-of.ts';
+import type { EngineParts } from './parts.ts';
+import type { ContainerState } from './types/container-answers.ts';
+import type { Filters } from './types/system.ts';
+
+const KNOWN = [
+  'ancestor',
+  'before',
+  'exited',
+  'expose',
+  'health',
+  'id',
+  'isolation',
+  'is-task',
+  'label',
+  'name',
+  'network',
+  'publish',
+  'since',
+  'status',
+  'volume',
+];
+const STATES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
+const HEALTH = ['none', 'starting', 'healthy', 'unhealthy'];
+/** A longer pattern is no name that anybody looks for. */
+const LONGEST_PATTERN = 512;
+
+export interface ContainerFilter {
+  /** What is known without looking at the machine. */
+  readonly record: (record: ContainerRecord) => boolean;
+  readonly state: (state: ContainerState) => boolean;
+  /** A filter asks for states: those that do not run are meant, too. */
+  readonly anyState: boolean;
+}
+
+/** Throws `invalid` and `not-found` in Docker's words. */
+export function containerFilter(parts: EngineParts, filters: Filters): ContainerFilter {
+  checkFilters(filters, KNOWN);
+  const records: ((record: ContainerRecord) => boolean)[] = [];
+  const states: ((state: ContainerState) => boolean)[] = [];
+  for (const [key, values] of Object.entries(filters)) {
+    if (values.length === 0) continue;
+    const ofState = stateFilter(key, values);
+    if (ofState === undefined) records.push(recordFilter(parts, key, values));
+    else states.push(ofState);
+  }
+  return {
+    record: (record) => records.every((test) => test(record)),
+    state: (state) => states.every((test) => test(state)),
+    anyState: (filters['status']?.length ?? 0) > 0,
+  };
+}
+
+function stateFilter(key: string, values: readonly string[]): ((state: ContainerState) => boolean) | undefined {
+  switch (key) {
+    case 'status':
+      for (const value of values) checkWord(key, value, STATES, 'state');
+      return ({ Status }) => values.includes(Status);
+    case 'health':
+      for (const value of values) checkWord(key, value, HEALTH, 'health');
+      return ({ Health }) => values.includes(Health?.Status ?? 'none');
+    case 'exited': {
+      const codes = values.map((value) => {
+        if (!/^[+-]?\d+$/.test(value)) throw invalid(`invalid filter 'exited=${value}': strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`);
+        return Number(value);
+      });
+      return ({ Running, Status, ExitCode }) => !Running && Status !== 'created' && codes.includes(ExitCode);
+    }
+    default:
+      return undefined;
+  }
+}
+
+function checkWord(key: string, value: string, words: readonly string[], what: string): void {
+  if (!words.includes(value)) throw invalid(`invalid filter '${key}=${value}': invalid value for ${what} (${value}): must be one of ${words.join(', ')}`);
+}
+
+function recordFilter(parts: EngineParts, key: string, values: readonly string[]): (record: ContainerRecord) => boolean {
+  switch (key) {
+    case 'id': {
+      const test = pattern(values);
+      return ({ id }) => test(id);
+    }
+    case 'name': {
+      const test = pattern(values);
+      return ({ name }) => test(name) || test(`/${name}`);
+    }
+    case 'label':
+      return ({ config }) => values.every((value) => hasLabel(config.Labels, value));
+    case 'before': {
+      const { createdAt } = parts.store.find(values[0]!);
+      return (record) => record.createdAt < createdAt;
+    }
+    case 'since': {
+      const { createdAt } = parts.store.find(values[0]!);
+      return (record) => record.createdAt > createdAt;
+    }
+    case 'ancestor': {
+      const ids = new Set(values.flatMap((value) => imageId(parts, value) ?? []));
+      return ({ image }) => image !== undefined && ids.has(image.id);
+    }
+    case 'volume':
+      return ({ hostConfig }) =>
+        mountPoints(hostConfig).some(({ Name, Source, Destination }) => values.includes(Destination) || values.includes(Name ?? Source));
+    case 'network':
+      return (record) =>
+        Object.entries(networkSettings(parts, record).Networks).some(([name, { NetworkID = '' }]) =>
+          values.some((value) => value === name || (NetworkID !== '' && NetworkID.startsWith(value))),
+        );
+    case 'publish': {
+      const ports = new Set(values.flatMap((value) => portsOf(key, value)));
+      return ({ hostConfig }) => Object.keys(hostConfig.PortBindings ?? {}).some((port) => ports.has(withProtocol(port)));
+    }
+    case 'expose': {
+      const ports = new Set(values.flatMap((value) => portsOf(key, value)));
+      return ({ config }) => Object.keys(config.ExposedPorts ?? {}).some((port) => ports.has(withProtocol(port)));
+    }
+    case 'isolation':
+      // there is one only
+      return () => true;
+    default: {
+      // is-task: there are none
+      const [wanted, ...more] = new Set(values.map((value) => (/^(1|true)$/.test(value) ? true : /^(0|false)$/.test(value) ? false : undefined)));
+      if (wanted === undefined || more.length > 0) throw invalid(`invalid filter '${key}=[${values.join(' ')}]'`);
+      return () => !wanted;
+    }
+  }
+}
+
+/** As Docker: the very text, or a regular expression that is found in it; what is none matches nothing. */
+function pattern(values: readonly string[]): (text: string) => boolean {
+  const expressions = values.flatMap((value) => {
+    try {
+      return value.length > LONGEST_PATTERN ? [] : [new RegExp(value)];
+    } catch {
+      return [];
+    }
+  });
+  return (text) => values.includes(text) || expressions.some((expression) => expression.test(text));
+}
+
+function imageId(parts: EngineParts, name: string): string | undefined {
+  try {
+    return parts.images().store.find(name).entry.facts.id;
+  } catch (error) {
+    if (error instanceof EngineError) return undefined;
+    throw error;
+  }
+}
+
+/** `80`, `80/udp`, `8000-8080/tcp` */
+function portsOf(key: string, text: string): readonly string[] {
+  const [range = '', protocol = 'tcp'] = text.split('/');
+  const numbers = range.split('-').map((each) => {
+    if (/^\d+$/.test(each) && Number(each) <= 65_535) return Number(each);
+    throw new EngineError('internal', `error while looking up for ${key} ${text}: strconv.ParseUint: parsing ${JSON.stringify(each)}: invalid syntax`);
+  });
+  const [from = 0, to = from] = numbers;
+  if (to < from) throw new EngineError('internal', `error while looking up for ${key} ${text}: Invalid range specified for the Port: ${range}`);
+  return Array.from({ length: Math.max(0, to - from + 1) }, (_, at) => `${from + at}/${protocol.toLowerCase()}`);
+}
+
+function withProtocol(port: string): string {
+  return port.includes('/') ? port : `${port}/tcp`;
+}
