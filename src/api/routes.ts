@@ -4,6 +4,20 @@ import { containerObserveRoutes } from './containers/observe.ts';
 import { streamRoutes } from './containers/streams.ts';
 import type { Route } from './contract.ts';
 import { imageRoutes } from './images/routes.ts';
+import { aboutRoutes } from './system/about.ts';
+import { absentRoutes } from './system/absent.ts';
+import { eventRoutes } from './system/events.ts';
+import { networkRoutes } from './system/networks.ts';
 import { pingRoutes } from './system/ping.ts';
 
-export const apiRoutes: readonly Route[] = [...pingRoutes, ...lifecycleRoutes, ...streamRoutes, ...containerObserveRoutes, ...imageRoutes];
+export const apiRoutes: readonly Route[] = [
+  ...pingRoutes,
+  ...aboutRoutes,
+  ...eventRoutes,
+  ...lifecycleRoutes,
+  ...streamRoutes,
+  ...containerObserveRoutes,
+  ...imageRoutes,
+  ...networkRoutes,
+  ...absentRoutes,
+];

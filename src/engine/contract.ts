@@ -164,6 +164,8 @@ export interface EngineOptions {
   /** How layers are kept; default `erofs` where the kernel can, else `overlay`. The first choice for a data root stays. */
   readonly storageDriver?: 'overlay' | 'erofs';
   readonly registries?: RegistryOptions;
+  /** `key=value`, shown by `system.info`. */
+  readonly labels?: readonly string[];
   /** The native helper's path. Default: beside the engine. */
   readonly helper?: string;
 }

@@ -1,7 +1,7 @@
 /** What has happened: a bus with a short memory. */
 import { nowNano } from '../base/time.ts';
 import type { EventsOptions } from './system-contract.ts';
-import type { EngineEvent, Filters } from './types/system.ts';
+import type { EngineEvent } from './types/system.ts';
 
 /** How many are remembered for `since`, as in Docker. */
 const REMEMBERED = 256;
@@ -14,10 +14,22 @@ export class EventBus {
   readonly #past: EngineEvent[] = [];
   readonly #readers = new Set<Reader>();
   readonly #endings = new Set<() => void>();
+  #total = 0;
+
+  /** How many there have been. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** How many read them just now. */
+  get readers(): number {
+    return this.#endings.size;
+  }
 
   emit(Type: EngineEvent['Type'], Action: string, ID: string, Attributes: Readonly<Record<string, string>> = {}): void {
     const timeNano = nowNano();
     const event: EngineEvent = { Type, Action, Actor: { ID, Attributes }, scope: 'local', time: Number(timeNano / 1_000_000_000n), timeNano };
+    this.#total++;
     this.#past.push(event);
     if (this.#past.length > REMEMBERED) this.#past.shift();
     for (const reader of this.#readers) reader(event);
@@ -70,47 +82,4 @@ export class EventBus {
       this.#endings.delete(end);
     }
   }
-}
-
-/** Docker's event filters: type, event, container, image, volume, network, daemon, label, scope. */
-export function eventMatches(filters: Filters): (event: EngineEvent) => boolean {
-  const tests = Object.entries(filters).map(
-    ([key, values]) =>
-      (event: EngineEvent) =>
-        values.some((value) => matchesOne(event, key, value)),
-  );
-  return (event) => tests.every((test) => test(event));
-}
-
-function matchesOne({ Type, Action, Actor, scope }: EngineEvent, key: string, value: string): boolean {
-  const named = () => Actor.ID === value || Actor.Attributes['name'] === value.replace(/^\//, '') || (value !== '' && Actor.ID.startsWith(value));
-  switch (key) {
-    case 'type':
-      return Type === value;
-    case 'event':
-      // `exec_create` stands for `exec_create: sh`, `health_status` for `health_status: healthy`
-      return Action === value || Action.startsWith(`${value}:`);
-    case 'scope':
-      return scope === value;
-    case 'label': {
-      const [name, text] = value.split(/=(.*)/s);
-      return Object.hasOwn(Actor.Attributes, name!) && (text === undefined || Actor.Attributes[name!] === text);
-    }
-    case 'image':
-      return Type === 'image'
-        ? Actor.ID === value || withoutTag(Actor.ID) === value || Actor.Attributes['name'] === value
-        : Actor.Attributes['image'] === value || withoutTag(Actor.Attributes['image'] ?? '') === value;
-    case 'container':
-    case 'volume':
-    case 'network':
-    case 'daemon':
-      return Type === key && named();
-    default:
-      return false;
-  }
-}
-
-function withoutTag(name: string): string {
-  const colon = name.lastIndexOf(':');
-  return colon > name.lastIndexOf('/') ? name.slice(0, colon) : name;
 }

@@ -92,7 +92,11 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     get images() {
       return images().images;
     },
-    system: systemOf(parts),
+    system: systemOf(parts, {
+      labels: options.labels ?? [],
+      insecureRegistries: options.registries?.insecure ?? [],
+      registryMirrors: options.registries?.mirrors ?? [],
+    }),
     plan: async (run) => {
       const { plan, spec, warnings } = await planRun(parts, run);
       return { plan, spec, warnings, text: () => explainPlan(plan), json: () => planJson(plan) };

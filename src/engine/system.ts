@@ -1,20 +1,15 @@
 /** The engine as a whole: what it is, what it uses, what happens in it. */
-import { EngineError } from '../base/errors.ts';
-import { eventMatches } from './events.ts';
+import { diskUsage } from './disk-usage.ts';
+import { eventMatches } from './event-filters.ts';
 import type { EngineParts } from './parts.ts';
 import type { System } from './system-contract.ts';
+import { systemInfo, systemVersion, type SystemSettings } from './system-info.ts';
 
-export function systemOf(parts: EngineParts): System {
+export function systemOf(parts: EngineParts, settings: SystemSettings): System {
   return {
-    info: async () => {
-      throw new EngineError('unavailable', 'not there yet');
-    },
-    version: async () => {
-      throw new EngineError('unavailable', 'not there yet');
-    },
-    df: async () => {
-      throw new EngineError('unavailable', 'not there yet');
-    },
+    info: async () => systemInfo(parts, settings),
+    version: async () => systemVersion(),
+    df: (types) => diskUsage(parts, types),
     events: (options = {}) => parts.events.read(options, eventMatches(options.filters ?? {})),
   };
 }

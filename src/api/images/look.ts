@@ -1,9 +1,9 @@
 /** Images, looked at: list, inspect, history. */
 import { invalid } from '../../base/errors.ts';
-import type { HistoryLine, ImageLine } from '../../engine/images-contract.ts';
-import { imageDocument } from '../../engine/types/image-document.ts';
-import type { ImageHistoryItem, ImageSummaryDocument } from '../../engine/types/image.ts';
-import type { ApiVersion, Route } from '../contract.ts';
+import type { HistoryLine } from '../../engine/images-contract.ts';
+import { imageDocument, imageSummary } from '../../engine/types/image-document.ts';
+import type { ImageHistoryItem } from '../../engine/types/image.ts';
+import type { Route } from '../contract.ts';
 import { platformOf } from './names.ts';
 import { inspectFor, summaryFor } from './versions.ts';
 
@@ -13,22 +13,8 @@ export const list: Route['handler'] = async (request, { images }) => {
   const filters = { ...query.filters(), ...(filter === undefined || filter === '' ? {} : { reference: [filter] }) };
   const sharedSize = version >= 42 && query.flag('shared-size');
   const lines = await images.list({ filters, sharedSize });
-  request.send(lines.map((line) => summaryFor(summaryOf(line, version), version)));
+  request.send(lines.map((line) => summaryFor(imageSummary(line, version >= 51 ? line.containers : -1), version)));
 };
-
-function summaryOf(line: ImageLine, version: ApiVersion): ImageSummaryDocument {
-  return {
-    Containers: version >= 51 ? line.containers : -1,
-    Created: line.created,
-    Id: line.id,
-    Labels: Object.keys(line.labels).length === 0 ? null : line.labels,
-    ParentId: '',
-    RepoDigests: line.repoDigests,
-    RepoTags: line.repoTags,
-    SharedSize: line.sharedSize ?? -1,
-    Size: line.size,
-  };
-}
 
 export const inspect: Route['handler'] = async (request, { images }) => {
   const { params, query, version } = request;

@@ -1,7 +1,7 @@
 /** Images in the documents of Docker's API (1.51). */
 import type { ContainerConfig } from '../../image/contract.ts';
-import type { ImageDetails } from '../images-contract.ts';
-import type { ImageInspect } from './image.ts';
+import type { ImageDetails, ImageLine } from '../images-contract.ts';
+import type { ImageInspect, ImageSummaryDocument } from './image.ts';
 
 /** `GET /images/{name}/json` */
 export function imageDocument(image: ImageDetails): ImageInspect {
@@ -24,6 +24,21 @@ export function imageDocument(image: ImageDetails): ImageInspect {
     RootFS: { Type: 'layers', Layers: image.layers },
     Metadata: { LastTagTime: image.lastTagged ?? NEVER },
     Config: configDocument(image.config),
+  };
+}
+
+/** `GET /images/json`; `containers`: how many use it, or -1. */
+export function imageSummary(line: ImageLine, containers: number): ImageSummaryDocument {
+  return {
+    Containers: containers,
+    Created: line.created,
+    Id: line.id,
+    Labels: Object.keys(line.labels).length === 0 ? null : line.labels,
+    ParentId: '',
+    RepoDigests: line.repoDigests,
+    RepoTags: line.repoTags,
+    SharedSize: line.sharedSize ?? -1,
+    Size: line.size,
   };
 }
 
