@@ -1,0 +1,69 @@
+/** Where this engine answers otherwise than dockerd, and why. Every other difference fails the test. */
+import type { Difference } from './compare.ts';
+
+export interface Expected {
+  readonly endpoint?: RegExp;
+  /** Of cases. */
+  readonly name?: RegExp;
+  readonly path?: RegExp;
+  readonly reason: string;
+}
+
+const CREATE = /^POST \/containers\/create/;
+const NETWORKS = 'networks come with the next version';
+
+export const EXPECTED: readonly Expected[] = [
+  { path: /\/(Driver|GraphDriver\/.*)$/, endpoint: /containers/, reason: 'layers are kept by other drivers, overlay and erofs, which have no folders to show' },
+  { path: /\/CgroupnsMode$/, reason: 'a cgroup namespace of its own on every machine; dockerd does so on cgroup v2 only' },
+  {
+    name: /^(create|refused): blkio/,
+    reason: 'weights are set through blkio.bfq.weight, which dockerd does not know; so they are checked, and kept',
+  },
+  { path: /\/LogPath$/, reason: 'the log has the same name in every container’s folder; it ends on -json.log, too' },
+  { path: /\/(SandboxID|SandboxKey|EndpointID|NetworkID)$/, endpoint: /containers|system\/df/, reason: NETWORKS },
+  { path: /^\/body\/Volumes/, endpoint: /system\/df|^GET \/volumes$/, reason: 'volumes come with a later version' },
+  { endpoint: /unpause$/, path: /status/, reason: 'the container is in the way, not the daemon: 409, not 500' },
+  { path: /\/DNSNames/, endpoint: /containers/, reason: NETWORKS },
+  { name: /networks?( |$|\/|\?)/, path: /\/(IPAM|Containers|Options)\b/, reason: NETWORKS },
+  { name: /^refused: (mac address|network that is not there|endpoint of|two endpoints|an address on|an alias on|links to nobody)/, reason: NETWORKS },
+  { name: /^refused: (volumes from nobody|bind of one word|volume on \/)/, reason: 'named volumes come with a later version' },
+  { name: /^refused: no image$/, endpoint: CREATE, reason: 'dockerd makes a container without a root file system, which cannot start' },
+  { name: /^refused: stop signal 65$/, endpoint: CREATE, reason: 'there is no such signal' },
+  { name: /^refused: network of no container$/, endpoint: CREATE, reason: 'found out at creation: dockerd says it at the start' },
+  {
+    name: /^refused: (ulimit type|log (size|files)|device rule|blkio of|mount: |seccomp that is no JSON|userns mode|label option|(masked|read-only) path)/,
+    endpoint: CREATE,
+    reason: 'found out at creation: dockerd says it at the start, with status 500, or never',
+  },
+  {
+    name: /^refused: (storage option|bind of|bind mode|bind to|security option|no new privileges, maybe)/,
+    endpoint: CREATE,
+    path: /^\/(status|body\/message)$/,
+    reason: 'the fault is in the request: 400, not 500',
+  },
+  { endpoint: /^GET \/info/, path: /\/body\/(ID|Name|DockerRootDir|ServerVersion|OperatingSystem|OSVersion|SystemTime)$/, reason: 'another engine' },
+  {
+    endpoint: /^GET \/info/,
+    path: /\/body\/(Driver|DriverStatus|Plugins|Runtimes|ContainerdCommit|RuncCommit|InitCommit|Containerd)\b/,
+    reason: 'another engine',
+  },
+  { endpoint: /^GET \/info/, path: /\/body\/(LiveRestoreEnabled)$/, reason: 'containers outlive the daemon in any case' },
+  {
+    endpoint: /^GET \/info/,
+    path: /\/body\/(SecurityOptions|FirewallBackend|CDISpecDirs)\b/,
+    reason: 'a cgroup namespace of its own; no firewall rules and no CDI yet',
+  },
+  {
+    endpoint: /^GET \/info/,
+    path: /\/body\/(Containers|ContainersRunning|ContainersStopped|Images|IPv4Forwarding)$/,
+    reason: 'another network namespace in this test, and what else it has',
+  },
+  { endpoint: /^GET \/info/, path: /\/body\/RegistryConfig\//, reason: 'registries that this test’s dockerd is told of' },
+  { endpoint: /^GET \/version/, path: /\/body\/(Platform|Components|Version|GitCommit|GoVersion|BuildTime)\b/, reason: 'another engine' },
+  { name: /limit=x|events\?since=nope|(publish|expose)%22/, path: /status/, reason: 'the fault is in the request: 400, not 500' },
+  { name: /type%22%3A%5B%22nope/, path: /status/, reason: 'the fault is in the request: 400, not 500' },
+];
+
+export function reasonOf({ endpoint, name, path }: Difference): string | undefined {
+  return EXPECTED.find((each) => (each.endpoint?.test(endpoint) ?? true) && (each.name?.test(name) ?? true) && (each.path?.test(path) ?? true))?.reason;
+}
