@@ -65,7 +65,7 @@ test('what contradicts itself is refused in Docker’s words', () => {
     [{ cpuQuota: 999 }, 'CPU cfs quota can not be less than 1ms (i.e. 1000)'],
     [{ cpuShares: -1 }, 'invalid CPU shares (-1): value must be a positive integer'],
     [{ cpuRtRuntime: 11, cpuRtPeriod: 10 }, 'cpu real-time runtime cannot be higher than cpu real-time period'],
-    [{ cpusetCpus: '0;1' }, 'Invalid value 0;1 for cpuset cpus'],
+    [{ cpusetCpus: '0;1' }, 'Invalid value 0;1 for cpuset cpus: invalid format: 0;1'],
     [{ blkioWeight: 9 }, 'Range of blkio weight is from 10 to 1000'],
     [{ blkioWeightDevice: [{ path: '/dev/sda', rate: 1001 }] }, 'invalid weight for device: /dev/sda:1001'],
     [{ readBps: [{ path: '/dev/none', rate: 1 }] }, '/dev/none: no such device'],
