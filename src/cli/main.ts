@@ -5,6 +5,7 @@ import { completeNames, completionGroup, type Names } from './completion/command
 import { attach, ATTACH_FLAGS, inspect, kill, KILL_FLAGS, ps, PS_FLAGS, rm, RM_FLAGS, stop, STOP_FLAGS, wait } from './containers.ts';
 import { say, type CliContext } from './context.ts';
 import { dispatch } from './dispatch.ts';
+import { doctor, DOCTOR_FLAGS } from './doctor.ts';
 import { exec, EXEC_FLAGS } from './exec.ts';
 import { explain } from './explain.ts';
 import { parseFlags } from './flags.ts';
@@ -79,6 +80,17 @@ const IMAGE: CommandTable = {
   tag: { run: tag, usage: 'SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]', help: 'Give an image one more name', complete: ['image', 'image', 'none'], failure: 1 },
 };
 
+const SYSTEM: CommandTable = {
+  doctor: {
+    run: doctor,
+    usage: '[OPTIONS]',
+    help: 'Look for what is in the way of containers on this machine',
+    flags: DOCTOR_FLAGS,
+    complete: ['none'],
+    failure: 1,
+  },
+};
+
 /** A command of a group under its short name, as docker has most of them. */
 const short = (name: string, group?: 'common'): CommandEntry => {
   const { aliases: _, ...entry } = IMAGE[name] as CommandEntry;
@@ -124,6 +136,7 @@ const COMMANDS: CommandTable = {
   images: short('ls', 'common'),
   version: { run: version, usage: '', help: 'Show the version', group: 'common', complete: ['none'], failure: 1 },
   image: { help: 'Manage images', commands: IMAGE },
+  system: { help: 'Manage the engine', commands: SYSTEM },
   completion: completionGroup(() => KOBAKO),
   __complete: completeNames(NAMES),
   attach: { run: attach, usage: '[OPTIONS] CONTAINER', help: 'Attach to a running container', flags: ATTACH_FLAGS, complete: ['running', 'none'], failure: 1 },

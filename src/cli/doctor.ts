@@ -1,0 +1,33 @@
+/** system doctor: what of this machine is in the way of containers, and what mends it. */
+import { invalid } from '../base/errors.ts';
+import { diagnose } from '../engine/doctor.ts';
+import { say, type Command } from './context.ts';
+import { parseFlags, type Flag } from './flags.ts';
+import { tabulate } from './table.ts';
+
+export const DOCTOR_FLAGS: readonly Flag[] = [
+  { name: 'format', kind: 'value', value: 'string', help: 'Output as a "table" or as "json"', complete: ['table', 'json'] },
+  { name: 'data-root', kind: 'value', value: 'string', help: 'Root directory of persistent state (default "/var/lib/kobako")', complete: 'folder' },
+  { name: 'exec-root', kind: 'value', value: 'string', help: 'Root directory for execution state files (default "/run/kobako")', complete: 'folder' },
+];
+
+const MARKS = { ok: 'ok', warning: 'warning', problem: 'PROBLEM' } as const;
+
+/** Gives 1 when there is a problem. */
+export const doctor: Command = async (args, context) => {
+  const flags = parseFlags(DOCTOR_FLAGS, args, { interspersed: true });
+  const format = flags.value('format') ?? 'table';
+  if (format !== 'table' && format !== 'json') throw invalid(`invalid format ${JSON.stringify(format)}: it is table or json`);
+  const { env } = context;
+  const found = diagnose({
+    dataRoot: flags.value('data-root') ?? env['KOBAKO_DATA_ROOT'] ?? '/var/lib/kobako',
+    stateDir: flags.value('exec-root') ?? env['KOBAKO_STATE_DIR'] ?? '/run/kobako',
+  });
+  if (format === 'json') say(context, JSON.stringify(found, null, 4));
+  else {
+    const rows = found.map(({ name, status, detail }) => [name, MARKS[status], detail]);
+    say(context, tabulate([['CHECK', 'STATUS', 'DETAIL'], ...rows].map((row) => row.join('\t')).join('\n')));
+    for (const { name, mend } of found) if (mend !== '') say(context, `\n${name}: ${mend}`);
+  }
+  return found.some(({ status }) => status === 'problem') ? 1 : 0;
+};
