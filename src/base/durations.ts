@@ -1,3 +1,15 @@
+const UNITS: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, μs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** A duration as Go writes it (`1h2m3.5s`, `500ms`, `0`), in milliseconds; undefined for what is none. */
+export function parseDuration(text: string): number | undefined {
+  if (text === '0') return 0;
+  const [, sign, body] = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/.exec(text) ?? [];
+  if (body === undefined) return undefined;
+  let sum = 0;
+  for (const [, number, unit] of body.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g)) sum += Number(number) * UNITS[unit!]!;
+  return sign === '-' ? -sum : sum;
+}
+
 /** How long, in docker's words (go-units' HumanDuration). */
 export function humanDuration(milliseconds: number): string {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));

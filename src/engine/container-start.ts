@@ -16,6 +16,7 @@ import { emitContainer } from './container-events.ts';
 import { containerRoot, type ContainerRoot } from './container-root.ts';
 import { processId, type ContainerPaths, type ContainerRecord, type ProcessId } from './container-store.ts';
 import type { RunningProcess, RunStreams } from './contract.ts';
+import type { EarlyStream } from './early-stream.ts';
 import { logAttributes } from './log-settings.ts';
 import { settleLost } from './lost.ts';
 import type { EngineParts } from './parts.ts';
@@ -37,21 +38,28 @@ export interface Prepared {
 
 /** Starts the program. The container must not run. What fails is remembered as its error. */
 export async function startContainer(parts: EngineParts, record: ContainerRecord, options: StartOptions): Promise<RunningProcess> {
+  const early = parts.live.takeEarly(record.id);
   for (let tries = 1; ; tries++) {
     try {
-      return await attempt(parts, record, options);
+      return await attempt(parts, record, options, early);
     } catch (error) {
       // another process took the empty parent folder away just now
       const again = error instanceof EngineError && error.cause instanceof SyscallError && error.cause.syscall === 'mkdirat' && error.cause.code === 'ENOENT';
       if (again && tries < TRIES) continue;
       const code = ((error as EngineError).detail as { exitCode?: number } | undefined)?.exitCode ?? 128;
       parts.store.change(record.id, { process: undefined, monitor: undefined, failure: { message: (error as Error).message, code } });
+      for (const stream of early) stream.destroy();
       throw error;
     }
   }
 }
 
-async function attempt(parts: EngineParts, given: ContainerRecord, { streams, detached }: StartOptions): Promise<RunningProcess> {
+async function attempt(
+  parts: EngineParts,
+  given: ContainerRecord,
+  { streams, detached }: StartOptions,
+  early: readonly EarlyStream[],
+): Promise<RunningProcess> {
   const { store, live } = parts;
   const { id } = given;
   const root = await containerRoot(parts, given);
@@ -65,7 +73,6 @@ async function attempt(parts: EngineParts, given: ContainerRecord, { streams, de
   store.saveSpec(id, spec);
   const startedAt = rfc3339Nano(nowNano());
   live.began(id);
-  const early = live.takeEarly(id);
   try {
     const running = await startProcess(parts, {
       plan,
@@ -88,7 +95,6 @@ async function attempt(parts: EngineParts, given: ContainerRecord, { streams, de
     return running;
   } catch (error) {
     live.forget(id);
-    for (const stream of early) stream.destroy();
     throw error;
   }
 }

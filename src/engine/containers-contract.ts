@@ -130,8 +130,11 @@ export interface CommitOptions {
 export interface Containers {
   /** `not-found` as `No such image: NAME`; `conflict` for a name that is taken. */
   create(body: ContainerCreate, options?: { readonly name?: string | undefined; readonly platform?: string | undefined }): Promise<Created>;
-  /** False: it ran already. */
-  start(container: string, options?: { readonly detachKeys?: string | undefined }): Promise<boolean>;
+  /** False: it ran already. `warned` hears what this machine could not give; only from an engine in this process. */
+  start(
+    container: string,
+    options?: { readonly detachKeys?: string | undefined; readonly warned?: ((warnings: readonly string[]) => void) | undefined },
+  ): Promise<boolean>;
   /** The stop signal, then SIGKILL. False: it did not run. */
   stop(container: string, options?: StopOptions): Promise<boolean>;
   restart(container: string, options?: StopOptions): Promise<void>;

@@ -37,7 +37,7 @@ async function forKill(name: string, work: () => Promise<void>): Promise<void> {
 
 export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
   const { store, live } = parts;
-  const start = (id: string) =>
+  const start = (id: string, warned?: (warnings: readonly string[]) => void) =>
     live.inTurn(id, async () => {
       const record = store.find(id);
       if (isRunning(parts, record)) {
@@ -46,7 +46,8 @@ export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
       }
       live.cancelRestart(record.id);
       try {
-        await startContainer(parts, record, { detached: false });
+        const { warnings } = await startContainer(parts, record, { detached: false });
+        warned?.(warnings);
       } catch (error) {
         const failed = store.load(record.id);
         if (failed?.hostConfig.AutoRemove) await removeNow(parts, failed);
@@ -69,7 +70,7 @@ export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
   };
   return {
     create: (body, options) => createContainer(parts, body, options),
-    start: async (name) => start(store.find(name).id),
+    start: async (name, options = {}) => start(store.find(name).id, options.warned),
     stop: async (name, options = {}) => stopContainer(parts, store.find(name), options),
     restart: (name, options = {}) => restart(name, options),
     kill: (name, signal) => forKill(name, async () => killContainer(parts, store.find(name), signal)),

@@ -10,7 +10,7 @@ const PROPAGATION = /^r?(private|shared|slave|unbindable)$/;
 
 export function mountOptions(host: Pick<HostConfig, 'Binds' | 'Mounts' | 'Tmpfs' | 'VolumesFrom'>): MountOption[] {
   if (host.VolumesFrom?.length) throw invalid('volumes of other containers come with a later version');
-  return [...(host.Binds ?? []).map(bind), ...(host.Mounts ?? []).map(mount), ...Object.entries(host.Tmpfs ?? {}).map(tmpfs)];
+  return [...(host.Binds ?? []).map(bind), ...(host.Mounts ?? []).map(mountOption), ...Object.entries(host.Tmpfs ?? {}).map(tmpfs)];
 }
 
 /** As `inspect` lists them; tmpfs by `Tmpfs` is not, as in Docker. */
@@ -25,7 +25,7 @@ export function mountPoints(host: Pick<HostConfig, 'Binds' | 'Mounts' | 'Tmpfs' 
   });
   return [
     ...(host.Binds ?? []).map((text) => shown(bind(text), text.split(':').slice(2).join(':'))),
-    ...(host.Mounts ?? []).map((given) => shown(mount(given), '')),
+    ...(host.Mounts ?? []).map((given) => shown(mountOption(given), '')),
   ];
 }
 
@@ -45,7 +45,8 @@ function bind(text: string): MountOption {
   return { type: 'bind', source, target, options: kept, create: true };
 }
 
-function mount(given: Mount): MountOption {
+/** Throws `invalid` in Docker's words. */
+export function mountOption(given: Mount): MountOption {
   const fail = (why: string) => invalid(`invalid mount config for type "${given.Type}": ${why}`);
   const { Target, Source = '', ReadOnly = false, BindOptions = {}, TmpfsOptions = {} } = given;
   if (!Target) throw fail('field Target must not be empty');
