@@ -155,6 +155,7 @@ Commands:
 
 Global Options:
       --config string   Location of client config files (default "~/.docker")
+  -H, --host list       Daemon socket to connect to (default: the engine of this machine)
   -v, --version         Print version information and quit
 
 Run 'tool COMMAND --help' for more information on a command.

@@ -2,14 +2,9 @@
 import { invalid } from '../base/errors.ts';
 import { diagnose } from '../engine/doctor.ts';
 import { say, type Command } from './context.ts';
-import { parseFlags, type Flag } from './flags.ts';
+import { DOCTOR_FLAGS } from './container-flags.ts';
+import { parseFlags } from './flags.ts';
 import { tabulate } from './table.ts';
-
-export const DOCTOR_FLAGS: readonly Flag[] = [
-  { name: 'format', kind: 'value', value: 'string', help: 'Output as a "table" or as "json"', complete: ['table', 'json'] },
-  { name: 'data-root', kind: 'value', value: 'string', help: 'Root directory of persistent state (default "/var/lib/kobako")', complete: 'folder' },
-  { name: 'exec-root', kind: 'value', value: 'string', help: 'Root directory for execution state files (default "/run/kobako")', complete: 'folder' },
-];
 
 const MARKS = { ok: 'ok', warning: 'warning', problem: 'PROBLEM' } as const;
 

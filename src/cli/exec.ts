@@ -1,18 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { invalid } from '../base/errors.ts';
-import { inForeground } from './attached.ts';
+import type { Execs } from '../engine/containers-contract.ts';
+import { EXEC_FLAGS } from './container-flags.ts';
 import type { Command } from './context.ts';
-import { parseFlags, type Flag } from './flags.ts';
+import { parseFlags } from './flags.ts';
+import { inForeground, terminalSize } from './foreground.ts';
+import { variables } from './variables.ts';
 
-export const EXEC_FLAGS: readonly Flag[] = [
-  { name: 'detach', short: 'd', kind: 'flag', help: 'Detached mode: run command in the background' },
-  { name: 'detach-keys', kind: 'value', help: 'Override the key sequence for detaching a container' },
-  { name: 'env', short: 'e', kind: 'list', value: 'list', help: 'Set environment variables' },
-  { name: 'interactive', short: 'i', kind: 'flag', help: 'Keep STDIN open even if not attached' },
-  { name: 'privileged', kind: 'flag', help: 'Give extended privileges to the command' },
-  { name: 'tty', short: 't', kind: 'flag', help: 'Allocate a pseudo-TTY' },
-  { name: 'user', short: 'u', kind: 'value', help: 'Username or UID (format: "<name|uid>[:<group|gid>]")' },
-  { name: 'workdir', short: 'w', kind: 'value', help: 'Working directory inside the container' },
-];
+/** Milliseconds between two questions whether it has ended, at first and at most. */
+const POLL = { first: 2, most: 200 };
 
 /** `kobako exec [FLAGS] CONTAINER COMMAND [ARG…]` */
 export const exec: Command = async (args, context) => {
@@ -21,12 +17,40 @@ export const exec: Command = async (args, context) => {
   if (container === undefined || command.length === 0) throw invalid('"kobako exec" requires at least 2 arguments');
   const [tty, stdin, detach] = [flags.on('tty'), flags.on('interactive'), flags.on('detach')];
   if (tty && stdin && !detach && !context.stdin.isTTY) throw invalid('the input device is not a TTY');
-  const env = flags.list('env').flatMap((text) => (text.includes('=') ? [text] : context.env[text] === undefined ? [] : [`${text}=${context.env[text]}`]));
-  const options = { args: command, env, cwd: flags.value('workdir'), user: flags.value('user'), tty, stdin, privileged: flags.on('privileged'), detach };
+  const { execs } = await context.engine();
+  const size = terminalSize(context);
+  const detachKeys = flags.value('detach-keys');
+  const consoleSize = tty && size !== undefined ? ([size.rows, size.cols] as const) : undefined;
+  const { Id } = await execs.create(container, {
+    Cmd: command,
+    Env: variables(flags, context).filter((text) => text.includes('=')),
+    Tty: tty,
+    AttachStdin: stdin && !detach,
+    AttachStdout: !detach,
+    AttachStderr: !detach,
+    Privileged: flags.on('privileged'),
+    User: flags.value('user') ?? '',
+    WorkingDir: flags.value('workdir') ?? '',
+    ...(detachKeys === undefined ? {} : { DetachKeys: detachKeys }),
+    ...(consoleSize === undefined ? {} : { ConsoleSize: consoleSize }),
+  });
   if (detach) {
-    await context.engine().exec(container, options);
+    await execs.start(Id, { detach });
     return 0;
   }
-  const choice = { tty, stdin, stdout: true, stderr: !tty, detachKeys: flags.value('detach-keys') };
-  return inForeground(context, choice, false, (streams) => context.engine().exec(container, options, streams));
+  const how = await inForeground(context, {
+    choice: { tty, stdin, stdout: true, stderr: !tty, detachKeys },
+    begin: async () => (await execs.start(Id, { consoleSize }))!,
+    resize: ({ rows, cols }) => execs.resize(Id, rows, cols),
+  });
+  return how === 'detached' ? 0 : exitCode(execs, Id);
 };
+
+/** Its streams may end a moment before it does, or long before. */
+async function exitCode(execs: Execs, id: string): Promise<number> {
+  for (let pause = POLL.first; ; pause = Math.min(2 * pause, POLL.most)) {
+    const { Running, ExitCode } = await execs.inspect(id);
+    if (!Running) return ExitCode ?? 0;
+    await sleep(pause);
+  }
+}

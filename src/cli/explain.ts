@@ -1,6 +1,5 @@
 import { invalid } from '../base/errors.ts';
-import type { Command } from './context.ts';
-import { say } from './context.ts';
+import { say, type Command } from './context.ts';
 import { parseFlags } from './flags.ts';
 import { RUN_FLAGS } from './run-flags.ts';
 import { runOptions } from './run-options.ts';
@@ -11,7 +10,9 @@ export const explain: Command = async (args, context) => {
   const [command, ...words] = rest;
   if (command !== 'run') throw invalid(`"kobako explain" explains "run", not ${JSON.stringify(command ?? '')}`, 'as: kobako explain run --rootfs / echo hello');
   const flags = parseFlags([...RUN_FLAGS, { name: 'json', kind: 'flag', help: 'Print the plan as JSON' }], words);
-  const explained = await context.engine().plan(runOptions(flags, context));
+  const options = runOptions(flags, context);
+  const engine = await context.localEngine();
+  const explained = await engine.plan(options);
   say(context, own.json || flags.on('json') ? explained.json() : explained.text());
   return 0;
 };

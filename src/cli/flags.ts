@@ -14,6 +14,8 @@ export interface Flag {
   readonly help: string;
   /** What the value can be. Default: of files. */
   readonly complete?: Completion;
+  /** Taken, and not shown. */
+  readonly hidden?: boolean;
 }
 
 /** A command line that cannot be read: shown with the command's usage. */
@@ -39,6 +41,16 @@ export class Flags {
     this.#table = table;
     this.#values = values;
     this.rest = rest;
+  }
+
+  /** As if those had not been given. */
+  without(names: readonly string[]): Flags {
+    return new Flags(this.#table, new Map([...this.#values].filter(([name]) => !names.includes(name))), this.rest);
+  }
+
+  /** As if a flag had been given these values and no other. */
+  with(name: string, values: readonly string[]): Flags {
+    return new Flags(this.#table, new Map([...this.#values, [name, values]]), this.rest);
   }
 
   /** The last value given; undefined when none was. */
@@ -152,7 +164,8 @@ export function parseFlags(flags: readonly Flag[], args: readonly string[], { in
 
 /** The table of a command's flags; with a width, what is longer goes on below its column, as pflag breaks it. */
 export function flagHelp(flags: readonly Flag[], width?: number): string {
-  const rows = flags.map(({ name, short, kind, value = 'string', help }) => ({
+  const shown = flags.filter(({ hidden }) => !hidden);
+  const rows = shown.map(({ name, short, kind, value = 'string', help }) => ({
     left: `  ${short === undefined ? '    ' : `-${short}, `}--${name}${kind === 'flag' ? '' : ` ${value}`}`,
     help,
   }));

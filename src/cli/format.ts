@@ -1,7 +1,6 @@
 /** How lists are shown: docker's `--format`, the formats of its config file, and tables with their headings. */
 import { invalid } from '../base/errors.ts';
 import type { CliContext } from './context.ts';
-import type { Flag } from './flags.ts';
 import { tabulate } from './table.ts';
 import { goJson } from './template/json.ts';
 import { TemplateError } from './template/nodes.ts';
@@ -13,19 +12,6 @@ export type Row = Struct;
 
 /** What a list has, by field: the headings of its table. */
 export type Headings = Readonly<Record<string, string>>;
-
-export const FORMAT_FLAG: Flag = {
-  name: 'format',
-  kind: 'value',
-  value: 'string',
-  help: `Format output using a custom template:
-'table':            Print output in table format with column headers (default)
-'table TEMPLATE':   Print output in table format using the given Go template
-'json':             Print in JSON format
-'TEMPLATE':         Print output using the given Go template.
-Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates`,
-  complete: ['table', 'json'],
-};
 
 /** A row of lazily made fields. `type` is its name in Go, which errors show; methods take a word: `{{.Label "x"}}`. */
 export function row(type: string, fields: Readonly<Record<string, () => unknown>>, methods: Readonly<Record<string, (word: string) => string>> = {}): Row {

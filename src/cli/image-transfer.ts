@@ -3,30 +3,12 @@ import { createWriteStream, renameSync, rmSync, statSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { EngineError, invalid } from '../base/errors.ts';
+import type { Engine } from '../engine/contract.ts';
 import { say, type CliContext, type Command } from './context.ts';
-import { parseFlags, type Flag, type Flags } from './flags.ts';
+import { parseFlags, type Flags } from './flags.ts';
+import { EXPORT_FLAGS } from './container-flags.ts';
+import { IMPORT_FLAGS, LOAD_FLAGS, PULL_FLAGS, PUSH_FLAGS, SAVE_FLAGS } from './image-flags.ts';
 import { progressView, type ProgressView } from './progress.ts';
-
-const QUIET: Flag = { name: 'quiet', short: 'q', kind: 'flag', help: 'Suppress verbose output' };
-const PLATFORM: Flag = { name: 'platform', kind: 'value', value: 'string', help: 'Set platform if server is multi-platform capable' };
-const OUTPUT: Flag = { name: 'output', short: 'o', kind: 'value', value: 'string', help: 'Write to a file, instead of STDOUT' };
-const ALL_TAGS: Flag = { name: 'all-tags', short: 'a', kind: 'flag', help: 'All tags of the repository' };
-const TRUST: Flag = { name: 'disable-content-trust', kind: 'flag', help: 'Skip image verification (default true)' };
-
-export const PULL_FLAGS: readonly Flag[] = [ALL_TAGS, TRUST, PLATFORM, QUIET];
-export const PUSH_FLAGS: readonly Flag[] = [ALL_TAGS, TRUST, QUIET];
-export const LOAD_FLAGS: readonly Flag[] = [
-  { name: 'input', short: 'i', kind: 'value', value: 'string', help: 'Read from tar archive file, instead of STDIN' },
-  PLATFORM,
-  QUIET,
-];
-export const SAVE_FLAGS: readonly Flag[] = [OUTPUT];
-export const EXPORT_FLAGS: readonly Flag[] = [OUTPUT];
-export const IMPORT_FLAGS: readonly Flag[] = [
-  { name: 'change', short: 'c', kind: 'list', value: 'list', help: 'Apply Dockerfile instruction to the created image' },
-  { name: 'message', short: 'm', kind: 'value', value: 'string', help: 'Set commit message for imported image' },
-  PLATFORM,
-];
 
 function only(flags: Flags, command: string): string {
   if (flags.rest.length !== 1) throw invalid(`"kobako ${command}" requires exactly 1 argument`);
@@ -56,28 +38,37 @@ export async function transfer<T>(
 export const pull: Command = async (args, context) => {
   const flags = parseFlags(PULL_FLAGS, args, { interspersed: true });
   const name = only(flags, 'pull');
-  const { images } = context.engine();
+  const engine = await context.engine();
+  const { images } = engine;
   const allTags = flags.on('all-tags');
-  sayDefaultTag(context, flags, name);
-  await transfer(context, progressView(context.stdout, flags.on('quiet')), (options) =>
-    images.pull(name, { ...options, allTags, platform: flags.value('platform') }),
-  );
+  sayDefaultTag(context, flags, images.fullName(name), name);
+  await pullImage(context, engine, name, { view: progressView(context.stdout, flags.on('quiet')), allTags, platform: flags.value('platform') });
   say(context, allTags ? images.fullName(name).replace(/:[^:/]*$/, '') : images.fullName(name));
   return 0;
 };
 
 /** As docker: it says so when it takes the default tag. */
-function sayDefaultTag(context: CliContext, flags: Flags, name: string): void {
-  const full = context.engine().images.fullName(name);
+function sayDefaultTag(context: CliContext, flags: Flags, full: string, name: string): void {
   if (flags.on('quiet') || flags.on('all-tags') || name.includes('@') || /:[^:/]+$/.test(name)) return;
   say(context, `Using default tag: ${full.slice(full.lastIndexOf(':') + 1)}`);
+}
+
+export interface PullChoice {
+  readonly view: ProgressView;
+  readonly platform?: string | undefined;
+  readonly allTags?: boolean;
+}
+
+/** Fetches an image, with its progress shown. */
+export async function pullImage(context: CliContext, { images }: Engine, name: string, { view, ...choice }: PullChoice): Promise<void> {
+  await transfer(context, view, (options) => images.pull(name, { ...options, ...choice }));
 }
 
 export const push: Command = async (args, context) => {
   const flags = parseFlags(PUSH_FLAGS, args, { interspersed: true });
   const name = only(flags, 'push');
-  const { images } = context.engine();
-  sayDefaultTag(context, flags, name);
+  const { images } = await context.engine();
+  sayDefaultTag(context, flags, images.fullName(name), name);
   await transfer(context, progressView(context.stdout, flags.on('quiet')), (options) => images.push(name, { ...options, allTags: flags.on('all-tags') }));
   if (flags.on('quiet')) say(context, images.fullName(name));
   return 0;
@@ -90,7 +81,8 @@ export const load: Command = async (args, context) => {
   if (path === undefined && context.stdin.isTTY) throw invalid('requested load from stdin, but stdin is empty');
   const input = path === undefined ? context.stdin : path;
   const view = progressView(context.stdout, flags.on('quiet'));
-  const loaded = await transfer(context, view, (options) => context.engine().images.load(input as never, { ...options, platform: flags.value('platform') }));
+  const { images } = await context.engine();
+  const loaded = await transfer(context, view, (options) => images.load(input as never, { ...options, platform: flags.value('platform') }));
   if (flags.on('quiet'))
     for (const { id, names } of loaded)
       for (const line of names.length > 0 ? names.map((name) => `Loaded image: ${name}`) : [`Loaded image ID: ${id}`]) say(context, line);
@@ -120,12 +112,12 @@ async function writeOut(context: CliContext, path: string | undefined, bytes: As
 export const save: Command = async (args, context) => {
   const flags = parseFlags(SAVE_FLAGS, args, { interspersed: true });
   if (flags.rest.length === 0) throw invalid('"kobako save" requires at least 1 argument');
-  return writeOut(context, flags.value('output'), context.engine().images.save(flags.rest), 'save image');
+  return writeOut(context, flags.value('output'), (await context.engine()).images.save(flags.rest), 'save image');
 };
 
 export const exportContainer: Command = async (args, context) => {
   const flags = parseFlags(EXPORT_FLAGS, args, { interspersed: true });
-  return writeOut(context, flags.value('output'), context.engine().export(only(flags, 'export')), 'export container');
+  return writeOut(context, flags.value('output'), (await context.engine()).containers.export(only(flags, 'export')), 'export container');
 };
 
 /** `kobako import FILE|- [NAME]` */
@@ -135,8 +127,9 @@ export const importImage: Command = async (args, context) => {
   if (source === undefined || flags.rest.length > 2) throw invalid('"kobako import" requires at least 1 and at most 2 arguments');
   if (/^https?:/.test(source)) throw invalid('importing from a URL is not supported: fetch it, and import the file');
   const options = { name, changes: flags.list('change'), message: flags.value('message') ?? 'Imported from -', platform: flags.value('platform') };
+  const { images } = await context.engine();
   const id = await transfer(context, progressView(context.stdout, true), (more) =>
-    context.engine().images.import((source === '-' ? context.stdin : source) as never, { ...more, ...options }),
+    images.import((source === '-' ? context.stdin : source) as never, { ...more, ...options }),
   );
   say(context, id);
   return 0;

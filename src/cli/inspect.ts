@@ -1,24 +1,11 @@
 /** `docker inspect`: documents with an indentation of four, as one line, or through a template. */
 import { EngineError, invalid } from '../base/errors.ts';
 import type { CliContext } from './context.ts';
-import type { Flag, Flags } from './flags.ts';
+import type { Flags } from './flags.ts';
 import { withTemplate } from './format.ts';
 import { goValue } from './go-types.ts';
 import { TemplateError } from './template/nodes.ts';
 import { Template } from './template/template.ts';
-
-const FORMAT: Flag = {
-  name: 'format',
-  short: 'f',
-  kind: 'value',
-  value: 'string',
-  help: `Format output using a custom template:
-'json':             Print in JSON format
-'TEMPLATE':         Print output using the given Go template.
-Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates`,
-  complete: ['json'],
-};
-const SIZE: Flag = { name: 'size', short: 's', kind: 'flag', help: 'Display total file sizes if the type is container' };
 
 /** The kinds of objects, in the order in which a name is looked for. */
 const KINDS = ['container', 'image', 'network', 'volume'] as const;
@@ -26,16 +13,6 @@ export type Kind = (typeof KINDS)[number];
 
 /** What docker's `--type` takes besides: there are no such objects here. */
 const SWARM = ['config', 'node', 'plugin', 'secret', 'service', 'task'];
-
-/** Of `inspect`. */
-export const INSPECT_FLAGS: readonly Flag[] = [
-  FORMAT,
-  SIZE,
-  { name: 'type', kind: 'value', value: 'string', help: 'Only inspect objects of the given type', complete: KINDS },
-];
-/** Of `container inspect`, and without sizes of `image inspect` and the others. */
-export const CONTAINER_INSPECT_FLAGS: readonly Flag[] = [FORMAT, SIZE];
-export const OBJECT_INSPECT_FLAGS: readonly Flag[] = [FORMAT];
 
 const GO_TYPES: Readonly<Record<Kind, string>> = {
   container: 'container.InspectResponse',

@@ -1,19 +1,20 @@
-/** The program: hands this process's streams, arguments and signals to the command line. */
-import { readFileSync, writeFileSync } from 'node:fs';
+/** The program: hands this process's streams, arguments and signals to the command line, and gives it an engine. */
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { dirname } from 'node:path';
 import { EngineError } from '../base/errors.ts';
-import type { LocalEngine } from '../engine/contract.ts';
-import { openEngine } from '../engine/open-engine.ts';
+import type { Engine, LocalEngine } from '../engine/contract.ts';
+import type { CliContext } from './context.ts';
 import { main } from './main.ts';
 
 const FORWARDED = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGWINCH'] as const;
 
+/** What was opened, to be closed at the end. */
+const opened: { engine?: Promise<Engine>; local?: Promise<LocalEngine> } = {};
+
+const localEngine = (): Promise<LocalEngine> => (opened.local ??= import('../engine/open-engine.ts').then(({ openEngine }) => openEngine()));
+
 async function start(): Promise<void> {
-  if (process.argv[2] === 'daemon') {
-    const { daemonMain } = await import('../daemon/main.ts');
-    process.exit(await daemonMain(process.argv.slice(3), process.env));
-  }
-  let engine: LocalEngine | undefined;
   process.exitCode = await main(process.argv.slice(2), {
     stdin: process.stdin,
     stdout: process.stdout,
@@ -22,7 +23,18 @@ async function start(): Promise<void> {
     cwd: process.cwd(),
     readFile: (path) => access(() => readFileSync(path, 'utf8'), path),
     writeFile: (path, text) => access(() => writeFileSync(path, text, { flag: 'wx' }), path),
-    engine: () => (engine ??= openEngine()),
+    fileExists: existsSync,
+    replaceFile: (path, text) => access(() => replaceFile(path, text), path),
+    // of the context that the command line's own options have changed
+    engine(this: CliContext, need) {
+      return (opened.engine ??= engineFor(this.env, need));
+    },
+    localEngine,
+    daemon: async (args) => {
+      const { daemonMain } = await import('../daemon/main.ts');
+      process.exit(await daemonMain(args, process.env));
+    },
+    credentialHelper: async (name, action, input) => (await import('../kernel/linux/credential-helper.ts')).runCredentialHelper(name, action, input),
     onSignal(handler) {
       const stops = FORWARDED.map((name) => {
         const listener = () => handler(constants.signals[name]);
@@ -32,10 +44,52 @@ async function start(): Promise<void> {
       return () => stops.forEach((stop) => stop());
     },
   });
-  await engine?.close();
+  const close = (engine: Promise<Engine> | undefined) => engine?.then((one) => one.close()).catch(() => {});
+  await close(opened.engine);
+  await close(opened.local);
 }
 
 void start();
+
+async function engineFor(env: CliContext['env'], need: Parameters<CliContext['engine']>[0]): Promise<Engine> {
+  const { chooseEngine } = await import('./choose-engine.ts');
+  const { connectEngine } = await import('../client/engine.ts');
+  const { listens, startInBackground } = await import('../kernel/linux/background-daemon.ts');
+  const { clientTls } = await import('./client-tls.ts');
+  return chooseEngine(
+    env,
+    {
+      connect: (url) =>
+        connectEngine(url, {
+          tls: clientTls(env, url),
+          version: env['DOCKER_API_VERSION'] || undefined,
+          credentials: async (domain) => (await import('./stored-credentials.ts')).storedCredentials(env, domain),
+        }),
+      open: localEngine,
+      listens,
+      startDaemon: (socket) =>
+        startInBackground({
+          command: [process.execPath, '--', process.argv[1]!, 'daemon', '--host', `unix://${socket}`, '--exec-root', dirname(socket), ...dataRoot(env)],
+          env: process.env,
+          socket,
+        }),
+    },
+    need,
+  );
+}
+
+/** Of a state folder of its own without a data root of its own: its containers are with it. */
+function dataRoot(env: CliContext['env']): string[] {
+  const given = env['KOBAKO_DATA_ROOT'] || env['KOBAKO_STATE_DIR'];
+  return given ? ['--data-root', given] : [];
+}
+
+function replaceFile(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const temporary = `${path}.${process.pid}`;
+  writeFileSync(temporary, text, { mode: 0o600 });
+  renameSync(temporary, path);
+}
 
 function access<T>(use: () => T, path: string): T {
   try {

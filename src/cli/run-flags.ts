@@ -1,15 +1,15 @@
 /** The flags of `kobako run`: docker's, as far as they need no image, network or volume. */
 import type { Flag } from './flags.ts';
 
-const flag = (name: string, help: string, short?: string): Flag => ({ name, kind: 'flag', help, ...(short === undefined ? {} : { short }) });
-const value = (name: string, help: string, what = 'string', short?: string): Flag => ({
+export const flag = (name: string, help: string, short?: string): Flag => ({ name, kind: 'flag', help, ...(short === undefined ? {} : { short }) });
+export const value = (name: string, help: string, what = 'string', short?: string): Flag => ({
   name,
   kind: 'value',
   value: what,
   help,
   ...(short === undefined ? {} : { short }),
 });
-const list = (name: string, help: string, what = 'list', short?: string): Flag => ({
+export const list = (name: string, help: string, what = 'list', short?: string): Flag => ({
   name,
   kind: 'list',
   value: what,

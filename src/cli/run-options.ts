@@ -6,6 +6,7 @@ import type { CliContext } from './context.ts';
 import type { Flags } from './flags.ts';
 import { device, mount, tmpfs, volume } from './mount-flags.ts';
 import { bytes, integer, nanoCpus, signalNumber } from './units.ts';
+import { variables } from './variables.ts';
 
 /** Throws `invalid` in docker's words for a value that cannot be read. */
 export function runOptions(flags: Flags, context: Pick<CliContext, 'cwd' | 'env' | 'readFile'>): RunOptions {
@@ -33,7 +34,7 @@ export function runOptions(flags: Flags, context: Pick<CliContext, 'cwd' | 'env'
     stdin: flags.on('interactive'),
     detach: flags.on('detach'),
     autoRemove: flags.on('rm'),
-    env: environment(flags, context),
+    env: variables(flags, context),
     workdir: flags.value('workdir'),
     user: flags.value('user'),
     groupAdd: flags.list('group-add'),
@@ -75,7 +76,7 @@ export function runOptions(flags: Flags, context: Pick<CliContext, 'cwd' | 'env'
     addHosts: flags.readAll('add-host', addHost),
     dns: flags.readAll('dns', ipAddress),
     dnsSearch: flags.list('dns-search'),
-    dnsOptions: flags.list('dns-option'),
+    dnsOptions: [...flags.list('dns-option'), ...flags.list('dns-opt')],
     ...logs,
   };
 }
@@ -98,30 +99,6 @@ function pair(text: string, flag: string): [string, string] {
   const equals = text.indexOf('=');
   if (equals <= 0) throw invalid(`invalid argument "${text}" for "--${flag}" flag: ${text} is not like key=value`);
   return [text.slice(0, equals), text.slice(equals + 1)];
-}
-
-function variable(text: string): string {
-  if (text.startsWith('=') || text === '') throw invalid(`invalid environment variable: ${text}`);
-  return text;
-}
-
-function environment(flags: Flags, { env, readFile }: Pick<CliContext, 'env' | 'readFile'>): string[] {
-  // a name alone takes its value from here, and is nothing where it has none
-  const own = (text: string) => (text.includes('=') ? [text] : env[text] === undefined ? [] : [`${text}=${env[text]}`]);
-  const fromFiles = flags.list('env-file').flatMap((path) =>
-    readFile(path)
-      .split(/\r?\n/)
-      .map((line) => line.trimStart())
-      .filter((line) => line !== '' && !line.startsWith('#'))
-      .flatMap((line) => {
-        const name = line.split('=')[0]!;
-        if (name === '') throw invalid(`poorly formatted environment: no variable name on line '${line}'`);
-        if (/\s/.test(name)) throw invalid(`poorly formatted environment: variable '${name}' contains whitespaces`);
-        return own(line);
-      }),
-  );
-  const given = flags.readAll('env', variable).flatMap((text) => (text.includes('=') || env[text] !== undefined ? own(text) : [text]));
-  return [...fromFiles, ...given];
 }
 
 function namespace(flags: Flags, name: string, otherwise: 'new' | 'host'): NamespaceChoice {

@@ -1,67 +1,170 @@
+/** `run`, `start` and `attach`: containers in the foreground, as docker's command line has them. */
 import { EngineError, invalid } from '../base/errors.ts';
-import { inForeground, warn } from './attached.ts';
-import type { CliContext, Command } from './context.ts';
+import type { WaitResult } from '../engine/containers-contract.ts';
+import type { Engine } from '../engine/contract.ts';
+import { checkImage, createFrom, streamsOf } from './create.ts';
+import { createRequest } from './create-document.ts';
+import { RUN_COMMAND_FLAGS } from './create-flags.ts';
+import { ATTACH_FLAGS, START_FLAGS } from './container-flags.ts';
+import { say, warn, type CliContext, type Command } from './context.ts';
+import { each } from './each.ts';
 import { parseFlags, type Flags } from './flags.ts';
-import { transfer } from './image-transfer.ts';
-import { progressView } from './progress.ts';
-import { RUN_FLAGS } from './run-flags.ts';
-import { runOptions } from './run-options.ts';
-import { say } from './context.ts';
+import { inForeground, type AttachChoice } from './foreground.ts';
 
 /** `kobako run [FLAGS] IMAGE [COMMAND] [ARG…]` */
 export const run: Command = async (args, context) => {
-  const flags = parseFlags(RUN_FLAGS, args);
-  const options = runOptions(flags, context);
-  if (options.image !== undefined) await provideImage(flags, context, options.image);
-  if (options.detach) {
-    const running = await context.engine().run(options);
-    if (!flags.on('quiet')) warn(context, running.warnings);
-    writeId(flags, context, running.containerId);
-    say(context, running.containerId);
+  const flags = parseFlags(RUN_COMMAND_FLAGS, args);
+  checkImage(flags, 'run');
+  const detach = flags.on('detach');
+  if (detach && flags.has('attach')) throw invalid('conflicting options: cannot specify both --attach and --detach');
+  const streams = streamsOf(flags);
+  const request = createRequest(flags, context, detach ? { stdin: false, stdout: false, stderr: false } : streams);
+  const { body } = request;
+  const tty = body.Tty ?? false;
+  if (!detach && tty && streams.stdin && !context.stdin.isTTY) throw invalid('the input device is not a TTY');
+  const kept = (body.HostConfig?.RestartPolicy?.Name ?? 'no') !== 'no' || body.Healthcheck?.Test?.[0]?.startsWith('CMD') === true;
+  const engine = await context.engine({ stays: detach || kept });
+  const id = await createFrom(flags, context, request, engine);
+  const autoRemove = flags.on('rm');
+  const quiet = flags.on('quiet');
+  if (detach) {
+    await started(engine, id, context, { quiet });
+    say(context, id);
     return 0;
   }
-  if (options.tty && options.stdin && !context.stdin.isTTY) throw invalid('the input device is not a TTY');
-  const wanted = flags.list('attach').map((name) => name.toLowerCase());
-  for (const name of wanted)
-    if (!/^std(in|out|err)$/.test(name)) throw invalid(`invalid argument "${name}" for "-a, --attach" flag: valid streams are STDIN, STDOUT and STDERR`);
-  const all = wanted.length === 0;
-  const choice = {
-    tty: options.tty,
-    stdin: options.stdin && (all || wanted.includes('stdin')),
-    stdout: all || wanted.includes('stdout'),
-    stderr: !options.tty && (all || wanted.includes('stderr')),
-    detachKeys: flags.value('detach-keys'),
-  };
-  const sigProxy = !flags.has('sig-proxy') || flags.on('sig-proxy');
-  return inForeground(context, choice, sigProxy, async (streams) => {
-    const running = await context.engine().run(options, streams);
-    writeId(flags, context, running.containerId);
-    return flags.on('quiet') ? { ...running, warnings: [] } : running;
-  });
+  const choice = { tty, ...streams, detachKeys: flags.value('detach-keys') };
+  return runAttached(context, engine, { id, choice, autoRemove, quiet, logs: false, start: true, sigProxy: sigProxy(flags) });
 };
 
-/** As docker's --pull: what is missing is fetched, or always, or never. Progress goes to standard error. */
-async function provideImage(flags: Flags, context: CliContext, name: string): Promise<void> {
-  const policy = flags.value('pull') ?? 'missing';
-  if (!['always', 'missing', 'never', ''].includes(policy)) throw invalid(`invalid pull option: '${policy}': must be one of "always", "missing" or "never"`);
-  const { images } = context.engine();
-  if (policy === 'never') return;
-  if (policy !== 'always') {
-    const missing = await images.inspect(name).then(
-      () => false,
-      (error: unknown) => {
-        if (error instanceof EngineError && error.kind === 'not-found') return true;
-        throw error;
-      },
-    );
-    if (!missing) return;
-    context.stderr.write(`Unable to find image '${images.familiarName(name)}' locally\n`);
+/** `kobako start [-a] [-i] CONTAINER…` */
+export const start: Command = async (args, context) => {
+  const flags = parseFlags(START_FLAGS, args, { interspersed: true });
+  const foreground = flags.on('attach') || flags.on('interactive');
+  if (!foreground) {
+    const detachKeys = flags.value('detach-keys');
+    return each('start', flags.rest, context, async (engine, name) => void (await startOne(engine, name, context, detachKeys)), { stays: true });
   }
-  const view = progressView(context.stderr, flags.on('quiet'));
-  await transfer(context, view, (options) => images.pull(name, { ...options, platform: flags.value('platform') }));
+  if (flags.rest.length !== 1) {
+    if (flags.rest.length === 0) throw invalid('"kobako start" requires at least 1 argument');
+    throw invalid('you cannot start and attach multiple containers at once');
+  }
+  // it may have a restart policy
+  const engine = await context.engine({ stays: true });
+  const { Id, Config, HostConfig } = await engine.containers.inspect(flags.rest[0]!);
+  const stdin = flags.on('interactive') && Config.OpenStdin;
+  if (Config.Tty && stdin && !context.stdin.isTTY) throw invalid('the input device is not a TTY');
+  const choice = { tty: Config.Tty, stdin, stdout: true, stderr: !Config.Tty, detachKeys: flags.value('detach-keys') };
+  const { AutoRemove: autoRemove } = HostConfig;
+  return runAttached(context, engine, { id: Id, choice, autoRemove, quiet: false, logs: false, start: true, sigProxy: sigProxy(flags), failure: 1 });
+};
+
+/** `kobako attach CONTAINER` */
+export const attach: Command = async (args, context) => {
+  const flags = parseFlags(ATTACH_FLAGS, args, { interspersed: true });
+  const [name] = flags.rest;
+  if (name === undefined || flags.rest.length > 1) throw invalid('"kobako attach" requires exactly 1 argument');
+  const engine = await context.engine();
+  const { Id, Config, HostConfig, State } = await engine.containers.inspect(name);
+  if (State.Paused) throw new EngineError('conflict', 'cannot attach to a paused container, unpause it first');
+  if (State.Restarting) throw new EngineError('conflict', 'cannot attach to a restarting container, wait until it is running');
+  if (!State.Running) throw new EngineError('conflict', 'cannot attach to a stopped container, start it first');
+  const stdin = !flags.on('no-stdin') && Config.OpenStdin;
+  if (Config.Tty && stdin && !context.stdin.isTTY) throw invalid('the input device is not a TTY');
+  const choice = { tty: Config.Tty, stdin, stdout: true, stderr: !Config.Tty, detachKeys: flags.value('detach-keys') };
+  const { AutoRemove: autoRemove } = HostConfig;
+  return runAttached(context, engine, { id: Id, choice, autoRemove, quiet: false, logs: false, start: false, sigProxy: sigProxy(flags) });
+};
+
+function sigProxy(flags: Flags): boolean {
+  return !flags.has('sig-proxy') || flags.on('sig-proxy');
 }
 
-function writeId(flags: Flags, context: CliContext, id: string): void {
-  const path = flags.value('cidfile');
-  if (path !== undefined) context.writeFile(path, id);
+interface Attachment {
+  readonly id: string;
+  readonly choice: AttachChoice;
+  readonly autoRemove: boolean;
+  readonly quiet: boolean;
+  readonly logs: boolean;
+  /** Else it runs already. */
+  readonly start: boolean;
+  readonly sigProxy: boolean;
+  /** The exit code when it cannot be started; else what docker's `run` makes of the failure. */
+  readonly failure?: number;
+}
+
+/** Attaches, waits, starts, in this order: nothing of what the program writes is missed, nor its end. Gives its exit code. */
+async function runAttached(context: CliContext, engine: Engine, attachment: Attachment): Promise<number> {
+  const { id, choice, start: wanted } = attachment;
+  const { containers } = engine;
+  const stop = new AbortController();
+  const end = Promise.withResolvers<WaitResult>();
+  end.promise.catch(() => {}); // a start that fails is the better news
+  const how = await inForeground(context, {
+    choice,
+    begin: async () => {
+      const { stdin, stdout, stderr, detachKeys } = choice;
+      const attached = await containers.attach(id, { stdin, stdout, stderr: stderr || choice.tty, logs: attachment.logs, stream: true, detachKeys });
+      try {
+        const condition = attachment.autoRemove ? 'removed' : wanted ? 'next-exit' : 'not-running';
+        await registered(containers.wait, id, condition, stop.signal, end);
+        if (wanted) await started(engine, id, context, attachment);
+      } catch (error) {
+        attached.stream.destroy();
+        stop.abort();
+        throw error;
+      }
+      return attached;
+    },
+    resize: ({ rows, cols }) => containers.resize(id, rows, cols),
+    ...(attachment.sigProxy ? { signal: (signal: number) => containers.kill(id, String(signal)) } : {}),
+  });
+  if (how === 'detached') {
+    stop.abort();
+    return 0;
+  }
+  const { StatusCode, Error: failure } = await end.promise;
+  if (failure !== undefined && failure.Message !== '') context.stderr.write(`kobako: ${failure.Message}\n`);
+  return StatusCode === 0 && failure ? 125 : StatusCode;
+}
+
+/** Resolves once the end will be seen. */
+function registered(
+  wait: Engine['containers']['wait'],
+  id: string,
+  condition: 'removed' | 'next-exit' | 'not-running',
+  signal: AbortSignal,
+  end: PromiseWithResolvers<WaitResult>,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    wait(id, { condition, signal, started: resolve }).then(end.resolve, (error: unknown) => {
+      reject(error as Error);
+      end.reject(error);
+    });
+  });
+}
+
+async function started(
+  engine: Engine,
+  id: string,
+  context: CliContext,
+  { quiet, failure }: { readonly quiet: boolean; readonly failure?: number },
+): Promise<void> {
+  try {
+    await engine.containers.start(id, quiet ? {} : { warned: (warnings) => warn(context, warnings) });
+  } catch (error) {
+    throw failure === undefined ? withExitCode(error) : error;
+  }
+}
+
+async function startOne(engine: Engine, name: string, context: CliContext, detachKeys: string | undefined): Promise<void> {
+  await engine.containers.start(name, { detachKeys, warned: (warnings) => warn(context, warnings) });
+}
+
+/** An engine in this process knows the exit code; of a daemon's only the words tell it. */
+function withExitCode(error: unknown): unknown {
+  if (!(error instanceof EngineError) || (error.detail as { exitCode?: number } | undefined)?.exitCode !== undefined) return error;
+  if ((error.detail as { status?: number } | undefined)?.status === undefined) return error;
+  const missing = /executable file not found|no such file or directory|system cannot find the file specified/;
+  const exitCode = missing.test(error.message) ? 127 : /permission denied|is a directory|exec format error/.test(error.message) ? 126 : 125;
+  return new EngineError(error.kind, error.message, { detail: { ...(error.detail as object), exitCode }, cause: error });
 }

@@ -2,17 +2,11 @@
 import { EngineError } from '../base/errors.ts';
 import type { Engine } from '../engine/contract.ts';
 import type { CliContext, Command } from './context.ts';
-import { parseFlags, type Flag } from './flags.ts';
-import { configFormat, formatList, FORMAT_FLAG } from './format.ts';
+import { STATS_FLAGS } from './container-flags.ts';
+import { parseFlags } from './flags.ts';
+import { configFormat, formatList } from './format.ts';
 import { STATS_HEADINGS, statsFormat, statsRow, type StatsDocument } from './rows/stats.ts';
 import { shortId } from './rows/text.ts';
-
-export const STATS_FLAGS: readonly Flag[] = [
-  { name: 'all', short: 'a', kind: 'flag', help: 'Show all containers (default shows just running)' },
-  FORMAT_FLAG,
-  { name: 'no-stream', kind: 'flag', help: 'Disable streaming stats and only pull the first result' },
-  { name: 'no-trunc', kind: 'flag', help: 'Do not truncate output' },
-];
 
 const REDRAW_MS = 500;
 
@@ -51,7 +45,7 @@ export class StatsBoard {
 
 export const stats: Command = async (args, context) => {
   const flags = parseFlags(STATS_FLAGS, args, { interspersed: true });
-  const engine: Engine = context.engine();
+  const engine = await context.engine();
   const format = statsFormat(flags.value('format'), () => configFormat(context, 'statsFormat'));
   const board = new StatsBoard();
   const all = flags.on('all');

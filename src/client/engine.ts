@@ -1,6 +1,7 @@
 /** The engine behind a socket: any daemon with Docker's API. */
 import type { SecureContextOptions } from 'node:tls';
 import type { Engine } from '../engine/contract.ts';
+import type { Credentials } from '../engine/images-contract.ts';
 import { observingClient } from './container-observe.ts';
 import { filesClient } from './container-files.ts';
 import { lifecycleClient } from './containers.ts';
@@ -16,6 +17,8 @@ export interface ConnectOptions {
   readonly tls?: SecureContextOptions | undefined;
   /** Ends everything that is under way. */
   readonly signal?: AbortSignal | undefined;
+  /** Who one is for a registry (`docker.io`, `localhost:5000`), where a call does not say so: a daemon uses none of its own. */
+  readonly credentials?: ((domain: string) => Promise<Credentials | undefined>) | undefined;
 }
 
 /**
@@ -29,7 +32,7 @@ export function connectEngine(url: string, options: ConnectOptions = {}): Engine
   return {
     containers: { ...lifecycleClient(http), ...filesClient(http), ...observingClient(http) },
     execs: new ExecClient(http),
-    images: remoteImages(http),
+    images: remoteImages(http, options.credentials === undefined ? {} : { credentials: options.credentials }),
     system: systemClient(http),
     close,
     [Symbol.asyncDispose]: close,

@@ -182,7 +182,7 @@ describe('limits bite', () => {
     const { code } = await kobako(['run', '--name', name, '--rootfs', `${root}:O`, '--memory', '16m', '--memory-swap', '16m', 'tail', '/dev/zero']);
     assert.equal(code, 137);
     const known = async (container: string) =>
-      (JSON.parse((await kobako(['inspect', container])).stdout) as { exit: { oomKilled: boolean } }[])[0]!.exit.oomKilled;
+      (JSON.parse((await kobako(['inspect', container])).stdout) as { State: { OOMKilled: boolean } }[])[0]!.State.OOMKilled;
     assert.equal(await known(name), true);
     const other = await start(t, ['--memory', '64m'], 'kill -9 $$');
     await kobako(['wait', other.name]);
@@ -251,7 +251,7 @@ describe('a cgroup of its own', () => {
     const moves = ops.filter(({ op, path }) => op === 'cgroup-attach' || /\/(tasks|cgroup\.procs)$/.test(path ?? ''));
     assert.equal(moves.filter(({ op }) => op !== 'kill-cgroup').length, hierarchies.filter(({ version }) => version === 1).length);
     const { id, name } = await start(t, []);
-    const pid = (JSON.parse((await kobako(['inspect', name])).stdout) as { pid: number }[])[0]!.pid;
+    const pid = (JSON.parse((await kobako(['inspect', name])).stdout) as { State: { Pid: number } }[])[0]!.State.Pid;
     const places = readFileSync(`/proc/${pid}/cgroup`, 'utf8').trim().split('\n');
     for (const { controllers } of hierarchies.filter(({ version }) => version === 1))
       assert.ok(

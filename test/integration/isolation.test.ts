@@ -30,7 +30,7 @@ async function background(t: { after(hook: () => unknown): void }, name: string,
   t.after(() => kobako(['rm', '-f', full]));
   return full;
 }
-const pidOf = async (name: string) => (JSON.parse((await kobako(['inspect', name])).stdout) as { pid: number }[])[0]!.pid;
+const pidOf = async (name: string) => (JSON.parse((await kobako(['inspect', name])).stdout) as { State: { Pid: number } }[])[0]!.State.Pid;
 const own = (file: string) => `readlink /proc/self/ns/${file}`;
 const MAPS = ['--uidmap', '0:100000:65536', '--gidmap', '0:200000:65536'];
 

@@ -178,7 +178,7 @@ describe('what goes wrong is one clear line, and nothing is left', () => {
     await fails(126, /permission denied/, ...base, '/etc/passwd');
     await fails(125, /unable to find user nobody-here: no matching entries in passwd file/, ...base, '--user', 'nobody-here', 'true');
     await fails(125, /unknown flag: --nonsense/, ...base, '--nonsense', 'true');
-    await fails(125, /no such file or directory/, ...base, '--mount', 'type=bind,source=/not/here,target=/x', 'true');
+    await fails(125, /bind source path does not exist: \/not\/here/, ...base, '--mount', 'type=bind,source=/not/here,target=/x', 'true');
     await fails(125, /no such file or directory/, 'run', '--rootfs', '/not/here', 'true');
     await fails(125, /unknown capability: "CAP_NOPE"/, ...base, '--cap-add', 'NOPE', 'true');
     await fails(125, /Minimum memory limit allowed is 6MB/, ...base, '--memory', '1m', 'true');

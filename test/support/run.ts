@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process';
 import { EngineError } from '../../src/base/errors.ts';
 
+// what tests start in the background must not start a daemon, which nobody would end
+process.env['KOBAKO_DAEMON'] ??= 'never';
+
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;

@@ -22,7 +22,7 @@ export const IMAGE_HEADINGS: Headings = {
 /** An image as lists have it; what `system df` knows more is -1 elsewhere. */
 export interface ListedImage extends Omit<ImageLine, 'labels' | 'id' | 'containers' | 'sharedSize'> {
   readonly id: string;
-  readonly sharedSize?: number;
+  readonly sharedSize?: number | undefined;
   readonly containers?: number;
 }
 

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EngineError } from '../../../src/base/errors.ts';
+import { INSPECT_FLAGS } from '../../../src/cli/container-flags.ts';
 import type { CliContext } from '../../../src/cli/context.ts';
 import { parseFlags } from '../../../src/cli/flags.ts';
-import { INSPECT_FLAGS, runInspect, type Finder, type Kind } from '../../../src/cli/inspect.ts';
+import { runInspect, type Finder, type Kind } from '../../../src/cli/inspect.ts';
 import { documents } from './documents.ts';
 import { recorded, recording } from './recorded.ts';
 

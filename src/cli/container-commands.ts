@@ -1,0 +1,186 @@
+/** `kobako container …`: most of these are there under their short name, too. */
+import type { CommandTable } from './commands.ts';
+import * as flags from './container-flags.ts';
+import { CREATE_FLAGS, RUN_COMMAND_FLAGS } from './create-flags.ts';
+import { lazy } from './lazy.ts';
+
+const lifecycle = (name: 'kill' | 'pause' | 'prune' | 'rename' | 'restart' | 'rm' | 'stop' | 'unpause' | 'update' | 'wait') =>
+  lazy(async () => (await import('./lifecycle.ts'))[name]);
+const files = (name: 'commit' | 'diff') => lazy(async () => (await import('./container-files.ts'))[name]);
+const foreground = (name: 'run' | 'start' | 'attach') => lazy(async () => (await import('./run.ts'))[name]);
+
+const MANY = '[OPTIONS] CONTAINER [CONTAINER...]';
+
+export const COMMANDS_ON_CONTAINERS: CommandTable = {
+  attach: {
+    run: foreground('attach'),
+    usage: '[OPTIONS] CONTAINER',
+    help: 'Attach local standard input, output, and error streams to a running container',
+    flags: flags.ATTACH_FLAGS,
+    complete: ['running', 'none'],
+    failure: 1,
+  },
+  commit: {
+    run: files('commit'),
+    usage: '[OPTIONS] CONTAINER [REPOSITORY[:TAG]]',
+    help: "Create a new image from a container's changes",
+    flags: flags.COMMIT_FLAGS,
+    complete: ['container', 'none'],
+    failure: 1,
+  },
+  cp: {
+    run: lazy(async () => (await import('./cp.ts')).cp),
+    usage: '[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|- or SRC_PATH|- CONTAINER:DEST_PATH',
+    help: 'Copy files/folders between a container and the local filesystem',
+    flags: flags.CP_FLAGS,
+    failure: 1,
+  },
+  create: {
+    run: lazy(async () => (await import('./create.ts')).create),
+    usage: '[OPTIONS] IMAGE|--rootfs DIR[:O] [COMMAND] [ARG...]',
+    help: 'Create a new container',
+    flags: CREATE_FLAGS,
+    flagsFirst: true,
+    complete: ['image', 'none'],
+    failure: 1,
+  },
+  diff: {
+    run: files('diff'),
+    usage: 'CONTAINER',
+    help: "Inspect changes to files or directories on a container's filesystem",
+    complete: ['container', 'none'],
+    failure: 1,
+  },
+  exec: {
+    run: lazy(async () => (await import('./exec.ts')).exec),
+    usage: '[OPTIONS] CONTAINER COMMAND [ARG...]',
+    help: 'Execute a command in a running container',
+    flags: flags.EXEC_FLAGS,
+    flagsFirst: true,
+    complete: ['running', 'none'],
+    failure: 1,
+  },
+  export: {
+    run: lazy(async () => (await import('./image-transfer.ts')).exportContainer),
+    usage: '[OPTIONS] CONTAINER',
+    help: "Export a container's filesystem as a tar archive",
+    flags: flags.EXPORT_FLAGS,
+    complete: ['container', 'none'],
+    failure: 1,
+  },
+  inspect: {
+    run: lazy(async () => (await import('./inspect-commands.ts')).containerInspect),
+    usage: MANY,
+    help: 'Display detailed information on one or more containers',
+    flags: flags.CONTAINER_INSPECT_FLAGS,
+    complete: ['container'],
+    failure: 1,
+  },
+  kill: { run: lifecycle('kill'), usage: MANY, help: 'Kill one or more running containers', flags: flags.KILL_FLAGS, complete: ['running'], failure: 1 },
+  logs: {
+    run: lazy(async () => (await import('./logs.ts')).logs),
+    usage: '[OPTIONS] CONTAINER',
+    help: 'Fetch the logs of a container',
+    flags: flags.LOGS_FLAGS,
+    complete: ['container', 'none'],
+    failure: 1,
+  },
+  ls: {
+    run: lazy(async () => (await import('./ps.ts')).ps),
+    usage: '[OPTIONS]',
+    help: 'List containers',
+    flags: flags.PS_FLAGS,
+    aliases: ['ps', 'list'],
+    complete: ['none'],
+    failure: 1,
+  },
+  pause: {
+    run: lifecycle('pause'),
+    usage: 'CONTAINER [CONTAINER...]',
+    help: 'Pause all processes within one or more containers',
+    complete: ['running'],
+    failure: 1,
+  },
+  port: {
+    run: lazy(async () => (await import('./ps.ts')).port),
+    usage: 'CONTAINER [PRIVATE_PORT[/PROTO]]',
+    help: 'List port mappings or a specific mapping for the container',
+    complete: ['running', 'none'],
+    failure: 1,
+  },
+  prune: {
+    run: lifecycle('prune'),
+    usage: '[OPTIONS]',
+    help: 'Remove all stopped containers',
+    flags: flags.CONTAINER_PRUNE_FLAGS,
+    complete: ['none'],
+    failure: 1,
+  },
+  rename: { run: lifecycle('rename'), usage: 'CONTAINER NEW_NAME', help: 'Rename a container', complete: ['container', 'none'], failure: 1 },
+  restart: { run: lifecycle('restart'), usage: MANY, help: 'Restart one or more containers', flags: flags.STOP_FLAGS, complete: ['container'], failure: 1 },
+  rm: {
+    run: lifecycle('rm'),
+    usage: MANY,
+    help: 'Remove one or more containers',
+    flags: flags.RM_FLAGS,
+    aliases: ['remove'],
+    complete: ['container'],
+    failure: 1,
+  },
+  run: {
+    run: foreground('run'),
+    usage: '[OPTIONS] IMAGE|--rootfs DIR[:O] [COMMAND] [ARG...]',
+    help: 'Create and run a new container from an image',
+    flags: RUN_COMMAND_FLAGS,
+    flagsFirst: true,
+    complete: ['image', 'none'],
+    failure: 125,
+  },
+  start: {
+    run: foreground('start'),
+    usage: MANY,
+    help: 'Start one or more stopped containers',
+    flags: flags.START_FLAGS,
+    complete: ['container'],
+    failure: 1,
+  },
+  stats: {
+    run: lazy(async () => (await import('./stats.ts')).stats),
+    usage: '[OPTIONS] [CONTAINER...]',
+    help: 'Display a live stream of container(s) resource usage statistics',
+    flags: flags.STATS_FLAGS,
+    complete: ['running'],
+    failure: 1,
+  },
+  stop: { run: lifecycle('stop'), usage: MANY, help: 'Stop one or more running containers', flags: flags.STOP_FLAGS, complete: ['running'], failure: 1 },
+  top: {
+    run: lazy(async () => (await import('./ps.ts')).top),
+    usage: 'CONTAINER [ps OPTIONS]',
+    help: 'Display the running processes of a container',
+    flagsFirst: true,
+    complete: ['running', 'none'],
+    failure: 1,
+  },
+  unpause: {
+    run: lifecycle('unpause'),
+    usage: 'CONTAINER [CONTAINER...]',
+    help: 'Unpause all processes within one or more containers',
+    complete: ['running'],
+    failure: 1,
+  },
+  update: {
+    run: lifecycle('update'),
+    usage: MANY,
+    help: 'Update configuration of one or more containers',
+    flags: flags.UPDATE_FLAGS,
+    complete: ['container'],
+    failure: 1,
+  },
+  wait: {
+    run: lifecycle('wait'),
+    usage: 'CONTAINER [CONTAINER...]',
+    help: 'Block until one or more containers stop, then print their exit codes',
+    complete: ['running'],
+    failure: 1,
+  },
+};

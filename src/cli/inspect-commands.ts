@@ -1,0 +1,42 @@
+/** inspect, container inspect, image inspect: which objects are looked for. How they are shown is in inspect.ts. */
+import { invalid } from '../base/errors.ts';
+import { imageDocument } from '../engine/types/image-document.ts';
+import { CONTAINER_INSPECT_FLAGS, INSPECT_FLAGS } from './container-flags.ts';
+import type { CliContext, Command } from './context.ts';
+import { parseFlags, type Flag, type Flags } from './flags.ts';
+import { IMAGE_INSPECT_FLAGS } from './image-flags.ts';
+import { runInspect, type Finder } from './inspect.ts';
+
+function read(table: readonly Flag[], args: readonly string[], command: string): Flags {
+  const flags = parseFlags(table, args, { interspersed: true });
+  if (flags.rest.length === 0) throw invalid(`"kobako ${command}" requires at least 1 argument`);
+  return flags;
+}
+
+async function finders(context: CliContext, platform?: string): Promise<Readonly<Record<'container' | 'image', Finder>>> {
+  const { containers, images } = await context.engine();
+  return {
+    container: async (name, { size }) => ({ kind: 'container', document: await containers.inspect(name, { size }) }),
+    image: async (name) => ({ kind: 'image', document: imageDocument(await images.inspect(name, { platform })) }),
+  };
+}
+
+/** `kobako inspect NAME…`: of whatever has the name. */
+export const inspect: Command = async (args, context) => {
+  const flags = read(INSPECT_FLAGS, args, 'inspect');
+  return runInspect(context, flags, await finders(context));
+};
+
+/** `kobako container inspect NAME…` */
+export const containerInspect: Command = async (args, context) => {
+  const flags = read(CONTAINER_INSPECT_FLAGS, args, 'container inspect');
+  const { container } = await finders(context);
+  return runInspect(context, flags, { container });
+};
+
+/** `kobako image inspect NAME…` */
+export const imageInspect: Command = async (args, context) => {
+  const flags = read(IMAGE_INSPECT_FLAGS, args, 'image inspect');
+  const { image } = await finders(context, flags.value('platform'));
+  return runInspect(context, flags, { image });
+};
