@@ -155,7 +155,7 @@ Commands:
 
 Global Options:
       --config string   Location of client config files (default "~/.docker")
-  -H, --host list       Daemon socket to connect to (default: the engine of this machine)
+  -H, --host list       Daemon socket to connect to
   -v, --version         Print version information and quit
 
 Run 'tool COMMAND --help' for more information on a command.

@@ -93,7 +93,7 @@ export const KOBAKO: Program = {
   help: 'A container engine',
   flags: [
     { name: 'config', kind: 'value', value: 'string', help: 'Location of client config files (default "~/.docker")', complete: 'folder' },
-    { name: 'host', short: 'H', kind: 'list', value: 'list', help: 'Daemon socket to connect to (default: the engine of this machine)', complete: 'none' },
+    { name: 'host', short: 'H', kind: 'list', value: 'list', help: 'Daemon socket to connect to', complete: 'none' },
     { name: 'version', short: 'v', kind: 'flag', help: 'Print version information and quit' },
   ],
   configure: (flags, context) => {
