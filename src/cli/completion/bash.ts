@@ -1,36 +1,16 @@
 /** Completion for bash 4 and newer, without the bash-completion package. */
-import { kindWord, NAMED, quoted, type CompletionNode } from './model.ts';
+import { NAMED, quoted, taking, type CompletionNode } from './model.ts';
+import { shellTables } from './tables.ts';
 
 export function bashScript(name: string, nodes: readonly CompletionNode[]): string {
-  const cases = nodes.map(({ paths, commands, flags, flagsFirst, args }) => {
-    const all = flags.flatMap(({ long, short }) => [long, ...(short === undefined ? [] : [short])]);
-    const taking = flags.filter(({ value }) => value !== undefined).flatMap(({ long, short }) => [long, ...(short === undefined ? [] : [short])]);
-    return `    ${paths.map(quoted).join('|')}) commands=${quoted(commands.map((each) => each.name).join(' '))} flags=${quoted(all.join(' '))} taking=${quoted(` ${taking.join(' ')} `)} first=${flagsFirst ? 1 : ''} args=(${args.map((each) => quoted(kindWord(each))).join(' ')}) ;;`;
+  const tables = shellTables(name, nodes, (node) => {
+    const { commands, flags } = node;
+    const all = flags.flatMap(({ words }) => words);
+    return `commands=${quoted(commands.map((each) => each.name).join(' '))} flags=${quoted(all.join(' '))} taking=${quoted(` ${taking(node).join(' ')} `)}`;
   });
-  const values = nodes.flatMap(({ paths, flags }) =>
-    flags
-      .filter(({ value }) => value !== undefined && value !== 'file')
-      .map(({ long, short, value }) => {
-        const patterns = paths.flatMap((path) => [long, ...(short === undefined ? [] : [short])].map((flag) => quoted(`${path} ${flag}`)));
-        return `    ${patterns.join('|')}) kind=${quoted(kindWord(value!))} ;;`;
-      }),
-  );
   return `# bash completion for ${name}: source <(${name} completion bash)
 
-_${name}_node() {
-  case $1 in
-${cases.join('\n')}
-    *) return 1 ;;
-  esac
-}
-
-_${name}_value() {
-  kind=file
-  case "$1 $2" in
-${values.join('\n')}
-  esac
-}
-
+${tables}
 _${name}_offer() {
   local kind=$1 cur=$2
   case $kind in

@@ -1,6 +1,6 @@
 /** Completion for fish, with descriptions. */
 import type { Completion } from '../flags.ts';
-import { quoted, type CompletionNode } from './model.ts';
+import { quoted, taking, type CompletionNode } from './model.ts';
 
 /** fish knows only two escapes between single quotes. */
 function text(value: string): string {
@@ -16,20 +16,15 @@ function offer(name: string, kind: Completion): string {
 
 export function fishScript(name: string, nodes: readonly CompletionNode[]): string {
   const paths = nodes.flatMap((node) => node.paths);
-  const taking = nodes.flatMap((node) =>
-    node.flags
-      .filter(({ value }) => value !== undefined)
-      .flatMap(({ long, short }) => [long, ...(short === undefined ? [] : [short])])
-      .flatMap((flag) => node.paths.map((path) => `${path} ${flag}`)),
-  );
+  const takers = nodes.flatMap((node) => node.paths.flatMap((path) => taking(node).map((word) => `${path} ${word}`)));
   const first = nodes.filter(({ flagsFirst }) => flagsFirst).flatMap((node) => node.paths);
   const lines = nodes.flatMap((node) => {
     const at = (condition: string) => `complete -c ${name} -n ${text(`__${name}_at ${condition} ${node.paths.map(quoted).join(' ')}`)}`;
     return [
       ...node.commands.map((each) => `${at('any')} -f -a ${text(each.name)} -d ${text(each.help)}`),
       ...node.flags.map(
-        ({ long, short, help, value }) =>
-          `${at('flags')} -l ${long.slice(2)}${short === undefined ? '' : ` -s ${short.slice(1)}`}${value === undefined ? '' : ` -r ${offer(name, value)}`} -d ${text(help)}`,
+        ({ words: [long, short], help, value }) =>
+          `${at('flags')} -l ${long!.slice(2)}${short === undefined ? '' : ` -s ${short.slice(1)}`}${value === undefined ? '' : ` -r ${offer(name, value)}`} -d ${text(help)}`,
       ),
       ...(node.commands.length > 0 ? [] : node.args.map((kind, i) => `${at(i === node.args.length - 1 ? `${i}+` : String(i))} ${offer(name, kind)}`)),
     ];
@@ -88,7 +83,7 @@ function __${name}_at
 end
 
 set -g __${name}_paths ${paths.map(text).join(' ')}
-set -g __${name}_taking ${taking.map(text).join(' ')}
+set -g __${name}_taking ${takers.map(text).join(' ')}
 set -g __${name}_first ${first.map(text).join(' ')}
 
 complete -c ${name} -f

@@ -3,9 +3,8 @@ import { isGroup, type CommandEntry, type CommandGroup, type Program } from '../
 import type { Completion } from '../flags.ts';
 
 export interface CompletionFlag {
-  /** With their dashes. */
-  readonly long: string;
-  readonly short: string | undefined;
+  /** `--all`, and `-a` where there is one. */
+  readonly words: readonly string[];
   readonly help: string;
   /** Of its value; undefined where it takes none. */
   readonly value: Completion | undefined;
@@ -22,13 +21,12 @@ export interface CompletionNode {
   readonly args: readonly Completion[];
 }
 
-const HELP: CompletionFlag = { long: '--help', short: undefined, help: 'Show help', value: undefined };
+const HELP: CompletionFlag = { words: ['--help'], help: 'Show help', value: undefined };
 
 export function completionNodes(program: Program): CompletionNode[] {
   const flagsOf = (flags: CommandEntry['flags'] = []): CompletionFlag[] => [
     ...flags.map(({ name, short, kind, help, complete = 'file' as const }) => ({
-      long: `--${name}`,
-      short: short === undefined ? undefined : `-${short}`,
+      words: [`--${name}`, ...(short === undefined ? [] : [`-${short}`])],
       help: firstLine(help),
       value: kind === 'flag' ? undefined : complete,
     })),
@@ -53,6 +51,11 @@ export function completionNodes(program: Program): CompletionNode[] {
     return [own, ...below];
   };
   return walk(program, [program.name]);
+}
+
+/** The words after which a value comes. */
+export function taking({ flags }: CompletionNode): string[] {
+  return flags.flatMap(({ words, value }) => (value === undefined ? [] : words));
 }
 
 function firstLine(text: string): string {

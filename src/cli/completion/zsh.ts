@@ -1,5 +1,6 @@
 /** Completion for zsh, with descriptions. */
-import { kindWord, NAMED, quoted, type CompletionNode } from './model.ts';
+import { NAMED, quoted, taking, type CompletionNode } from './model.ts';
+import { shellTables } from './tables.ts';
 
 /** For `_describe`: a colon ends the name. */
 function described(name: string, help: string): string {
@@ -7,39 +8,15 @@ function described(name: string, help: string): string {
 }
 
 export function zshScript(name: string, nodes: readonly CompletionNode[]): string {
-  const cases = nodes.map(({ paths, commands, flags, flagsFirst, args }) => {
-    const names = flags.flatMap(({ long, short, help }) => [long, ...(short === undefined ? [] : [short])].map((flag) => described(flag, help)));
-    const taking = flags.filter(({ value }) => value !== undefined).flatMap(({ long, short }) => [long, ...(short === undefined ? [] : [short])]);
-    return `    ${paths.map(quoted).join('|')})
-      commands=(${commands.map((each) => described(each.name, each.help)).join(' ')})
-      flags=(${names.join(' ')})
-      taking=(${taking.join(' ')}) first=${flagsFirst ? 1 : ''} args=(${args.map((each) => quoted(kindWord(each))).join(' ')}) ;;`;
+  const tables = shellTables(name, nodes, (node) => {
+    const commands = node.commands.map((each) => described(each.name, each.help));
+    const flags = node.flags.flatMap(({ words, help }) => words.map((word) => described(word, help)));
+    return `commands=(${commands.join(' ')}) flags=(${flags.join(' ')}) taking=(${taking(node).join(' ')})`;
   });
-  const values = nodes.flatMap(({ paths, flags }) =>
-    flags
-      .filter(({ value }) => value !== undefined && value !== 'file')
-      .map(({ long, short, value }) => {
-        const patterns = paths.flatMap((path) => [long, ...(short === undefined ? [] : [short])].map((flag) => quoted(`${path} ${flag}`)));
-        return `    ${patterns.join('|')}) kind=${quoted(kindWord(value!))} ;;`;
-      }),
-  );
   return `#compdef ${name}
 # zsh completion for ${name}: source <(${name} completion zsh)
 
-_${name}_node() {
-  case $1 in
-${cases.join('\n')}
-    *) return 1 ;;
-  esac
-}
-
-_${name}_value() {
-  kind=file
-  case "$1 $2" in
-${values.join('\n')}
-  esac
-}
-
+${tables}
 _${name}_offer() {
   local kind=$1
   local -a found
