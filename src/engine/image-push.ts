@@ -81,15 +81,11 @@ async function pushOne(
   todo.slice(PARALLEL).forEach(({ id }) => say({ status: 'Waiting', id }));
   const send = async (descriptor: Descriptor, id: string | undefined, until = signal) => {
     const told = (status: string, rest: object = {}) => id !== undefined && say({ status, id, ...rest });
-    const how = await repository.pushBlob(
-      descriptor,
-      (offset) => createReadStream(store.blobs.path(descriptor.digest), { start: offset, highWaterMark: CHUNK }),
-      {
-        mountFrom,
-        progress: (current) => told('Pushing', { current, total: descriptor.size }),
-        ...(until === undefined ? {} : { signal: until }),
-      },
-    );
+    const how = await repository.pushBlob(descriptor, (offset) => pieces(store.blobs.path(descriptor.digest), offset), {
+      mountFrom,
+      progress: (current) => told('Pushing', { current, total: descriptor.size }),
+      ...(until === undefined ? {} : { signal: until }),
+    });
     told({ exists: 'Layer already exists', mounted: `Mounted from ${mountFrom[0] ?? 'another repository'}`, uploaded: 'Pushed' }[how]);
   };
   await forEach(todo, (job, until) => send(job.layer, job.id, until), { limit: PARALLEL, signal });
@@ -122,16 +118,21 @@ async function sendable(
   return { manifest, bytes, digest: await store.blobs.write(bytes, digestOf(bytes)) };
 }
 
+/**
+ * A file in pieces. Who asks for the next one is done with the last: a whole piece is more than a socket or gzip takes
+ * without saying that it must be waited for. The rest of a file may be on its way still.
+ */
+async function* pieces(path: string, start = 0): AsyncGenerator<Buffer> {
+  for await (const chunk of createReadStream(path, { start, highWaterMark: CHUNK }) as AsyncIterable<Buffer>) {
+    yield chunk;
+    if (chunk.length === CHUNK) letGo(chunk);
+  }
+}
+
 async function pack({ store: { blobs } }: ImageParts, layer: Descriptor, signal: AbortSignal | undefined): Promise<Descriptor> {
   const scratch = blobs.scratch();
   const hash = createHash('sha256');
   let size = 0;
-  const read = async function* (): AsyncGenerator<Buffer> {
-    for await (const chunk of createReadStream(blobs.path(layer.digest), { highWaterMark: CHUNK }) as AsyncIterable<Buffer>) {
-      yield chunk;
-      letGo(chunk);
-    }
-  };
   const write = async (packed: AsyncIterable<Buffer>) => {
     await using file = await open(scratch, 'wx', 0o644);
     for await (const piece of packed) {
@@ -143,9 +144,7 @@ async function pack({ store: { blobs } }: ImageParts, layer: Descriptor, signal:
     await file.sync();
   };
   try {
-    // with this limit the next piece is asked for only when gzip is done with the last one: then that may be let go
-    const settings = { level: GZIP_LEVEL, chunkSize: CHUNK, writableHighWaterMark: 1 };
-    await pipeline(read, createGzip(settings), write, signal === undefined ? {} : { signal });
+    await pipeline(pieces(blobs.path(layer.digest)), createGzip({ level: GZIP_LEVEL, chunkSize: CHUNK }), write, signal === undefined ? {} : { signal });
     const digest: Digest = `sha256:${hash.digest('hex')}`;
     await rename(scratch, blobs.path(digest));
     return { ...layer, mediaType: `${layer.mediaType}${layer.mediaType.includes('.docker.') ? '.gzip' : '+gzip'}`, digest, size };
