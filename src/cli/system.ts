@@ -21,7 +21,7 @@ export const version: Command = async (args, context) => {
   const client = { Version: VERSION, ApiVersion: '1.51', DefaultAPIVersion: '1.51', Os: 'linux', Arch: process.arch === 'x64' ? 'amd64' : process.arch };
   const found = await context
     .engine()
-    .then(async ({ system }): Promise<Json | EngineError> => system.version())
+    .then(async ({ system }): Promise<Json | EngineError> => ({ ...(await system.version()) }))
     .catch((error: unknown) => {
       if (error instanceof EngineError) return error;
       throw error;
@@ -82,7 +82,7 @@ function serverText(server: Json): string {
 export const info: Command = async (args, context) => {
   const flags = only(parseFlags(INFO_FLAGS, args, { interspersed: true }), 'info');
   const { system } = await context.engine();
-  const found = await system.info();
+  const found: Json = { ...(await system.info()) };
   if (!document(context, flags, { ...found, ClientInfo: { Version: VERSION } })) context.stdout.write(infoText(found, VERSION));
   const { Warnings } = found as { Warnings?: readonly string[] | null };
   for (const warning of Warnings ?? []) context.stderr.write(`${warning}\n`);
@@ -114,7 +114,7 @@ export const systemPrune: Command = async (args, context) => {
   if (!flags.on('force') && !(await confirmed(context, `This will remove:\n${what.map((line) => `  - ${line}\n`).join('')}${shown}`))) return 0;
   const engine = await context.engine();
   const { ContainersDeleted, SpaceReclaimed } = await engine.containers.prune(given);
-  if (ContainersDeleted.length > 0) say(context, `Deleted Containers:\n${ContainersDeleted.join('\n')}\n`);
+  if (ContainersDeleted?.length) say(context, `Deleted Containers:\n${ContainersDeleted.join('\n')}\n`);
   const { removed, bytes } = await engine.images.prune({ all, filters: given });
   if (removed.length > 0)
     say(context, `Deleted Images:\n${removed.map((line) => ('Untagged' in line ? `untagged: ${line.Untagged}` : `deleted: ${line.Deleted}`)).join('\n')}\n`);
