@@ -1,7 +1,8 @@
 /** What containers say and use, over HTTP. */
 import type { Containers, LogStream, LogStreamOptions } from '../engine/containers-contract.ts';
 import type { ContainerInspect } from '../engine/types/container-answers.ts';
-import { path, type HttpClient } from './http.ts';
+import { containerPath } from './containers.ts';
+import type { HttpClient } from './http.ts';
 import { framedLines, rawLines } from './log-lines.ts';
 
 const NS_PER_SECOND = 1_000_000_000n;
@@ -19,7 +20,7 @@ export function observingClient(http: HttpClient): ObservingClient {
     const query = { stdout: on(stdout), stderr: on(stderr), follow: on(follow), tail, since: seconds(since), until: seconds(until) };
     const answer = await http.send({
       method: 'GET',
-      path: of(name, 'logs'),
+      path: containerPath(name, '/logs'),
       query: { ...query, timestamps: on(timestamps), details: on(details) },
       signal,
     });
@@ -29,7 +30,7 @@ export function observingClient(http: HttpClient): ObservingClient {
 
   const hasTerminal = async (name: string): Promise<boolean> => {
     if (Number((await http.version()).split('.')[1]) >= TELLS_FRAMING) return true;
-    return (await http.json<ContainerInspect>({ method: 'GET', path: of(name, 'json') })).Config.Tty;
+    return (await http.json<ContainerInspect>({ method: 'GET', path: containerPath(name, '/json') })).Config.Tty;
   };
 
   return {
@@ -40,21 +41,16 @@ export function observingClient(http: HttpClient): ObservingClient {
     },
     stats: (name, { stream = false, oneShot, signal } = {}) => {
       const query = { stream, 'one-shot': on(oneShot) };
-      return untilAborted(http.documents({ method: 'GET', path: of(name, 'stats'), query, signal }), signal) as AsyncIterable<
+      return untilAborted(http.documents({ method: 'GET', path: containerPath(name, '/stats'), query, signal }), signal) as AsyncIterable<
         Readonly<Record<string, unknown>>
       >;
     },
-    top: (name, psArgs) => http.json({ method: 'GET', path: of(name, 'top'), query: { ps_args: psArgs } }),
+    top: (name, psArgs) => http.json({ method: 'GET', path: containerPath(name, '/top'), query: { ps_args: psArgs } }),
     update: async (name, update) => {
-      const { Warnings } = await http.json<{ Warnings: readonly string[] | null }>({ method: 'POST', path: of(name, 'update'), json: update });
+      const { Warnings } = await http.json<{ Warnings: readonly string[] | null }>({ method: 'POST', path: containerPath(name, '/update'), json: update });
       return { Warnings: Warnings ?? [] };
     },
   };
-}
-
-/** Names may come with the slash that documents have. */
-function of(name: string, action: string): string {
-  return path`/containers/${name.replace(/^\//, '')}/${action}`;
 }
 
 function seconds(time: bigint | undefined): string | undefined {
