@@ -74,7 +74,7 @@ async function attempt(
   const startedAt = rfc3339Nano(nowNano());
   live.began(id);
   try {
-    const running = await startProcess(parts, {
+    return await startProcess(parts, {
       plan,
       warnings,
       containerId: id,
@@ -88,11 +88,10 @@ async function attempt(
         record = { ...record!, maker, process: processId(pid), monitor: processId(monitor), pending: undefined, previous: undefined, startedAt };
         store.save(record);
       },
+      onStarted: () => emitContainer(parts, record!, 'start'),
       onLost: () => settleLost(parts, record!),
       onEnd: (ended) => parts.ended(id, ended),
     });
-    emitContainer(parts, record, 'start');
-    return running;
   } catch (error) {
     live.forget(id);
     throw error;

@@ -72,6 +72,7 @@ export class EventBus {
           if (until !== undefined && event.timeNano >= until) return;
           if (matches(event)) yield event;
         }
+        if (waiting.length > 0) continue;
         if (ended) return;
         await new Promise<void>((resolve) => (wake = resolve));
       }

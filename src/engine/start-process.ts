@@ -27,6 +27,8 @@ export interface StartInput {
   readonly onSync?: RunPlanOptions['onSync'];
   /** With the pids of the process, which waits to be started, and of its monitor. */
   readonly onWaiting?: (pid: number, monitor: number) => void;
+  /** The program runs. Called before `onEnd`, however short it is. */
+  readonly onStarted?: () => void;
   /** How it ended, when its monitor was killed and cannot say. */
   readonly onLost: () => ContainerExit;
   /** Once, when a program that ran has ended; who waits for the end waits for this, too. */
@@ -54,6 +56,7 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
     },
   );
   exited.catch(() => {});
+  running.started.then(input.onStarted, () => {});
   let attached: Promise<AttachEnd> | undefined;
   try {
     const waiting = await running.waiting;
