@@ -29,8 +29,8 @@ export async function removeUseCase(parts: EngineParts, record: ContainerRecord,
     emitContainer(parts, record, 'kill', { signal: String(SIGKILL) });
     await signalContainer(parts, record, SIGKILL);
     await waitExit(parts, record).catch((error: unknown) => {
-      // one that removes itself at its end may be gone by now
-      if (!(error instanceof EngineError) || error.kind !== 'not-found') throw error;
+      // one that removes itself at its end may be gone by now, and one whose start failed never ran
+      if (!(error instanceof EngineError) || (error.kind !== 'not-found' && error.kind !== 'conflict')) throw error;
     });
   }
   const now = store.load(record.id);

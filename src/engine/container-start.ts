@@ -49,6 +49,7 @@ export async function startContainer(parts: EngineParts, record: ContainerRecord
       const code = ((error as EngineError).detail as { exitCode?: number } | undefined)?.exitCode ?? 128;
       parts.store.change(record.id, { process: undefined, monitor: undefined, failure: { message: (error as Error).message, code } });
       for (const stream of early) stream.destroy();
+      parts.live.startFailed(record.id);
       throw error;
     }
   }

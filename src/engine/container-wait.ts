@@ -21,7 +21,10 @@ export async function toldExit(socket: string): Promise<ContainerExit | undefine
 /** How it ends, or has ended. Throws `conflict` when it never ran. */
 export async function waitExit(parts: EngineParts, record: ContainerRecord, signal?: AbortSignal): Promise<ContainerExit> {
   const { store, live } = parts;
-  if (live.supervises(record.id)) return (await live.nextExit(record.id, signal)) ?? gone(record);
+  if (live.supervises(record.id)) {
+    const exit = await live.nextExit(record.id, signal);
+    if (exit !== undefined) return exit;
+  }
   const before = store.exit(record.id);
   if (before !== undefined) return before;
   const exit = await toldExit(store.paths(record.id).socket);

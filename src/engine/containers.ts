@@ -22,7 +22,7 @@ import type { Containers, StopOptions } from './containers-contract.ts';
 import type { ExecTable } from './execs.ts';
 import { healthEnds, healthResumes } from './health.ts';
 import type { EngineParts } from './parts.ts';
-import { containerBegan } from './supervise.ts';
+import { containerBegan, forgetRestarts } from './supervise.ts';
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 
@@ -44,7 +44,7 @@ export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
         if (store.load(record.id)?.paused) throw new EngineError('conflict', 'cannot start a paused container, try unpause instead');
         return false;
       }
-      live.cancelRestart(record.id);
+      forgetRestarts(parts, record.id);
       try {
         const { warnings } = await startContainer(parts, record, { detached: false });
         warned?.(warnings);
@@ -61,8 +61,14 @@ export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
     const { id } = store.find(name);
     return live.inTurn(id, () => work(store.find(id)));
   };
+  /** Not while it is being started: what comes up would live on. */
+  const settled = async (name: string): Promise<ContainerRecord> => {
+    const { id } = store.find(name);
+    await live.settled(id);
+    return store.find(id);
+  };
   const restart = async (name: string, options: StopOptions) => {
-    const record = store.find(name);
+    const record = await settled(name);
     if (isRunning(parts, record)) await stopContainer(parts, record, options);
     // one that removes itself at its end is no more
     await start(store.find(record.id).id);
@@ -71,9 +77,9 @@ export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
   return {
     create: (body, options) => createContainer(parts, body, options),
     start: async (name, options = {}) => start(store.find(name).id, options.warned),
-    stop: async (name, options = {}) => stopContainer(parts, store.find(name), options),
+    stop: async (name, options = {}) => stopContainer(parts, await settled(name), options),
     restart: (name, options = {}) => restart(name, options),
-    kill: (name, signal) => forKill(name, async () => killContainer(parts, store.find(name), signal)),
+    kill: (name, signal) => forKill(name, async () => killContainer(parts, await settled(name), signal)),
     pause: (name) =>
       inTurn(name, async (record) => {
         await pauseContainer(parts, record);
@@ -96,7 +102,7 @@ export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
       }),
     update: (name, update) => inTurn(name, (record) => updateContainer(parts, record, update)),
     wait: async (name, options = {}) => waitContainer(parts, store.find(name), options),
-    remove: async (name, options = {}) => removeUseCase(parts, store.find(name), options),
+    remove: async (name, options = {}) => removeUseCase(parts, await settled(name), options),
     prune: (filters = {}) => pruneContainers(parts, filters),
     inspect: async (name, options = {}) => inspectContainer(parts, execs, store.find(name), options),
     list: (options = {}) => listContainers(parts, options),

@@ -31,7 +31,10 @@ export function healthBegins(parts: EngineParts, record: ContainerRecord): void 
   if (check === undefined) return;
   const health: Health = { Status: 'starting', FailingStreak: 0, Log: record.health?.Log ?? [] };
   const now = parts.store.change(record.id, { health });
-  if (now !== undefined && !now.paused) monitor(parts, now, check);
+  if (now === undefined) return;
+  // a short program may have ended by now
+  if (parts.store.info(now).state !== 'running') healthEnds(parts, record.id);
+  else if (!now.paused) monitor(parts, now, check);
 }
 
 /** It goes on after a pause, with the health that it had. */

@@ -13,7 +13,9 @@ export class LiveContainers {
   readonly #exits = new Map<string, Set<Listener>>();
   readonly #removals = new Map<string, Set<Listener>>();
   readonly #early = new Map<string, Set<EarlyStream>>();
-  readonly #restarts = new Map<string, { readonly timer: NodeJS.Timeout; readonly delay: number }>();
+  readonly #restarts = new Map<string, NodeJS.Timeout>();
+  readonly #delays = new Map<string, number>();
+  #closed = false;
 
   /** Works on a container one after another, in the order of the calls. Never call it from within. */
   async inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
@@ -25,6 +27,11 @@ export class LiveContainers {
     } finally {
       if (this.#queues.get(id) === mine) this.#queues.delete(id);
     }
+  }
+
+  /** Resolves when nothing that was asked for before is at work on a container. */
+  settled(id: string): Promise<void> {
+    return this.inTurn(id, async () => {});
   }
 
   /** From now on its end is told to `ended`. */
@@ -46,16 +53,21 @@ export class LiveContainers {
     notify(this.#exits, id, exit);
   }
 
+  /** Whoever waits for its end need not: it is as it was. */
+  startFailed(id: string): void {
+    notify(this.#exits, id, undefined);
+  }
+
   removed(id: string, exit: ContainerExit | undefined): void {
     this.#supervised.delete(id);
-    this.cancelRestart(id);
+    this.forgetRestarts(id);
     for (const stream of this.#early.get(id) ?? []) stream.end();
     this.#early.delete(id);
     notify(this.#exits, id, exit);
     notify(this.#removals, id, exit);
   }
 
-  /** Its next end; undefined when it was removed without having run. Rejects with the signal's reason. */
+  /** Its next end; undefined when it was removed, or could not be started. Rejects with the signal's reason. */
   nextExit(id: string, signal?: AbortSignal): Promise<ContainerExit | undefined> {
     return next(this.#exits, id, signal);
   }
@@ -79,21 +91,38 @@ export class LiveContainers {
     return all;
   }
 
+  /** How long it waited for its last restart, since it was started by somebody. */
+  lastDelay(id: string): number | undefined {
+    return this.#delays.get(id);
+  }
+
   restartLater(id: string, delay: number, restart: () => void): void {
     this.cancelRestart(id);
+    this.#delays.set(id, delay);
     const timer = setTimeout(() => {
       this.#restarts.delete(id);
       restart();
     }, delay);
-    this.#restarts.set(id, { timer, delay });
+    this.#restarts.set(id, timer);
   }
 
   cancelRestart(id: string): boolean {
-    clearTimeout(this.#restarts.get(id)?.timer);
+    clearTimeout(this.#restarts.get(id));
     return this.#restarts.delete(id);
   }
 
+  forgetRestarts(id: string): void {
+    this.cancelRestart(id);
+    this.#delays.delete(id);
+  }
+
+  /** The engine is closed: somebody else looks after what ends from now on. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   close(): void {
+    this.#closed = true;
     for (const id of this.#restarts.keys()) this.cancelRestart(id);
   }
 }

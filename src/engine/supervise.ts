@@ -1,5 +1,4 @@
 /** What follows a container's end: its record, its restart policy, its removal. */
-import { EngineError } from '../base/errors.ts';
 import { emitContainer } from './container-events.ts';
 import { removeNow } from './container-remove.ts';
 import { startContainer } from './container-start.ts';
@@ -15,19 +14,17 @@ const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 60_000;
 const GOOD_RUN_MS = 10_000;
 
-const delays = new WeakMap<EngineParts, Map<string, number>>();
-
 /** Called once for each end that this process learns of. Resolves when one that removes itself is gone. */
 export async function containerEnded(parts: EngineParts, id: string, exit: ContainerExit): Promise<void> {
   const { store, live } = parts;
-  const record = store.load(id);
   healthEnds(parts, id);
+  const record = store.load(id);
   if (record === undefined) return live.removed(id, exit);
   if (exit.oomKilled) emitContainer(parts, record, 'oom');
   const lasted = Number(BigInt(exit.exitedAt) - BigInt(exit.startedAt)) / 1e9;
   emitContainer(parts, record, 'die', { exitCode: String(exit.status), execDuration: String(Math.max(0, Math.floor(lasted))) });
-  const again = wantsRestart(record, exit);
-  if (again) store.save({ ...record, restarting: true, restartCount: (record.restartCount ?? 0) + 1 });
+  const again = !live.closed && wantsRestart(record, exit);
+  if (again) store.change(id, { restarting: true, restartCount: (record.restartCount ?? 0) + 1 });
   live.ended(id, exit);
   if (again) restartLater(parts, id, lasted * 1000);
   else if (record.hostConfig.AutoRemove) await live.inTurn(id, () => remove(parts, id));
@@ -46,26 +43,36 @@ export function wantsRestart({ hostConfig: { RestartPolicy: policy }, stopped, r
 }
 
 function restartLater(parts: EngineParts, id: string, lastedMs: number): void {
-  const known = delays.get(parts) ?? new Map<string, number>();
-  delays.set(parts, known);
-  const before = lastedMs >= GOOD_RUN_MS ? 0 : (known.get(id) ?? 0);
-  const delay = before === 0 ? FIRST_DELAY_MS : Math.min(before * 2, LONGEST_DELAY_MS);
-  known.set(id, delay);
-  parts.live.restartLater(id, delay, () => void parts.live.inTurn(id, () => restart(parts, id)));
+  const { live } = parts;
+  live.restartLater(id, nextDelay(live.lastDelay(id), lastedMs), () => restart(parts, id));
 }
 
-async function restart(parts: EngineParts, id: string): Promise<void> {
+/** How long a container waits that has run for so long, after it had waited for `before`. */
+export function nextDelay(before: number | undefined, lastedMs: number): number {
+  return before === undefined || lastedMs >= GOOD_RUN_MS ? FIRST_DELAY_MS : Math.min(before * 2, LONGEST_DELAY_MS);
+}
+
+/** As in Docker, one that cannot be started again stays as it is, with its error, which its record has. */
+function restart(parts: EngineParts, id: string): void {
+  const { live, store } = parts;
+  live
+    .inTurn(id, () => startAgain(parts, id))
+    .catch(() => store.change(id, { restarting: undefined }))
+    .catch(() => {}); // the disk is full
+}
+
+async function startAgain(parts: EngineParts, id: string): Promise<void> {
   const record = parts.store.load(id);
   if (record === undefined || record.stopped || !record.restarting) return;
-  try {
-    await startContainer(parts, record, { detached: false });
-    const now = parts.store.load(id);
-    if (now !== undefined) containerBegan(parts, now);
-  } catch (error) {
-    // as Docker: one that cannot be started again stays as it is, with its error
-    parts.store.change(id, { restarting: undefined });
-    if (!(error instanceof EngineError)) throw error;
-  }
+  await startContainer(parts, record, { detached: false });
+  const now = parts.store.load(id);
+  if (now !== undefined) containerBegan(parts, now);
+}
+
+/** It is started by somebody, not by its policy: that begins anew. */
+export function forgetRestarts({ store, live }: EngineParts, id: string): void {
+  live.forgetRestarts(id);
+  if (store.load(id)?.restartCount !== undefined) store.change(id, { restartCount: undefined });
 }
 
 /** Called once its program runs. */
@@ -95,7 +102,7 @@ export function restore(parts: EngineParts): void {
     const policy = record.hostConfig.RestartPolicy.Name;
     if (exit !== undefined && (policy === 'always' || wantsRestart(record, exit))) {
       store.change(record.id, { restarting: true, stopped: undefined });
-      void parts.live.inTurn(record.id, () => restart(parts, record.id));
+      restart(parts, record.id);
     } else if (record.restarting) store.change(record.id, { restarting: undefined });
   }
 }
