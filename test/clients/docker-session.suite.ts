@@ -36,7 +36,7 @@ export function dockerSession(title: string, skip: string | false, make: () => P
 
     test('run: output, exit codes, input', async () => {
       assert.equal(await sh('echo out; echo err >&2'), 'out');
-      const codes = [['sh', '-c', 'exit 7'], ['sh', '-c', "sh -c 'kill -9 $$'"], ['no-such-program'], ['/etc']].map(
+      const codes = [['sh', '-c', 'exit 7'], ['sh', '-c', "sh -c 'kill -9 $$'; exit $?"], ['no-such-program'], ['/etc']].map(
         async (command) => (await docker('run', '--rm', '--network', 'none', ground().image, ...command)).code,
       );
       assert.deepEqual(await Promise.all(codes), [7, 137, 127, 126]);
@@ -110,7 +110,7 @@ export function dockerSession(title: string, skip: string | false, make: () => P
     });
 
     test('logs: tail, timestamps, both streams, since and until, follow to the end', async () => {
-      await background('logs', 'for i in 1 2 3 4; do echo out $i; done; echo err >&2; sleep 1; echo late');
+      await background('logs', 'echo out 1; sleep 0.1; for i in 2 3 4; do echo out $i; done; echo err >&2; sleep 1; echo late');
       const followed = await docker('logs', '-f', 'logs');
       assert.equal(followed.stdout, 'out 1\nout 2\nout 3\nout 4\nlate\n');
       assert.equal(followed.stderr, 'err\n');
