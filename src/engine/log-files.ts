@@ -1,10 +1,12 @@
 /** The files of a container's json-file log as one: oldest first, over rotation, from any line before the end. */
-import { closeSync, existsSync, fstatSync, openSync, read as readFd, readSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, read as readFd, readdirSync, readSync, statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
 
 const CHUNK = 1 << 18;
 /** How often a file that rotation is just about to put in place is looked for. */
 const GAP_TRIES = 20;
+const PLACE_TRIES = 10;
 /** A file's time may be so much older than what was written then. */
 const COARSE_MS = 2000;
 const NEWLINE = 10;
@@ -65,19 +67,34 @@ export class LogFiles {
     return n === 0 ? this.#path : `${this.#path}.${n}`;
   }
 
+  /** The highest number. While files are moved a look at the folder may miss one: two that agree are believed. */
   #oldest(): number {
-    let n = 0;
-    while (existsSync(this.#name(n + 1))) n++;
-    return n;
+    for (let before = -1; ;) {
+      const highest = Math.max(0, ...this.#numbers());
+      if (highest === before) return highest;
+      before = highest;
+    }
   }
 
-  /** The number that the open file has now; undefined when it has been removed. Files only move up while we look up. */
+  #numbers(): number[] {
+    const prefix = `${basename(this.#path)}.`;
+    return entries(dirname(this.#path))
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => Number(name.slice(prefix.length)))
+      .filter(Number.isInteger);
+  }
+
+  /** The number that the open file has now; undefined when it has been removed. */
   #place(): number | undefined {
-    const { ino, dev } = fstatSync(this.#fd!);
-    for (let n = 0, missing = 0; missing < 2; n++) {
-      const stat = statSync(this.#name(n), { throwIfNoEntry: false });
-      if (stat?.ino === ino && stat.dev === dev) return n;
-      if (stat === undefined) missing++;
+    // files only move up while we look up, but a second rotation may overtake us: then we look again; the whole folder may have gone, too
+    for (let tries = 0; tries < PLACE_TRIES; tries++) {
+      const { ino, dev, nlink } = fstatSync(this.#fd!);
+      if (nlink === 0) return undefined;
+      const last = this.#oldest() + 1;
+      for (let n = 0; n <= last; n++) {
+        const stat = statSync(this.#name(n), { throwIfNoEntry: false });
+        if (stat?.ino === ino && stat.dev === dev) return n;
+      }
     }
     return undefined;
   }
@@ -161,6 +178,14 @@ export class LogFiles {
       buffer.copyWithin(0, end, filled);
       this.#kept = filled - end;
     }
+  }
+}
+
+function entries(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
   }
 }
 
