@@ -20,7 +20,12 @@ export async function planRun(parts: EngineParts, options: RunOptions): Promise<
   const config = completeConfig(body, image?.config ?? {}, id);
   checkDocuments(body, config, hostConfig);
   const root = await documentRoot(parts, { config, hostConfig, image });
-  return prepare(parts, { id, config, hostConfig, cgroupsPath: `${options.cgroupParent ?? '/kobako'}/${id}` }, root, { writable: false, makeParents: false });
+  return prepare(
+    parts,
+    { id, name: options.name ?? '', config, hostConfig, image: undefined, cgroupsPath: `${options.cgroupParent ?? '/kobako'}/${id}` },
+    root,
+    { writable: false, makeParents: false },
+  );
 }
 
 /** Starts the container; resolves when its program runs. What cannot be started leaves nothing. */

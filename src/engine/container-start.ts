@@ -17,7 +17,7 @@ import { containerRoot, type ContainerRoot } from './container-root.ts';
 import { processId, type ContainerPaths, type ContainerRecord, type ProcessId } from './container-store.ts';
 import type { RunningProcess, RunStreams } from './contract.ts';
 import type { EarlyStream } from './early-stream.ts';
-import { logAttributes } from './log-settings.ts';
+import { logAttributes } from './log-attributes.ts';
 import { settleLost } from './lost.ts';
 import type { EngineParts } from './parts.ts';
 import { startProcess } from './start-process.ts';
@@ -119,7 +119,7 @@ export interface PrepareInput {
 /** The plan of a start. With `makeParents` what must be there before it is made; without, nothing is touched. */
 export function prepare(
   parts: EngineParts,
-  { id, hostConfig, config, cgroupsPath }: Pick<ContainerRecord, 'id' | 'hostConfig' | 'config' | 'cgroupsPath'>,
+  { id, name, hostConfig, config, cgroupsPath, image }: Pick<ContainerRecord, 'id' | 'name' | 'hostConfig' | 'config' | 'cgroupsPath' | 'image'>,
   containerRoot: ContainerRoot,
   { size, writable, makeParents }: PrepareInput,
 ): Prepared {
@@ -155,7 +155,7 @@ export function prepare(
     machine: { ...machine, kind: (path) => (ownFiles.has(path) ? 'file' : made.includes(path) ? 'dir' : machine.kind(path)) },
     cgroup: control?.parts,
     stdio: stdioOf(options, size ?? consoleSize(hostConfig.ConsoleSize)),
-    monitor: monitorOf(options, paths, config.StdinOnce, config.AttachStdout, logAttributes(hostConfig.LogConfig, config, id)),
+    monitor: monitorOf(options, paths, config.StdinOnce, config.AttachStdout, logAttributes({ id, name, config, hostConfig, imageId: image?.id ?? '' })),
     bundle: paths.dir,
     initPath: options.init ? parts.helper : undefined,
     peers: [...peers.values()],

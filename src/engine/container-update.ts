@@ -4,6 +4,7 @@ import { DEFAULT_RUN } from '../runtime/run-options.ts';
 import { resourcesOf } from '../runtime/run-resources.ts';
 import type { Resources as SpecResources } from '../runtime/spec.ts';
 import { DEFAULT_HOST_CONFIG } from './container-document.ts';
+import { possibleLimits } from './create-warnings.ts';
 import { emitContainer } from './container-events.ts';
 import { controlGroups, isRunning } from './container-stop.ts';
 import type { ContainerRecord } from './container-store.ts';
@@ -31,16 +32,16 @@ const CHANGEABLE = [
 /** The container's record changes only when the kernel has taken all limits. */
 export async function updateContainer(parts: EngineParts, record: ContainerRecord, update: ContainerUpdate): Promise<{ Warnings: readonly string[] }> {
   const policy = policyOf(update.RestartPolicy);
-  const change = resourceChange(update);
+  const { change, warnings } = possibleChange(parts, resourceChange(update));
   const resources = checkedResources(parts, change);
   const conflict = conflictOf(record.hostConfig, change, policy);
   if (conflict !== undefined) throw refusal(record, 'conflict', conflict);
-  const warnings = isRunning(parts, record) ? limitNow(parts, record, resources) : [];
+  const late = isRunning(parts, record) ? limitNow(parts, record, resources) : [];
   const hostConfig: HostConfig = { ...record.hostConfig, ...change, ...(policy === undefined ? {} : { RestartPolicy: policy }) };
   const now = parts.store.change(record.id, { hostConfig });
   if (now === undefined) throw new EngineError('not-found', `No such container: ${record.id}`);
   emitContainer(parts, now, 'update');
-  return { Warnings: warnings };
+  return { Warnings: [...warnings, ...late] };
 }
 
 /** Undefined: it stays as it is. */
@@ -56,6 +57,14 @@ function resourceChange(update: ContainerUpdate): Partial<Resources> {
   for (const key of CHANGEABLE) if (update[key]) change[key] = update[key];
   if (update.PidsLimit !== undefined && update.PidsLimit !== null) change.PidsLimit = update.PidsLimit;
   return change as Partial<Resources>;
+}
+
+/** Without what this machine cannot limit. Throws `invalid` for processors that are not there. */
+function possibleChange({ cgroups }: EngineParts, asked: Partial<Resources>): { readonly change: Partial<Resources>; readonly warnings: readonly string[] } {
+  if (cgroups === undefined) return { change: asked, warnings: [] };
+  const { limits, warnings } = possibleLimits({ ...DEFAULT_HOST_CONFIG, ...asked }, cgroups.abilities);
+  const kept = Object.entries(asked).filter(([key, value]) => limits[key as keyof Resources] === value);
+  return { change: Object.fromEntries(kept), warnings };
 }
 
 /** Throws `invalid` in Docker's words for values that make no sense, whatever the container has. */

@@ -1,6 +1,7 @@
 /** What this machine cannot give, taken out of a container's limits with a warning, as Docker does and in its words. */
 import { invalid } from '../base/errors.ts';
 import { numbersOf, type CgroupAbilities } from '../cgroup/abilities.ts';
+import { compresses } from './log-settings.ts';
 import type { ContainerCreate, HostConfig, Resources } from './types/container.ts';
 
 interface Missing {
@@ -122,6 +123,9 @@ function missingOf(host: HostConfig, able: CgroupAbilities): readonly Missing[] 
 /** About what was asked for beside the limits. */
 export function otherWarnings(given: ContainerCreate, host: HostConfig): readonly string[] {
   return [
+    ...(host.LogConfig.Type !== 'none' && compresses(host.LogConfig.Config['compress'])
+      ? ['Log files that were rotated are kept as they are: log option compress is discarded.']
+      : []),
     ...(host.NetworkMode === 'host' && Object.keys(host.PortBindings ?? {}).length > 0 ? ['Published ports are discarded when using host network mode'] : []),
     ...(given.MacAddress ? ['The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead.'] : []),
   ];

@@ -3,6 +3,7 @@
  * terminal. The monitor writes its lines in one form, which is taken apart here as bytes; any other is parsed.
  */
 import { rfc3339Fixed } from '../base/time.ts';
+import { attributesText } from './log-attributes.ts';
 import { parseEntry } from './logs.ts';
 
 export interface LogFormat {
@@ -106,7 +107,7 @@ export class LogFormatter {
     const match = entry && /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?Z$/.test(entry.time) ? entry : undefined;
     if (match === undefined) return;
     const { attrs } = match;
-    if (attrs !== undefined) this.#attrs = { raw: Buffer.from(`,"attrs":${JSON.stringify(attrs)}`), shown: shownAttributes(attrs) };
+    if (attrs !== undefined) this.#attrs = { raw: Buffer.from(attributesText(attrs)), shown: shownAttributes(attrs) };
     const time = Buffer.from(match.time);
     this.#setTime(time, 0, time.length - 1);
     const text = Buffer.from(match.log);

@@ -2,38 +2,74 @@
 import { invalid } from '../base/errors.ts';
 import { sizeBytes } from '../base/sizes.ts';
 import type { RunOptions } from '../runtime/run-options.ts';
-import type { ContainerConfig, HostConfig } from './types/container.ts';
+import { checkAttributeOptions } from './log-attributes.ts';
+import type { HostConfig } from './types/container.ts';
 
-const OPTIONS = new Set(['max-size', 'max-file', 'compress', 'labels', 'labels-regex', 'env', 'env-regex', 'tag', 'mode', 'max-buffer-size']);
+const FILE_OPTIONS = ['max-size', 'max-file', 'compress', 'mode', 'max-buffer-size'];
+const OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  'json-file': [...FILE_OPTIONS, 'labels', 'labels-regex', 'env', 'env-regex', 'tag'],
+  local: FILE_OPTIONS,
+};
+/** What the driver `local` keeps when nothing is asked. */
+const LOCAL = { size: 20 << 20, files: 5 };
 
-/** Throws `invalid` in Docker's words. */
-export function logSettings({ Type, Config }: HostConfig['LogConfig']): Pick<RunOptions, 'logDriver'> & Partial<Pick<RunOptions, 'logMaxSize' | 'logMaxFile'>> {
-  if (Type !== 'json-file' && Type !== 'none' && Type !== 'local') throw invalid(`error looking up logging plugin ${Type}: plugin "${Type}" not found`);
+type Settings = Pick<RunOptions, 'logDriver'> & Partial<Pick<RunOptions, 'logMaxSize' | 'logMaxFile'>>;
+
+/** The driver `local` is a file in Docker's JSON, too, with that driver's limits. Throws `invalid` in Docker's words. */
+export function logSettings({ Type, Config }: HostConfig['LogConfig']): Settings {
+  // its options mean nothing: as in Docker they are not looked at
+  if (Type === 'none') return { logDriver: 'none' };
+  const known = Object.hasOwn(OPTIONS, Type) ? OPTIONS[Type] : undefined;
+  if (known === undefined) throw invalid(`error looking up logging plugin ${Type}: plugin "${Type}" not found`);
   const words = Type === 'local' ? 'log driver local' : `${Type} log driver`;
-  for (const key of Object.keys(Config)) if (!OPTIONS.has(key)) throw invalid(`unknown log opt '${key}' for ${words}`);
-  const { mode = 'blocking' } = Config;
-  if (mode !== '' && mode !== 'blocking' && mode !== 'non-blocking') throw invalid(`logger: logging mode not supported: ${mode}`);
-  if (Config['max-buffer-size'] !== undefined && mode !== 'non-blocking')
-    throw invalid("logger: max-buffer-size option is only supported with 'mode=non-blocking'");
-  const file = Config['max-file'];
-  if (file !== undefined && !(Number(file) >= 1 && Number.isInteger(Number(file)))) throw invalid('max-file cannot be less than 1');
+  for (const key of Object.keys(Config)) if (!known.includes(key)) throw invalid(`unknown log opt '${key}' for ${words}`);
+  checkMode(Config);
+  checkAttributeOptions(Config);
+  const local = Type === 'local' ? LOCAL : undefined;
+  const size = maxSize(Config['max-size']) ?? local?.size;
+  const files = maxFile(Config['max-file']) ?? local?.files;
+  if (compresses(Config['compress']) && ((files ?? 1) < 2 || size === undefined))
+    throw notStarted('compress cannot be true when max-file is less than 2 or max-size is not set');
   return {
-    logDriver: Type === 'none' ? 'none' : 'json-file',
-    ...(Config['max-size'] === undefined || Config['max-size'] === '-1' ? {} : { logMaxSize: sizeBytes(Config['max-size']) }),
-    ...(file === undefined ? {} : { logMaxFile: Number(file) }),
+    logDriver: 'json-file',
+    ...(size === undefined ? {} : { logMaxSize: size }),
+    ...(files === undefined ? {} : { logMaxFile: files }),
   };
 }
 
-/**
- * What is written beside each line of the log: the labels and variables that the options name, as `,"attrs":{…}`, or
- * '' for nothing.
- */
-export function logAttributes({ Config }: HostConfig['LogConfig'], { Labels, Env }: ContainerConfig, id: string): string {
-  const names = (key: string) => (Config[key] ?? '').split(',').filter(Boolean);
-  const env = new Map((Env ?? []).map((entry) => entry.split(/=(.*)/s) as [string, string | undefined]));
-  const attrs: Record<string, string> = {};
-  for (const name of names('labels')) if (Object.hasOwn(Labels, name)) attrs[name] = Labels[name]!;
-  for (const name of names('env')) if (env.get(name) !== undefined) attrs[name] = env.get(name)!;
-  if (Config['tag']) attrs['tag'] = Config['tag'].replaceAll(/\{\{\s*\.ID\s*\}\}/g, id.slice(0, 12)).replaceAll(/\{\{\s*\.FullID\s*\}\}/g, id);
-  return Object.keys(attrs).length === 0 ? '' : `,"attrs":${JSON.stringify(attrs)}`;
+/** Whether rotated files are asked to be packed. Throws `invalid` for what is no truth value of Go's. */
+export function compresses(text: string | undefined): boolean {
+  if (text === undefined || text === '') return false;
+  if (!/^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/.test(text)) throw notStarted(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
+  return /^[1tT]/.test(text);
+}
+
+function checkMode({ mode = '', 'max-buffer-size': buffer }: HostConfig['LogConfig']['Config']): void {
+  if (mode !== '' && mode !== 'blocking' && mode !== 'non-blocking') throw invalid(`logger: logging mode not supported: ${mode}`);
+  if (buffer === undefined) return;
+  if (mode !== 'non-blocking') throw invalid("logger: max-buffer-size option is only supported with 'mode=non-blocking'");
+  try {
+    sizeBytes(buffer);
+  } catch (error) {
+    throw invalid(`error parsing option max-buffer-size: ${(error as Error).message}`);
+  }
+}
+
+function maxSize(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  const size = sizeBytes(text);
+  if (size === 0) throw notStarted('max-size must be a positive number');
+  return size;
+}
+
+function maxFile(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (!/^[+-]?\d+$/.test(text)) throw notStarted(`strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (Number(text) < 1) throw invalid('max-file cannot be less than 1');
+  return Number(text);
+}
+
+/** Docker finds these out when the container is started. */
+function notStarted(why: string): Error {
+  return invalid(`failed to initialize logging driver: ${why}`);
 }
