@@ -14,14 +14,20 @@ export function systemClient(http: HttpClient): System {
   };
 }
 
-async function* events(http: HttpClient, { since, until, filters, signal, started }: EventsOptions): AsyncGenerator<EngineEvent> {
+async function* events(http: HttpClient, options: EventsOptions): AsyncGenerator<EngineEvent> {
+  const { since, until, filters, signal, started } = options;
   const query = { since: seconds(since), until: seconds(until), filters };
-  const { body } = await http.send({ method: 'GET', path: '/events', query, signal });
-  // the head comes when nothing is missed any more
-  started?.();
-  for await (const document of jsonDocuments(body)) {
-    const { Type, Action, Actor, scope, time, timeNano } = document as Omit<EngineEvent, 'timeNano'> & { readonly timeNano: number };
-    yield { Type, Action, Actor, scope, time, timeNano: exact(time, timeNano) };
+  try {
+    const { body } = await http.send({ method: 'GET', path: '/events', query, signal });
+    // the head comes when nothing is missed any more
+    started?.();
+    for await (const document of jsonDocuments(body)) {
+      const { Type, Action, Actor, scope, time, timeNano } = document as Omit<EngineEvent, 'timeNano'> & { readonly timeNano: number };
+      yield { Type, Action, Actor, scope, time, timeNano: exact(time, timeNano) };
+    }
+  } catch (error) {
+    // the signal is an end like any other
+    if (!signal?.aborted) throw error;
   }
 }
 
