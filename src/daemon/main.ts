@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { EngineError } from '../base/errors.ts';
 import { apiRoutes } from '../api/routes.ts';
+import { Metrics, metricsRoutes } from '../api/system/metrics.ts';
 import { serve, type ApiServer } from '../api/server.ts';
 import type { LocalEngine } from '../engine/contract.ts';
 import { openEngine } from '../engine/open-engine.ts';
@@ -61,10 +62,21 @@ export async function startDaemon(settings: DaemonSettings, log: Log): Promise<D
     owner: true,
     storageDriver: settings.storageDriver,
     registries: { insecure: settings.insecureRegistries, mirrors: settings.registryMirrors },
+    labels: settings.labels,
   });
   undo.use(engine);
   const servers = await listen(settings.hosts, { tls: tlsFiles(settings), group: settings.group });
-  const api: ApiServer = serve(servers, apiRoutes, engine, { version: VERSION, log: (message) => log.error(message) });
+  const options = { version: VERSION, log: (message: string) => log.error(message) };
+  const metrics = settings.metricsAddress === undefined ? undefined : new Metrics();
+  if (metrics !== undefined) {
+    const stop = new AbortController();
+    void metrics.watchEvents(engine, stop.signal);
+    undo.defer(() => stop.abort());
+    const measured = serve(await listen([`tcp://${settings.metricsAddress}`], { env: {} }), metricsRoutes(metrics), engine, options);
+    undo.defer(() => measured.close({ graceMs: 0 }));
+    log.info(`metrics API listening on ${settings.metricsAddress}`);
+  }
+  const api: ApiServer = serve(servers, metrics?.counted(apiRoutes) ?? apiRoutes, metrics?.timed(engine) ?? engine, options);
   undo.defer(() => api.close({ graceMs: GRACE_MS }));
   if (settings.pidfile !== undefined) {
     const { pidfile } = settings;
@@ -76,7 +88,10 @@ export async function startDaemon(settings: DaemonSettings, log: Log): Promise<D
   const owned = undo.move();
   return {
     engine,
-    reload: (changed) => void (log.level = changed.logLevel),
+    reload: (changed) => {
+      log.level = changed.logLevel;
+      engine.reloaded({ debug: String(changed.logLevel === 'debug'), labels: JSON.stringify(settings.labels) });
+    },
     stop: () => owned.disposeAsync(),
   };
 }

@@ -126,6 +126,8 @@ export interface Engine extends AsyncDisposable {
 
 /** The engine in this process, with what only makes sense here. */
 export interface LocalEngine extends Engine {
+  /** Tells who reads events that the daemon has read its settings anew, and what they are. */
+  reloaded(settings: Readonly<Record<string, string>>): void;
   /** The plan that `run` would run, and the spec that it comes from. Touches nothing. */
   plan(options: RunOptions): Promise<ExplainedPlan>;
   /** Starts a container; resolves when its program runs. */

@@ -1,5 +1,6 @@
 /** Puts the engine together on this machine. */
 import { existsSync, realpathSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { FileLock } from '../kernel/contract.ts';
 import { linuxFileLocks } from '../kernel/linux/file-lock.ts';
@@ -13,6 +14,7 @@ import { ContainerStore, type ContainerRecord } from './container-store.ts';
 import { waitExec, waitExit } from './container-wait.ts';
 import { containersOf } from './containers.ts';
 import type { ContainerInfo, EngineOptions, LocalEngine } from './contract.ts';
+import { engineId } from './engine-id.ts';
 import { EventBus } from './events.ts';
 import { ExecTable } from './execs.ts';
 import { healthStops } from './health.ts';
@@ -97,6 +99,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
       insecureRegistries: options.registries?.insecure ?? [],
       registryMirrors: options.registries?.mirrors ?? [],
     }),
+    reloaded: (settings) => events.emit('daemon', 'reload', engineId(dataRoot), { name: hostname(), ...settings }),
     plan: async (run) => {
       const { plan, spec, warnings } = await planRun(parts, run);
       return { plan, spec, warnings, text: () => explainPlan(plan), json: () => planJson(plan) };
