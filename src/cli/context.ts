@@ -41,3 +41,11 @@ export function say(context: Pick<CliContext, 'stdout'>, text: string): void {
 export function warn(context: Pick<CliContext, 'stderr'>, warnings: readonly string[]): void {
   for (const warning of warnings) context.stderr.write(`WARNING: ${warning}\n`);
 }
+
+/** As docker: it is the engine's own word, unless there is nobody to say it. */
+export function engineSays(error: unknown): string {
+  const { message } = error as Error;
+  return /^(Cannot connect to|error during connect|permission denied while trying to connect)/.test(message)
+    ? message
+    : `Error response from daemon: ${message}`;
+}

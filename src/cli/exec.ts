@@ -43,7 +43,9 @@ export const exec: Command = async (args, context) => {
     begin: async () => (await execs.start(Id, { consoleSize }))!,
     resize: ({ rows, cols }) => execs.resize(Id, rows, cols),
   });
-  return how === 'detached' ? 0 : exitCode(execs, Id);
+  if (how === 'ended') return exitCode(execs, Id);
+  context.stderr.write('read escape sequence\n');
+  return 1;
 };
 
 /** Its streams may end a moment before it does, or long before. */

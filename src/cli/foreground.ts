@@ -52,12 +52,7 @@ export async function inForeground(context: CliContext, process: ForegroundProce
       onResize();
       context.stdout.on('resize', onResize);
     }
-    const how = await carry(context, attached, choice);
-    if (how === 'detached') {
-      restore();
-      context.stderr.write('read escape sequence\n');
-    }
-    return how;
+    return await carry(context, attached, choice);
   } finally {
     restore();
     stopSignals();

@@ -1,7 +1,7 @@
 /** images, history, tag, rmi, inspect of images, image prune. */
 import { EngineError, invalid } from '../base/errors.ts';
 import { confirmed } from './confirm.ts';
-import { say, type Command } from './context.ts';
+import { engineSays, say, type Command } from './context.ts';
 import { filters } from './filters.ts';
 import { parseFlags } from './flags.ts';
 import { configFormat, formatList } from './format.ts';
@@ -63,7 +63,7 @@ export const rmi: Command = async (args, context) => {
     } catch (error) {
       // as docker: one that is not there is no failure when forced
       const gone = flags.on('force') && error instanceof EngineError && error.kind === 'not-found';
-      context.stderr.write(`Error response from daemon: ${(error as Error).message}\n`);
+      context.stderr.write(`${engineSays(error)}\n`);
       if (!gone) code = 1;
     }
   }

@@ -1,6 +1,6 @@
 /** `docker inspect`: documents with an indentation of four, as one line, or through a template. */
 import { EngineError, invalid } from '../base/errors.ts';
-import type { CliContext } from './context.ts';
+import { engineSays, type CliContext } from './context.ts';
 import type { Flags } from './flags.ts';
 import { withTemplate } from './format.ts';
 import { goValue } from './go-types.ts';
@@ -109,7 +109,7 @@ export async function runInspect(context: CliContext, flags: Flags, finders: Rea
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       const unknown = error.kind === 'not-found' && wanted.length !== 1;
-      missing.push(unknown ? `Error: No such object: ${name}` : `Error response from daemon: ${error.message}`);
+      missing.push(unknown ? `Error: No such object: ${name}` : engineSays(error));
     }
   }
   const { text, errors } = inspect(found);

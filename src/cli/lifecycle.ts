@@ -1,5 +1,6 @@
 /** kill, stop, restart, pause, unpause, rename, wait, rm, update, container prune: what happens to containers that are there. */
-import { invalid } from '../base/errors.ts';
+import { EngineError, invalid } from '../base/errors.ts';
+import type { Engine } from '../engine/contract.ts';
 import type { ContainerUpdate } from '../engine/types/container.ts';
 import type { StopOptions } from '../engine/containers-contract.ts';
 import { CONTAINER_PRUNE_FLAGS, KILL_FLAGS, RM_FLAGS, STOP_FLAGS, UPDATE_FLAGS } from './container-flags.ts';
@@ -32,7 +33,7 @@ export const stop: Command = async (args, context) => {
 export const restart: Command = async (args, context) => {
   const flags = parseFlags(STOP_FLAGS, args, { interspersed: true });
   const options = stopOptions(flags);
-  return each('restart', flags.rest, context, (engine, name) => engine.containers.restart(name, options), { stays: true });
+  return each('restart', flags.rest, context, (engine, name) => engine.containers.restart(name, options), { need: { stays: true } });
 };
 
 export const pause: Command = async (args, context) =>
@@ -57,12 +58,15 @@ export const wait: Command = async (args, context) =>
 export const rm: Command = async (args, context) => {
   const flags = parseFlags(RM_FLAGS, args, { interspersed: true });
   const options = { force: flags.on('force'), volumes: flags.on('volumes'), link: flags.on('link') };
-  return each('rm', flags.rest, context, async (engine, given) => {
+  const act = async (engine: Engine, given: string) => {
     const name = given.replace(/^\/+/, '');
     if (name === '') throw invalid('container name cannot be empty');
     await engine.containers.remove(name, options);
     return name;
-  });
+  };
+  // as docker: what is not there need not be removed
+  const excused = (error: unknown) => options.force && error instanceof EngineError && error.kind === 'not-found';
+  return each('rm', flags.rest, context, act, { excused });
 };
 
 export const prune: Command = async (args, context) => {

@@ -42,7 +42,9 @@ export const start: Command = async (args, context) => {
   const foreground = flags.on('attach') || flags.on('interactive');
   if (!foreground) {
     const detachKeys = flags.value('detach-keys');
-    return each('start', flags.rest, context, async (engine, name) => void (await startOne(engine, name, context, detachKeys)), { stays: true });
+    const act = async (engine: Engine, name: string) => startOne(engine, name, context, detachKeys);
+    const failed = (names: readonly string[]) => `Error: failed to start containers: ${names.join(' ')}`;
+    return each('start', flags.rest, context, act, { need: { stays: true }, failed });
   }
   if (flags.rest.length !== 1) {
     if (flags.rest.length === 0) throw invalid('"kobako start" requires at least 1 argument');
@@ -120,7 +122,9 @@ async function runAttached(context: CliContext, engine: Engine, attachment: Atta
   });
   if (how === 'detached') {
     stop.abort();
-    return 0;
+    if (wanted) return 0;
+    context.stderr.write('read escape sequence\n');
+    return 1;
   }
   const { StatusCode, Error: failure } = await end.promise;
   if (failure !== undefined && failure.Message !== '') context.stderr.write(`kobako: ${failure.Message}\n`);
