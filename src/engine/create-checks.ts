@@ -27,7 +27,7 @@ function checkModes({ PidMode, IpcMode, UTSMode, CgroupnsMode }: HostConfig): vo
   if (PidMode !== '' && PidMode !== 'host' && !joins(PidMode)) throw invalid(`invalid PID mode: ${PidMode}`);
   if (!['', 'none', 'private', 'shareable', 'host'].includes(IpcMode) && !joins(IpcMode)) throw invalid(`invalid IPC mode: ${IpcMode}`);
   // Docker has no container:NAME here
-  if (!/^(host|container:.+)?$/.test(UTSMode)) throw invalid(`invalid UTS mode: ${UTSMode}`);
+  if (UTSMode !== '' && UTSMode !== 'host' && !joins(UTSMode)) throw invalid(`invalid UTS mode: ${UTSMode}`);
   // a container's is what other engines have
   if (!['', 'private', 'host'].includes(CgroupnsMode) && !joins(CgroupnsMode)) throw invalid(`invalid cgroup namespace mode: ${CgroupnsMode}`);
 }
