@@ -1,4 +1,7 @@
+/** Questions to whoever sits at the terminal. */
 import type { CliContext } from './context.ts';
+
+type Input = Pick<CliContext, 'stdin'>;
 
 /** Asks on the terminal; anything but a yes is a no. */
 export async function confirmed(context: CliContext, warning: string): Promise<boolean> {
@@ -7,11 +10,22 @@ export async function confirmed(context: CliContext, warning: string): Promise<b
 }
 
 /** What is typed up to the end of the line. */
-export async function readLine({ stdin }: Pick<CliContext, 'stdin'>): Promise<string> {
+export async function readLine(context: Input): Promise<string> {
   let answer = '';
-  for await (const chunk of stdin) {
-    answer += String(chunk);
+  for await (const text of typed(context)) {
+    answer += text;
     if (answer.includes('\n')) break;
   }
   return answer.split('\n')[0] ?? '';
+}
+
+/** What is typed, as it comes. Whoever stops reading leaves the input to the next, and lets this program end without it. */
+export async function* typed({ stdin }: Input): AsyncGenerator<string, void, undefined> {
+  stdin.ref?.();
+  try {
+    for await (const chunk of stdin.iterator({ destroyOnReturn: false })) yield String(chunk);
+  } finally {
+    stdin.pause();
+    stdin.unref?.();
+  }
 }

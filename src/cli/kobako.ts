@@ -69,7 +69,7 @@ async function engineFor(env: CliContext['env'], need: Parameters<CliContext['en
       listens,
       startDaemon: (socket) =>
         startInBackground({
-          command: [process.execPath, '--', process.argv[1]!, 'daemon', '--host', `unix://${socket}`, '--exec-root', dirname(socket), ...dataRoot(env)],
+          command: [process.execPath, '--', process.argv[1]!, 'daemon', ...daemonArguments(env, socket)],
           env: process.env,
           socket,
         }),
@@ -78,10 +78,11 @@ async function engineFor(env: CliContext['env'], need: Parameters<CliContext['en
   );
 }
 
-/** Of a state folder of its own without a data root of its own: its containers are with it. */
-function dataRoot(env: CliContext['env']): string[] {
-  const given = env['KOBAKO_DATA_ROOT'] || env['KOBAKO_STATE_DIR'];
-  return given ? ['--data-root', given] : [];
+function daemonArguments(env: CliContext['env'], socket: string): string[] {
+  const folder = dirname(socket);
+  // of a state folder of its own without a data root of its own: its containers are with it
+  const dataRoot = env['KOBAKO_DATA_ROOT'] || env['KOBAKO_STATE_DIR'];
+  return ['--host', `unix://${socket}`, '--exec-root', folder, '--pidfile', `${folder}/daemon.pid`, ...(dataRoot ? ['--data-root', dataRoot] : [])];
 }
 
 function replaceFile(path: string, text: string): void {

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { EngineError, invalid } from '../base/errors.ts';
 import { findCredentials, parseCredentialConfig } from '../image/registry/credentials.ts';
 import { LOGIN_FLAGS } from './container-flags.ts';
-import { readLine } from './confirm.ts';
+import { readLine, typed } from './confirm.ts';
 import { say, type CliContext, type Command } from './context.ts';
 import { parseFlags } from './flags.ts';
 
@@ -132,15 +132,15 @@ async function ask(context: CliContext, words: string, secret = false): Promise<
   if (!secret) return (await readLine(context)).trim();
   context.stdin.setRawMode(true);
   try {
-    let typed = '';
-    for await (const chunk of context.stdin) {
-      for (const char of String(chunk)) {
+    let line = '';
+    for await (const text of typed(context)) {
+      for (const char of text) {
         if (char === '\x03') throw new EngineError('cancelled', 'context canceled', { detail: { exitCode: 130 } });
-        if (char === '\r' || char === '\n') return typed;
-        typed = char === '\x7f' ? typed.slice(0, -1) : typed + char;
+        if (char === '\r' || char === '\n') return line;
+        line = char === '\x7f' ? line.slice(0, -1) : line + char;
       }
     }
-    return typed;
+    return line;
   } finally {
     context.stdin.setRawMode(false);
     context.stdout.write('\n');

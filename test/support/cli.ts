@@ -19,6 +19,8 @@ export interface CliOptions {
   readonly cwd?: string;
   /** Standard input and output are a terminal of this size, and what is typed has no end. */
   readonly terminal?: { readonly rows: number; readonly cols: number };
+  /** In place of credential helpers. */
+  readonly helper?: CliContext['credentialHelper'];
 }
 
 export interface Session {
@@ -59,7 +61,7 @@ class Screen extends Writable {
 }
 
 /** Begins a command line; `session.result` is its end. */
-export function cliSession(engine: Engine, argv: readonly string[], { input, env = {}, cwd = '/', terminal }: CliOptions = {}): Session {
+export function cliSession(engine: Engine, argv: readonly string[], { input, env = {}, cwd = '/', terminal, helper }: CliOptions = {}): Session {
   const [stdin, stdout, stderr] = [new PassThrough(), new Screen(), new Screen()];
   if (terminal !== undefined) {
     Object.assign(stdin, { isTTY: true, setRawMode: () => stdin });
@@ -82,7 +84,7 @@ export function cliSession(engine: Engine, argv: readonly string[], { input, env
     engine: async () => engine,
     localEngine: () => Promise.reject(new Error('not here')),
     daemon: () => Promise.reject(new Error('not here')),
-    credentialHelper: () => Promise.reject(new Error('not here')),
+    credentialHelper: helper ?? (() => Promise.reject(new Error('not here'))),
     onSignal(handler) {
       handlers.add(handler);
       return () => handlers.delete(handler);
