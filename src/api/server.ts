@@ -15,6 +15,8 @@ export interface ServeOptions {
   /** Faults: what no client can be blamed for. */
   readonly log?: (message: string) => void;
   readonly limits?: Partial<Limits>;
+  /** Whether a client that has closed its half of a connection has in fact gone. Without it that is not known. */
+  readonly hasGone?: (socket: Socket) => boolean;
 }
 
 export interface ApiServer {
@@ -39,12 +41,14 @@ class ConnectionServer implements ConnectionOwner, ApiServer {
   readonly #context: ExchangeContext;
   readonly #connections = new Set<Connection>();
   readonly #sweeper: NodeJS.Timeout;
+  readonly #hasGone: (socket: Socket) => boolean;
   #listeners: readonly Server[] = [];
   #empty: (() => void) | undefined;
 
   constructor(routes: readonly Route[], engine: Engine, options: ServeOptions) {
     this.limits = { ...LIMITS, ...options.limits };
     this.#router = new Router(routes);
+    this.#hasGone = options.hasGone ?? (() => false);
     this.#context = { engine, heads: new Heads(`kobako/${options.version} (linux)`), log: options.log ?? console.error };
     const shortest = Math.min(this.limits.headMs, this.limits.idleMs, this.limits.lingerMs);
     this.#sweeper = setInterval(() => this.#sweep(), Math.min(5_000, Math.max(20, shortest / 4))).unref();
@@ -106,7 +110,10 @@ class ConnectionServer implements ConnectionOwner, ApiServer {
 
   #sweep(): void {
     const now = performance.now();
-    for (const connection of this.#connections) if (connection.deadline < now) connection.expire();
+    for (const connection of this.#connections) {
+      if (connection.deadline < now) connection.expire();
+      else if (connection.halfOpen && this.#hasGone(connection.socket)) connection.socket.destroy();
+    }
   }
 }
 

@@ -6,6 +6,7 @@ import { Metrics, metricsRoutes } from '../api/system/metrics.ts';
 import { serve, type ApiServer } from '../api/server.ts';
 import type { LocalEngine } from '../engine/contract.ts';
 import { openEngine } from '../engine/open-engine.ts';
+import { peerHasGone } from '../kernel/linux/peer-gone.ts';
 import { VERSION } from '../base/version.ts';
 import { listen, type TlsFiles } from './listen.ts';
 import { Log } from './log.ts';
@@ -66,7 +67,7 @@ export async function startDaemon(settings: DaemonSettings, log: Log): Promise<D
   });
   undo.use(engine);
   const servers = await listen(settings.hosts, { tls: tlsFiles(settings), group: settings.group });
-  const options = { version: VERSION, log: (message: string) => log.error(message) };
+  const options = { version: VERSION, log: (message: string) => log.error(message), hasGone: peerHasGone };
   const metrics = settings.metricsAddress === undefined ? undefined : new Metrics();
   if (metrics !== undefined) {
     const stop = new AbortController();

@@ -1,28 +1,39 @@
 /** What a daemon has in its hands, seen from outside. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestDaemon } from './daemon.ts';
 import { until } from './monitored.ts';
 
 export interface Held {
-  /** Open files and connections. */
-  readonly fds: number;
-  /** The processes below it: its helper, and a monitor for each process of a container. */
-  readonly processes: number;
+  /** Connections: clients' ones, those to monitors, and a channel to each monitor. */
+  readonly sockets: number;
+  /** A monitor for each process of a container, and the helper that forks them. */
+  readonly monitors: number;
 }
 
-export function heldBy({ pid }: TestDaemon): Held {
-  return { fds: readdirSync(`/proc/${pid}/fd`).length, processes: processesBelow(pid) };
+/** Without the connections of the test's own client, which are closed for it. */
+export async function heldBy(daemon: TestDaemon): Promise<Held> {
+  daemon.api[Symbol.dispose]();
+  for (let before = now(daemon); ;) {
+    await sleep(100);
+    const held = now(daemon);
+    if (held.sockets === before.sockets && held.monitors === before.monitors) return held;
+    before = held;
+  }
 }
 
-/** Resolves when it holds no more than before. */
-export async function holdsNoMore(daemon: TestDaemon, before: Held): Promise<void> {
-  await until('the daemon holds no more than before', () => {
-    const now = heldBy(daemon);
-    return now.fds <= before.fds && now.processes <= before.processes;
-  }).catch((error: unknown) => {
-    throw new Error(`before ${JSON.stringify(before)}, now ${JSON.stringify(heldBy(daemon))}: ${openFiles(daemon.pid)}`, { cause: error });
+/** Resolves when it holds no more than that. */
+export async function holdsNoMore(daemon: TestDaemon, { sockets, monitors }: Held): Promise<void> {
+  daemon.api[Symbol.dispose]();
+  const gone = () => now(daemon).sockets <= sockets && now(daemon).monitors <= monitors;
+  await until('the daemon holds no more than before', gone).catch((cause: unknown) => {
+    throw new Error(`${JSON.stringify(now(daemon))}, expected ${JSON.stringify({ sockets, monitors })}`, { cause });
   });
+}
+
+function now({ pid }: TestDaemon): Held {
+  return { sockets: socketsOf(pid), monitors: monitorsBelow(pid) };
 }
 
 /** Resident memory, in bytes. */
@@ -37,29 +48,32 @@ export function nothingLeft(daemon: TestDaemon): void {
   }
 }
 
-function processesBelow(pid: number): number {
-  const children = new Map<number, number[]>();
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const parent = parentOf(name);
-    if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
-  }
-  const count = (of: number): number => (children.get(of) ?? []).reduce((sum, child) => sum + 1 + count(child), 0);
-  return count(pid);
+/** Both are the helper, with one of its commands. */
+function monitorsBelow(pid: number): number {
+  const children = childrenOf(pid).filter((child) => /^[^\0]*\0(?:serve|run)\0/.test(textOf(`/proc/${child}/cmdline`)));
+  return children.reduce((sum, child) => sum + 1 + monitorsBelow(child), 0);
 }
 
-function parentOf(pid: string): number | undefined {
+function childrenOf(pid: number): number[] {
+  return globSync(`/proc/${pid}/task/*/children`).flatMap((path) => textOf(path).split(' ').filter(Boolean).map(Number));
+}
+
+function textOf(path: string): string {
   try {
-    return Number(
-      readFileSync(`/proc/${pid}/stat`, 'utf8')
-        .replace(/^.*\) \S /s, '')
-        .split(' ')[0],
-    );
+    return readFileSync(path, 'utf8');
   } catch {
-    return undefined;
+    return ''; // gone meanwhile
   }
 }
 
-function openFiles(pid: number): string {
-  return readdirSync(`/proc/${pid}/fd`).length.toString();
+function socketsOf(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).filter((fd) => linkOf(`/proc/${pid}/fd/${fd}`).startsWith('socket:')).length;
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return ''; // closed meanwhile
+  }
 }

@@ -4,6 +4,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { after } from 'node:test';
 import { ApiClient } from './api-client.ts';
 import { projectDir } from './paths.ts';
 import { runOk } from './run.ts';
@@ -107,6 +108,15 @@ export async function daemonFor(t: { after(hook: () => unknown): void }, args: r
   await daemon.start();
   await daemon.importBusybox();
   return daemon;
+}
+
+/** One for all tests of a file, which awaits it before it declares them. */
+export function daemonForAll(args: readonly string[] = []): Promise<TestDaemon> {
+  const hooks: (() => unknown)[] = [];
+  after(async () => {
+    for (const hook of hooks) await hook();
+  });
+  return daemonFor({ after: (hook) => void hooks.push(hook) }, args);
 }
 
 function answers(path: string): Promise<boolean> {

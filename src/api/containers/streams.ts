@@ -88,8 +88,13 @@ function take(request: ApiRequest, tty: boolean): Duplex {
 /** The client's connection and the process's streams are one from now on. */
 function connect(request: ApiRequest, { tty, stream }: Attached): void {
   const client = take(request, tty);
-  client.on('error', () => stream.destroy());
-  client.on('close', () => stream.destroy());
+  client.on('error', () => {}); // its close follows
+  client.on('close', () => {
+    // what it sent before it went is still the process's
+    const all = client.readableEnded && !stream.writableFinished && !stream.destroyed;
+    if (!all) return stream.destroy();
+    stream.resume().once('finish', () => stream.destroy());
+  });
   stream.on('error', () => client.destroy());
   client.pipe(stream);
   stream.pipe(client);

@@ -84,6 +84,11 @@ export class Connection {
     return this.#handling === undefined && !this.#detached;
   }
 
+  /** It has been detached, and the client's half is closed. */
+  get halfOpen(): boolean {
+    return this.#detached && this.#socket.readableEnded;
+  }
+
   /** True: there is room for more. */
   write(data: string | Uint8Array): boolean {
     this.#answered = true;
