@@ -104,9 +104,11 @@ export function dockerSession(title: string, skip: string | false, make: () => P
       assert.match(await ok('ps', '--filter', 'name=stops', '--format', '{{.Status}}'), /^Up .*\(Paused\)$/);
       assert.match((await docker('exec', 'stops', 'true')).stderr, /is paused, unpause the container before exec/i);
       await ok('unpause', 'stops');
-      await ok('stop', '-t', '0', 'stops');
-      assert.equal(await ok('inspect', '-f', '{{.State.ExitCode}}', 'stops'), '137');
-      await ok('rm', 'stops');
+      await ok('rm', '-f', 'stops');
+      await background('deaf', 'trap "" TERM; while :; do sleep 0.1; done');
+      await ok('stop', '-t', '0', 'deaf');
+      assert.equal(await ok('inspect', '-f', '{{.State.ExitCode}}', 'deaf'), '137');
+      await ok('rm', 'deaf');
     });
 
     test('logs: tail, timestamps, both streams, since and until, follow to the end', async () => {
