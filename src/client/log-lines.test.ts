@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LogLine } from '../engine/containers-contract.ts';
-import { framed } from '../engine/frames.ts';
+import { framed } from '../../test/support/frames.ts';
 import { framedLines, rawLines } from './log-lines.ts';
 
 const TIME = '2026-01-01T00:00:00.000000001Z';

@@ -3,11 +3,11 @@ import { PassThrough, type Duplex } from 'node:stream';
 import { EngineError } from '../base/errors.ts';
 import { askOnce } from '../kernel/linux/monitor-client.ts';
 import { EarlyStream, type StreamChoice } from './early-stream.ts';
-import { framed } from './frames.ts';
 import { isRunning } from './container-stop.ts';
 import type { ContainerRecord } from './container-store.ts';
 import type { Attached, AttachOptions } from './containers-contract.ts';
-import { readLog } from './logs.ts';
+import { LogFormatter } from './log-format.ts';
+import { readLogPieces } from './logs.ts';
 import type { EngineParts } from './parts.ts';
 import { attachSocket } from './start-process.ts';
 
@@ -39,10 +39,9 @@ async function connect(parts: EngineParts, record: ContainerRecord, stream: Earl
 /** What the log has, as it would have come over the attachment. */
 async function pastFrames(parts: EngineParts, { id, config }: ContainerRecord, { stdout, stderr }: StreamChoice): Promise<Buffer[]> {
   const out: Buffer[] = [];
-  for await (const { stream, log } of readLog(parts.store.paths(id).log, {}, () => false)) {
-    if (stream === 'stdout' ? stdout : stderr) out.push(config.Tty ? Buffer.from(log) : framed(stream, log));
-  }
-  return out;
+  const formatter = new LogFormatter({ stdout, stderr, framed: !config.Tty });
+  for await (const piece of readLogPieces(parts.store.paths(id).log, {}, () => false)) out.push(formatter.format(piece));
+  return out.filter(({ length }) => length > 0);
 }
 
 function ended(chunks: readonly Buffer[]): Duplex {

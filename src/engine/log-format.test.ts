@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { framed } from './frames.ts';
+import { framed } from '../../test/support/frames.ts';
 import { LogFormatter, type LogFormat } from './log-format.ts';
 
 const TIME = '2026-01-01T00:00:00.5Z';

@@ -4,7 +4,7 @@ import { test, type TestContext } from 'node:test';
 import { apiRoutes } from '../../src/api/routes.ts';
 import { connectEngine } from '../../src/client/engine.ts';
 import type { Containers, LogLine } from '../../src/engine/containers-contract.ts';
-import { framed } from '../../src/engine/frames.ts';
+import { framed } from '../support/frames.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { until } from '../support/monitored.ts';
 import { ownedEngine, serveRoutes, type OwnedEngine } from '../support/owned-engine.ts';

@@ -1,9 +1,11 @@
 /** What a container has written, read back and followed. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
+import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { nanosecondsOf } from '../../src/base/time.ts';
 import type { LogLine, LogsOptions } from '../../src/engine/containers-contract.ts';
+import { framed } from '../support/frames.ts';
 import { until } from '../support/monitored.ts';
 import { ownedEngine, type OwnedEngine } from '../support/owned-engine.ts';
 
@@ -101,4 +103,18 @@ test('no stream, no log, no container', async (t) => {
   await assert.rejects(containers.logStream('nobody', both), { kind: 'not-found', message: 'No such container: nobody' });
   const fresh = await owned.create('echo never');
   assert.deepEqual(await read(owned, fresh, { ...both, follow: true }), []);
+});
+
+test('attached with what was written before: the log in frames, or raw from a terminal', async (t) => {
+  const owned = await ownedEngine(t);
+  const { containers } = owned.engine;
+  const past = async (id: string, stderr: boolean) => {
+    const { stream } = await containers.attach(id, { logs: true, stdout: true, stderr, stream: false });
+    return buffer(stream);
+  };
+  const [plain, tty] = [await owned.run('echo out; sleep 0.02; echo err >&2'), await owned.run('echo out', { Tty: true })];
+  await Promise.all([plain, tty].map((id) => containers.wait(id)));
+  assert.deepEqual(await past(plain, true), Buffer.concat([framed('stdout', 'out\n'), framed('stderr', 'err\n')]));
+  assert.deepEqual(await past(plain, false), framed('stdout', 'out\n'));
+  assert.equal((await past(tty, false)).toString(), 'out\r\n');
 });
