@@ -16,6 +16,8 @@ export interface RawFiles {
   /** As `setTimes`, for an open file. */
   setFileTimes(fd: number, times: FileTimes): void;
   setXattr(path: Buffer, name: string, value: Buffer): void;
+  /** As `setXattr`, for an open file. */
+  setFileXattr(fd: number, name: string, value: Buffer): void;
   /** Undefined where the file has it not, or the file system knows no such attributes. */
   getXattr(path: Buffer, name: string): Buffer | undefined;
   listXattrs(path: Buffer): string[];
@@ -23,6 +25,8 @@ export interface RawFiles {
   reserve(fd: number, offset: number, length: number): void;
   /** Begins to bring a part of a file to the disk, on another thread. Also a wish, `done` whatever came of it. */
   startWriteback(fd: number, offset: number, length: number, done: () => void): void;
+  /** A further name of a file; both names are looked up in open folders. */
+  link(fromFolderFd: number, from: Buffer, toFolderFd: number, to: Buffer): void;
   /** Writes everything of the file system that holds the open file to its disk. */
   syncFileSystem(fd: number): void;
 }
@@ -34,6 +38,10 @@ export interface RawFiles {
 export interface ThreadRoot {
   /** Makes an open folder the thread's root and working folder; links can lead no further than to it. */
   enter(folderFd: number): void;
+  /** Makes an open folder the thread's working folder, which may lie outside of its root: names without a slash are found there. */
+  stand(folderFd: number): void;
+  /** Who the thread's new files belong to, also on mounts where that is all that can own any. What it may do stays as it is. */
+  own(uid: number, gid: number): void;
   /** Back to the root of the process. */
   leave(): void;
 }

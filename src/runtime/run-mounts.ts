@@ -17,21 +17,35 @@ export interface EtcFiles {
  * `joined` gives the first process of another container.
  */
 export function mountsOf(options: RunOptions, files: EtcFiles, joined: (container: string) => number): Mount[] {
+  const { own, free } = userMounts(options);
+  return [...adapted(options, joined).filter(free), ...byDepth([...etcMounts(files, options.readonlyRootfs).filter(free), ...own])];
+}
+
+/** Of these the files and folders of the host, as somebody sees them who looks into a container that does not run: no mount below them spreads. */
+export function hostMountsOf(options: RunOptions, files: EtcFiles): Mount[] {
+  const { own, free } = userMounts(options);
+  const alone = (mount: Mount): Mount => ({ ...mount, options: [...(mount.options ?? []).filter((word) => !PROPAGATION.test(word)), 'rprivate'] });
+  return byDepth([...etcMounts(files, options.readonlyRootfs).filter(free), ...own.filter(({ type }) => type === 'bind')].map(alone));
+}
+
+const PROPAGATION = /^r?(private|shared|slave|unbindable)$/;
+
+function userMounts(options: RunOptions) {
   const own = options.mounts.map(userMount);
   const places = new Set<string>();
   for (const { destination } of own) {
     if (places.has(destination)) throw invalid(`Duplicate mount point: ${destination}`);
     places.add(destination);
   }
-  const free = ({ destination }: Mount) => !places.has(destination);
+  return { own, free: ({ destination }: Mount) => !places.has(destination) };
+}
+
+function byDepth(mounts: readonly Mount[]): Mount[] {
   const depth = (mount: Mount) => mount.destination.split('/').length;
-  return [
-    ...adapted(options, joined).filter(free),
-    ...[...etcMounts(files, options.readonlyRootfs).filter(free), ...own]
-      .map((mount, index) => ({ mount, index }))
-      .sort((a, b) => depth(a.mount) - depth(b.mount) || a.index - b.index)
-      .map(({ mount }) => mount),
-  ];
+  return mounts
+    .map((mount, index) => ({ mount, index }))
+    .sort((a, b) => depth(a.mount) - depth(b.mount) || a.index - b.index)
+    .map(({ mount }) => mount);
 }
 
 function etcMounts(files: EtcFiles, readonly: boolean): Mount[] {
@@ -83,6 +97,6 @@ function userMount({ type, source, target, options }: RunOptions['mounts'][numbe
   if (destination === '/') throw invalid(`invalid specification: destination can't be '/'`);
   if (type === 'tmpfs') return { destination, type: 'tmpfs', source: 'tmpfs', options: ['noexec', 'nosuid', 'nodev', ...options] };
   const named = options.some((option) => option === 'bind' || option === 'rbind');
-  const shared = options.some((option) => /^r?(private|shared|slave|unbindable)$/.test(option));
+  const shared = options.some((option) => PROPAGATION.test(option));
   return { destination, type: 'bind', source, options: [...(named ? [] : ['rbind']), ...(shared ? [] : ['rprivate']), ...options] };
 }

@@ -11,6 +11,7 @@
  */
 import type { Digest } from '../base/digest.ts';
 import type { RootSource } from '../runtime/contract.ts';
+import type { IdMaps } from './id-map.ts';
 
 /** How a layer's bytes are packed. `auto`: by their first bytes. */
 export type Compression = 'none' | 'gzip' | 'zstd' | 'auto';
@@ -81,6 +82,56 @@ export interface Change {
   readonly path: Buffer;
 }
 
+/** What lies at a path of a container. */
+export interface FileStat {
+  /** Its last name, as the path had it; `/` for the root. */
+  readonly name: string;
+  readonly size: number;
+  /** Go's os.FileMode. */
+  readonly mode: number;
+  /** Nanoseconds since 1970. */
+  readonly mtime: bigint;
+  /** Of a link: where it leads in the end, as a path of the container. */
+  readonly linkTarget: string;
+}
+
+export interface ArchiveOptions {
+  /** Names begin with what is in the folder, and have no entry for it. */
+  readonly contentOnly?: boolean;
+  /** What is mounted below is left out: its folder is empty. */
+  readonly oneFileSystem?: boolean;
+  readonly ids?: IdMaps;
+}
+
+export interface UnpackOptions {
+  readonly noOverwriteDirNonDir?: boolean;
+  /** Instead of those in the archive. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
+  readonly ids?: IdMaps;
+}
+
+/**
+ * Files below a folder of this machine that is a container's root, and changes perhaps. Paths are the container's, as
+ * Docker's clients give them. No link, and nobody who moves things about, leads out of the root. Throws `not-found` where
+ * there is nothing, `invalid` for what is no folder but must be one, and for too many links; `denied` with the code
+ * `EROFS` as detail where nothing can be written.
+ */
+export interface RootedFiles {
+  stat(root: string, path: string): Promise<FileStat>;
+  /** A tar that Docker would have written; its top has the path's last name. */
+  archive(root: string, path: string, options?: ArchiveOptions): AsyncIterable<Buffer>;
+  /**
+   * Unpacks a tar, packed or not, into the folder at the path. Throws `invalid` for one that is damaged or climbs out of
+   * the folder, and what `tar` throws; what came before stays.
+   */
+  unpack(root: string, path: string, tar: AsyncIterable<Uint8Array>, options?: UnpackOptions): Promise<void>;
+}
+
+export interface DiffOptions {
+  /** Absolute paths that are left out, with all below them. */
+  readonly without?: readonly string[];
+}
+
 export interface SnapshotDriver {
   readonly name: 'overlay' | 'erofs';
   has(diffId: Digest): boolean;
@@ -113,9 +164,8 @@ export interface SnapshotDriver {
   /** What a container has changed. */
   changes(layers: readonly Digest[], writable: string): Promise<readonly Change[]>;
   /** The changes as a tar that Docker would have written: whiteouts as `.wh.` files, opaque folders as `.wh..wh..opq`. */
-  diff(layers: readonly Digest[], writable: string): AsyncIterable<Buffer>;
-  /** Everything below a folder as a tar: `docker export` of a root file system that is mounted there. */
-  archive(folder: string): AsyncIterable<Buffer>;
+  diff(layers: readonly Digest[], writable: string, options?: DiffOptions): AsyncIterable<Buffer>;
+  readonly rooted: RootedFiles;
   /** Resolves when removals in the background are done and all threads have ended. */
   close(): Promise<void>;
 }

@@ -11,8 +11,8 @@ import { pathBytes, type FolderTree, type TreeNode } from './layer-tree.ts';
 const PIECE = 256 << 10;
 const SECOND = 1_000_000_000n;
 
-/** The archive piece by piece. Each step is synchronous and short. */
-export function* diffTar(upper: FolderTree, files: RawFiles): Generator<Buffer> {
+/** The archive piece by piece, without some absolute paths. Each step is synchronous and short. */
+export function* diffTar(upper: FolderTree, files: RawFiles, without: ReadonlySet<string>): Generator<Buffer> {
   const out: Buffer[] = [];
   const tar = new TarWriter((chunk) => void out.push(chunk));
   const seen = new Map<bigint, Buffer>();
@@ -20,6 +20,7 @@ export function* diffTar(upper: FolderTree, files: RawFiles): Generator<Buffer> 
   function* folder(path: string): Generator<Buffer> {
     for (const name of upper.names(path).toSorted()) {
       const inside = path === '' ? name : `${path}/${name}`;
+      if (without.has(`/${inside}`)) continue;
       const node = upper.node(inside);
       if (node === undefined || node.type === 'socket') continue;
       yield* entry(inside, name, node);
@@ -71,16 +72,7 @@ export function* diffTar(upper: FolderTree, files: RawFiles): Generator<Buffer> 
   }
 
   function xattrs(path: string): Map<string, Buffer> {
-    const found = new Map<string, Buffer>();
-    const where = pathBytes(path);
-    upper.inside(() => {
-      for (const name of files.listXattrs(where)) {
-        if (name !== 'security.capability' && !(name.startsWith('user.') && !name.startsWith('user.overlay.'))) continue;
-        const value = files.getXattr(where, name);
-        if (value !== undefined) found.set(name, name === 'security.capability' ? withoutRootId(value) : value);
-      }
-    });
-    return found;
+    return upper.inside(() => tarXattrs(files, pathBytes(path)));
   }
 
   function* flush(): Generator<Buffer> {
@@ -93,6 +85,17 @@ export function* diffTar(upper: FolderTree, files: RawFiles): Generator<Buffer> 
 }
 
 const OPAQUE = Buffer.from('.wh..wh..opq');
+
+/** The attributes that an archive has of a file. */
+export function tarXattrs(files: RawFiles, where: Buffer): Map<string, Buffer> {
+  const found = new Map<string, Buffer>();
+  for (const name of files.listXattrs(where)) {
+    if (name !== 'security.capability' && !(name.startsWith('user.') && !name.startsWith('user.overlay.'))) continue;
+    const value = files.getXattr(where, name);
+    if (value !== undefined) found.set(name, name === 'security.capability' ? withoutRootId(value) : value);
+  }
+  return found;
+}
 
 /** Capabilities of revision 3 name the root of a user namespace, which means nothing elsewhere: revision 2 has no such. */
 function withoutRootId(value: Buffer): Buffer {

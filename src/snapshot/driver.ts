@@ -8,6 +8,7 @@ import type { SnapshotDriver } from './contract.ts';
 import { LayerStore } from './layer-store.ts';
 import type { TreeSource } from './layer-tree.ts';
 import { OPAQUE_ROOT } from './overlay-writer.ts';
+import { rootedFiles } from './rooted-files.ts';
 import { Writables } from './writables.ts';
 import { WorkerPool, type LayerThread } from './worker-pool.ts';
 
@@ -67,10 +68,10 @@ export function driverOf(name: SnapshotDriver['name'], options: DriverOptions, p
       return { kind: 'overlay', lower, mountPoint, ...(upper !== undefined && { upper }) };
     },
     changes: async (layers, writable) => writables.changes(trees(layers), writable),
-    async *diff(layers, writable) {
-      yield* writables.diff(trees(layers), writable);
+    async *diff(layers, writable, diffOptions = {}) {
+      yield* writables.diff(trees(layers), writable, diffOptions);
     },
-    archive: (folder) => writables.archive(folder),
+    rooted: rootedFiles(pool),
     async close() {
       await store.settled();
       await pool.close();

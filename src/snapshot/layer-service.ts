@@ -1,6 +1,6 @@
 /** The worker's side: does one task after the other as the main thread says. Everything here is synchronous inside. */
 import type { MessagePort } from 'node:worker_threads';
-import { EngineError } from '../base/errors.ts';
+import { EngineError, type ErrorKind } from '../base/errors.ts';
 import type { RawFiles, ThreadRoot } from '../kernel/files-contract.ts';
 import { changesOf } from './changes.ts';
 import type { SnapshotDriver } from './contract.ts';
@@ -8,6 +8,11 @@ import { diffTar } from './diff-tar.ts';
 import { LayerJob } from './layer-job.ts';
 import { FolderTree, MergedTree, type LayerTree, type TreeSource } from './layer-tree.ts';
 import type { OpenLayerWriter } from './layer-writer.ts';
+import { codeOf, Rooted } from './rooted.ts';
+import { rootedTar } from './rooted-archive.ts';
+import { rootedPath, statRooted, type RootedPath } from './rooted-path.ts';
+import { RootedUnpack } from './rooted-unpack.ts';
+import { UnpackJob } from './unpack-job.ts';
 import { removeTree, usageOf } from './walk.ts';
 import { packError, type FromWorker, type IngestTask, type Task, type ToWorker } from './worker-protocol.ts';
 
@@ -22,6 +27,9 @@ export interface LayerServiceParts {
 
 /** Bytes of a diff that may be on their way to the main thread. */
 const WINDOW = 4 << 20;
+
+/** From this length on, in bytes, a piece goes by itself. */
+const BIG = 64 << 10;
 
 export function serveLayers(port: MessagePort, parts: LayerServiceParts): void {
   let running: Running | undefined;
@@ -42,7 +50,9 @@ function start(port: MessagePort, parts: LayerServiceParts, task: Task, finished
     port.postMessage(event, transfer);
   };
   if (task.kind === 'ingest') return ingest(say, parts, task);
+  if (task.kind === 'unpack') return unpack(say, parts, task);
   if (task.kind === 'diff') return diff(port, say, parts, task);
+  if (task.kind === 'archive') return archive(port, say, parts, task);
   try {
     say({ event: 'done', value: simple(parts, task) });
   } catch (error) {
@@ -51,7 +61,7 @@ function start(port: MessagePort, parts: LayerServiceParts, task: Task, finished
   return { message: () => {} };
 }
 
-function simple(parts: LayerServiceParts, task: Exclude<Task, { kind: 'ingest' | 'diff' }>): unknown {
+function simple(parts: LayerServiceParts, task: Exclude<Task, { kind: 'ingest' | 'unpack' | 'diff' | 'archive' }>): unknown {
   switch (task.kind) {
     case 'remove':
       for (const path of task.paths) removeTree(Buffer.from(path));
@@ -64,6 +74,11 @@ function simple(parts: LayerServiceParts, task: Exclude<Task, { kind: 'ingest' |
       } finally {
         tree.close();
       }
+    }
+    case 'stat': {
+      using rooted = new Rooted(parts.files, parts.root, task.root);
+      const path = rootedPath(task.path);
+      return at(path, () => statRooted(rooted, path));
     }
     case 'changes': {
       const upper = new FolderTree(parts.files, parts.root, task.upper);
@@ -84,16 +99,67 @@ function open(parts: LayerServiceParts, source: TreeSource): LayerTree {
 
 type Say = (event: FromWorker, transfer?: ArrayBuffer[]) => void;
 
+/** Work on bytes that come piece by piece; `LayerJob` is one. */
+interface ByteJob {
+  readonly received: number;
+  /** What is at work, for messages. */
+  readonly what: string;
+  write(chunk: Buffer): Promise<void>;
+  finish(): Promise<unknown>;
+  cancel(): void;
+  abort(): void;
+}
+
 function ingest(say: Say, parts: LayerServiceParts, task: IngestTask): Running {
-  let job: LayerJob | undefined;
+  const open = () => {
+    const writer = parts.writers[task.driver];
+    if (writer === undefined) throw new EngineError('internal', `the worker has no driver ${task.driver}`);
+    return new LayerJob(task, parts.files, writer);
+  };
+  return takeBytes(say, 'the layer', open, {
+    resumeAt: (job) => job.resumeAt,
+    begin: (job, taken) => job.readFiles(taken),
+    alone: task.file !== undefined,
+    failed: () => removeTree(Buffer.from(task.dir)),
+  });
+}
+
+function unpack(say: Say, parts: LayerServiceParts, task: Extract<Task, { kind: 'unpack' }>): Running {
+  const open = () => {
+    const rooted = new Rooted(parts.files, parts.root, task.root);
+    try {
+      const path = rootedPath(task.path);
+      return new UnpackJob(
+        rooted,
+        at(path, () => new RootedUnpack(rooted, path, task.options)),
+      );
+    } catch (error) {
+      rooted[Symbol.dispose]();
+      throw error;
+    }
+  };
+  return takeBytes(say, 'the archive', open, { resumeAt: () => 0, begin: async () => {}, alone: false, failed: () => {} });
+}
+
+interface ByteTask<J> {
+  /** How many bytes it has already. */
+  resumeAt(job: J): number;
+  begin(job: J, taken: () => void): Promise<void>;
+  /** Everything is there already: no bytes come. */
+  readonly alone: boolean;
+  failed(): void;
+}
+
+function takeBytes<J extends ByteJob>(say: Say, what: string, open: () => J, how: ByteTask<J>): Running {
+  let job: J | undefined;
   let over = false;
   const fail = (error: unknown) => {
     if (over) return;
     over = true;
-    const packed = packError(error, job?.what ?? 'cannot unpack the layer');
+    const packed = packError(error, job?.what ?? `cannot unpack ${what}`);
     job?.abort();
     try {
-      removeTree(Buffer.from(task.dir));
+      how.failed();
     } catch {
       // the main thread sees that it is still there, and it is told in any case
     }
@@ -101,37 +167,35 @@ function ingest(say: Say, parts: LayerServiceParts, task: IngestTask): Running {
   };
   /** What is asked for, in its order, one at a time. */
   let last: Promise<void> = Promise.resolve();
-  const then = (step: (job: LayerJob) => Promise<void>) => {
+  const then = (step: (job: J) => Promise<void>) => {
     last = last.then(async () => {
       if (!over) await step(job!);
     });
     last = last.catch(fail);
   };
   try {
-    const writer = parts.writers[task.driver];
-    if (writer === undefined) throw new EngineError('internal', `the worker has no driver ${task.driver}`);
-    job = new LayerJob(task, parts.files, writer);
-    say({ event: 'ready', resumeAt: job.resumeAt });
+    job = open();
+    say({ event: 'ready', resumeAt: how.resumeAt(job) });
     const taken = () => say({ event: 'taken', total: job!.received });
-    then((at) => at.readFiles(taken));
-    const finish = async (at: LayerJob) => {
-      const info = await at.finish();
+    then((opened) => how.begin(opened, taken));
+    const finish = async (opened: J) => {
+      const value = await opened.finish();
       over = true;
-      say({ event: 'done', value: info });
+      say({ event: 'done', value });
     };
-    if (task.file !== undefined) then(finish);
+    if (how.alone) then(finish);
     return {
       message(message) {
         if (message.op === 'chunk') {
-          then(async (at) => {
+          then(async (opened) => {
             const memory = message.bytes.buffer as ArrayBuffer;
-            await at.write(Buffer.from(memory, message.bytes.byteOffset, message.bytes.byteLength));
-            say({ event: 'taken', total: at.received, memory }, [memory]);
+            await opened.write(Buffer.from(memory, message.bytes.byteOffset, message.bytes.byteLength));
+            say({ event: 'taken', total: opened.received, memory }, [memory]);
           });
         } else if (message.op === 'end') then(finish);
         else if (message.op === 'abort') {
           job!.cancel();
-          then(async () => fail(new EngineError('cancelled', 'the layer was given up')));
+          then(async () => fail(new EngineError('cancelled', `${what} was given up`)));
         }
       },
     };
@@ -141,46 +205,108 @@ function ingest(say: Say, parts: LayerServiceParts, task: IngestTask): Running {
   }
 }
 
-function diff(port: MessagePort, say: (event: FromWorker) => void, parts: LayerServiceParts, task: { upper: string }): Running {
-  let upper: FolderTree | undefined;
-  let pieces: Generator<Buffer> | undefined;
+function diff(port: MessagePort, say: Say, parts: LayerServiceParts, task: Extract<Task, { kind: 'diff' }>): Running {
+  return giveBytes(port, say, 'the layer', () => {
+    const upper = new FolderTree(parts.files, parts.root, task.upper);
+    return { pieces: diffTar(upper, parts.files, new Set(task.without)), close: () => upper.close() };
+  });
+}
+
+function archive(port: MessagePort, say: Say, parts: LayerServiceParts, task: Extract<Task, { kind: 'archive' }>): Running {
+  return giveBytes(port, say, 'the files', () => {
+    const path = rootedPath(task.path);
+    const rooted = new Rooted(parts.files, parts.root, task.root);
+    return { pieces: locating(path, rootedTar(rooted, path, task.options)), close: () => rooted[Symbol.dispose]() };
+  });
+}
+
+/** What stands in the way of the first piece is about the path. */
+function* locating(path: RootedPath, pieces: Generator<Buffer>): Generator<Buffer> {
+  try {
+    const first = at(path, () => pieces.next());
+    if (first.done === true) return;
+    yield first.value;
+    yield* pieces;
+  } finally {
+    pieces.return(undefined);
+  }
+}
+
+function giveBytes(port: MessagePort, say: Say, what: string, open: () => { readonly pieces: Generator<Buffer>; close(): void }): Running {
+  let source: ReturnType<typeof open> | undefined;
   let room = WINDOW;
   const stop = (event: FromWorker) => {
-    pieces = undefined;
-    upper?.close();
-    upper = undefined;
+    const ended = source;
+    source = undefined;
+    ended?.pieces.return(undefined);
+    ended?.close();
     say(event);
+  };
+  const post = (bytes: Uint8Array) => {
+    room -= bytes.length;
+    port.postMessage({ event: 'data', bytes } satisfies FromWorker, [bytes.buffer as ArrayBuffer]);
+  };
+  /** Headers and small files: a message for each would cost more than they do. */
+  let small: Buffer[] = [];
+  let gathered = 0;
+  const postSmall = () => {
+    if (gathered > 0) post(Uint8Array.from(Buffer.concat(small, gathered)));
+    small = [];
+    gathered = 0;
   };
   const go = () => {
     try {
-      while (room > 0 && pieces !== undefined) {
-        const next = pieces.next();
+      while (room > gathered && source !== undefined) {
+        const next = source.pieces.next();
+        if (next.done === true || next.value.length >= BIG) postSmall();
         if (next.done === true) return stop({ event: 'done', value: undefined });
-        const bytes = new Uint8Array(next.value);
-        room -= bytes.length;
-        port.postMessage({ event: 'data', bytes } satisfies FromWorker, [bytes.buffer]);
+        const { value } = next;
+        // one that fills its memory goes as it is
+        if (value.length >= BIG) post(value.length === value.buffer.byteLength ? value : new Uint8Array(value));
+        else {
+          small.push(value);
+          gathered += value.length;
+          if (gathered >= BIG) postSmall();
+        }
       }
+      postSmall();
     } catch (error) {
-      stop({ event: 'failed', error: packError(error, 'cannot read the layer') });
+      stop({ event: 'failed', error: packError(error, `cannot read ${what}`) });
     }
   };
   try {
-    upper = new FolderTree(parts.files, parts.root, task.upper);
-    pieces = diffTar(upper, parts.files);
+    source = open();
     queueMicrotask(go);
   } catch (error) {
-    stop({ event: 'failed', error: packError(error, 'cannot read the layer') });
+    stop({ event: 'failed', error: packError(error, `cannot read ${what}`) });
   }
   return {
     message(message) {
-      if (pieces === undefined) return;
+      if (source === undefined) return;
       if (message.op === 'more') {
         room = WINDOW;
         go();
       } else if (message.op === 'abort') {
-        pieces.return(undefined);
-        stop({ event: 'failed', error: { kind: 'cancelled', message: 'the diff was given up' } });
+        stop({ event: 'failed', error: { kind: 'cancelled', message: `${what}: given up` } });
       }
     },
   };
+}
+
+const WORDS: Readonly<Record<string, readonly [ErrorKind, string]>> = {
+  ENOENT: ['not-found', 'no such file or directory'],
+  ENOTDIR: ['invalid', 'not a directory'],
+  ELOOP: ['invalid', 'too many levels of symbolic links'],
+  EROFS: ['denied', 'read-only file system'],
+};
+
+/** Looks for something at a path: what the kernel says is about that. */
+function at<T>(path: RootedPath, look: () => T): T {
+  try {
+    return look();
+  } catch (error) {
+    const [kind, words] = WORDS[codeOf(error)] ?? [];
+    if (kind === undefined) throw error;
+    throw new EngineError(kind, `lstat ${path.text}: ${words}`, { detail: { code: codeOf(error) } });
+  }
 }

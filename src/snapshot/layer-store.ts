@@ -14,15 +14,11 @@ import { existsSync, mkdirSync, opendirSync, readdirSync, readFileSync, renameSy
 import { rm } from 'node:fs/promises';
 import { digestHex, type Digest } from '../base/digest.ts';
 import { EngineError } from '../base/errors.ts';
-import { letGo } from '../base/memory.ts';
+import { ByteSender } from './byte-sender.ts';
 import type { LayerInfo, LayerIngest, LayerProgress, LayerRequest, SnapshotDriver } from './contract.ts';
 import type { RunningTask, WorkerPool } from './worker-pool.ts';
 import type { FromWorker, IngestTask } from './worker-protocol.ts';
 
-/** Bytes that go to the worker at a time. */
-const PIECE = 512 << 10;
-/** Bytes that may be on their way to the worker before `write` makes the caller wait. */
-const WINDOW = 2 << 20;
 /** So many files are removed at once, without a thread. */
 const FEW = 64;
 /** What lies in `tmp` or `trash` for longer, in milliseconds, has probably been left there. */
@@ -232,14 +228,7 @@ class Ingest implements LayerIngest {
   resumeAt = 0;
   result!: Promise<LayerInfo>;
   #post: RunningTask<LayerInfo>['post'] = () => {};
-  #sent = 0;
-  /** What is not worth a message yet. */
-  #piece: Uint8Array | undefined;
-  #gathered = 0;
-  readonly #free: ArrayBuffer[] = [];
-  #taken = 0;
-  #room: (() => void) | undefined;
-  #error: Error | undefined;
+  #sender: ByteSender | undefined;
   #finished = false;
 
   constructor(task: IngestTask, options: IngestOptions) {
@@ -255,54 +244,44 @@ class Ingest implements LayerIngest {
   begin(running: RunningTask<LayerInfo>, result: Promise<LayerInfo>): void {
     this.#post = running.post;
     this.result = result;
-    const over = () => {
+    const over = (error?: Error) => {
       this.#finished = true;
-      for (const memory of this.#free.splice(0)) letGo(new Uint8Array(memory));
+      this.#sender?.end(error);
     };
-    result.then(over, (error: Error) => {
-      over();
-      this.#error = error;
-      this.#ready.reject(error);
-      this.#room?.();
-    });
+    result.then(
+      () => over(),
+      (error: Error) => {
+        over(error);
+        this.#ready.reject(error);
+      },
+    );
   }
 
   onEvent(event: FromWorker): void {
     if (event.event === 'ready') {
-      this.resumeAt = this.#sent = event.resumeAt;
+      this.resumeAt = event.resumeAt;
+      this.#sender = new ByteSender((message, transfer) => this.#post(message, transfer), event.resumeAt);
       this.#ready.resolve();
     } else if (event.event === 'taken') {
-      this.#taken = event.total;
-      if (event.memory !== undefined) this.#free.push(event.memory);
+      this.#sender?.onTaken(event);
       this.#options.progress?.(event.total);
-      if (this.#sent - this.#taken < WINDOW) this.#room?.();
     }
   }
 
-  async write(chunk: Uint8Array): Promise<void> {
-    this.#throwError();
-    // sockets give small pieces, and each message costs as much as copying a hundred kilobytes
-    for (let at = 0; at < chunk.length;) {
-      const part = chunk.subarray(at, at + PIECE - this.#gathered);
-      this.#piece ??= new Uint8Array(this.#free.pop() ?? new ArrayBuffer(PIECE));
-      this.#piece.set(part, this.#gathered);
-      this.#gathered += part.length;
-      at += part.length;
-      if (this.#gathered === PIECE) this.#postPiece();
-    }
-    while (this.#sent - this.#taken >= WINDOW && this.#error === undefined) await new Promise<void>((resolve) => (this.#room = resolve));
-    this.#throwError();
+  /** Nobody has it before it is ready. */
+  write(chunk: Uint8Array): Promise<void> {
+    return this.#sender!.write(chunk);
   }
 
   finish(): Promise<LayerInfo> {
-    this.#postPiece();
+    this.#sender?.flush();
     this.#post({ op: 'end' });
     return this.result;
   }
 
   /** What has come is kept in `partial`. */
   abort(): void {
-    this.#postPiece();
+    this.#sender?.flush();
     this.#post({ op: 'abort' });
   }
 
@@ -310,19 +289,6 @@ class Ingest implements LayerIngest {
     if (this.#finished) return;
     this.abort();
     await this.result.catch(() => {});
-  }
-
-  #postPiece(): void {
-    if (this.#piece === undefined || this.#error !== undefined) return;
-    const bytes = this.#piece.subarray(0, this.#gathered);
-    this.#sent += this.#gathered;
-    this.#gathered = 0;
-    this.#piece = undefined;
-    this.#post({ op: 'chunk', bytes }, [bytes.buffer as ArrayBuffer]);
-  }
-
-  #throwError(): void {
-    if (this.#error !== undefined) throw this.#error;
   }
 }
 

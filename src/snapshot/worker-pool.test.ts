@@ -67,6 +67,20 @@ test('layers wait for each other, other work does not wait for layers', async ()
   assert.ok(threads.every((thread) => thread.ended));
 });
 
+test('streams that nobody reads keep nobody else waiting', async () => {
+  const { pool: workers, threads } = pool(1);
+  const streams = Array.from({ length: 13 }, () => workers.run<'archive'>({ kind: 'archive', root: '/', path: '/', options: {} }));
+  await turn();
+  assert.equal(threads.length, 12);
+  await workers.run<'usage'>(USAGE);
+  await workers.run<'ingest'>(INGEST);
+  assert.equal(threads.length, 14);
+  threads[0]!.say({ event: 'done', value: undefined });
+  await streams.at(-1);
+  assert.equal(threads.length, 14);
+  await workers.close();
+});
+
 test('a thread that dies fails its task and is replaced', async () => {
   const { pool: workers, threads } = pool(1);
   const task = await workers.run<'ingest'>(INGEST);

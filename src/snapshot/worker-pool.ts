@@ -23,32 +23,40 @@ export interface RunningTask<T> {
 /** How long a thread without work is kept, in milliseconds: an image's layers come one after the other. */
 const IDLE_MS = 10_000;
 
+/**
+ * Work that waits for the same has threads of its own: layers for a network, streams for whoever reads or writes them;
+ * the rest for nobody.
+ */
+type Lane = 'layers' | 'streams' | 'rest';
+
+/** How many streams may be at work at once, and how much of the rest. */
+const STREAMS = 12;
+const REST = 2;
+
 interface Slot {
   readonly thread: LayerThread;
-  ingest: boolean;
+  /** Undefined while it has nothing to do. */
+  lane: Lane | undefined;
   idle: NodeJS.Timeout | undefined;
   current: { onEvent(event: FromWorker): void; fail(error: Error): void } | undefined;
 }
 
 export class WorkerPool {
   readonly #spawn: () => LayerThread;
-  readonly #max: number;
+  readonly #bounds: Readonly<Record<Lane, number>>;
   readonly #slots = new Set<Slot>();
   readonly #waiting: (() => void)[] = [];
   #closed = false;
 
-  /**
-   * `max`: how many layers are unpacked at once; the rest waits. They may wait for a network for minutes, so one more
-   * thread is there for everything else.
-   */
+  /** `max`: how many layers are unpacked at once. */
   constructor(spawn: () => LayerThread, max: number) {
     this.#spawn = spawn;
-    this.#max = max;
+    this.#bounds = { layers: max, streams: STREAMS, rest: REST };
   }
 
   /** Runs a task as soon as a thread is free. */
   async run<K extends Task['kind']>(task: Extract<Task, { kind: K }>, onEvent: (event: FromWorker) => void = () => {}): Promise<RunningTask<TaskResults[K]>> {
-    const slot = await this.#take(task.kind === 'ingest');
+    const slot = await this.#take(laneOf(task));
     const { promise, resolve, reject } = Promise.withResolvers<TaskResults[K]>();
     promise.catch(() => {});
     const settle = () => {
@@ -91,25 +99,24 @@ export class WorkerPool {
     await Promise.all([...this.#slots].map((slot) => slot.thread.terminate()));
   }
 
-  async #take(ingest: boolean): Promise<Slot> {
+  async #take(lane: Lane): Promise<Slot> {
     for (;;) {
       if (this.#closed) throw new EngineError('unavailable', 'the engine is closing');
-      const ingests = [...this.#slots].filter((slot) => slot.ingest).length;
-      const free = ingest && ingests >= this.#max ? undefined : [...this.#slots].find((slot) => slot.current === undefined && slot.idle !== undefined);
-      if (free !== undefined) {
+      if ([...this.#slots].filter((slot) => slot.lane === lane).length < this.#bounds[lane]) {
+        const free = [...this.#slots].find((slot) => slot.idle !== undefined);
+        if (free === undefined) return this.#start(lane);
         clearTimeout(free.idle);
         free.idle = undefined;
         free.thread.ref();
-        free.ingest = ingest;
+        free.lane = lane;
         return free;
       }
-      if (ingest ? ingests < this.#max : this.#slots.size <= this.#max) return this.#start(ingest);
       await new Promise<void>((resolve) => void this.#waiting.push(resolve));
     }
   }
 
-  #start(ingest: boolean): Slot {
-    const slot: Slot = { thread: this.#spawn(), ingest, idle: undefined, current: undefined };
+  #start(lane: Lane): Slot {
+    const slot: Slot = { thread: this.#spawn(), lane, idle: undefined, current: undefined };
     this.#slots.add(slot);
     const gone = (error: Error) => {
       clearTimeout(slot.idle);
@@ -133,7 +140,12 @@ export class WorkerPool {
     slot.idle = setTimeout(() => void slot.thread.terminate(), IDLE_MS);
     slot.idle.unref();
     slot.thread.unref();
-    slot.ingest = false;
+    slot.lane = undefined;
     this.#wake();
   }
+}
+
+function laneOf({ kind }: Task): Lane {
+  if (kind === 'ingest') return 'layers';
+  return kind === 'diff' || kind === 'archive' || kind === 'unpack' ? 'streams' : 'rest';
 }

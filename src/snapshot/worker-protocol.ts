@@ -1,6 +1,6 @@
 /** What the main thread and a layer worker say to each other. One task at a time. */
 import { EngineError, type ErrorKind } from '../base/errors.ts';
-import type { Change, LayerInfo, LayerRequest, SnapshotDriver, Usage } from './contract.ts';
+import type { ArchiveOptions, Change, FileStat, LayerInfo, LayerRequest, SnapshotDriver, UnpackOptions, Usage } from './contract.ts';
 import type { TreeSource } from './layer-tree.ts';
 
 export interface IngestTask {
@@ -21,7 +21,11 @@ export type Task =
   | { readonly kind: 'remove'; readonly paths: readonly string[] }
   | { readonly kind: 'usage'; readonly path: string }
   | { readonly kind: 'changes'; readonly upper: string; readonly lower: readonly TreeSource[] }
-  | { readonly kind: 'diff'; readonly upper: string; readonly lower: readonly TreeSource[] };
+  | { readonly kind: 'diff'; readonly upper: string; readonly lower: readonly TreeSource[]; readonly without: readonly string[] }
+  | { readonly kind: 'stat'; readonly root: string; readonly path: string }
+  | { readonly kind: 'archive'; readonly root: string; readonly path: string; readonly options: ArchiveOptions }
+  /** Its bytes come as `chunk` messages. */
+  | { readonly kind: 'unpack'; readonly root: string; readonly path: string; readonly options: UnpackOptions };
 
 /** What a task gives. */
 export interface TaskResults {
@@ -30,6 +34,9 @@ export interface TaskResults {
   usage: Usage;
   changes: readonly Change[];
   diff: undefined;
+  stat: FileStat;
+  archive: undefined;
+  unpack: undefined;
 }
 
 export type ToWorker =
@@ -57,10 +64,14 @@ export interface WireError {
   readonly message: string;
   readonly hint?: string | undefined;
   readonly stack?: string | undefined;
+  /** Where it is about the path that a task was given: the errno's name. */
+  readonly code?: string | undefined;
 }
 
 export function packError(error: unknown, what: string): WireError {
-  if (error instanceof EngineError) return { kind: error.kind, message: error.message, hint: error.hint };
+  if (error instanceof EngineError) {
+    return { kind: error.kind, message: error.message, hint: error.hint, code: (error.detail as { code?: string } | undefined)?.code };
+  }
   const { code, message, stack } = error as NodeJS.ErrnoException;
   const kind = ERRNO_KINDS[code ?? ''] ?? 'internal';
   return { kind, message: `${what}: ${code === 'ENOSPC' ? 'no space left on device' : message}`, ...(kind === 'internal' && { stack }) };
@@ -70,6 +81,7 @@ export function unpackError(error: WireError): EngineError {
   return new EngineError(error.kind, error.message, {
     ...(error.hint !== undefined && { hint: error.hint }),
     ...(error.stack !== undefined && { cause: error.stack }),
+    ...(error.code !== undefined && { detail: { code: error.code } }),
   });
 }
 
@@ -88,6 +100,13 @@ const ERRNO_KINDS: Readonly<Record<string, ErrorKind>> = {
   EFBIG: 'invalid',
   EMLINK: 'invalid',
   ELOOP: 'invalid',
+  ENOTDIR: 'invalid',
+  EISDIR: 'invalid',
+  // somebody else is at work there, or has mounted something
+  EBUSY: 'conflict',
+  EEXIST: 'conflict',
+  ENOTEMPTY: 'conflict',
+  EXDEV: 'invalid',
   // attributes that the kernel does not take
   EINVAL: 'invalid',
   ERANGE: 'invalid',

@@ -1,9 +1,10 @@
 /** The folders that containers write to: `writable/ID/diff` and `writable/ID/work` in the driver's folder. */
 import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { EngineError, invalid } from '../base/errors.ts';
-import type { Change, Usage, WritableLayer } from './contract.ts';
+import type { Change, DiffOptions, Usage, WritableLayer } from './contract.ts';
 import type { LayerStore } from './layer-store.ts';
 import type { TreeSource } from './layer-tree.ts';
+import { piecesOf } from './pieces.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
 export class Writables {
@@ -57,46 +58,8 @@ export class Writables {
     return changes.map(({ kind, path }) => ({ kind, path: Buffer.from(path) })); // a message makes plain bytes of it
   }
 
-  diff(lower: readonly TreeSource[], id: string): AsyncGenerator<Buffer> {
-    return this.#tar(this.get(id).dir, lower);
-  }
-
-  archive(folder: string): AsyncGenerator<Buffer> {
-    return this.#tar(folder, []);
-  }
-
-  async *#tar(upper: string, lower: readonly TreeSource[]): AsyncGenerator<Buffer> {
-    const pieces: Buffer[] = [];
-    let wake: (() => void) | undefined;
-    let error: Error | undefined;
-    let over = false;
-    const running = await this.#pool.run<'diff'>({ kind: 'diff', upper, lower }, (event) => {
-      if (event.event === 'data') pieces.push(Buffer.from(event.bytes.buffer, event.bytes.byteOffset, event.bytes.byteLength));
-      wake?.();
-    });
-    running.result
-      .then(
-        () => (over = true),
-        (failure: Error) => {
-          error = failure;
-          over = true;
-        },
-      )
-      .then(() => wake?.());
-    try {
-      for (;;) {
-        const piece = pieces.shift();
-        if (piece !== undefined) yield piece;
-        else if (over) break;
-        else {
-          running.post({ op: 'more' });
-          await new Promise<void>((resolve) => (wake = resolve));
-        }
-      }
-      if (error !== undefined) throw error;
-    } finally {
-      running.post({ op: 'abort' });
-    }
+  diff(lower: readonly TreeSource[], id: string, { without = [] }: DiffOptions): AsyncGenerator<Buffer> {
+    return piecesOf(this.#pool, { kind: 'diff', upper: this.get(id).dir, lower, without });
   }
 
   #paths(id: string): WritableLayer {

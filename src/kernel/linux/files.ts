@@ -9,6 +9,10 @@ import type { FileTimes, RawFiles, ThreadRoot } from '../files-contract.ts';
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const CLONE_FS = 0x200;
+const EPERM = 1;
+const PR_SET_SECUREBITS = 28;
+/** A change of fsuid takes no capabilities away. */
+const SECBIT_NO_SETUID_FIXUP = 4;
 const FALLOC_FL_KEEP_SIZE = 1;
 const SYNC_FILE_RANGE_WRITE = 2;
 /** The longest value and list of names that the kernel gives (XATTR_SIZE_MAX, XATTR_LIST_MAX). */
@@ -19,11 +23,16 @@ interface LibC {
   utimensat(folder: number, path: Buffer, times: Buffer, flags: number): number;
   futimens(fd: number, times: Buffer): number;
   lsetxattr(path: Buffer, name: string, value: Buffer, size: number, flags: number): number;
+  fsetxattr(fd: number, name: string, value: Buffer, size: number, flags: number): number;
   lgetxattr(path: Buffer, name: string, value: Buffer, size: number): number;
   llistxattr(path: Buffer, list: Buffer, size: number): number;
+  linkat(fromFolder: number, from: Buffer, toFolder: number, to: Buffer, flags: number): number;
   syncfs(fd: number): number;
   fallocate(fd: number, mode: number, offset: number, length: number): number;
   sync_file_range: { async(fd: number, offset: number, length: number, flags: number, done: (error: unknown, result: number) => void): void };
+  prctl(option: number, value: number, a: number, b: number, c: number): number;
+  setfsuid(uid: number): number;
+  setfsgid(gid: number): number;
   unshare(flags: number): number;
   chroot(path: string): number;
   fchdir(fd: number): number;
@@ -37,11 +46,16 @@ function loadLibC(): LibC {
     utimensat: library.func('int utimensat(int folder, const uint8_t *path, const uint8_t *times, int flags)'),
     futimens: library.func('int futimens(int fd, const uint8_t *times)'),
     lsetxattr: library.func('int lsetxattr(const uint8_t *path, const char *name, const uint8_t *value, size_t size, int flags)'),
+    fsetxattr: library.func('int fsetxattr(int fd, const char *name, const uint8_t *value, size_t size, int flags)'),
     lgetxattr: library.func('int64_t lgetxattr(const uint8_t *path, const char *name, uint8_t *value, size_t size)'),
     llistxattr: library.func('int64_t llistxattr(const uint8_t *path, uint8_t *list, size_t size)'),
+    linkat: library.func('int linkat(int from_folder, const uint8_t *from, int to_folder, const uint8_t *to, int flags)'),
     syncfs: library.func('int syncfs(int fd)'),
     fallocate: library.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)'),
     sync_file_range: library.func('int sync_file_range(int fd, int64_t offset, int64_t length, unsigned int flags)'),
+    prctl: library.func('int prctl(int option, unsigned long value, unsigned long a, unsigned long b, unsigned long c)'),
+    setfsuid: library.func('int setfsuid(unsigned int uid)'),
+    setfsgid: library.func('int setfsgid(unsigned int gid)'),
     unshare: library.func('int unshare(int flags)'),
     chroot: library.func('int chroot(const char *path)'),
     fchdir: library.func('int fchdir(int fd)'),
@@ -74,6 +88,15 @@ class LinuxRawFiles implements RawFiles {
 
   setXattr(path: Buffer, name: string, value: Buffer): void {
     this.#check(this.#libc.lsetxattr(this.#z(path, 'lsetxattr'), name, value, value.length, 0), 'lsetxattr', path);
+  }
+
+  setFileXattr(fd: number, name: string, value: Buffer): void {
+    this.#check(this.#libc.fsetxattr(fd, name, value, value.length, 0), 'fsetxattr');
+  }
+
+  link(fromFolderFd: number, from: Buffer, toFolderFd: number, to: Buffer): void {
+    const source = Buffer.from(this.#z(from, 'linkat').subarray(0, from.length + 1));
+    this.#check(this.#libc.linkat(fromFolderFd, source, toFolderFd, this.#z(to, 'linkat'), 0), 'linkat', to);
   }
 
   getXattr(path: Buffer, name: string): Buffer | undefined {
@@ -144,6 +167,18 @@ class LinuxThreadRoot implements ThreadRoot {
       this.leave();
       throw error;
     }
+  }
+
+  stand(folderFd: number): void {
+    if (this.#libc.fchdir(folderFd) < 0) throw failure('fchdir', this.#libc.errno());
+  }
+
+  own(uid: number, gid: number): void {
+    if (this.#libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) < 0) throw failure('prctl', this.#libc.errno());
+    this.#libc.setfsuid(uid);
+    this.#libc.setfsgid(gid);
+    // they say nothing of a failure, and give what was set before
+    if (this.#libc.setfsuid(uid) !== uid || this.#libc.setfsgid(gid) !== gid) throw failure('setfsuid', EPERM);
   }
 
   leave(): void {
