@@ -2,7 +2,7 @@
 import type { Digest } from '../base/digest.ts';
 import type { ImageParts } from './image-parts.ts';
 
-export type ImageAction = 'pull' | 'push' | 'tag' | 'untag' | 'delete' | 'load' | 'save' | 'import' | 'prune';
+export type ImageAction = 'pull' | 'push' | 'tag' | 'untag' | 'delete' | 'load' | 'save' | 'import' | 'create' | 'prune';
 
 /**
  * Called when it has happened. `id` is an image's id; of pull and push the name that was asked for; '' of prune.
