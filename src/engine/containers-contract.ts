@@ -110,7 +110,7 @@ export interface Archive {
 
 export interface PutArchiveOptions {
   readonly noOverwriteDirNonDir?: boolean | undefined;
-  /** Owners as the archive has them; else the container's root. */
+  /** All belongs to the user whom the container runs as, where it names one; else owners are the archive's. */
   readonly copyUIDGID?: boolean | undefined;
 }
 
@@ -167,7 +167,9 @@ export interface Containers {
   attach(container: string, options: AttachOptions): Promise<Attached>;
   /** Of the container's terminal; rows and columns. */
   resize(container: string, rows: number, cols: number): Promise<void>;
+  /** Throws `not-found`, also where there is no such file; `invalid` for what must be a folder and is none. */
   statArchive(container: string, path: string): Promise<PathStat>;
+  /** The body is read from what is there when it is asked for. */
   getArchive(container: string, path: string): Promise<Archive>;
   /** Unpacks a tar, packed or not, into a folder of the container. */
   putArchive(container: string, path: string, tar: AsyncIterable<Uint8Array>, options?: PutArchiveOptions): Promise<void>;

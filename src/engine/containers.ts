@@ -121,9 +121,9 @@ export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
       await resizeContainer(parts, record, rows, cols);
       emitContainer(parts, record, 'resize', { height: String(rows), width: String(cols) });
     },
-    statArchive: async (name, path) => statArchive(parts, store.find(name), path),
-    getArchive: async (name, path) => readArchive(parts, store.find(name), path),
-    putArchive: async (name, path, tar, options = {}) => putArchive(parts, store.find(name), path, tar, options),
+    statArchive: async (name, path) => statArchive(parts, store.find(name), path, name),
+    getArchive: async (name, path) => readArchive(parts, store.find(name), path, name),
+    putArchive: async (name, path, tar, options = {}) => putArchive(parts, store.find(name), path, tar, options, name),
     changes: async (name) => containerChanges(parts, store.find(name)),
     export: (name) => exportContainer(parts, store.find(name)),
     commit: async (name, options = {}) => commitContainer(parts, store.find(name), options),
