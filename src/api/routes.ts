@@ -1,4 +1,5 @@
 /** All that the HTTP door answers. */
+import { fileRoutes } from './containers/files.ts';
 import { lifecycleRoutes } from './containers/lifecycle.ts';
 import { containerObserveRoutes } from './containers/observe.ts';
 import { streamRoutes } from './containers/streams.ts';
@@ -17,6 +18,7 @@ export const apiRoutes: readonly Route[] = [
   ...lifecycleRoutes,
   ...streamRoutes,
   ...containerObserveRoutes,
+  ...fileRoutes,
   ...imageRoutes,
   ...networkRoutes,
   ...absentRoutes,
