@@ -26,9 +26,8 @@ function checkModes({ PidMode, IpcMode, UTSMode, CgroupnsMode }: HostConfig): vo
   const joins = (mode: string) => /^container:./.test(mode);
   if (PidMode !== '' && PidMode !== 'host' && !joins(PidMode)) throw invalid(`invalid PID mode: ${PidMode}`);
   if (!['', 'none', 'private', 'shareable', 'host'].includes(IpcMode) && !joins(IpcMode)) throw invalid(`invalid IPC mode: ${IpcMode}`);
-  // Docker has no container:NAME here
+  // names and cgroups of another container: more than Docker has
   if (UTSMode !== '' && UTSMode !== 'host' && !joins(UTSMode)) throw invalid(`invalid UTS mode: ${UTSMode}`);
-  // a container's is what other engines have
   if (!['', 'private', 'host'].includes(CgroupnsMode) && !joins(CgroupnsMode)) throw invalid(`invalid cgroup namespace mode: ${CgroupnsMode}`);
 }
 
