@@ -112,11 +112,9 @@ export function commandsOnContainers(title: string, open: () => Promise<EngineUn
       assert.deepEqual([code, stderr], [0, '']);
       assert.equal(await state('keys'), 'running');
       const left = cliSession(under.engine, ['attach', 'keys'], { terminal });
-      await sleep(100);
       left.type('\x10\x11');
       assert.deepEqual(await left.result, { code: 1, stdout: '', stderr: 'read escape sequence\n' });
       const second = cliSession(under.engine, ['attach', 'keys'], { terminal });
-      await sleep(100);
       second.type('two\r');
       await second.shows('got two');
       assert.equal((await second.result).code, 4);

@@ -2,9 +2,13 @@
 import { openEngine } from '../../src/engine/open-engine.ts';
 import { tempFor } from '../support/temp.ts';
 import { commandsOnContainers } from './containers.suite.ts';
+import { commandsOnImages } from './images.suite.ts';
 
-commandsOnContainers('commands in this process', async () => {
+const open = async () => {
   const folder = tempFor({ after: () => {} });
   const engine = openEngine({ stateDir: `${folder}/state`, dataRoot: `${folder}/data`, owner: true });
   return { engine, close: () => engine.close() };
-});
+};
+
+commandsOnContainers('commands on containers in this process', open);
+commandsOnImages('commands on images in this process', open);

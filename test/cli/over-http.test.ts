@@ -5,8 +5,9 @@ import { openEngine } from '../../src/engine/open-engine.ts';
 import { serveRoutes } from '../support/api-ground.ts';
 import { tempFor } from '../support/temp.ts';
 import { commandsOnContainers } from './containers.suite.ts';
+import { commandsOnImages } from './images.suite.ts';
 
-commandsOnContainers('commands over HTTP', async () => {
+const open = async () => {
   const folder = tempFor({ after: () => {} });
   const local = openEngine({ stateDir: `${folder}/state`, dataRoot: `${folder}/data`, owner: true });
   const hooks: (() => unknown)[] = [];
@@ -18,4 +19,7 @@ commandsOnContainers('commands over HTTP', async () => {
     await local.close();
   };
   return { engine, close };
-});
+};
+
+commandsOnContainers('commands on containers over HTTP', open);
+commandsOnImages('commands on images over HTTP', open);

@@ -1,0 +1,102 @@
+/** What the commands on images promise, on whatever engine. */
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { cli, type CliOptions } from '../support/cli.ts';
+import { fakeRegistry } from '../support/fake-registry.ts';
+import { serveImage } from '../support/image-ground.ts';
+import { file, layerTar } from '../support/layers.ts';
+import { busyboxRootfs } from '../support/rootfs.ts';
+import { runOk } from '../support/run.ts';
+import { tempFor } from '../support/temp.ts';
+import type { EngineUnderTest } from './containers.suite.ts';
+
+export function commandsOnImages(title: string, open: () => Promise<EngineUnderTest>): void {
+  describe(title, () => {
+    let under: EngineUnderTest;
+    before(async () => {
+      under = await open();
+    });
+    after(() => under.close());
+    const kobako = (argv: readonly string[], options?: CliOptions) => cli(under.engine, argv, options);
+    const ok = async (...argv: string[]) => {
+      const { code, stdout, stderr } = await kobako(argv);
+      assert.deepEqual([code, stderr], [0, ''], argv.join(' '));
+      return stdout;
+    };
+    const names = async () => (await ok('images', '--format', '{{.Repository}}:{{.Tag}}')).split('\n').filter(Boolean).toSorted();
+
+    test('import, run, history, inspect, tag, rmi', async (t) => {
+      const tar = `${tempFor(t)}/root.tar`;
+      await runOk('tar', ['-C', await busyboxRootfs(), '-cf', tar, '.']);
+      const id = (await ok('import', '-c', 'CMD ["echo", "from the image"]', '-c', 'ENV A=b', '-m', 'words', tar, 'box:1')).trim();
+      assert.match(id, /^sha256:[0-9a-f]{64}$/);
+      assert.equal(await ok('run', '--rm', 'box:1'), 'from the image\n');
+      assert.equal(await ok('run', '--rm', '-e', 'B=c', 'box:1', 'sh', '-c', 'echo $A$B'), 'bc\n');
+      assert.equal(await ok('image', 'inspect', '-f', '{{.Id}} {{json .Config.Cmd}}', 'box:1'), `${id} ["echo","from the image"]\n`);
+      assert.equal(await ok('inspect', '--type', 'image', '-f', '{{.Id}}', 'box:1'), `${id}\n`);
+      assert.match(await ok('history', 'box:1'), /^IMAGE +CREATED +CREATED BY +SIZE +COMMENT\n[0-9a-f]{12} .* words\n$/);
+      assert.equal(await ok('tag', 'box:1', 'other:2'), '');
+      assert.deepEqual(await names(), ['box:1', 'other:2']);
+      assert.equal(await ok('rmi', 'other:2'), 'Untagged: other:2\n');
+      assert.match(await ok('rmi', 'box:1'), new RegExp(`^Untagged: box:1\nDeleted: ${id}\nDeleted: sha256:`));
+      assert.deepEqual(await names(), []);
+      const missing = await kobako(['run', '--pull', 'never', 'box:1']);
+      assert.deepEqual([missing.code, missing.stderr], [125, 'kobako: No such image: box:1\n']);
+    });
+
+    test('pull, push, a run that pulls, save, load', async (t) => {
+      const registry = await fakeRegistry(t);
+      const { id } = serveImage(registry, 'public/app', 'v1', ['x']);
+      const name = `${registry.host}/public/app:v1`;
+      assert.match(await ok('pull', name), new RegExp(`Status: Downloaded newer image for ${name}\n${name}\n$`));
+      const folder = tempFor(t);
+      await ok('save', '-o', `${folder}/saved.tar`, name);
+      await ok('rmi', name);
+      assert.equal(await ok('load', '-q', '-i', `${folder}/saved.tar`), `Loaded image: ${name}\n`);
+      const [{ Id }] = JSON.parse(await ok('image', 'inspect', name)) as [{ Id: string }];
+      assert.equal(Id, id);
+      await ok('rmi', name);
+      const loaded = await kobako(['load', '-q'], { input: readFileSync(`${folder}/saved.tar`) });
+      assert.equal(loaded.stdout, `Loaded image: ${name}\n`);
+      await ok('tag', name, `${registry.host}/public/copy:1`);
+      assert.match(await ok('push', `${registry.host}/public/copy:1`), /1: digest: sha256:[0-9a-f]{64} size: \d+/);
+      await ok('rmi', name, `${registry.host}/public/copy:1`);
+      // it has no program: what counts is that it came
+      const { code, stderr } = await kobako(['run', '--rm', '-q', name, '/nothing']);
+      assert.equal(code, 127, stderr);
+      assert.match(stderr, new RegExp(`^Unable to find image '${name}' locally\n`));
+      assert.deepEqual(await names(), [name]);
+      assert.match(await ok('image', 'prune', '-af'), /^Deleted Images:\nuntagged: .*\nTotal reclaimed space: \S+\n$/s);
+      assert.deepEqual(await names(), []);
+    });
+
+    test('system: prune asks and takes all that nobody uses; df and info know of it', async (t) => {
+      const tar = `${tempFor(t)}/x.tar`;
+      writeFileSync(tar, layerTar([file('a', 'a')]));
+      await ok('import', tar, 'unused:1');
+      await ok('create', '--name', 'old', 'unused:1', 'true');
+      assert.match(await ok('system', 'df'), /^TYPE .*\nImages +1 +1 .*\nContainers +1 +0 /);
+      assert.equal(await ok('info', '-f', '{{.Images}} {{.Containers}}'), '1 1\n');
+      assert.match(await ok('version', '-f', '{{.Client.Version}} {{.Server.ApiVersion}}'), /^\d+\.\d+\.\d+ 1\.\d+\n$/);
+      assert.match(
+        (await kobako(['system', 'prune', '-a'], { input: 'no\n' })).stdout,
+        /^WARNING! This will remove:\n  - all stopped containers\n  - all images/,
+      );
+      assert.match(await ok('system', 'prune', '-af'), /^Deleted Containers:\n[0-9a-f]{64}\n\nDeleted Images:\nuntagged: unused:1\n/);
+      assert.deepEqual(await names(), []);
+      const events = await ok('events', '--since', '1h', '--until', '0s', '--filter', 'container=old', '--format', '{{.Action}}');
+      assert.equal(events, 'create\ndestroy\n');
+    });
+
+    test('search and login say what the registry says', async (t) => {
+      const { host } = await fakeRegistry(t);
+      const search = await kobako(['search', `${host}/x`]);
+      assert.equal(search.code, 1);
+      assert.match(search.stderr, /^kobako: ./);
+      const missing = await kobako(['pull', '-q', `${host}/public/none:1`]);
+      assert.equal(missing.code, 1);
+      assert.match(missing.stderr, /not found|manifest unknown/);
+    });
+  });
+}
