@@ -10,7 +10,7 @@ async function chosen(env: Record<string, string>, { listens = false, need = {} 
   await chooseEngine(
     env,
     {
-      connect: (url) => (done.push(`connect ${url}`), {} as Engine),
+      connect: async (url) => (done.push(`connect ${url}`), {} as Engine),
       open: async () => (done.push('open'), {} as Engine),
       listens: async (socket) => (done.push(`listens ${socket}`), listens),
       startDaemon: async (socket) => void done.push(`start ${socket}`),

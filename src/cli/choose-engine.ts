@@ -4,7 +4,7 @@ import type { EngineNeed } from './context.ts';
 
 /** What it takes to get at an engine. */
 export interface EngineDoors {
-  connect(url: string): Engine;
+  connect(url: string): Promise<Engine>;
   /** In this process. */
   open(): Promise<Engine>;
   /** Whether a daemon takes connections there. */

@@ -53,29 +53,24 @@ void start();
 
 async function engineFor(env: CliContext['env'], need: Parameters<CliContext['engine']>[0]): Promise<Engine> {
   const { chooseEngine } = await import('./choose-engine.ts');
+  const background = () => import('../kernel/linux/background-daemon.ts');
+  const startDaemon = async (socket: string) => {
+    const { startInBackground } = await background();
+    const command = [process.execPath, '--', process.argv[1]!, 'daemon', ...daemonArguments(env, socket)] as const;
+    await startInBackground({ command, env: process.env, socket });
+  };
+  const listens = async (socket: string) => existsSync(socket) && (await background()).listens(socket);
+  return chooseEngine(env, { connect: (url) => connect(env, url), open: localEngine, listens, startDaemon }, need);
+}
+
+async function connect(env: CliContext['env'], url: string): Promise<Engine> {
   const { connectEngine } = await import('../client/engine.ts');
-  const { listens, startInBackground } = await import('../kernel/linux/background-daemon.ts');
   const { clientTls } = await import('./client-tls.ts');
-  return chooseEngine(
-    env,
-    {
-      connect: (url) =>
-        connectEngine(url, {
-          tls: clientTls(env, url),
-          version: env['DOCKER_API_VERSION'] || undefined,
-          credentials: async (domain) => (await import('./stored-credentials.ts')).storedCredentials(env, domain),
-        }),
-      open: localEngine,
-      listens,
-      startDaemon: (socket) =>
-        startInBackground({
-          command: [process.execPath, '--', process.argv[1]!, 'daemon', ...daemonArguments(env, socket)],
-          env: process.env,
-          socket,
-        }),
-    },
-    need,
-  );
+  return connectEngine(url, {
+    tls: clientTls(env, url),
+    version: env['DOCKER_API_VERSION'] || undefined,
+    credentials: async (domain) => (await import('./stored-credentials.ts')).storedCredentials(env, domain),
+  });
 }
 
 function daemonArguments(env: CliContext['env'], socket: string): string[] {
