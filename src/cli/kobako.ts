@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { EngineError } from '../base/errors.ts';
 import type { Engine, LocalEngine } from '../engine/contract.ts';
 import type { CliContext } from './context.ts';
+import { flagHelp } from './flags.ts';
 import { main } from './main.ts';
 
 const FORWARDED = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGWINCH'] as const;
@@ -32,6 +33,11 @@ async function start(): Promise<void> {
     localEngine,
     daemon: async (args) => {
       const { daemonMain } = await import('../daemon/main.ts');
+      if (args.includes('--help')) {
+        const { DAEMON_FLAGS } = await import('../daemon/settings.ts');
+        process.stdout.write(`Usage:  kobako daemon [OPTIONS]\n\nRun the engine for others, over HTTP\n\nOptions:\n${flagHelp(DAEMON_FLAGS)}\n`);
+        return 0;
+      }
       process.exit(await daemonMain(args, process.env));
     },
     credentialHelper: async (name, action, input) => (await import('../kernel/linux/credential-helper.ts')).runCredentialHelper(name, action, input),
