@@ -121,6 +121,7 @@ describe('a slow reader', () => {
     assert.ok(memoryOf(daemon) - memory < 32 * MiB, `${memory >> 20} MiB, then ${memoryOf(daemon) >> 20} MiB`);
     const frames = new FrameReader((_name, payload) => got.update(payload));
     socket.on('data', (chunk: Buffer) => frames.push(chunk));
+    socket.resume();
     await once(socket, 'end');
     return got.digest('hex');
   }

@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { attachTo } from '../../src/engine/start-process.ts';
 import { askOnce, FrameReader } from '../../src/kernel/linux/monitor-client.ts';
 import { busyboxRootfs } from '../support/rootfs.ts';
@@ -179,6 +180,30 @@ describe('clients that misbehave', () => {
     slow.once('end', () => slow.destroy());
     await closed(slow);
     assert.equal(bytes, 100 * 1_000_001);
+  });
+
+  test('behind, and reading little by little: it gets what was written, not what the disk has had back', async (t) => {
+    const { engine, state } = engineFor(t);
+    const all = Buffer.from(Array.from({ length: 300_000 }, (_, index) => `${index + 1}\n`).join(''));
+    const running = await engine.run(sh('seq 300000 >/all; while read n; do head -c $n /all; done', { stdin: true, logDriver: 'none' }));
+    const slow = await attachTo(socketOf(state, running.containerId), { stdin: new PassThrough(), stdout: new PassThrough() });
+    let got: Buffer[] = [];
+    const frames = new FrameReader((_, payload) => void got.push(Buffer.from(payload)));
+    slow.on('data', (chunk: Buffer) => {
+      frames.push(chunk);
+      slow.pause();
+    });
+    // what is given back is what has been sent, in pieces of a MiB; the last ones end here and there in a page
+    for (let size = 1_100_001; size < 1_600_000; size += 21_001) {
+      slow.pause();
+      slow.write(`${size}\n`);
+      await sleep(20);
+      for (got = []; got.reduce((sum, chunk) => sum + chunk.length, 0) < size; await sleep(1)) {
+        slow.resume();
+      }
+      assert.ok(Buffer.concat(got).equals(all.subarray(0, size)), `other bytes than were written, of ${size}`);
+    }
+    slow.destroy();
   });
 
   test('behind with no room on the disk: that client is let go, container and others go on', async (t) => {
