@@ -4,8 +4,10 @@ import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, statSync
 import { digestHex, type Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import { chainIds } from '../image/chain-id.ts';
-import type { ContainerConfig } from '../image/contract.ts';
+import type { ContainerConfig, ImageConfig } from '../image/contract.ts';
 import { formatPlatform, hostPlatform, parsePlatform, platformMatches } from '../image/platform.ts';
+import type { NamedEntry } from '../image/store/references.ts';
+import type { ImageStore } from '../image/store/store.ts';
 import { readInRoot } from '../kernel/linux/read-in-root.ts';
 import type { RootSource } from '../runtime/contract.ts';
 import type { RunOptions } from '../runtime/run-options.ts';
@@ -40,22 +42,36 @@ export interface FoundImage extends ContainerImage {
 export function imageOf(parts: EngineParts, name: string, platform: string | undefined): FoundImage {
   if (name === '') throw invalid('no command specified', 'give an image, or a folder with --rootfs DIR');
   const { store, driver } = parts.images();
-  const image = store.open(store.find(name).entry);
-  const layers = image.config.rootfs.diff_ids;
+  const { entry } = store.find(name);
+  const config = configOf(store, entry);
+  const layers = config.rootfs.diff_ids;
   const wanted = platform === undefined || platform === '' ? undefined : parsePlatform(platform);
-  if (wanted !== undefined && !platformMatches(image.config, wanted)) {
-    const is = formatPlatform(image.config);
+  if (wanted !== undefined && !platformMatches(config, wanted)) {
+    const is = formatPlatform(config);
     throw new EngineError(
       'not-found',
       `image with reference ${name} was found but its platform (${is}) does not match the specified platform (${formatPlatform(wanted)})`,
     );
   }
-  if (!platformMatches(image.config, hostPlatform())) {
-    throw invalid(`image ${name} is for ${formatPlatform(image.config)}, and this machine is ${formatPlatform(hostPlatform())}`);
+  if (!platformMatches(config, hostPlatform())) {
+    throw invalid(`image ${name} is for ${formatPlatform(config)}, and this machine is ${formatPlatform(hostPlatform())}`);
   }
   const missing = layers.find((layer) => !driver.has(layer));
   if (missing !== undefined) throw new EngineError('internal', `layer ${missing} of image ${name} is not there`, { hint: 'pull the image again' });
-  return { id: image.id, name, layers, config: image.config.config ?? {} };
+  return { id: entry.facts.id, name, layers, config: config.config ?? {} };
+}
+
+const configs = new Map<Digest, ImageConfig>();
+const MOST_CONFIGS = 256;
+
+/** The blobs that a digest names never change: read and checked once. */
+function configOf(store: ImageStore, { target }: NamedEntry): ImageConfig {
+  const known = configs.get(target.digest);
+  if (known !== undefined) return known;
+  const { config } = store.documents(target.digest);
+  if (configs.size >= MOST_CONFIGS) configs.clear();
+  configs.set(target.digest, config);
+  return config;
 }
 
 /** Of a container on record. Throws `not-found` for a root file system that is not there. */

@@ -1,6 +1,6 @@
 /** Containers on disk: one folder each, one JSON document in it, named only when it is whole. */
 import { commandOf } from './container-document.ts';
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { EngineError, invalid } from '../base/errors.ts';
@@ -15,6 +15,7 @@ import type { EndpointSettings } from './types/network.ts';
 import { parseJson, toJson } from '../runtime/validate.ts';
 
 const MAX_SOCKET_PATH = 107;
+const LARGE_FILE = 1 << 20;
 
 /** What is remembered of a container. */
 export interface ContainerRecord {
@@ -65,8 +66,11 @@ export interface ProcessId {
 
 /** The process that has this pid now; one that has ended already is like none. */
 export function processId(pid: number): ProcessId {
-  return { pid, start: processStart(pid) ?? '', boot: bootId() };
+  if (pid !== process.pid) return { pid, start: processStart(pid) ?? '', boot: bootId() };
+  return (self ??= { pid, start: processStart(pid) ?? '', boot: bootId() });
 }
+
+let self: ProcessId | undefined;
 
 export function lives(id: ProcessId | undefined): boolean {
   if (id === undefined || id.start === '' || (id.boot !== undefined && id.boot !== bootId())) return false;
@@ -304,7 +308,7 @@ export class ContainerStore {
     }
     this.#release(name, id);
     this.removeSockets(id);
-    return rm(aside, { recursive: true, force: true });
+    return erase(aside);
   }
 
   /** Sockets of the container's monitor and of its execs', when none of them lives. */
@@ -425,6 +429,13 @@ export class ContainerStore {
     const known = new Set(folders.map((id) => id.slice(0, 12)));
     for (const name of sockets) if (!known.has(name.slice(0, 12))) rmSync(`${this.#sockets}/${name}`, { force: true });
   }
+}
+
+/** At once where that is quick; large files, as logs are, on another thread. */
+async function erase(folder: string): Promise<void> {
+  const large = entries(folder).filter((name) => (statSync(`${folder}/${name}`, { throwIfNoEntry: false })?.size ?? 0) > LARGE_FILE);
+  for (const name of large) await rm(`${folder}/${name}`, { force: true });
+  rmSync(folder, { recursive: true, force: true });
 }
 
 function entries(folder: string): string[] {
