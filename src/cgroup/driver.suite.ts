@@ -220,6 +220,7 @@ export function driverSuite(name: string, make: () => DriverUnderTest, options: 
       driver.remove(files, path);
       for (const hierarchy of driver.hierarchies) assert.equal(files.exists(driver.folder(hierarchy, path)), false, hierarchy.mountPoint);
       assert.throws(() => driver.stats(files, path), { kind: 'not-found' });
+      await assert.rejects(driver.freeze(files, path, true), { kind: 'not-found' });
     });
 
     test('no path leads out, and none is the root itself', () => {

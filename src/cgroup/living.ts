@@ -9,7 +9,7 @@ import type { Current } from './settings-v1.ts';
 const POLL_MS = 2;
 const FREEZE_MS = 2000;
 
-/** Writes what `resources` asks for; what it does not name stays. */
+/** Writes what `resources` asks for; what it does not name stays. Throws `not-found` when the group goes meanwhile. */
 export function updateGroup(files: CgroupFiles, layout: CgroupLayout, folder: (hierarchy: Hierarchy) => string, resources: Resources): readonly string[] {
   const has = (hierarchy: Hierarchy, controller: string, file: string) =>
     (hierarchy.controllers.includes(controller) || controller === 'cgroup') && files.exists(`${folder(hierarchy)}/${file}`);
@@ -30,6 +30,7 @@ export function updateGroup(files: CgroupFiles, layout: CgroupLayout, folder: (h
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? '';
       if (ignore.includes(code)) return;
+      if (hasGone(error) && !files.exists(path)) throw new EngineError('not-found', `cgroup ${path} is not there`, { cause: error });
       const hint = hintOf(path.slice(path.lastIndexOf('/') + 1), code);
       throw new EngineError('invalid', `${subject}: ${path}: ${(error as Error).message}`, { cause: error, ...(hint === undefined ? {} : { hint }) });
     }
@@ -74,12 +75,13 @@ interface Freezer {
   readonly version: 1 | 2;
 }
 
+/** Throws `not-found` when the group goes meanwhile. */
 export async function freezeGroup(files: CgroupFiles, freezer: Freezer, frozen: boolean): Promise<void> {
   const [name, value] = freezer.version === 2 ? ['cgroup.freeze', frozen ? '1' : '0'] : ['freezer.state', frozen ? 'FROZEN' : 'THAWED'];
   const end = Date.now() + FREEZE_MS;
   // v1: a process that was forking meanwhile is caught by asking again
   for (let first = true; first || freezer.version === 1; first = false) {
-    files.write(`${freezer.folder}/${name}`, value);
+    writeLiving(files, freezer.folder, name!, value!);
     for (let tries = 0; tries < 10; tries++) {
       if (isFrozen(files, freezer) === frozen) return;
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -90,8 +92,21 @@ export async function freezeGroup(files: CgroupFiles, freezer: Freezer, frozen: 
     if (isFrozen(files, freezer) === frozen) return;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
-  if (frozen) files.write(`${freezer.folder}/${name}`, freezer.version === 2 ? '0' : 'THAWED');
+  if (frozen) writeLiving(files, freezer.folder, name!, freezer.version === 2 ? '0' : 'THAWED');
   throw new EngineError('unavailable', `cgroup ${freezer.folder}: its processes could not be ${frozen ? 'stopped' : 'continued'} in ${FREEZE_MS} ms`);
+}
+
+function writeLiving(files: CgroupFiles, folder: string, name: string, value: string): void {
+  try {
+    files.write(`${folder}/${name}`, value);
+  } catch (error) {
+    throw hasGone(error) ? new EngineError('not-found', `cgroup ${folder} is not there`, { cause: error }) : error;
+  }
+}
+
+function hasGone(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ENODEV';
 }
 
 export function isFrozen(files: CgroupFiles, freezer: Freezer): boolean {
@@ -115,7 +130,14 @@ export function allProcesses(files: CgroupFiles, folder: string): number[] {
 }
 
 export function killGroup(files: CgroupFiles, folder: string): void {
-  if (files.exists(`${folder}/cgroup.kill`)) return files.write(`${folder}/cgroup.kill`, '1');
+  if (files.exists(`${folder}/cgroup.kill`)) {
+    try {
+      return files.write(`${folder}/cgroup.kill`, '1');
+    } catch (error) {
+      if (hasGone(error)) return;
+      throw error;
+    }
+  }
   for (const pid of allProcesses(files, folder)) {
     try {
       process.kill(pid, 'SIGKILL');

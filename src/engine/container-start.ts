@@ -47,9 +47,11 @@ export async function startContainer(parts: EngineParts, record: ContainerRecord
       const again = error instanceof EngineError && error.cause instanceof SyscallError && error.cause.syscall === 'mkdirat' && error.cause.code === 'ENOENT';
       if (again && tries < TRIES) continue;
       const code = ((error as EngineError).detail as { exitCode?: number } | undefined)?.exitCode ?? 128;
-      parts.store.change(record.id, { process: undefined, monitor: undefined, failure: { message: (error as Error).message, code } });
+      const kept = parts.store.change(record.id, { process: undefined, monitor: undefined, failure: { message: (error as Error).message, code } });
       for (const stream of early) stream.destroy();
       parts.live.startFailed(record.id);
+      // somebody removed it meanwhile
+      if (kept === undefined) throw new EngineError('not-found', `No such container: ${record.id}`, { cause: error });
       throw error;
     }
   }
@@ -67,9 +69,9 @@ async function attempt(
   const prepared = prepare(parts, given, root, { size: streams?.size, writable: given.image !== undefined, makeParents: true });
   const { spec, plan, warnings } = prepared;
   const { options } = root;
-  writeEtcFiles(store.paths(id).dir, options, spec, mappedRoot(parts, options));
   let record = store.load(id);
   if (record === undefined) throw new EngineError('not-found', `No such container: ${id}`);
+  writeEtcFiles(store.paths(id).dir, options, spec, mappedRoot(parts, options));
   if (record.startedAt !== undefined || record.failure !== undefined) record = anew(parts, record);
   store.saveSpec(id, spec);
   const startedAt = rfc3339Nano(nowNano());

@@ -75,7 +75,14 @@ export async function pauseContainer(parts: EngineParts, record: ContainerRecord
   if (!isRunning(parts, record)) throw new EngineError('conflict', `container ${record.id} is not running`);
   if (parts.store.load(record.id)?.paused) throw new EngineError('conflict', `container ${record.id} is already paused`);
   const { driver, files } = controlGroups(parts);
-  await driver.freeze(files, record.cgroupsPath, true);
+  try {
+    await driver.freeze(files, record.cgroupsPath, true);
+  } catch (error) {
+    // it has ended just now
+    if (isNotFound(error)) throw new EngineError('conflict', `container ${record.id} is not running`, { cause: error });
+    throw error;
+  }
+  if (!isRunning(parts, record)) throw new EngineError('conflict', `container ${record.id} is not running`);
   parts.store.change(record.id, { paused: true });
   emitContainer(parts, record, 'pause');
 }
@@ -89,8 +96,14 @@ export async function unpauseContainer(parts: EngineParts, record: ContainerReco
 
 async function thaw(parts: EngineParts, record: ContainerRecord): Promise<void> {
   const { driver, files } = controlGroups(parts);
-  await driver.freeze(files, record.cgroupsPath, false);
+  await driver.freeze(files, record.cgroupsPath, false).catch((error: unknown) => {
+    if (!isNotFound(error)) throw error; // what has ended is not frozen
+  });
   parts.store.change(record.id, { paused: undefined });
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof EngineError && error.kind === 'not-found';
 }
 
 export function controlGroups({ cgroups }: EngineParts): NonNullable<EngineParts['cgroups']> {

@@ -230,8 +230,14 @@ export class ContainerStore {
   save(record: ContainerRecord): void {
     const { record: path } = this.paths(record.id);
     const temporary = `${path}.${randomBytes(4).toString('hex')}`;
-    writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
-    renameSync(temporary, path);
+    try {
+      writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
+      renameSync(temporary, path);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new EngineError('not-found', `No such container: ${record.id}`, { cause: error });
+      throw error;
+    }
     this.#cache?.set(record.id, record);
   }
 

@@ -100,6 +100,8 @@ function limitNow(parts: EngineParts, record: ContainerRecord, resources: SpecRe
   try {
     return driver.update(files, record.cgroupsPath, resources);
   } catch (error) {
+    // it has ended just now: the limits are for its next start
+    if (error instanceof EngineError && error.kind === 'not-found') return [];
     if (error instanceof EngineError) throw refusal(record, error.kind, error.message, error);
     throw error;
   }
