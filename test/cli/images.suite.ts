@@ -45,6 +45,32 @@ export function commandsOnImages(title: string, open: () => Promise<EngineUnderT
       assert.deepEqual([missing.code, missing.stderr], [125, 'kobako: No such image: box:1\n']);
     });
 
+    test('files of a container: cp both ways, diff, export, commit', async (t) => {
+      const folder = tempFor(t);
+      await runOk('tar', ['-C', await busyboxRootfs(), '-cf', `${folder}/root.tar`, '.']);
+      await ok('import', `${folder}/root.tar`, 'base:1');
+      writeFileSync(`${folder}/in`, 'from here', { mode: 0o640 });
+      await ok('run', '--name', 'wrote', 'base:1', 'sh', '-c', 'mkdir /made && echo there > /made/file && ln -s file /made/link && rm /etc/group');
+      assert.equal((await kobako(['cp', './in', 'wrote:/made/'], { cwd: folder })).stderr, '');
+      assert.equal((await kobako(['cp', 'wrote:/made', 'out'], { cwd: folder })).stderr, '');
+      assert.deepEqual([readFileSync(`${folder}/out/in`, 'utf8'), readFileSync(`${folder}/out/file`, 'utf8')], ['from here', 'there\n']);
+      await ok('cp', '-L', 'wrote:/made/link', `${folder}/followed`);
+      assert.equal(readFileSync(`${folder}/followed`, 'utf8'), 'there\n');
+      const { stdout: tar } = await kobako(['cp', 'wrote:/made/file', '-']);
+      assert.equal((await kobako(['cp', '-', 'wrote:/tmp'], { input: tar })).code, 0);
+      const missing = await kobako(['cp', 'wrote:/none', folder]);
+      assert.deepEqual([missing.code, missing.stderr], [1, 'kobako: Could not find the file /none in container wrote\n']);
+      const changes = (await ok('diff', 'wrote')).split('\n').filter(Boolean).toSorted();
+      assert.deepEqual(changes, ['A /made', 'A /made/file', 'A /made/in', 'A /made/link', 'A /tmp/file', 'C /etc', 'C /tmp', 'D /etc/group']);
+      await ok('export', '-o', `${folder}/export.tar`, 'wrote');
+      assert.match((await runOk('tar', ['-tf', `${folder}/export.tar`])).stdout, /^made\/file$/m);
+      const id = (await ok('commit', '-c', 'CMD ["cat", "/made/in"]', '-a', 'me', '-m', 'words', 'wrote', 'made:1')).trim();
+      assert.equal(await ok('image', 'inspect', '-f', '{{.Id}} {{.Author}} {{.Comment}}', 'made:1'), `${id} me words\n`);
+      assert.equal(await ok('run', '--rm', 'made:1'), 'from here');
+      await ok('rm', 'wrote');
+      await ok('rmi', 'made:1', 'base:1');
+    });
+
     test('pull, push, a run that pulls, save, load', async (t) => {
       const registry = await fakeRegistry(t);
       const { id } = serveImage(registry, 'public/app', 'v1', ['x']);
