@@ -29,7 +29,7 @@ const SUITES: readonly (readonly [label: string, ...patterns: string[]])[] = [
   ['security', 'test/security/**/*.test.ts'],
   ['images', 'test/images/**/*.test.ts'],
   ['clients', 'test/clients/**/*.test.ts'],
-  ['api', 'test/api/**/*.test.ts', 'test/engine/**/*.test.ts'],
+  ['api', 'test/api/**/*.test.ts', 'test/cli/**/*.test.ts'],
   ['daemon', 'test/daemon/**/*.test.ts'],
   ['crash', 'test/crash/**/*.test.ts'],
 ];

@@ -99,8 +99,11 @@ before(async () => {
   root = await busyboxRootfs();
 });
 
+/** The first network that is named is the one. */
+const networkFor = (flags: readonly string[]) => (flags.includes('--network') ? [] : ['--network', 'none']);
+
 async function ours(name: string, flags: readonly string[]): Promise<string[]> {
-  const { code, stdout, stderr } = await kobako(['run', '--rm', '--network', 'none', '--rootfs', `${root}:O`, ...flags, 'sh', '-c', PROBE]);
+  const { code, stdout, stderr } = await kobako(['run', '--rm', ...networkFor(flags), '--rootfs', `${root}:O`, ...flags, 'sh', '-c', PROBE]);
   assert.equal(code, 0, stderr);
   return normal(stdout, name);
 }
@@ -137,8 +140,9 @@ describe('a program sees of its container what Docker 28 shows', () => {
     await runOk('sh', ['-c', `tar -C ${root} -c . | ${docker} import - kobako-test-inside`], { env });
     const seen: Record<string, string[]> = {};
     for (const [name, flags] of Object.entries(CASES)) {
-      const network = flags.includes('--network') ? [] : ['--network', 'none'];
-      const { stdout } = await runOk(docker, ['run', '--rm', '--runtime', 'runc', ...network, ...flags, 'kobako-test-inside', 'sh', '-c', PROBE], { env });
+      const { stdout } = await runOk(docker, ['run', '--rm', '--runtime', 'runc', ...networkFor(flags), ...flags, 'kobako-test-inside', 'sh', '-c', PROBE], {
+        env,
+      });
       seen[name] = stdout.trim().replaceAll('\r', '').split('\n');
     }
     const { stdout: version } = await runOk(docker, ['version', '-f', '{{.Server.Version}}'], { env });
