@@ -4,8 +4,10 @@
 here=${self%/*}
 main=$here/../dist/$bundle
 [ -f "$main" ] && { [ ! -d "$here/../src" ] || [ -z "$(find "$here/../src" -newer "$main" -name '*.ts' -print -quit)" ]; } || main=$here/../src/cli/$source
+# A daemon is there for long: its young heap must not stay as large as its busiest moment wanted it.
+case $1 in daemon) heap=--max-semi-space-size=4 ;; *) heap= ;; esac
 for arch in x64 arm64; do
   node=$here/../node_modules/node-linux-$arch/bin/node
-  [ -x "$node" ] && exec "$node" -- "$main" "$@"
+  [ -x "$node" ] && exec "$node" $heap -- "$main" "$@"
 done
-exec node -- "$main" "$@"
+exec node $heap -- "$main" "$@"

@@ -95,6 +95,9 @@ export const alive = (pid: number) => /^State:\s+[^ZX]/m.test(read(`/proc/${pid}
 
 export const childrenOf = (pid: number) => globSync(`/proc/${pid}/task/*/children`).flatMap((path) => read(path).split(' ').filter(Boolean).map(Number));
 
+/** The monitors, and those on their way to be one, that a program has started: its own children, and those of its helper that serves. */
+export const monitorsOf = (pid: number) => childrenOf(pid).flatMap((child) => (/ serve /.test(commandOf(child)) ? childrenOf(child) : [child]));
+
 /** SIGKILL; false when it had gone already. */
 export function kill9(pid: number): boolean {
   try {
