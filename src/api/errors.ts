@@ -1,10 +1,11 @@
 import { EngineError, type ErrorKind } from '../base/errors.ts';
-import { BodyTooLarge } from './http/request-body.ts';
+import { BodyBrokenOff, BodyTooLarge } from './http/request-body.ts';
 
 /** The status of what a route throws. Where Docker answers otherwise (304, 401 of a registry), the route does it itself. */
 export function statusOf(error: unknown): number {
   if (!(error instanceof EngineError)) return 500;
-  return error instanceof BodyTooLarge ? 413 : statusOfKind(error.kind);
+  if (error instanceof BodyTooLarge) return 413;
+  return error instanceof BodyBrokenOff ? 400 : statusOfKind(error.kind);
 }
 
 function statusOfKind(kind: ErrorKind): number {

@@ -16,6 +16,8 @@ import { parseJson, toJson } from '../runtime/validate.ts';
 
 const MAX_SOCKET_PATH = 107;
 const LARGE_FILE = 1 << 20;
+/** A name is the name of a file, too. */
+const MAX_NAME = 255;
 
 /** What is remembered of a container. */
 export interface ContainerRecord {
@@ -177,6 +179,7 @@ export class ContainerStore {
 
   /** A name is a link to ID@OWNER. It holds as long as that container is there or is being made by its owner. */
   #claim(name: string, id: string): void {
+    if (name.length > MAX_NAME) throw invalid(`Invalid container name (${name.slice(0, 32)}…), at most ${MAX_NAME} characters are allowed`);
     mkdirSync(this.#names, { recursive: true, mode: 0o700 });
     const path = `${this.#names}/${name}`;
     for (;;) {

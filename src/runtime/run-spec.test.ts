@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { machine, runContext, runOptions } from '../../test/support/planner.ts';
 import { MASKED_PATHS, READONLY_PATHS } from './default-spec.ts';
 import { DEFAULT_RUN, inUserNamespace, type NamespaceChoices, type RunOptions } from './run-options.ts';
-import { specFromOptions, withPrimary, type RunContext } from './run-spec.ts';
+import { checkRunOptions, specFromOptions, withPrimary, type RunContext } from './run-spec.ts';
 import { parseSpec } from './validate.ts';
 
 const spec = (options: Partial<RunOptions> = {}, context: Partial<RunContext> = {}) => specFromOptions(runOptions(options), runContext(context));
@@ -67,6 +67,11 @@ describe('names', () => {
   for (const [name, options, expected] of cases) test(name, () => assert.deepEqual(names(options), expected));
   test('conflicts', () => {
     assert.throws(() => spec({ ...choose({ uts: HOST }), hostname: 'x' }), { message: 'conflicting options: hostname and the UTS mode' });
+    for (const name of ['hostname', 'domainname']) {
+      const named = (value: string) => checkRunOptions(runOptions({ [name]: value }), machine());
+      named('x'.repeat(64));
+      assert.throws(() => named('ä'.repeat(33)), { kind: 'invalid', message: `invalid ${name}: it is longer than 64 bytes` });
+    }
     assert.throws(() => spec({ ...choose({ network: of('a') }), hostname: 'x' }), { message: 'conflicting options: hostname and the network mode' });
     assert.throws(() => spec({ ...choose({ network: of('a') }), dns: ['1.1.1.1'] }), /dns and the network mode/);
     assert.throws(() => spec({ ...choose({ network: of('a') }), addHosts: ['a:1.1.1.1'] }), /custom host-to-IP mapping and the network mode/);

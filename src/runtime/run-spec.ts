@@ -76,9 +76,15 @@ export function specFromOptions(options: RunOptions, context: RunContext): Spec 
   return spec;
 }
 
+/** sethostname(2), setdomainname(2). */
+const MAX_HOST_NAME = 64;
+
 /** What of the options is wrong on any machine, before there is anything to start. Throws `invalid` in Docker's words. */
 export function checkRunOptions(options: RunOptions, machine: MachineFacts): void {
   checkNetworkOptions(options);
+  for (const name of ['hostname', 'domainname'] as const) {
+    if (Buffer.byteLength(options[name] ?? '') > MAX_HOST_NAME) throw invalid(`invalid ${name}: it is longer than ${MAX_HOST_NAME} bytes`);
+  }
   boundingSet(options, machine);
   seccompOf(options, machine, []);
   workdir(options.workdir);

@@ -16,7 +16,7 @@ export const streamRoutes: readonly Route[] = [
     hijack: true,
     handler: async (request, { containers }) => {
       const { query } = request;
-      await request.json().catch(() => undefined); // some clients send a body that means nothing
+      for await (const _ of request.body); // some clients send one that means nothing
       const options = {
         stdin: query.flag('stdin'),
         stdout: query.flag('stdout'),

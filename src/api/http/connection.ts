@@ -3,12 +3,12 @@
  * hijacked stream. It reads HTTP itself, so that the bytes after a request are never in another reader's hands.
  */
 import type { Socket } from 'node:net';
-import { EngineError, invalid } from '../../base/errors.ts';
+import { invalid } from '../../base/errors.ts';
 import { type BodyReader, bodyReader } from './body-reader.ts';
 import { HeadBuffer } from './head-buffer.ts';
 import { HttpProblem, parseHead, type RequestHead } from './head.ts';
 import { problemText } from './reply.ts';
-import { RequestBody } from './request-body.ts';
+import { BodyBrokenOff, RequestBody } from './request-body.ts';
 
 export interface Limits {
   /** The longest head, in bytes. */
@@ -247,13 +247,13 @@ export class Connection {
     this.#ended = true;
     if (this.#closing) return;
     if (this.#handling === undefined) return this.#stash === undefined ? this.close() : undefined;
-    this.#body?.fail(new EngineError('cancelled', 'unexpected EOF'));
+    this.#body?.fail(new BodyBrokenOff());
     this.#handling.gone();
   }
 
   #gone(): void {
     this.#ended = true;
-    this.#body?.fail(new EngineError('cancelled', 'unexpected EOF'));
+    this.#body?.fail(new BodyBrokenOff());
     this.#handling?.gone();
     this.#owner.closed(this);
   }

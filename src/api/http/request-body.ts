@@ -102,6 +102,13 @@ interface Collector {
 /** What a body that is no stream may not be. */
 export class BodyTooLarge extends EngineError {}
 
+/** The client sent less than it said, and has gone; or has closed its half, and can be told. */
+export class BodyBrokenOff extends EngineError {
+  constructor() {
+    super('cancelled', 'unexpected EOF');
+  }
+}
+
 function tooLarge(limit: number): Error {
   return new BodyTooLarge('invalid', `request body too large: more than ${limit} bytes`);
 }
