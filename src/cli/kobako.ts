@@ -16,6 +16,10 @@ const opened: { engine?: Promise<Engine>; local?: Promise<LocalEngine> } = {};
 const localEngine = (): Promise<LocalEngine> => (opened.local ??= import('../engine/open-engine.ts').then(({ openEngine }) => openEngine()));
 
 async function start(): Promise<void> {
+  // a reader that went away, as `| head`, ends us as it ends others: quietly, as by SIGPIPE; who holds a container listens itself
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE' && process.stdout.listenerCount('error') === 1) process.exit(128 + constants.signals.SIGPIPE);
+  });
   process.exitCode = await main(process.argv.slice(2), {
     stdin: process.stdin,
     stdout: process.stdout,

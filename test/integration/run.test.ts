@@ -232,3 +232,8 @@ describe('exec, logs, explain', () => {
     );
   });
 });
+
+test('a reader that goes away ends a list as it ends others: without a word', async () => {
+  const { stdout, stderr } = await runProgram('bash', ['-c', `for i in 1 2 3 4 5; do "${projectDir}/bin/kobako" help | true; done`]);
+  assert.deepEqual([stdout, stderr], ['', '']);
+});
