@@ -17,7 +17,7 @@ const CHECKS: readonly (readonly [name: string, ...command: string[]])[] = [
 ];
 /** What depends on the cgroup tree and the kernel most; emulated it takes minutes, and `npm run test:vm`, with all of it, a quarter of an hour. */
 const VM = [
-  'test/integration/{article,cgroup,isolation,run,tour}.test.ts',
+  'test/integration/{article,cgroup,run,tour}.test.ts',
   'test/integration/{monitor-ends,oci-lifecycle}.test.ts',
   'src/cgroup/**/*live*.test.ts',
   'test/vm/*.guest.ts',
