@@ -12,6 +12,7 @@ import type { RunOptions } from '../runtime/run-options.ts';
 import { specFromOptions } from '../runtime/run-spec.ts';
 import type { IdMapping, Spec } from '../runtime/spec.ts';
 import { resolveUser } from '../runtime/users.ts';
+import { withDeviceRequests } from './cdi.ts';
 import { emitContainer } from './container-events.ts';
 import { containerRoot, type ContainerRoot } from './container-root.ts';
 import { processId, type ContainerPaths, type ContainerRecord, type ProcessId } from './container-store.ts';
@@ -65,7 +66,8 @@ async function attempt(
 ): Promise<RunningProcess> {
   const { store, live } = parts;
   const { id } = given;
-  const root = await containerRoot(parts, given);
+  const plain = await containerRoot(parts, given);
+  const root = { ...plain, options: withDeviceRequests(plain.options, given.hostConfig.DeviceRequests) };
   const prepared = prepare(parts, given, root, { size: streams?.size, writable: given.image !== undefined, makeParents: true });
   const { spec, plan, warnings } = prepared;
   const { options } = root;
