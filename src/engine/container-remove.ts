@@ -25,7 +25,7 @@ export async function removeUseCase(parts: EngineParts, record: ContainerRecord,
         state === 'paused' ? 'unpause the container before stopping, removing or force remove' : 'stop the container before removing or force remove';
       throw new EngineError('conflict', `cannot remove container "${record.name}": container is ${state}: ${mend}`);
     }
-    store.change(record.id, { stopped: true });
+    store.note(record.id, { stopped: true });
     emitContainer(parts, record, 'kill', { signal: String(SIGKILL) });
     await signalContainer(parts, record, SIGKILL);
     await waitExit(parts, record).catch((error: unknown) => {

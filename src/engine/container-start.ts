@@ -48,7 +48,7 @@ export async function startContainer(parts: EngineParts, record: ContainerRecord
       const again = error instanceof EngineError && error.cause instanceof SyscallError && error.cause.syscall === 'mkdirat' && error.cause.code === 'ENOENT';
       if (again && tries < TRIES) continue;
       const code = ((error as EngineError).detail as { exitCode?: number } | undefined)?.exitCode ?? 128;
-      const kept = parts.store.change(record.id, { process: undefined, monitor: undefined, failure: { message: (error as Error).message, code } });
+      const kept = parts.store.note(record.id, { process: undefined, monitor: undefined, failure: { message: (error as Error).message, code } });
       for (const stream of early) stream.destroy();
       parts.live.startFailed(record.id);
       // somebody removed it meanwhile

@@ -40,7 +40,7 @@ export async function killContainer(parts: EngineParts, record: ContainerRecord,
   if (!isRunning(parts, record)) throw new EngineError('conflict', `container ${record.id} is not running`);
   if (signal === SIGKILL || signal === stopSignal(record)) {
     parts.live.cancelRestart(record.id);
-    parts.store.change(record.id, { stopped: true });
+    parts.store.note(record.id, { stopped: true });
   }
   if (!(await signalContainer(parts, record, signal))) {
     throw new EngineError('conflict', `container ${record.id} is not running`);
@@ -51,10 +51,10 @@ export async function killContainer(parts: EngineParts, record: ContainerRecord,
 /** False: it did not run. */
 export async function stopContainer(parts: EngineParts, record: ContainerRecord, { signal, timeout }: StopOptions): Promise<boolean> {
   const restarting = parts.live.cancelRestart(record.id);
-  if (restarting) parts.store.change(record.id, { restarting: undefined, stopped: true });
+  if (restarting) parts.store.note(record.id, { restarting: undefined, stopped: true });
   if (!isRunning(parts, record)) return restarting;
   const number = signal === undefined || signal === '' ? stopSignal(record) : signalNumber(signal);
-  parts.store.change(record.id, { stopped: true });
+  parts.store.note(record.id, { stopped: true });
   emitContainer(parts, record, 'kill', { signal: String(number) });
   const kill = () => {
     emitContainer(parts, record, 'kill', { signal: String(SIGKILL) });
@@ -83,7 +83,7 @@ export async function pauseContainer(parts: EngineParts, record: ContainerRecord
     throw error;
   }
   if (!isRunning(parts, record)) throw new EngineError('conflict', `container ${record.id} is not running`);
-  parts.store.change(record.id, { paused: true });
+  parts.store.note(record.id, { paused: true });
   emitContainer(parts, record, 'pause');
 }
 
@@ -99,7 +99,7 @@ async function thaw(parts: EngineParts, record: ContainerRecord): Promise<void> 
   await driver.freeze(files, record.cgroupsPath, false).catch((error: unknown) => {
     if (!isNotFound(error)) throw error; // what has ended is not frozen
   });
-  parts.store.change(record.id, { paused: undefined });
+  parts.store.note(record.id, { paused: undefined });
 }
 
 function isNotFound(error: unknown): boolean {

@@ -253,6 +253,22 @@ export class ContainerStore {
     return record;
   }
 
+  /**
+   * Changes what has happened to a container, which is so whether or not there is room for it on the disk. An engine that
+   * owns its data root then knows it alone; it is on disk with the next change that finds room.
+   */
+  note(id: string, change: Partial<ContainerRecord>): ContainerRecord | undefined {
+    try {
+      return this.change(id, change);
+    } catch (error) {
+      const now = this.#cache?.get(id);
+      if (now === undefined || (error as NodeJS.ErrnoException).code === undefined) throw error;
+      const record = { ...now, ...change };
+      this.#cache!.set(id, record);
+      return record;
+    }
+  }
+
   load(id: string): ContainerRecord | undefined {
     const known = this.#cache?.get(id);
     if (known !== undefined) return known;
@@ -354,7 +370,10 @@ export class ContainerStore {
       // known, or removed meanwhile
     }
     rmSync(temporary, { force: true });
-    return this.exit(id) ?? exit;
+    const kept = this.exit(id);
+    // no room on the disk
+    if (kept === undefined && this.#cache?.has(id)) this.#exits.set(id, exit);
+    return kept ?? exit;
   }
 
   /** How it ended since it was started last. */

@@ -5,12 +5,20 @@ import { settled } from './settled-file.ts';
 
 const known = new Map<string, string>();
 
-/** Made at the first call for a data root. */
+/** Made at the first call for a data root. Where that takes no file, one for as long as this process lives. */
 export function engineId(dataRoot: string): string {
   const before = known.get(dataRoot);
   if (before !== undefined) return before;
-  mkdirSync(dataRoot, { recursive: true, mode: 0o711 });
-  const id = settled(`${dataRoot}/engine-id`, randomUUID);
+  const id = kept(dataRoot) ?? randomUUID();
   known.set(dataRoot, id);
   return id;
+}
+
+function kept(dataRoot: string): string | undefined {
+  try {
+    mkdirSync(dataRoot, { recursive: true, mode: 0o711 });
+    return settled(`${dataRoot}/engine-id`, randomUUID);
+  } catch {
+    return undefined; // a full disk, or one that cannot be written to
+  }
 }

@@ -30,7 +30,7 @@ export function healthBegins(parts: EngineParts, record: ContainerRecord): void 
   const check = checkOf(record.config);
   if (check === undefined) return;
   const health: Health = { Status: 'starting', FailingStreak: 0, Log: record.health?.Log ?? [] };
-  const now = parts.store.change(record.id, { health });
+  const now = parts.store.note(record.id, { health });
   if (now === undefined) return;
   // a short program may have ended by now
   if (parts.store.info(now).state !== 'running') healthEnds(parts, record.id);
@@ -50,7 +50,7 @@ export function healthEnds(parts: EngineParts, id: string): void {
   // a paused one has a probe, perhaps, that ends when it goes on
   if (!record?.paused) monitors.get(parts)?.delete(id);
   if (record?.health !== undefined && record.health.Status !== 'unhealthy') {
-    parts.store.change(id, { health: { ...record.health, Status: 'unhealthy' } });
+    parts.store.note(id, { health: { ...record.health, Status: 'unhealthy' } });
   }
 }
 
@@ -147,7 +147,7 @@ class Monitor {
     if (record === undefined || before === undefined) return;
     const Log = [...(before.Log ?? []), result].slice(-KEPT_RESULTS);
     const health = { ...judged(before, result.ExitCode, inStartPeriod(record, this.#check, Date.parse(result.Start)), this.#check.retries), Log };
-    const now = this.#parts.store.change(this.#id, { health });
+    const now = this.#parts.store.note(this.#id, { health });
     if (now !== undefined && health.Status !== before.Status) emitContainer(this.#parts, now, `health_status: ${health.Status}`);
   }
 }

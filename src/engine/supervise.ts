@@ -20,11 +20,12 @@ export async function containerEnded(parts: EngineParts, id: string, exit: Conta
   healthEnds(parts, id);
   const record = store.load(id);
   if (record === undefined) return live.removed(id, exit);
+  if (store.exit(id) === undefined) store.saveExit(id, exit); // its monitor had no room for it
   if (exit.oomKilled) emitContainer(parts, record, 'oom');
   const lasted = Number(BigInt(exit.exitedAt) - BigInt(exit.startedAt)) / 1e9;
   emitContainer(parts, record, 'die', { exitCode: String(exit.status), execDuration: String(Math.max(0, Math.floor(lasted))) });
   const again = !live.closed && wantsRestart(record, exit);
-  if (again) store.change(id, { restarting: true, restartCount: (record.restartCount ?? 0) + 1 });
+  if (again) store.note(id, { restarting: true, restartCount: (record.restartCount ?? 0) + 1 });
   live.ended(id, exit);
   if (again) restartLater(parts, id, lasted * 1000);
   else if (record.hostConfig.AutoRemove) await live.inTurn(id, () => remove(parts, id));
@@ -57,7 +58,7 @@ function restart(parts: EngineParts, id: string): void {
   const { live, store } = parts;
   live
     .inTurn(id, () => startAgain(parts, id))
-    .catch(() => store.change(id, { restarting: undefined }))
+    .catch(() => store.note(id, { restarting: undefined }))
     .catch(() => {}); // the disk is full
 }
 
@@ -72,7 +73,7 @@ async function startAgain(parts: EngineParts, id: string): Promise<void> {
 /** It is started by somebody, not by its policy: that begins anew. */
 export function forgetRestarts({ store, live }: EngineParts, id: string): void {
   live.forgetRestarts(id);
-  if (store.load(id)?.restartCount !== undefined) store.change(id, { restartCount: undefined });
+  if (store.load(id)?.restartCount !== undefined) store.note(id, { restartCount: undefined });
 }
 
 /** Called once its program runs. */
@@ -97,12 +98,12 @@ export function restore(parts: EngineParts): void {
       watch(parts, record);
       continue;
     }
-    if (record.paused) store.change(record.id, { paused: undefined });
+    if (record.paused) store.note(record.id, { paused: undefined });
     const exit = store.exit(record.id) ?? record.previous;
     const policy = record.hostConfig.RestartPolicy.Name;
     if (exit !== undefined && (policy === 'always' || wantsRestart(record, exit))) {
-      store.change(record.id, { restarting: true, stopped: undefined });
+      store.note(record.id, { restarting: true, stopped: undefined });
       restart(parts, record.id);
-    } else if (record.restarting) store.change(record.id, { restarting: undefined });
+    } else if (record.restarting) store.note(record.id, { restarting: undefined });
   }
 }
