@@ -3,7 +3,8 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { tempFor } from '../../test/support/temp.ts';
 import { completeConfig, completeHostConfig } from './container-document.ts';
-import { ContainerStore, processId, type ContainerRecord } from './container-store.ts';
+import { ContainerStore, type ContainerRecord } from './container-store.ts';
+import { processId } from './process-id.ts';
 import { lostExit } from './lost.ts';
 
 const GONE = { pid: 999_999_999, start: '1' };

@@ -1,13 +1,14 @@
 /** Containers on disk: one folder each, one JSON document in it, named only when it is whole. */
 import { commandOf } from './container-document.ts';
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { EngineError, invalid } from '../base/errors.ts';
 import { oomKills } from '../cgroup/stats.ts';
-import { bootId, processStart } from '../kernel/linux/process.ts';
 import type { Spec } from '../runtime/spec.ts';
 import type { ContainerImage } from './container-root.ts';
+import { ContainerNames } from './container-names.ts';
+import { lives, owner, ownerLives, type ProcessId } from './process-id.ts';
 import type { ContainerExit, ContainerInfo } from './contract.ts';
 import type { Health } from './types/container-answers.ts';
 import type { ContainerConfig, HostConfig } from './types/container.ts';
@@ -16,8 +17,6 @@ import { parseJson, toJson } from '../runtime/validate.ts';
 
 const MAX_SOCKET_PATH = 107;
 const LARGE_FILE = 1 << 20;
-/** A name is the name of a file, too. */
-const MAX_NAME = 255;
 
 /** What is remembered of a container. */
 export interface ContainerRecord {
@@ -59,38 +58,6 @@ export interface ContainerRecord {
   readonly failure?: { readonly message: string; readonly code: number } | undefined;
 }
 
-/** The start time tells the process from a later one with the same pid, the boot from one before. */
-export interface ProcessId {
-  readonly pid: number;
-  readonly start: string;
-  readonly boot?: string | undefined;
-}
-
-/** The process that has this pid now; one that has ended already is like none. */
-export function processId(pid: number): ProcessId {
-  if (pid !== process.pid) return { pid, start: processStart(pid) ?? '', boot: bootId() };
-  return (self ??= { pid, start: processStart(pid) ?? '', boot: bootId() });
-}
-
-let self: ProcessId | undefined;
-
-export function lives(id: ProcessId | undefined): boolean {
-  if (id === undefined || id.start === '' || (id.boot !== undefined && id.boot !== bootId())) return false;
-  return processStart(id.pid) === id.start;
-}
-
-/** Names what this process alone works at, so that others can tell what a killed one left. */
-let own: string | undefined;
-
-function owner(): string {
-  return (own ??= `${process.pid}.${processStart(process.pid)}`);
-}
-
-function ownerLives(text: string): boolean {
-  const [pid, start] = text.split('.');
-  return lives({ pid: Number(pid), start: start ?? '' });
-}
-
 /** The files of one container. */
 export interface ContainerPaths {
   readonly dir: string;
@@ -106,7 +73,7 @@ export class ContainerStore {
 
   readonly #sockets: string;
 
-  readonly #names: string;
+  readonly #names: ContainerNames;
 
   /** What has been read, where no other process writes. */
   readonly #cache: Map<string, ContainerRecord> | undefined;
@@ -120,7 +87,7 @@ export class ContainerStore {
   constructor(stateDir: string, { root = stateDir, owned = false }: { readonly root?: string; readonly owned?: boolean } = {}) {
     this.#dir = `${root}/containers`;
     this.#sockets = `${stateDir}/sockets`;
-    this.#names = `${root}/names`;
+    this.#names = new ContainerNames(`${root}/names`, (holder) => this.#holds(holder));
     if (owned) {
       this.#cache = new Map();
       for (const id of entries(this.#dir)) if (!id.startsWith('.')) this.load(id);
@@ -160,14 +127,14 @@ export class ContainerStore {
     mkdirSync(`${work}/root`, { recursive: true, mode: 0o711 });
     try {
       mkdirSync(this.#sockets, { recursive: true, mode: 0o700 });
-      if (name !== undefined) this.#claim(name, id);
+      if (name !== undefined) this.#names.claim(name, id);
       fill(work);
       writeFileSync(`${work}/container.json`, JSON.stringify(record), { mode: 0o600 });
       renameSync(work, this.paths(id).dir);
       this.#cache?.set(id, record);
     } catch (error) {
       rmSync(work, { recursive: true, force: true });
-      if (name !== undefined) this.#release(name, id);
+      if (name !== undefined) this.#names.release(name, id);
       throw error;
     }
   }
@@ -177,57 +144,11 @@ export class ContainerStore {
     return `${this.#dir}/.${of}-${id}`;
   }
 
-  /** A name is a link to ID@OWNER. It holds as long as that container is there or is being made by its owner. */
-  #claim(name: string, id: string): void {
-    if (name.length > MAX_NAME) throw invalid(`Invalid container name (${name.slice(0, 32)}…), at most ${MAX_NAME} characters are allowed`);
-    mkdirSync(this.#names, { recursive: true, mode: 0o700 });
-    const path = `${this.#names}/${name}`;
-    for (;;) {
-      try {
-        return symlinkSync(`${id}@${owner()}`, path);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      }
-      const holder = this.#holder(name);
-      if (holder === undefined) continue;
-      if (this.#holds(holder)) {
-        const hint = 'You have to remove (or rename) that container to be able to reuse that name.';
-        throw new EngineError('conflict', `Conflict. The container name "/${name}" is already in use by container "${holder.split('@')[0]}". ${hint}`);
-      }
-      this.#forget(name, holder);
-    }
-  }
-
-  #holder(name: string): string | undefined {
-    try {
-      return readlinkSync(`${this.#names}/${name}`);
-    } catch {
-      return undefined;
-    }
-  }
-
   #holds(holder: string): boolean {
     const [id = '', of = ''] = holder.split('@');
     const { dir } = this.paths(id);
     // twice: it may get its final name between the looks
     return existsSync(dir) || (ownerLives(of) && existsSync(this.#work(id, of))) || existsSync(dir);
-  }
-
-  /** Removes a name's link if it is the one that was looked at, not one made since. */
-  #forget(name: string, holder: string): void {
-    const aside = `${this.#names}/.${randomBytes(8).toString('hex')}`;
-    try {
-      renameSync(`${this.#names}/${name}`, aside);
-      if (readlinkSync(aside) !== holder) linkSync(aside, `${this.#names}/${name}`);
-    } catch {
-      // another process was quicker
-    }
-    rmSync(aside, { force: true });
-  }
-
-  #release(name: string, id: string): void {
-    const holder = this.#holder(name);
-    if (holder?.startsWith(`${id}@`)) this.#forget(name, holder);
   }
 
   save(record: ContainerRecord): void {
@@ -302,15 +223,15 @@ export class ContainerStore {
 
   /** Gives a container another name. Throws Docker's `conflict` when it is another's. */
   rename(record: ContainerRecord, name: string): ContainerRecord {
-    this.#claim(name, record.id);
+    this.#names.claim(name, record.id);
     const renamed = { ...record, name };
     try {
       this.save(renamed);
     } catch (error) {
-      this.#release(name, record.id);
+      this.#names.release(name, record.id);
       throw error;
     }
-    this.#release(record.name, record.id);
+    this.#names.release(record.name, record.id);
     return renamed;
   }
 
@@ -331,7 +252,7 @@ export class ContainerStore {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
-    this.#release(name, id);
+    this.#names.release(name, id);
     this.removeSockets(id);
     return erase(aside);
   }
@@ -444,16 +365,13 @@ export class ContainerStore {
   /** Removes what belongs to no container: what a killed process was making or removing, names, sockets. */
   tidy(): void {
     const sockets = entries(this.#sockets);
-    const names = entries(this.#names);
+    const names = this.#names.list();
     const folders = entries(this.#dir);
     for (const name of folders) {
       const of = /^\.([\d.]+)-/.exec(name)?.[1];
       if (of !== undefined && !ownerLives(of)) rmSync(`${this.#dir}/${name}`, { recursive: true, force: true });
     }
-    for (const name of names) {
-      const holder = this.#holder(name);
-      if (holder !== undefined && !this.#holds(holder)) this.#forget(name, holder);
-    }
+    this.#names.tidy(names);
     const known = new Set(folders.map((id) => id.slice(0, 12)));
     for (const name of sockets) if (!known.has(name.slice(0, 12))) rmSync(`${this.#sockets}/${name}`, { force: true });
   }

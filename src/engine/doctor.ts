@@ -2,7 +2,8 @@
 import { partsOf } from '../cgroup/contract.ts';
 import { doctorFacts, namesIn, type DoctorFacts } from '../kernel/linux/doctor-facts.ts';
 import { openCgroups } from './cgroups.ts';
-import { ContainerStore, lives } from './container-store.ts';
+import { ContainerStore } from './container-store.ts';
+import { lives } from './process-id.ts';
 import type { Cgroups } from './parts.ts';
 
 export interface Finding {
