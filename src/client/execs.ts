@@ -20,12 +20,16 @@ export class ExecClient implements Execs {
     return { Id: made.Id };
   }
 
-  async start(exec: string, { detach = false, consoleSize }: ExecStart = {}): Promise<Attached | undefined> {
+  async start(exec: string, { detach = false, consoleSize, opened }: ExecStart = {}): Promise<Attached | undefined> {
     const tty = this.#terminals.get(exec) ?? (await this.inspect(exec)).ProcessConfig.tty;
     this.#terminals.delete(exec);
     const json = { Detach: detach, Tty: tty, ...(tty && consoleSize !== undefined ? { ConsoleSize: consoleSize } : {}) };
     const call = { method: 'POST', path: path`/exec/${exec}/start`, json } as const;
-    if (!detach) return streamOf(this.#http, await this.#http.hijack(call), async () => tty);
+    if (!detach) {
+      const attached = await streamOf(this.#http, await this.#http.hijack(call), async () => tty);
+      opened?.(attached);
+      return attached;
+    }
     await this.#http.status(call);
     return undefined;
   }

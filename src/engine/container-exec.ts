@@ -6,6 +6,7 @@ import { readInRoot } from '../kernel/linux/read-in-root.ts';
 import { planExec } from '../runtime/exec-plan.ts';
 import { withPrimary } from '../runtime/run-spec.ts';
 import type { Process } from '../runtime/spec.ts';
+import type { ResolvedUser } from '../runtime/contract.ts';
 import { resolveUser } from '../runtime/users.ts';
 import type { ContainerRecord } from './container-store.ts';
 import type { ContainerExit, ExecOptions, RunningProcess, RunStreams } from './contract.ts';
@@ -30,11 +31,7 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
   const spec = store.spec(record.id);
   const base = spec?.process;
   if (spec === undefined || base === undefined) throw new EngineError('internal', `container ${record.id} has no process in its spec`);
-  const root = `/proc/${pid}/root`;
-  const user =
-    options.user === undefined
-      ? base.user
-      : toSpecUser(resolveUser(options.user, { passwd: readInRoot(root, '/etc/passwd'), group: readInRoot(root, '/etc/group') }), base.user?.umask);
+  const user = options.user === undefined ? base.user : toSpecUser(execUser(parts, record, options.user), base.user?.umask);
   const all = base.capabilities?.bounding ?? [];
   const process: Process = {
     ...base,
@@ -88,6 +85,14 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
       streams.onEnd?.(exit);
     },
   });
+}
+
+/** Who `--user` is in the running container. `invalid` when it knows no such user or group. */
+export function execUser({ store }: EngineParts, record: ContainerRecord, user: string): ResolvedUser {
+  const pid = record.process?.pid;
+  if (store.info(record).state !== 'running' || pid === undefined) throw new EngineError('conflict', `container ${record.id} is not running`);
+  const root = `/proc/${pid}/root`;
+  return resolveUser(user, { passwd: readInRoot(root, '/etc/passwd'), group: readInRoot(root, '/etc/group') });
 }
 
 function toSpecUser(user: { uid: number; gid: number; groups: readonly number[] }, umask: number | undefined): Process['user'] {

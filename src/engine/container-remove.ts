@@ -13,8 +13,8 @@ export interface RemoveOptions {
   readonly link?: boolean | undefined;
 }
 
-/** With `force` one that runs is killed first. Two at a time: both succeed, or the later finds nothing. */
-export async function removeUseCase(parts: EngineParts, record: ContainerRecord, { force = false, link = false }: RemoveOptions): Promise<void> {
+/** `name` is what the caller calls it. With `force` one that runs is killed first. Two at a time: both succeed, or the later finds nothing. */
+export async function removeUseCase(parts: EngineParts, name: string, record: ContainerRecord, { force = false, link = false }: RemoveOptions): Promise<void> {
   if (link) throw new EngineError('not-found', `could not get parent for /${record.name}`);
   const { store, live } = parts;
   live.cancelRestart(record.id);
@@ -23,7 +23,7 @@ export async function removeUseCase(parts: EngineParts, record: ContainerRecord,
       const state = store.load(record.id)?.paused ? 'paused' : 'running';
       const mend =
         state === 'paused' ? 'unpause the container before stopping, removing or force remove' : 'stop the container before removing or force remove';
-      throw new EngineError('conflict', `cannot remove container "${record.name}": container is ${state}: ${mend}`);
+      throw new EngineError('conflict', `cannot remove container "${name}": container is ${state}: ${mend}`);
     }
     store.note(record.id, { stopped: true });
     emitContainer(parts, record, 'kill', { signal: String(SIGKILL) });

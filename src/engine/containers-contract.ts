@@ -196,10 +196,13 @@ export interface ExecCreate {
 export interface ExecStart {
   readonly detach?: boolean | undefined;
   readonly consoleSize?: readonly [number, number] | undefined;
+  /** Hears of the streams before the program is started, unless detached. It may fail to start after that. */
+  readonly opened?: ((attached: Attached) => void) | undefined;
 }
 
 /** Further processes in running containers. `not-found` as `No such exec instance: ID`. */
 export interface Execs {
+  /** `invalid` when the container knows no such user or group. */
   create(container: string, body: ExecCreate): Promise<{ readonly Id: string }>;
   /** Resolves when the program runs; with its streams, unless detached. */
   start(exec: string, options?: ExecStart): Promise<Attached | undefined>;

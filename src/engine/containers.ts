@@ -102,7 +102,7 @@ export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
       }),
     update: (name, update) => inTurn(name, (record) => updateContainer(parts, record, update)),
     wait: async (name, options = {}) => waitContainer(parts, store.find(name), options),
-    remove: async (name, options = {}) => removeUseCase(parts, await settled(name), options),
+    remove: async (name, options = {}) => removeUseCase(parts, name, await settled(name), options),
     prune: (filters = {}) => pruneContainers(parts, filters),
     inspect: async (name, options = {}) => inspectContainer(parts, execs, store.find(name), options),
     list: (options = {}) => listContainers(parts, options),

@@ -1,7 +1,7 @@
 /** Use cases: further processes in a running container, asked for first and started then, as Docker's API has them. */
 import { randomBytes } from 'node:crypto';
 import { EngineError, invalid } from '../base/errors.ts';
-import { execInContainer } from './container-exec.ts';
+import { execInContainer, execUser } from './container-exec.ts';
 import { emitContainer } from './container-events.ts';
 import { isRunning } from './container-stop.ts';
 import type { ContainerRecord } from './container-store.ts';
@@ -35,7 +35,8 @@ export class ExecTable implements Execs {
   async create(container: string, body: ExecCreate): Promise<{ Id: string }> {
     const record = this.#parts.store.find(container);
     if (!body.Cmd?.length) throw invalid('No exec command specified');
-    this.#check(record);
+    this.#check(record, container);
+    if (body.User) execUser(this.#parts, record, body.User);
     const id = randomBytes(32).toString('hex');
     this.#all.set(id, { id, containerId: record.id, body, started: false, exitCode: null });
     emitContainer(this.#parts, record, `exec_create: ${body.Cmd.join(' ')}`, { execID: id });
@@ -47,12 +48,12 @@ export class ExecTable implements Execs {
     return [...this.#all.values()].filter((exec) => exec.containerId === container && exec.exitCode === null).map(({ id }) => id);
   }
 
-  async start(id: string, { detach = false, consoleSize }: ExecStart = {}): Promise<Attached | undefined> {
+  async start(id: string, { detach = false, consoleSize, opened }: ExecStart = {}): Promise<Attached | undefined> {
     const exec = this.#find(id);
     const record = this.#parts.store.find(exec.containerId);
-    if (exec.exitCode !== null) throw new EngineError('conflict', `exec ${id} has already run`);
-    if (exec.started) throw new EngineError('conflict', `exec ${id} is already running`);
-    this.#check(record);
+    if (exec.exitCode !== null) throw new EngineError('conflict', `exec command ${id} has already run`);
+    if (exec.started) throw new EngineError('conflict', `exec command ${id} is already running`);
+    this.#check(record, record.id);
     exec.started = true;
     const { body } = exec;
     const tty = body.Tty ?? false;
@@ -67,6 +68,7 @@ export class ExecTable implements Execs {
         });
     emitContainer(this.#parts, record, `exec_start: ${body.Cmd!.join(' ')}`, { execID: id });
     try {
+      if (stream !== undefined) opened?.({ tty, stream });
       exec.process = await execInContainer(
         this.#parts,
         record,
@@ -126,9 +128,10 @@ export class ExecTable implements Execs {
     return exec;
   }
 
-  #check(record: ContainerRecord): void {
+  /** With the name that the container was asked for by. */
+  #check(record: ContainerRecord, name: string): void {
     if (!isRunning(this.#parts, record)) throw new EngineError('conflict', `container ${record.id} is not running`);
-    if (this.#parts.store.load(record.id)?.paused) throw new EngineError('conflict', `Container ${record.name} is paused, unpause the container before exec`);
+    if (this.#parts.store.load(record.id)?.paused) throw new EngineError('conflict', `Container ${name} is paused, unpause the container before exec`);
   }
 
   #ended(exec: Exec, record: ContainerRecord, status: number): void {

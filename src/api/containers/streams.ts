@@ -8,6 +8,7 @@ import { decodeExecCreate, decodeExecStart } from './create-body.ts';
 /** How long a client may take to go once its process has. */
 const LINGER_MS = 10_000;
 const MULTIPLEXED_SINCE = 42;
+const CANNOT_RUN = 'OCI runtime exec failed: exec failed: unable to start container process: ';
 
 export const streamRoutes: readonly Route[] = [
   {
@@ -25,7 +26,7 @@ export const streamRoutes: readonly Route[] = [
         stream: query.flag('stream'),
         detachKeys: query.text('detachKeys'),
       };
-      connect(request, await containers.attach(request.params['id']!, options));
+      connect(request, await containers.attach(request.params['id']!, options), Promise.resolve(''));
     },
   },
   {
@@ -48,15 +49,23 @@ export const streamRoutes: readonly Route[] = [
     handler: async (request, { execs }) => {
       const { Detach: detach, ConsoleSize: consoleSize } = decodeExecStart(await request.json());
       const exec = request.params['id']!;
-      const known = await execs.inspect(exec);
+      // as Docker: the stream has begun before the program is looked for. And before it runs, since there are clients
+      // (docker-py) that lose what comes with the head
+      let open = false;
+      const last = Promise.withResolvers<string>();
+      const opened = (attached: Attached) => {
+        open = true;
+        connect(request, attached, last.promise);
+      };
       try {
-        const attached = await execs.start(exec, { detach, ...(consoleSize ? { consoleSize } : {}) });
-        if (attached === undefined) return request.end(200);
-        connect(request, attached);
+        await execs.start(exec, { detach, ...(consoleSize ? { consoleSize } : {}), opened });
+        last.resolve('');
+        if (!open) request.end(200);
       } catch (error) {
-        if (detach || !cannotRun(error)) throw error;
-        // as Docker: the stream has begun before the program is looked for
-        tell(request, known.ProcessConfig.tty, `OCI runtime exec failed: exec failed: unable to start container process: ${error.message}: unknown\r\n`);
+        if (!(error instanceof EngineError)) throw error;
+        const message = `${cannotRun(error) ? CANNOT_RUN : ''}${error.message}`;
+        if (!open) throw new EngineError(error.kind, message, { cause: error, detail: error.detail });
+        last.resolve(`${message}\r\n`);
       }
     },
   },
@@ -75,9 +84,8 @@ export const streamRoutes: readonly Route[] = [
   },
 ];
 
-function cannotRun(error: unknown): error is EngineError {
-  const code = error instanceof EngineError ? (error.detail as { exitCode?: number } | undefined)?.exitCode : undefined;
-  return code === 126 || code === 127;
+function cannotRun({ detail }: EngineError): boolean {
+  return (detail as { exitCode?: number } | undefined)?.exitCode !== undefined;
 }
 
 function take(request: ApiRequest, tty: boolean): Duplex {
@@ -85,8 +93,8 @@ function take(request: ApiRequest, tty: boolean): Duplex {
   return request.hijack({ type: multiplexed ? 'application/vnd.docker.multiplexed-stream' : 'application/vnd.docker.raw-stream' });
 }
 
-/** The client's connection and the process's streams are one from now on. */
-function connect(request: ApiRequest, { tty, stream }: Attached): void {
+/** The client's connection and the process's streams are one from now on. `last` is what the client hears after all else. */
+function connect(request: ApiRequest, { tty, stream }: Attached, last: Promise<string>): void {
   const client = take(request, tty);
   client.on('error', () => {}); // its close follows
   client.on('close', () => {
@@ -97,17 +105,23 @@ function connect(request: ApiRequest, { tty, stream }: Attached): void {
   });
   stream.on('error', () => client.destroy());
   client.pipe(stream);
-  stream.pipe(client);
-  stream.on('end', () => linger(client));
+  stream.pipe(client, { end: false });
+  let over = false;
+  const end = async () => {
+    if (over) return;
+    over = true;
+    const text = await last;
+    if (client.destroyed) return;
+    client.end(tty || text === '' ? text : framed(text));
+    linger(client);
+  };
+  stream.on('end', end).on('close', end);
 }
 
-function tell(request: ApiRequest, tty: boolean, text: string): void {
-  const client = take(request, tty);
-  client.on('error', () => {});
+function framed(text: string): Buffer {
   const head = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
   head.writeUInt32BE(Buffer.byteLength(text), 4);
-  client.end(tty ? text : Buffer.concat([head, Buffer.from(text)]));
-  linger(client);
+  return Buffer.concat([head, Buffer.from(text)]);
 }
 
 /** What the client still sends goes nowhere; closing with it unread would take the last output from him. */

@@ -1,0 +1,81 @@
+/** What the client of an exec sees, and when. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { test, type TestContext } from 'node:test';
+import { framed } from '../../../test/support/frames.ts';
+import { ground, post, readUntil, talk } from '../../../test/support/raw-http.ts';
+import { EngineError } from '../../base/errors.ts';
+import type { Execs, ExecStart } from '../../engine/containers-contract.ts';
+import type { Engine } from '../../engine/contract.ts';
+import type { ApiRequest } from '../contract.ts';
+import { streamRoutes } from './streams.ts';
+
+const JSON_TYPE = 'Content-Type: application/json\r\n';
+const START = post('/v1.51/exec/e/start', '{}', `${JSON_TYPE}Connection: Upgrade\r\nUpgrade: tcp\r\n`);
+const NOT_THERE = new EngineError('invalid', 'exec: "nope": executable file not found in $PATH', { detail: { exitCode: 127 } });
+
+/** A server whose execs start as `start` says. */
+async function serving(t: TestContext, start: Execs['start']): Promise<string> {
+  const engine = { execs: { start, inspect: async () => ({}) } } as unknown as Engine;
+  const routes = streamRoutes.map((route) => ({ ...route, handler: (request: ApiRequest) => route.handler(request, engine) }));
+  return (await ground(t, routes)).path;
+}
+
+const bodyOf = (answer: string) => answer.slice(answer.indexOf('\r\n\r\n') + 4);
+
+for (const tty of [false, true]) {
+  test(`exec${tty ? ' with a terminal' : ''}: the head comes before the program is started, then what it says, then the end`, async (t) => {
+    const stream = new PassThrough();
+    const go = Promise.withResolvers<void>();
+    const path = await serving(t, async (_id, { opened }: ExecStart = {}) => {
+      opened!({ tty, stream });
+      await go.promise;
+      return { tty, stream };
+    });
+    const socket = connect(path);
+    socket.write(START);
+    assert.match(await readUntil(socket, '\r\n\r\n'), /^HTTP\/1\.1 101 UPGRADED\r\n[^]*\r\n\r\n$/);
+    go.resolve();
+    stream.end('output');
+    assert.equal(await readUntil(socket), 'output');
+    socket.destroy();
+    await once(socket, 'close');
+  });
+
+  test(`exec${tty ? ' with a terminal' : ''}: a program that cannot be started is told of in the stream, which had ended before`, async (t) => {
+    const path = await serving(t, async (_id, { opened }: ExecStart = {}) => {
+      const stream = new PassThrough();
+      opened!({ tty, stream });
+      stream.end();
+      await once(stream, 'end');
+      throw NOT_THERE;
+    });
+    const text = `OCI runtime exec failed: exec failed: unable to start container process: ${NOT_THERE.message}\r\n`;
+    assert.equal(bodyOf(await talk(path, [START])), tty ? text : framed('stdout', text).toString('latin1'));
+  });
+}
+
+test('exec: streams that go without an end, and an error that no program is to blame for', async (t) => {
+  const path = await serving(t, async (_id, { opened }: ExecStart = {}) => {
+    const stream = new PassThrough();
+    opened!({ tty: true, stream });
+    stream.destroy();
+    throw new EngineError('conflict', 'container c is not running');
+  });
+  assert.equal(bodyOf(await talk(path, [START])), 'container c is not running\r\n');
+});
+
+test('exec: what fails before there are streams has a status', async (t) => {
+  const errors = [new EngineError('conflict', 'Container c is paused, unpause the container before exec'), NOT_THERE];
+  const path = await serving(t, async () => {
+    throw errors.shift()!;
+  });
+  assert.match(await talk(path, [START], '}\n'), /^HTTP\/1\.1 409 [^]*"Container c is paused, unpause the container before exec"/);
+  const detached = post('/v1.51/exec/e/start', '{"Detach":true}');
+  assert.match(
+    await talk(path, [detached], '}\n'),
+    /^HTTP\/1\.1 400 [^]*"OCI runtime exec failed: exec failed: unable to start container process: exec: \\"nope\\"/,
+  );
+});
