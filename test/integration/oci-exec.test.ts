@@ -173,7 +173,9 @@ for (const program of await ociPrograms()) {
     });
 
     test('a terminal in the foreground is the caller’s', async (t) => {
-      const oci = await Oci.for(t, program, (config) => Object.assign(config.process, { terminal: true, args: ['sh', '-c', 'tty; stty size; exit 4'] }));
+      // runc starts the program before it has set the size
+      const script = 'tty; sleep 1; stty size; exit 4';
+      const oci = await Oci.for(t, program, (config) => Object.assign(config.process, { terminal: true, args: ['sh', '-c', script] }));
       const quoted = [...program.command, '--root', oci.root].map((word) => `'${word}'`).join(' ');
       const options = { cwd: oci.bundle, env: program.env };
       const ran = await atTerminal(`${quoted} run ${oci.id()}`, [], options);
