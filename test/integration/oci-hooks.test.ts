@@ -89,7 +89,8 @@ for (const program of await ociPrograms()) {
         assert.equal(state.id, id, kind);
         assert.equal(state.bundle, oci.bundle, kind);
         assert.deepEqual(state.annotations, { 'org.example.key': 'value' }, kind);
-        assert.equal(where.mount === mount, inContainer, `${kind}: mount namespace`);
+        // the container's own has gone by then, and its number may be another's (runc is started in a new one here)
+        if (!kind.startsWith('poststop')) assert.equal(where.mount === mount, inContainer, `${kind}: mount namespace`);
         assert.equal(where.pid !== hostPid, inContainer, `${kind}: pid namespace`);
         assert.equal(where.inRoot, kind.startsWith('startContainer'), `${kind}: whose root`);
         const status = { poststop: 'stopped', startContainer: 'created', poststart: 'running' }[kind.slice(0, -1)] ?? 'creating';
