@@ -21,6 +21,8 @@ interface Exec {
   readonly body: ExecCreate;
   started: boolean;
   process?: RunningProcess;
+  /** Settles once it is known whether its program runs. */
+  begun?: Promise<void>;
   exitCode: number | null;
 }
 
@@ -67,6 +69,8 @@ export class ExecTable implements Execs {
           ...(tty ? { detachKeys: body.DetachKeys || DETACH_KEYS } : {}),
         });
     emitContainer(this.#parts, record, `exec_start: ${body.Cmd!.join(' ')}`, { execID: id });
+    const begun = Promise.withResolvers<void>();
+    exec.begun = begun.promise;
     try {
       if (stream !== undefined) opened?.({ tty, stream });
       exec.process = await execInContainer(
@@ -89,11 +93,15 @@ export class ExecTable implements Execs {
       stream?.destroy();
       this.#ended(exec, record, ((error as EngineError).detail as { exitCode?: number } | undefined)?.exitCode ?? 126);
       throw error;
+    } finally {
+      begun.resolve();
     }
     return stream === undefined ? undefined : { tty, stream };
   }
 
   async resize(id: string, rows: number, cols: number): Promise<void> {
+    // a client that has its stream may ask before the program runs
+    await this.#find(id).begun;
     const { process, exitCode } = this.#find(id);
     if (process === undefined || exitCode !== null) throw new EngineError('conflict', `exec ${id} is not running`);
     await process.resize({ rows, cols });
