@@ -1,4 +1,5 @@
 /** Which engine a command line is for: a daemon that was named, the daemon of this machine's data root, or one in this process. */
+import { placesOf } from '../base/places.ts';
 import type { Engine } from '../engine/contract.ts';
 import type { EngineNeed } from './context.ts';
 
@@ -13,11 +14,9 @@ export interface EngineDoors {
   startDaemon(socket: string): Promise<void>;
 }
 
-const DEFAULT_STATE = '/run/kobako';
-
 /** The socket of the daemon that belongs to the state folder. */
 export function daemonSocket(env: Readonly<Record<string, string | undefined>>): string {
-  return `${env['KOBAKO_STATE_DIR'] || DEFAULT_STATE}/kobako.sock`;
+  return `${placesOf({}, env).stateDir}/kobako.sock`;
 }
 
 /** $KOBAKO_HOST and $DOCKER_HOST name one; $KOBAKO_DAEMON=never starts none. */

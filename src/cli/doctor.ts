@@ -1,5 +1,6 @@
 /** system doctor: what of this machine is in the way of containers, and what mends it. */
 import { invalid } from '../base/errors.ts';
+import { placesOf } from '../base/places.ts';
 import { diagnose } from '../engine/doctor.ts';
 import { say, type Command } from './context.ts';
 import { DOCTOR_FLAGS } from './container-flags.ts';
@@ -14,10 +15,8 @@ export const doctor: Command = async (args, context) => {
   const format = flags.value('format') ?? 'table';
   if (format !== 'table' && format !== 'json') throw invalid(`invalid format ${JSON.stringify(format)}: it is table or json`);
   const { env } = context;
-  const found = diagnose({
-    dataRoot: flags.value('data-root') ?? env['KOBAKO_DATA_ROOT'] ?? '/var/lib/kobako',
-    stateDir: flags.value('exec-root') ?? env['KOBAKO_STATE_DIR'] ?? '/run/kobako',
-  });
+  const { stateDir, dataRoot } = placesOf({ stateDir: flags.value('exec-root'), dataRoot: flags.value('data-root') }, env);
+  const found = diagnose({ dataRoot, stateDir });
   if (format === 'json') say(context, JSON.stringify(found, null, 4));
   else {
     const rows = found.map(({ name, status, detail }) => [name, MARKS[status], detail]);

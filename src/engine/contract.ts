@@ -159,7 +159,7 @@ export interface EngineOptions {
    * and what is known of them is kept in memory. Default: other processes may work on it, too.
    */
   readonly owner?: boolean;
-  /** The folder of what lives as long as the machine runs: sockets, records, logs. Default /run/kobako. */
+  /** The folder of what lives as long as the machine runs: sockets, records, logs. Default /run/kobako, or `run` in a data root that is given. */
   readonly stateDir?: string;
   /** The folder of images, layers and what containers write. Default /var/lib/kobako. One state folder belongs to it. */
   readonly dataRoot?: string;

@@ -2,6 +2,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { EngineError, invalid } from '../base/errors.ts';
+import { placesOf } from '../base/places.ts';
 import type { FileLock } from '../kernel/contract.ts';
 import { linuxFileLocks } from '../kernel/linux/file-lock.ts';
 import { LinuxPlanRunner } from '../kernel/linux/helper.ts';
@@ -28,20 +29,13 @@ import { attachTo, processHandle } from './start-process.ts';
 import { containerEnded, restore } from './supervise.ts';
 import { systemOf } from './system.ts';
 
-const DEFAULT_STATE = '/run/kobako';
-const DEFAULT_DATA = '/var/lib/kobako';
-
 /** Opens the engine. Reads facts about the machine; starts nothing unless it owns its data root (`owner`). */
 export function openEngine(options: EngineOptions = {}): LocalEngine {
   const helper = options.helper ?? findHelper();
   const cgroups = openCgroups();
-  const stateDir = options.stateDir ?? process.env['KOBAKO_STATE_DIR'] ?? DEFAULT_STATE;
-  const givenRoot = options.dataRoot ?? process.env['KOBAKO_DATA_ROOT'];
-  const dataRoot = givenRoot ?? DEFAULT_DATA;
-  // a state folder of its own and no data root of its own: its containers are with it
-  const root = givenRoot ?? (stateDir === DEFAULT_STATE ? DEFAULT_DATA : stateDir);
+  const { stateDir, dataRoot, containerRoot: root } = placesOf(options, process.env);
   const owned = options.owner ?? false;
-  const lock = owned ? own(root) : undefined;
+  const locks = owned ? own([...new Set([root, stateDir])]) : [];
   const store = new ContainerStore(stateDir, { root, owned });
   const events = new EventBus();
   const live = new LiveContainers();
@@ -85,7 +79,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     parts.runner.close();
     parts.cgroups?.driver.release(parts.cgroups.files, '/kobako/any');
     await opened?.close();
-    lock?.[Symbol.dispose]();
+    for (const lock of locks) lock[Symbol.dispose]();
   };
 
   return {
@@ -143,11 +137,20 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
   };
 }
 
-/** Throws `conflict` while another engine owns the data root. */
-function own(root: string): FileLock {
-  const lock = linuxFileLocks.tryLock(`${root}/owner.lock`, 'exclusive');
-  if (lock !== undefined) return lock;
-  throw new EngineError('conflict', `another engine owns the data root ${root}`, { hint: 'use the daemon that is there, or give another data root' });
+/** Throws `conflict` while another engine owns one of the folders. */
+function own(folders: readonly string[]): FileLock[] {
+  const locks: FileLock[] = [];
+  for (const folder of folders) {
+    const lock = linuxFileLocks.tryLock(`${folder}/owner.lock`, 'exclusive');
+    if (lock !== undefined) {
+      locks.push(lock);
+      continue;
+    }
+    for (const held of locks) held[Symbol.dispose]();
+    const what = folder === folders[0] ? 'data root' : 'state folder';
+    throw new EngineError('conflict', `another engine owns the ${what} ${folder}`, { hint: 'use the daemon that is there, or give other folders' });
+  }
+  return locks;
 }
 
 function storageDriver(name: string | undefined): EngineOptions['storageDriver'] {
