@@ -34,7 +34,7 @@ describe('a mini docker, step by step', () => {
   });
 
   test('it is pid 1 and sees only its own processes', async () => {
-    const { stdout } = await run([], ['sh', '-c', 'echo $$; sleep 5 & for p in /proc/[0-9]*; do cat $p/comm; done']);
+    const { stdout } = await run([], ['sh', '-c', 'echo $$; sleep 5 & sleep 0.3; for p in /proc/[0-9]*; do cat $p/comm; done']);
     const [pid, ...names] = stdout.trim().split('\n');
     assert.equal(pid, '1');
     assert.deepEqual(names.filter((name) => name !== 'cat').sort(), ['sh', 'sleep']);
