@@ -12,7 +12,7 @@ const CLIENTS = 4;
 const PARENT = `/kobako-crash-daemon-${process.pid}`;
 
 /** One client's life: containers come and go until the daemon does. */
-async function client(daemon: TestDaemon, made: Set<string>, number: number): Promise<void> {
+async function client(daemon: TestDaemon, number: number): Promise<void> {
   for (let i = 0; ; i++) {
     const body = {
       Image: 'busybox',
@@ -21,7 +21,6 @@ async function client(daemon: TestDaemon, made: Set<string>, number: number): Pr
     };
     const { json } = await daemon.api.post('/v1.51/containers/create', body, { checked: false });
     const { Id } = json as { Id: string };
-    made.add(Id);
     const path = `/v1.51/containers/${Id}`;
     await daemon.api.post(`${path}/start`, undefined, { checked: false });
     if ((i + number) % 2 === 0) await daemon.api.post(`${path}/stop?t=0`, undefined, { checked: false });
@@ -34,9 +33,8 @@ test(`SIGKILL at ${ROUNDS} random moments`, { timeout: 300_000 }, async (t) => {
   const bystander = await daemon.run({ Cmd: ['sleep', '600'], HostConfig: { CgroupParent: PARENT, NetworkMode: 'none' } }, 'bystander');
   const pidOf = async () => ((await daemon.api.get('/v1.51/containers/bystander/json')).json as { State: { Pid: number } }).State.Pid;
   const pid = await pidOf();
-  const made = new Set<string>();
   for (let round = 0; round < ROUNDS; round++) {
-    const clients = Array.from({ length: CLIENTS }, (_, number) => client(daemon, made, number).catch(() => {}));
+    const clients = Array.from({ length: CLIENTS }, (_, number) => client(daemon, number).catch(() => {}));
     await sleep(20 + Math.random() * 250);
     await daemon.stop('SIGKILL');
     await Promise.all(clients);
@@ -46,7 +44,6 @@ test(`SIGKILL at ${ROUNDS} random moments`, { timeout: 300_000 }, async (t) => {
     const { json } = await daemon.api.get('/v1.51/containers/json?all=1');
     for (const { Id, State } of json as { Id: string; State: string }[]) {
       if (Id === bystander) continue;
-      assert.ok(made.has(Id), `${Id} is one of ours`);
       assert.ok(['created', 'running', 'exited'].includes(State), State);
       const { status, text } = await daemon.api.delete(`/v1.51/containers/${Id}?force=1`);
       // one that removes itself may have been quicker

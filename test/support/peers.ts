@@ -1,5 +1,6 @@
 /** Real engines to test against, where this machine has them at hand. Nothing of the product depends on them. */
 import { existsSync, readdirSync, rmdirSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { projectDir } from './paths.ts';
 import { run } from './run.ts';
@@ -43,6 +44,9 @@ async function cleanUp(): Promise<void> {
     if (leftByEngines().length <= left.length) break;
     await sleep(100); // an engine that was told to stop takes a moment
   }
+  // the kernel takes their wires down a moment later; a new one that came before that would lose its address
+  const wired = () => Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => /^10\.233\.[12]\.1$/.test(address)));
+  for (let tries = 0; tries < 50 && wired(); tries++) await sleep(100);
   if (!hadNetns && mountsBelow(NETNS).length > 0 && readdirSync(NETNS).length === 0) await run('umount', ['--lazy', NETNS]);
 }
 
