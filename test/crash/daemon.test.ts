@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { daemonFor, type TestDaemon } from '../support/daemon.ts';
 import { until } from '../support/monitored.ts';
-import { alive, commandOf, pids } from './ground.ts';
+import { alive, commandOf, pids, removed } from './ground.ts';
 
 const ROUNDS = 15;
 const CLIENTS = 4;
@@ -30,6 +30,10 @@ async function client(daemon: TestDaemon, number: number): Promise<void> {
 
 test(`SIGKILL at ${ROUNDS} random moments`, { timeout: 300_000 }, async (t) => {
   const daemon = await daemonFor(t);
+  // after its containers have gone: hooks run in the order in which they were added
+  t.after(async () => {
+    for (const parent of globSync(`/sys/fs/cgroup{,/*}${PARENT}`)) await until(`${parent} can be removed`, () => removed(parent));
+  });
   const bystander = await daemon.run({ Cmd: ['sleep', '600'], HostConfig: { CgroupParent: PARENT, NetworkMode: 'none' } }, 'bystander');
   const pidOf = async () => ((await daemon.api.get('/v1.51/containers/bystander/json')).json as { State: { Pid: number } }).State.Pid;
   const pid = await pidOf();

@@ -107,7 +107,8 @@ export function kill9(pid: number): boolean {
   }
 }
 
-function removed(folder: string): boolean {
+/** Removes a cgroup that is empty; false as long as it is not. */
+export function removed(folder: string): boolean {
   try {
     rmdirSync(folder);
   } catch {

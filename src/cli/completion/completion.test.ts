@@ -83,7 +83,7 @@ describe('completion', () => {
     for (const kind of ['image', 'volume', 'constructor', '']) assert.equal(await output('__complete', kind), '');
   });
 
-  test('bash', { skip: !has('bash') }, async () => {
+  test('bash', { skip: has('bash') ? false : 'there is no bash on this machine' }, async () => {
     const script = await output('completion', 'bash');
     const driver = `${script}
 tool() { [[ $1 == __complete ]] && printf '%s\\n' web db redis:7 redis:8; }
@@ -102,14 +102,14 @@ done`;
     }
   });
 
-  test('bash: after a colon it puts in what is missing', { skip: !has('bash') }, async () => {
+  test('bash: after a colon it puts in what is missing', { skip: has('bash') ? false : 'there is no bash on this machine' }, async () => {
     const driver = `${await output('completion', 'bash')}
 tool() { printf '%s\\n' web redis:7 redis:8; }
 COMP_LINE='tool rm redis:'; COMP_POINT=\${#COMP_LINE}; _tool; echo "\${COMPREPLY[@]}"`;
     assert.equal(spawnSync('bash', ['--norc', '-c', driver], { encoding: 'utf8' }).stdout, '7 8\n');
   });
 
-  test('zsh', { skip: !has('zsh') }, async () => {
+  test('zsh', { skip: has('zsh') ? false : 'there is no zsh on this machine' }, async () => {
     // zsh's own parts, which filter by what was typed, are stood in for
     const driver = `compdef() { :; }
 compadd() { print -rn -- "\${(j:|:)\${(@P)2}}" }
@@ -138,7 +138,7 @@ done`;
     }
   });
 
-  test('fish', { skip: !has('fish') }, async (t) => {
+  test('fish', { skip: has('fish') ? false : 'there is no fish on this machine' }, async (t) => {
     const folder = mkdtempSync(`${tmpdir()}/kobako-fish-`);
     t.after(() => rmSync(folder, { recursive: true, force: true }));
     writeFileSync(`${folder}/tool.fish`, await output('completion', 'fish'));
