@@ -1,6 +1,9 @@
 /** Keys that end an attachment and leave the process running. */
 import { invalid } from './errors.ts';
 
+/** Docker's, where nobody chose others. */
+export const DETACH_KEYS = 'ctrl-p,ctrl-q';
+
 /** Finds the detach keys in what is typed. Keys typed so far are held back until it is clear that they are not those. */
 export class DetachKeys {
   readonly #keys: Buffer;

@@ -1,6 +1,9 @@
 import { constants } from 'node:os';
 import { invalid } from './errors.ts';
 
+export const SIGKILL: number = constants.signals.SIGKILL;
+export const SIGTERM: number = constants.signals.SIGTERM;
+
 /** `KILL`, `SIGKILL`, `9`, `RTMIN+3`: the signal's number. */
 export function signalNumber(text: string): number {
   const upper = text.toUpperCase().replace(/^SIG/, '');

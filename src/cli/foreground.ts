@@ -1,11 +1,9 @@
 /** A process in the foreground: its streams, its terminal, its signals. */
-import { DetachKeys } from '../base/detach-keys.ts';
+import { DETACH_KEYS, DetachKeys } from '../base/detach-keys.ts';
 import { FrameReader } from '../base/frames.ts';
 import type { Attached } from '../engine/containers-contract.ts';
 import type { TerminalSize } from '../engine/contract.ts';
 import type { CliContext } from './context.ts';
-
-const DETACH_KEYS = 'ctrl-p,ctrl-q';
 
 export interface AttachChoice {
   readonly tty: boolean;

@@ -1,5 +1,6 @@
 /** Writes what a container's tar has to this machine. The archive may be hostile: nothing gets out of its folder. */
-import { chmodSync, closeSync, linkSync, lstatSync, lutimesSync, mkdirSync, openSync, rmSync, symlinkSync, writeSync, type Stats } from 'node:fs';
+import { writeAt } from '../base/write-at.ts';
+import { chmodSync, closeSync, linkSync, lstatSync, lutimesSync, mkdirSync, openSync, rmSync, symlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path/posix';
 import { invalid } from '../base/errors.ts';
 import type { TarEntry, TarHandler } from '../tar/contract.ts';
@@ -53,7 +54,7 @@ class Unpacker implements TarHandler {
   }
 
   data(chunk: Buffer, at: number): void {
-    for (let done = 0; done < chunk.length;) done += writeSync(this.#file!.fd, chunk, done, chunk.length - done, at + done);
+    writeAt(this.#file!.fd, chunk, at);
   }
 
   entryEnd(): void {

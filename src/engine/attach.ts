@@ -1,6 +1,6 @@
 /** Ties a user's streams to an attached process, with back-pressure both ways and detach keys. */
 import type { Socket } from 'node:net';
-import { DetachKeys } from '../base/detach-keys.ts';
+import { DETACH_KEYS, DetachKeys } from '../base/detach-keys.ts';
 import { FrameReader } from '../kernel/linux/monitor-client.ts';
 import type { AttachStreams } from './contract.ts';
 
@@ -13,7 +13,7 @@ export { DetachKeys, parseDetachKeys } from '../base/detach-keys.ts';
 export function pump(socket: Socket, streams: AttachStreams, tty: boolean): Promise<'exit' | 'detached'> {
   return new Promise((resolve, reject) => {
     const { stdin, stdout, stderr } = streams;
-    const detach = new DetachKeys(streams.detachKeys ?? 'ctrl-p,ctrl-q');
+    const detach = new DetachKeys(streams.detachKeys ?? DETACH_KEYS);
     const finish = (how: 'exit' | 'detached') => {
       stdin?.off('data', onInput).off('end', onInputEnd);
       stdin?.pause();

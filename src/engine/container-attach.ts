@@ -1,4 +1,5 @@
 /** Use case: somebody takes the streams of a container's program, which may not run yet. */
+import { DETACH_KEYS } from '../base/detach-keys.ts';
 import { PassThrough, type Duplex } from 'node:stream';
 import { EngineError } from '../base/errors.ts';
 import { askOnce } from '../kernel/linux/monitor-client.ts';
@@ -10,8 +11,6 @@ import { LogFormatter } from './log-format.ts';
 import { readLogPieces } from './logs.ts';
 import type { EngineParts } from './parts.ts';
 import { attachSocket } from './start-process.ts';
-
-const DETACH_KEYS = 'ctrl-p,ctrl-q';
 
 export async function attachContainer(parts: EngineParts, record: ContainerRecord, options: AttachOptions): Promise<Attached> {
   const { Tty: tty, OpenStdin } = record.config;

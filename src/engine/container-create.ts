@@ -1,4 +1,5 @@
 /** Use case: a container that does not run yet. */
+import { CONTAINER_NAME } from './container-names.ts';
 import { randomBytes } from 'node:crypto';
 import { EngineError, invalid } from '../base/errors.ts';
 import { resourcesOf } from '../runtime/run-resources.ts';
@@ -8,7 +9,7 @@ import { checkDocuments } from './create-checks.ts';
 import { otherWarnings, possibleLimits } from './create-warnings.ts';
 import { emitContainer } from './container-events.ts';
 import { imageOf, type ContainerImage } from './container-root.ts';
-import { type ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-store.ts';
 import { processId } from './process-id.ts';
 import type { Created } from './containers-contract.ts';
 import { checkHealthConfig } from './health.ts';
@@ -18,7 +19,6 @@ import type { EngineParts } from './parts.ts';
 import { runOptionsOf } from './run-options-of.ts';
 import type { ContainerCreate, HostConfig } from './types/container.ts';
 
-const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 const TRIES = 20;
 
 export interface CreateOptions {
@@ -31,7 +31,8 @@ export interface CreateOptions {
 /** Checks what can be checked without starting it. */
 export async function createContainer(parts: EngineParts, body: ContainerCreate, options: CreateOptions = {}): Promise<Created> {
   const name = options.name?.replace(/^\//, '');
-  if (name !== undefined && name !== '' && !NAME.test(name)) throw invalid(`Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
+  if (name !== undefined && name !== '' && !CONTAINER_NAME.test(name))
+    throw invalid(`Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
   const id = randomBytes(32).toString('hex');
   const rootfs = body.HostConfig?.Kobako?.Rootfs;
   // until the container is on record nothing else keeps its image and its layer for writes

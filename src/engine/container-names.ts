@@ -7,6 +7,9 @@ import { owner } from './process-id.ts';
 /** A name is the name of a file, too. */
 const MAX_NAME = 255;
 
+/** What a container may be called. */
+export const CONTAINER_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+
 /** Whether ID@OWNER is there, or being made. */
 export type Holds = (holder: string) => boolean;
 

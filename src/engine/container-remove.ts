@@ -1,7 +1,8 @@
 /** Use case: a container goes. */
+import { SIGKILL } from '../base/signals.ts';
 import { EngineError } from '../base/errors.ts';
 import { emitContainer } from './container-events.ts';
-import { isRunning, signalContainer, SIGKILL } from './container-stop.ts';
+import { isRunning, signalContainer } from './container-stop.ts';
 import type { ContainerRecord } from './container-store.ts';
 import { waitExit } from './container-wait.ts';
 import { removeContainer } from './lost.ts';

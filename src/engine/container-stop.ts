@@ -1,24 +1,20 @@
 /** Use cases: kill, stop, pause and unpause. */
 import { EngineError } from '../base/errors.ts';
-import { signalNumber } from '../base/signals.ts';
+import { SIGKILL, signalNumber, SIGTERM } from '../base/signals.ts';
 import { signalProcess } from '../kernel/linux/process.ts';
 import { emitContainer } from './container-events.ts';
 import type { ContainerRecord } from './container-store.ts';
 import { waitExit } from './container-wait.ts';
 import type { StopOptions } from './containers-contract.ts';
-import { settleLost } from './lost.ts';
+import { currentInfo } from './lost.ts';
 import type { EngineParts } from './parts.ts';
 
-export const SIGKILL = 9;
-const SIGTERM = 15;
 const STOP_SECONDS = 10;
 
 /** Also settles one whose monitor was killed. */
 export function isRunning(parts: EngineParts, record: ContainerRecord): boolean {
   const now = parts.store.load(record.id);
-  if (now === undefined) return false;
-  if (parts.store.lost(now)) settleLost(parts, now);
-  return parts.store.info(now).state === 'running';
+  return now !== undefined && currentInfo(parts, now).state === 'running';
 }
 
 export function stopSignal({ config }: Pick<ContainerRecord, 'config'>): number {

@@ -272,7 +272,8 @@ export class ContainerStore {
     const known = this.#cache?.get(text);
     if (known !== undefined) return known;
     const all = this.all();
-    const exact = all.find((record) => record.id === text || record.name === text.replace(/^\//, ''));
+    const name = text.replace(/^\//, '');
+    const exact = all.find((record) => record.id === text || record.name === name);
     if (exact !== undefined) return exact;
     const beginning = text === '' ? [] : all.filter((record) => record.id.startsWith(text));
     if (beginning.length > 1) throw new EngineError('invalid', `multiple IDs found with provided prefix: ${text}`);

@@ -1,4 +1,5 @@
 /** The use cases of containers, put together as the doors see them. */
+import { CONTAINER_NAME } from './container-names.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import { attachContainer, resizeContainer } from './container-attach.ts';
 import { putArchive, readArchive, statArchive } from './container-archive.ts';
@@ -20,11 +21,9 @@ import { updateContainer } from './container-update.ts';
 import { waitContainer } from './container-wait.ts';
 import type { Containers, StopOptions } from './containers-contract.ts';
 import type { ExecTable } from './execs.ts';
-import { healthEnds, healthResumes } from './health.ts';
+import { healthBegins, healthEnds, healthResumes } from './health.ts';
 import type { EngineParts } from './parts.ts';
-import { containerBegan, forgetRestarts } from './supervise.ts';
-
-const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+import { forgetRestarts } from './supervise.ts';
 
 /** Docker says of a kill what it was about, whatever went wrong. */
 async function forKill(name: string, work: () => Promise<void>): Promise<void> {
@@ -53,7 +52,7 @@ export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
         if (failed?.hostConfig.AutoRemove) await removeNow(parts, failed);
         throw error;
       }
-      containerBegan(parts, store.load(record.id) ?? record);
+      healthBegins(parts, store.load(record.id) ?? record);
       return true;
     });
   /** The container as it is when its turn comes. */
@@ -94,7 +93,7 @@ export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
       inTurn(name, async (record) => {
         const wanted = newName.replace(/^\//, '');
         if (wanted === '') throw invalid('Neither old nor new names may be empty');
-        if (!NAME.test(wanted))
+        if (!CONTAINER_NAME.test(wanted))
           throw invalid(`Error when allocating new name: Invalid container name (/${wanted}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
         if (wanted === record.name) throw invalid('Renaming a container with the same name as its current name');
         const oldName = record.name;

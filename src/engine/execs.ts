@@ -1,4 +1,5 @@
 /** Use cases: further processes in a running container, asked for first and started then, as Docker's API has them. */
+import { DETACH_KEYS } from '../base/detach-keys.ts';
 import { randomBytes } from 'node:crypto';
 import { EngineError, invalid } from '../base/errors.ts';
 import { execInContainer, execUser } from './container-exec.ts';
@@ -13,7 +14,6 @@ import type { ExecInspect } from './types/container-answers.ts';
 
 /** An exec that has ended can be asked about for so long, as in Docker. */
 const KEPT_MS = 5 * 60_000;
-const DETACH_KEYS = 'ctrl-p,ctrl-q';
 
 interface Exec {
   readonly id: string;

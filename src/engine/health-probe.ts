@@ -1,4 +1,5 @@
 /** One run of a container's health check. */
+import { SIGKILL } from '../base/signals.ts';
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { FrameReader } from '../kernel/linux/monitor-client.ts';
@@ -11,7 +12,6 @@ import type { EngineParts } from './parts.ts';
 
 /** Bytes that are kept of a probe's output, as in Docker. */
 const MAX_OUTPUT = 4096;
-const SIGKILL = 9;
 /** Milliseconds that the last of the output may need after the program's end. */
 const OUTPUT_MS = 1000;
 

@@ -90,11 +90,13 @@ export class LogFiles {
     for (let tries = 0; tries < PLACE_TRIES; tries++) {
       const { ino, dev, nlink } = fstatSync(this.#fd!);
       if (nlink === 0) return undefined;
-      const last = this.#oldest() + 1;
-      for (let n = 0; n <= last; n++) {
+      const isOurs = (n: number) => {
         const stat = statSync(this.#name(n), { throwIfNoEntry: false });
-        if (stat?.ino === ino && stat.dev === dev) return n;
-      }
+        return stat?.ino === ino && stat.dev === dev;
+      };
+      if (isOurs(0)) return 0; // nearly always: no need to look at the folder
+      const last = this.#oldest() + 1;
+      for (let n = 0; n <= last; n++) if (isOurs(n)) return n;
     }
     return undefined;
   }

@@ -1,10 +1,10 @@
 /** What killed processes left: containers without their monitor, and what nobody owns. */
+import { SIGKILL } from '../base/signals.ts';
 import { signalProcess } from '../kernel/linux/process.ts';
 import type { ContainerRecord } from './container-store.ts';
-import type { ContainerExit } from './contract.ts';
+import type { ContainerExit, ContainerInfo } from './contract.ts';
 import type { EngineParts } from './parts.ts';
 
-const SIGKILL = 9;
 const END_MS = 5000;
 const POLL_MS = 2;
 
@@ -24,6 +24,12 @@ export function settleLost(parts: EngineParts, record: ContainerRecord): Contain
   endGroup(parts, record.cgroupsPath);
   store.removeSockets(record.id);
   return store.saveExit(record.id, { ...lostExit(), pid: record.process?.pid ?? 0, startedAt: String(BigInt(record.createdAt) * 1_000_000n) });
+}
+
+/** How a container is now; one whose monitor was killed is settled first. */
+export function currentInfo(parts: EngineParts, record: ContainerRecord): ContainerInfo {
+  if (parts.store.lost(record)) settleLost(parts, record);
+  return parts.store.info(record);
 }
 
 /** Kills what is in a container's cgroup and removes it. Waits, blocking, at most a few seconds; nearly always not at all. */

@@ -1,3 +1,4 @@
+import { SIGKILL } from '../base/signals.ts';
 import { existsSync } from 'node:fs';
 import { EngineError } from '../base/errors.ts';
 import { signalProcess } from '../kernel/linux/process.ts';
@@ -5,7 +6,6 @@ import type { OciRecord, OciState } from './oci-state.ts';
 import type { Cgroups } from './parts.ts';
 
 const WAIT_MS = 10_000;
-const SIGKILL = 9;
 
 /** Ends what lives and removes the cgroup. */
 export async function destroy(record: OciRecord, state: OciState, cgroups: Cgroups | undefined): Promise<void> {

@@ -1,4 +1,5 @@
 /** An OCI runtime: the life of a container from a bundle, with the runtime specification's operations and hooks. */
+import { SIGKILL } from '../base/signals.ts';
 import { closeSync, constants, openSync, realpathSync, unlinkSync, writeSync } from 'node:fs';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { CgroupStats } from '../cgroup/contract.ts';
@@ -21,8 +22,6 @@ import { DETACHED, FOREGROUND, type CreateOptions, type OciExecOptions, type Oci
 import { planPidfd } from './oci-pidfd.ts';
 import { OciState, stateDocument, type OciRecord, type OciStatus } from './oci-state.ts';
 import { ForegroundTerminal } from './oci-terminal.ts';
-
-const SIGKILL = 9;
 
 /** Warnings go to `warn`, plans to `debug`. Every method throws EngineError in runc's words. */
 export class OciRuntime {

@@ -14,14 +14,14 @@ import { planRun, runContainer } from './container-run.ts';
 import { ContainerStore, type ContainerRecord } from './container-store.ts';
 import { waitExec, waitExit } from './container-wait.ts';
 import { containersOf } from './containers.ts';
-import type { ContainerInfo, EngineOptions, LocalEngine } from './contract.ts';
+import type { EngineOptions, LocalEngine } from './contract.ts';
 import { engineId } from './engine-id.ts';
 import { EventBus } from './events.ts';
 import { ExecTable } from './execs.ts';
 import { healthStops } from './health.ts';
 import { LiveContainers } from './live.ts';
 import { explainPlan, planJson } from '../runtime/explain.ts';
-import { settleLost, sweep } from './lost.ts';
+import { currentInfo, sweep } from './lost.ts';
 import { openImages, type OpenImages } from './open-images.ts';
 import type { EngineParts } from './parts.ts';
 import { readLog } from './logs.ts';
@@ -68,10 +68,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
   const containers = containersOf(parts, execs);
   sweep(parts);
   if (owned) restore(parts);
-  const info = (record: ContainerRecord): ContainerInfo => {
-    if (store.lost(record)) settleLost(parts, record);
-    return store.info(record);
-  };
+  const info = (record: ContainerRecord) => currentInfo(parts, record);
   const close = async () => {
     live.close();
     healthStops(parts);

@@ -67,18 +67,13 @@ async function startAgain(parts: EngineParts, id: string): Promise<void> {
   if (record === undefined || record.stopped || !record.restarting) return;
   await startContainer(parts, record, { detached: false });
   const now = parts.store.load(id);
-  if (now !== undefined) containerBegan(parts, now);
+  if (now !== undefined) healthBegins(parts, now);
 }
 
 /** It is started by somebody, not by its policy: that begins anew. */
 export function forgetRestarts({ store, live }: EngineParts, id: string): void {
   live.forgetRestarts(id);
   if (store.load(id)?.restartCount !== undefined) store.note(id, { restartCount: undefined });
-}
-
-/** Called once its program runs. */
-export function containerBegan(parts: EngineParts, record: ContainerRecord): void {
-  healthBegins(parts, record);
 }
 
 /** Looks after a container that somebody else started: its end is told here, too. */

@@ -1,4 +1,5 @@
 /** An OCI spec as a plan: the order of everything that makes a container. */
+import { SIGKILL } from '../base/signals.ts';
 import { CLONE_NEW, O, RESOLVE, S_IFIFO } from '../kernel/constants.ts';
 import { invalid } from '../base/errors.ts';
 import { TOKENS, type Op } from '../plan/ops.ts';
@@ -25,8 +26,6 @@ import { addPivot, addReadonlyRoot, addRoot, openRootFolder } from './root.ts';
 import { addListener } from './seccomp/listener.ts';
 import type { Hook, Mount, Spec } from './spec.ts';
 import { addContainerStdio, addMonitor, addMonitorEnds, addMonitorStdio } from './stdio.ts';
-
-const SIGKILL = 9;
 
 /** The plan of a container's whole life. Throws `invalid` for a spec that makes no sense. */
 export function planContainer(input: ContainerInput): PlanResult {

@@ -8,6 +8,7 @@
  * No link of the layer is followed by a system call: the folder of each entry is walked part by part and links in it are
  * resolved within the root. The thread's own root is the second wall.
  */
+import { writeAt } from '../base/write-at.ts';
 import {
   chmodSync,
   closeSync,
@@ -22,7 +23,6 @@ import {
   symlinkSync,
   unlinkSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs';
 import { EngineError, invalid } from '../base/errors.ts';
 import { S_IFBLK, S_IFCHR, S_IFIFO } from '../kernel/constants.ts';
@@ -105,7 +105,7 @@ export class OverlayWriter implements LayerWriter {
 
   data(chunk: Buffer, at: number): void {
     if (this.#fd === -1) return; // of a whiteout
-    for (let from = 0; from < chunk.length;) from += writeSync(this.#fd, chunk, from, chunk.length - from, at + from);
+    writeAt(this.#fd, chunk, at);
     this.#written = at + chunk.length;
   }
 

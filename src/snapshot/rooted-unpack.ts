@@ -3,6 +3,7 @@
  * Names are cleaned as text and may not climb out of the folder; links on their way are followed as if it were the root.
  * Something of another kind is removed before an entry takes its place; folders are merged.
  */
+import { writeAt } from '../base/write-at.ts';
 import {
   accessSync,
   chmodSync,
@@ -16,7 +17,6 @@ import {
   mkdirSync,
   openSync,
   symlinkSync,
-  writeSync,
 } from 'node:fs';
 import { EngineError, invalid } from '../base/errors.ts';
 import { O_DIRECTORY, S_IFBLK, S_IFCHR, S_IFIFO } from '../kernel/constants.ts';
@@ -78,7 +78,7 @@ export class RootedUnpack implements TarHandler {
 
   data(chunk: Buffer, at: number): void {
     if (this.#fd === -1) return;
-    for (let from = 0; from < chunk.length;) from += writeSync(this.#fd, chunk, from, chunk.length - from, at + from);
+    writeAt(this.#fd, chunk, at);
     this.#written = at + chunk.length;
   }
 
