@@ -73,7 +73,9 @@ export async function waitContainer(parts: EngineParts, record: ContainerRecord,
     started?.();
     return result(await removal);
   }
-  if (condition === 'not-running' && state !== 'running') {
+  // its record may be there before what follows its end has been done here
+  const ending = record.process !== undefined && live.supervises(record.id);
+  if (condition === 'not-running' && state !== 'running' && !ending) {
     started?.();
     return result(exit);
   }
