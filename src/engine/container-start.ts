@@ -19,6 +19,7 @@ import type { ContainerPaths, ContainerRecord } from './container-store.ts';
 import { processId, type ProcessId } from './process-id.ts';
 import type { RunningProcess, RunStreams } from './contract.ts';
 import type { EarlyStream } from './early-stream.ts';
+import { leavePlaces, takePlaces } from './network-places.ts';
 import { logAttributes } from './log-attributes.ts';
 import { settleLost } from './lost.ts';
 import type { EngineParts } from './parts.ts';
@@ -50,6 +51,7 @@ export async function startContainer(parts: EngineParts, record: ContainerRecord
       if (again && tries < TRIES) continue;
       const code = ((error as EngineError).detail as { exitCode?: number } | undefined)?.exitCode ?? 128;
       const kept = parts.store.note(record.id, { process: undefined, monitor: undefined, failure: { message: (error as Error).message, code } });
+      leavePlaces(parts, record.id);
       for (const stream of early) stream.destroy();
       parts.live.startFailed(record.id);
       // somebody removed it meanwhile
@@ -77,6 +79,7 @@ async function attempt(
   writeEtcFiles(store.paths(id).dir, options, spec, mappedRoot(parts, options));
   if (record.startedAt !== undefined || record.failure !== undefined) record = anew(parts, record);
   store.saveSpec(id, spec);
+  record = await takePlaces(parts, record);
   const startedAt = rfc3339Nano(nowNano());
   live.began(id);
   try {

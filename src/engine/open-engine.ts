@@ -5,6 +5,7 @@ import { EngineError, invalid } from '../base/errors.ts';
 import { placesOf } from '../base/places.ts';
 import type { FileLock } from '../kernel/contract.ts';
 import { linuxFileLocks } from '../kernel/linux/file-lock.ts';
+import { linuxHostNetworks } from '../kernel/linux/host-networks.ts';
 import { LinuxPlanRunner } from '../kernel/linux/helper.ts';
 import { machineFacts } from '../kernel/linux/machine.ts';
 import { pump } from './attach.ts';
@@ -25,6 +26,9 @@ import { currentInfo, sweep } from './lost.ts';
 import { openImages, type OpenImages } from './open-images.ts';
 import type { EngineParts } from './parts.ts';
 import { readLog } from './logs.ts';
+import { addressSandboxes } from './address-sandboxes.ts';
+import { openNetworks, type NetworkParts } from './network-parts.ts';
+import { networksOf } from './networks.ts';
 import { attachTo, processHandle } from './start-process.ts';
 import { containerEnded, restore } from './supervise.ts';
 import { systemOf } from './system.ts';
@@ -49,6 +53,17 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
       onEvent: (action, id, attributes) => events.emit('image', action, id, attributes),
       containers: () => store.all().map((record) => ({ id: record.id, image: record.image, running: !store.ended(record) })),
     }));
+  let openedNetworks: NetworkParts | undefined;
+  const networks = () =>
+    (openedNetworks ??= openNetworks({
+      root,
+      engineId: engineId(dataRoot),
+      owned,
+      locks: linuxFileLocks,
+      host: linuxHostNetworks,
+      drivers: {},
+      settings: options.networks ?? {},
+    }));
   const runner = new LinuxPlanRunner(helper, { serveIn: `${stateDir}/helpers` });
   if (owned) runner.warm();
   const parts: EngineParts = {
@@ -63,11 +78,16 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     dataRoot,
     owned,
     images: () => images().parts,
+    networks,
+    sandboxes: addressSandboxes(() => parts),
   };
   const execs = new ExecTable(parts);
   const containers = containersOf(parts, execs);
   sweep(parts);
-  if (owned) restore(parts);
+  if (owned) {
+    networks().store.tidy();
+    restore(parts);
+  }
   const info = (record: ContainerRecord) => currentInfo(parts, record);
   const close = async () => {
     live.close();
@@ -85,6 +105,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     get images() {
       return images().images;
     },
+    networks: networksOf(parts),
     system: systemOf(parts, {
       labels: options.labels ?? [],
       insecureRegistries: options.registries?.insecure ?? [],
