@@ -51,11 +51,11 @@ export interface Endpoint {
   /** `02:42:ac:11:00:02` */
   readonly mac: string;
   /** With their prefix lengths: `172.17.0.2/16`. */
-  readonly ipv4?: string;
-  readonly ipv6?: string;
-  /** Where the default routes go, if they go through this network. */
-  readonly gateway4?: string;
-  readonly gateway6?: string;
+  readonly ipv4?: string | undefined;
+  readonly ipv6?: string | undefined;
+  /** Where the default routes go, if they go through this network; `link`: out of the interface, to nobody in particular. */
+  readonly gateway4?: string | undefined;
+  readonly gateway6?: string | undefined;
   /** Its name inside, as `eth0`. */
   readonly interfaceName: string;
   /** Routes beside those of its subnets, sysctls of the interface and such, by Docker's names. */

@@ -13,8 +13,12 @@ export function endpointChanges(endpoint: Endpoint): NetworkChange[] {
   ];
 }
 
-/** Instead of those of another endpoint. */
+/** Instead of those of another endpoint. A gateway `link`: everything is reached through the interface itself. */
 export function defaultRoutes({ interfaceName: link, gateway4, gateway6 }: Endpoint): NetworkChange[] {
-  const of = (family: 'inet' | 'inet6', via: string): NetworkChange => ({ op: 'route-add', replace: true, route: { to: 'default', family, via, link } });
+  const of = (family: 'inet' | 'inet6', via: string): NetworkChange => ({
+    op: 'route-add',
+    replace: true,
+    route: { to: 'default', family, link, ...(via === 'link' ? {} : { via }) },
+  });
   return [...(gateway4 === undefined ? [] : [of('inet', gateway4)]), ...(gateway6 === undefined ? [] : [of('inet6', gateway6)])];
 }
