@@ -83,7 +83,7 @@ function slice(kind: 'macvlan' | 'ipvlan', network: NetworkRecord, { interfaceNa
 /** Layer 3 has no gateway: everything goes out of the interface. */
 function routed(kind: 'macvlan' | 'ipvlan', { options, internal }: NetworkRecord, endpoint: Endpoint): Endpoint {
   if (internal) return { ...endpoint, gateway4: undefined, gateway6: undefined };
-  if (kind === 'macvlan' || !/^l3/.test(options['ipvlan_mode'] ?? '')) return endpoint;
+  if (kind === 'macvlan' || !options['ipvlan_mode']?.startsWith('l3')) return endpoint;
   const link = (gateway: string | undefined) => (gateway === undefined ? undefined : 'link');
   return { ...endpoint, gateway4: link(endpoint.gateway4), gateway6: link(endpoint.gateway6) };
 }
