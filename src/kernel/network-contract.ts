@@ -36,9 +36,8 @@ export interface NetworkNamespace extends Disposable {
   within<T>(work: () => T): T;
 
   /**
-   * Makes the changes in their order, in as few system calls as it takes. Stops at the first that the kernel refuses
-   * (those before it remain; some after it may have been made as well): SyscallError with `syscall` as
-   * `netlink change 2 (address-add)`.
+   * Makes the changes in their order. Stops at the first that the kernel refuses, and takes nothing back: SyscallError
+   * with `syscall` as `netlink change 2 (address-add)`.
    */
   change(changes: readonly NetworkChange[]): void;
   links(): Link[];
@@ -59,8 +58,9 @@ export interface NetworkNamespace extends Disposable {
   /** Listens already; for node:net's `listen({fd})`. */
   tcpListener(at: SocketAddress): BoundSocket;
   /**
-   * Binds (and listens, where that is what keeps others away) without ever receiving: whoever binds the same port gets
-   * `EADDRINUSE`, as this call does when somebody has it (`EADDRNOTAVAIL`: no such address here). Close `fd` to free it.
+   * Binds (and listens, where that is what keeps others away) and never receives: whoever binds the same port gets
+   * `EADDRINUSE`, as this call does when somebody has it (`EADDRNOTAVAIL`: no such address here; `EPROTONOSUPPORT`: a
+   * kernel without SCTP). Close `fd` to free it.
    */
   reservePort(protocol: 'tcp' | 'udp' | 'sctp', at: SocketAddress): BoundSocket;
 }
@@ -111,7 +111,7 @@ export interface NewLinkOptions {
   readonly up?: boolean;
   readonly alias?: string;
   readonly master?: LinkRef;
-  /** Where it comes to be; default: the namespace whose `change` is called. `up`, `alias` and `master` do not go with it. */
+  /** Where it comes to be; default: the namespace whose `change` is called. `alias` and `master` do not go with it. */
   readonly namespace?: Pick<NetworkNamespace, 'fd'>;
 }
 
