@@ -46,7 +46,7 @@ export function netLab(): NetLab {
     },
     serve(namespace, address, port) {
       const { fd } = namespace.tcpListener({ address, port });
-      const server = createServer((client) => client.on('error', () => {}).end(client.remoteAddress));
+      const server = createServer((client) => client.on('error', () => {}).end(client.remoteAddress ?? ''));
       server.listen({ fd });
       made.push({ [Symbol.dispose]: () => void server.close() });
     },
@@ -76,7 +76,7 @@ socket.connect(+port, host, () => socket.send('?'));`;
 /** What whoever asks from there is told: its own address as the server sees it, an error's code, or `nothing`. */
 export async function ask(from: NetworkNamespace, address: string, port: number, protocol: 'tcp' | 'udp' = 'tcp'): Promise<string> {
   const program = protocol === 'tcp' ? TCP : UDP;
-  const { stdout } = await run('timeout', ['2', 'nsenter', `--net=${from.path}`, projectNode, '-e', program, address, String(port)], { timeoutMs: 10_000 });
+  const { stdout } = await run('timeout', ['1', 'nsenter', `--net=${from.path}`, projectNode, '-e', program, address, String(port)], { timeoutMs: 10_000 });
   return stdout.replace(/^::ffff:/, '') || 'nothing';
 }
 

@@ -36,9 +36,13 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
       if (link !== undefined && link.kind !== 'bridge') throw new EngineError('conflict', `interface ${bridge} is there and is not a bridge`);
       const made = link === undefined;
       try {
-        host.change(bridgeChanges(settings, `${mark} ${network.id}`, made, made ? [] : host.addresses(bridge).map(({ address }) => address)));
+        if (made) host.change([{ op: 'link-add', link: { kind: 'bridge', name: bridge, alias: `${mark} ${network.id}`, ...mtuOf(settings) } }]);
         if (settings.subnets4.length > 0) host.setSysctl(`net.ipv4.conf.${slashed(bridge)}.route_localnet`, '1');
-        const outside = network.internal ? [] : forwarding(host, settings.subnets6.length > 0);
+        const six = settings.subnets6.length > 0;
+        setIpv6(host, bridge, six ? { disable_ipv6: '0', accept_dad: '0', accept_ra: '0' } : { disable_ipv6: '1' });
+        const there = host.addresses(bridge).map(({ address }) => address);
+        host.change(bridgeChanges(settings, there));
+        const outside = network.internal ? [] : forwarding(host, bridge, six);
         if (outside.length > 0) table.set('forwarding', outside);
         table.set(network.id, networkElements(settings));
         others.admit(bridge);
@@ -64,9 +68,13 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
       const settings = settingsOf(network);
       const veth = vethName(endpoint);
       const host = kernel.host();
-      host.change(vethChanges(settings, endpoint, namespace, veth));
+      host.change(vethChanges(settings, endpoint, namespace, veth, !settings.direct && filtersBridges(host)));
       try {
-        if (settings.subnets6.length === 0 || endpoint.ipv6 === undefined) setAll(namespace, endpoint.interfaceName, { disable_ipv6: '1' });
+        setIpv6(
+          namespace,
+          endpoint.interfaceName,
+          endpoint.ipv6 === undefined ? { disable_ipv6: '1' } : { disable_ipv6: '0', accept_dad: '0', accept_ra: '0' },
+        );
         namespace.change(endpointChanges(endpoint));
         table.set(endpoint.id, elementsOf(endpoint, settings));
       } catch (error) {
@@ -87,35 +95,48 @@ export function vethName({ id }: Pick<Endpoint, 'id'>): string {
   return `veth${id.slice(0, 7)}`;
 }
 
-function bridgeChanges(settings: BridgeSettings, alias: string, made: boolean, there: readonly string[]): NetworkChange[] {
-  const { bridge, gateways, mtu } = settings;
+function bridgeChanges({ bridge, gateways }: BridgeSettings, there: readonly string[]): NetworkChange[] {
   const missing = gateways.filter((address) => !there.includes(address));
   return [
-    ...(made ? ([{ op: 'link-add', link: { kind: 'bridge', name: bridge, alias, ...(mtu > 0 ? { mtu } : {}) } }] as const) : []),
-    ...missing.map((address): NetworkChange => ({
-      op: 'address-add',
-      replace: true,
-      address: { link: bridge, address, ...(address.includes(':') ? { nodad: true } : {}) },
-    })),
+    ...missing.map((address): NetworkChange => ({ op: 'address-add', replace: true, address: { link: bridge, address, nodad: address.includes(':') } })),
     { op: 'link-set', link: bridge, settings: { up: true } },
   ];
 }
 
-function vethChanges(settings: BridgeSettings, { mac, interfaceName }: Endpoint, namespace: NetworkNamespace, veth: string): NetworkChange[] {
-  const mtu = settings.mtu > 0 ? { mtu: settings.mtu } : {};
+function vethChanges(
+  settings: BridgeSettings,
+  { mac, interfaceName }: Endpoint,
+  namespace: NetworkNamespace,
+  veth: string,
+  filtered: boolean,
+): NetworkChange[] {
+  const mtu = mtuOf(settings);
   return [
     { op: 'link-add', link: { kind: 'veth', name: veth, ...mtu, peer: { name: interfaceName, mac, namespace, ...mtu } } },
     { op: 'link-set', link: veth, settings: { ipv6LinkLocal: 'none', master: settings.bridge, up: true } },
     // hairpin: a container reaches its own published port; isolated: its port of the bridge talks to the host's only
-    { op: 'bridge-port-set', link: veth, options: { hairpin: true, ...(settings.direct ? {} : { isolated: true }) } },
+    { op: 'bridge-port-set', link: veth, options: { hairpin: true, ...(settings.direct || filtered ? {} : { isolated: true }) } },
   ];
+}
+
+/** Frames between ports of a bridge pass the packet filter, too, which then keeps containers apart: it lets published ports through. */
+function filtersBridges(host: NetworkNamespace): boolean {
+  try {
+    return host.sysctl('net.bridge.bridge-nf-call-iptables') === '1' && host.sysctl('net.bridge.bridge-nf-call-ip6tables') === '1';
+  } catch {
+    return false; // a kernel, or a host, without br_netfilter
+  }
+}
+
+function mtuOf({ mtu }: BridgeSettings): { mtu?: number } {
+  return mtu > 0 ? { mtu } : {};
 }
 
 function elementsOf(endpoint: Endpoint, settings: BridgeSettings) {
   return portElements(endpoint.ports, { ipv4: endpoint.ipv4?.split('/')[0], ipv6: endpoint.ipv6?.split('/')[0] }, settings);
 }
 
-function setAll(namespace: NetworkNamespace, link: string, values: Readonly<Record<string, string>>): void {
+function setIpv6(namespace: NetworkNamespace, link: string, values: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(values)) {
     try {
       namespace.setSysctl(`net.ipv6.conf.${slashed(link)}.${name}`, value);

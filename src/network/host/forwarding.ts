@@ -5,13 +5,13 @@ import type { FilterElement } from '../filter/elements.ts';
 
 /**
  * Switches forwarding on where it is off. A host that was no router does not become one for its neighbours: what must
- * still not be forwarded is given back, for the packet filter. Empty where it was on already.
+ * still not be forwarded is given back, for the packet filter. Empty where it was on already. `bridge`: the one that it is for.
  */
-export function forwarding(host: NetworkNamespace, ipv6: boolean): FilterElement[] {
+export function forwarding(host: NetworkNamespace, bridge: string, ipv6: boolean): FilterElement[] {
   const four = host.sysctl('net.ipv4.ip_forward') === '0';
   const six = ipv6 && host.sysctl('net.ipv6.conf.all.forwarding') === '0';
   if (!four && !six) return [];
-  const interfaces = host.links().filter(({ kind, loopback }) => kind === undefined && !loopback);
+  const interfaces = host.links().filter(({ loopback, master, name }) => !loopback && master === undefined && name !== bridge);
   if (six) {
     // a router does not take routes from advertisements, unless it is told to (2)
     for (const { name } of interfaces) {
