@@ -9,7 +9,7 @@ import type { Transport } from './upstream.ts';
 import type { Zone } from './zone.ts';
 
 /** Connections that a container may have at a time, and how long each may say nothing (ms). */
-const CLIENTS = 64;
+export const CLIENTS = 64;
 const IDLE_MS = 10_000;
 /** Questions on one connection that wait for their answers; more are not read before. */
 const PIPELINED = 32;
@@ -28,13 +28,15 @@ export interface DnsOptions {
   readonly zone: Zone;
   /** The server disposes of it. */
   readonly forwarder: Forwarder;
+  /** How long a client by TCP may say nothing, ms. */
+  readonly idleMs?: number;
 }
 
 /** Answers until it is disposed of. Nothing that a client sends makes it throw. */
-export function serveDns({ udpFd, tcpFd, zone, forwarder }: DnsOptions): Disposable {
+export function serveDns({ udpFd, tcpFd, zone, forwarder, idleMs = IDLE_MS }: DnsOptions): Disposable {
   const answer = (bytes: Buffer, transport: Transport) => answerTo(bytes, transport, zone, forwarder);
   const udp = serveUdp(udpFd, answer);
-  const tcp = serveTcp(tcpFd, answer);
+  const tcp = serveTcp(tcpFd, answer, idleMs);
   return {
     [Symbol.dispose]() {
       udp[Symbol.dispose]();
@@ -79,12 +81,12 @@ function serveUdp(fd: number, answer: AnswerTo): Disposable {
   };
 }
 
-function serveTcp(fd: number, answer: AnswerTo): Disposable {
+function serveTcp(fd: number, answer: AnswerTo, idleMs: number): Disposable {
   const clients = new Set<Socket>();
   const server = createServer((client) => {
     clients.add(client);
     client.on('close', () => clients.delete(client));
-    serveClient(client, answer);
+    serveClient(client, answer, idleMs);
   });
   server.on('error', () => {});
   server.maxConnections = CLIENTS;
@@ -97,7 +99,7 @@ function serveTcp(fd: number, answer: AnswerTo): Disposable {
   };
 }
 
-function serveClient(client: Socket, answer: AnswerTo): void {
+function serveClient(client: Socket, answer: AnswerTo, idleMs: number): void {
   const reader = new FrameReader(QUESTION_SIZE);
   let waiting = 0;
   const send = (message: Buffer) => {
@@ -111,7 +113,7 @@ function serveClient(client: Socket, answer: AnswerTo): void {
     if (--waiting < PIPELINED) client.resume();
   };
   // counted from the last whole question: who sends a byte now and then is idle too, who waits for us is not
-  const idle = setTimeout(() => (waiting === 0 ? client.destroy() : idle.refresh()), IDLE_MS);
+  const idle = setTimeout(() => (waiting === 0 ? client.destroy() : idle.refresh()), idleMs);
   client.on('error', () => {});
   client.on('close', () => clearTimeout(idle));
   client.on('data', (chunk: Buffer) => {
