@@ -227,7 +227,7 @@ function writeEtcFiles(dir: string, options: RunOptions, spec: Spec, owner: { ui
   };
   write('hostname', hostnameFile(spec.hostname ?? hostname()));
   const hostText = options.namespaces.network.kind === 'host' ? readOr('/etc/hosts') : undefined;
-  write('hosts', hostsFile(options, spec.hostname ?? '', hostText));
+  write('hosts', hostsFile(options, spec.hostname ?? '', { hostText }));
   write('resolv.conf', resolvConfFile(options, readOr('/etc/resolv.conf')));
 }
 
