@@ -8,7 +8,7 @@ import { imageRoutes } from './images/routes.ts';
 import { aboutRoutes } from './system/about.ts';
 import { absentRoutes } from './system/absent.ts';
 import { eventRoutes } from './system/events.ts';
-import { networkRoutes } from './system/networks.ts';
+import { networkRoutes } from './networks/routes.ts';
 import { pingRoutes } from './system/ping.ts';
 
 export const apiRoutes: readonly Route[] = [

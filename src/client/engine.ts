@@ -8,6 +8,7 @@ import { lifecycleClient } from './containers.ts';
 import { ExecClient } from './execs.ts';
 import { HttpClient } from './http.ts';
 import { remoteImages } from './images.ts';
+import { remoteNetworks } from './networks.ts';
 import { systemClient } from './system.ts';
 
 export interface ConnectOptions {
@@ -33,6 +34,7 @@ export function connectEngine(url: string, options: ConnectOptions = {}): Engine
     containers: { ...lifecycleClient(http), ...filesClient(http), ...observingClient(http) },
     execs: new ExecClient(http),
     images: remoteImages(http, options.credentials === undefined ? {} : { credentials: options.credentials }),
+    networks: remoteNetworks(http),
     system: systemClient(http),
     close,
     [Symbol.asyncDispose]: close,

@@ -12,12 +12,13 @@ import { imageOf, type ContainerImage } from './container-root.ts';
 import type { ContainerRecord } from './container-store.ts';
 import { processId } from './process-id.ts';
 import type { Created } from './containers-contract.ts';
+import { askedNetworks } from './endpoint-settings.ts';
 import { checkHealthConfig } from './health.ts';
 import { checkMounts } from './mount-checks.ts';
 import { randomName } from './names.ts';
 import type { EngineParts } from './parts.ts';
 import { runOptionsOf } from './run-options-of.ts';
-import type { ContainerCreate, HostConfig } from './types/container.ts';
+import type { ContainerConfig, ContainerCreate, HostConfig } from './types/container.ts';
 
 const TRIES = 20;
 
@@ -38,11 +39,13 @@ export async function createContainer(parts: EngineParts, body: ContainerCreate,
   // until the container is on record nothing else keeps its image and its layer for writes
   using _hold = rootfs === undefined ? await parts.images().store.hold() : undefined;
   const image = rootfs === undefined ? imageOf(parts, body.Image ?? '', options.platform) : undefined;
-  const config = completeConfig(body, image?.config ?? {}, id);
+  const completed = completeConfig(body, image?.config ?? {}, id);
   const asked = completeHostConfig(body.HostConfig);
-  checkDocuments(body, config, asked);
+  checkDocuments(body, completed, asked);
+  const networks = askedNetworks(parts, body, asked);
+  const config = withMac(completed, networks.mac);
   const { limits, warnings } = parts.cgroups === undefined ? { limits: asked, warnings: [] } : possibleLimits(asked, parts.cgroups.abilities);
-  const hostConfig = joinedById(parts, limits);
+  const hostConfig = joinedById(parts, { ...limits, NetworkMode: networks.mode });
   const run = runOptionsOf({ config, hostConfig });
   checkRunOptions(run, parts.machine);
   resourcesOf(run, parts.machine, []);
@@ -57,7 +60,7 @@ export async function createContainer(parts: EngineParts, body: ContainerCreate,
     image: kept,
     config,
     hostConfig,
-    endpoints: endpointsOf(body, hostConfig),
+    endpoints: networks.endpoints,
     cgroupsPath: `${run.cgroupParent ?? '/kobako'}/${id}`,
     maker: processId(process.pid),
     ...(options.pending ? { pending: true } : {}),
@@ -105,9 +108,8 @@ function joinedById(parts: EngineParts, host: HostConfig): HostConfig {
   };
 }
 
-/** The container-wide address is that of its first network. */
-function endpointsOf(body: ContainerCreate, { NetworkMode }: HostConfig): ContainerRecord['endpoints'] {
-  const given = body.NetworkingConfig?.EndpointsConfig ?? {};
-  if (!body.MacAddress || NetworkMode.startsWith('container:')) return given;
-  return { ...given, [NetworkMode]: { MacAddress: body.MacAddress, ...given[NetworkMode] } };
+/** Shown there only, whoever said it. */
+function withMac(config: ContainerConfig, mac: string | undefined): ContainerConfig {
+  const { MacAddress: _, ...others } = config;
+  return mac === undefined ? others : { ...others, MacAddress: mac };
 }

@@ -10,6 +10,8 @@ import type { RegistryOptions } from '../image/contract.ts';
 import type { Spec } from '../runtime/spec.ts';
 import type { Containers, Execs } from './containers-contract.ts';
 import type { Images } from './images-contract.ts';
+import type { NetworkSettings } from '../network/default-bridge.ts';
+import type { Networks } from './networks-contract.ts';
 import type { System } from './system-contract.ts';
 
 export { DEFAULT_RUN } from '../runtime/run-options.ts';
@@ -116,6 +118,7 @@ export interface Engine extends AsyncDisposable {
   readonly containers: Containers;
   readonly execs: Execs;
   readonly images: Images;
+  readonly networks: Networks;
   readonly system: System;
   /**
    * Gives back what the engine keeps on the machine between containers. Those that run go on, and no longer keep this
@@ -166,6 +169,8 @@ export interface EngineOptions {
   /** How layers are kept; default `erofs` where the kernel can, else `overlay`. The first choice for a data root stays. */
   readonly storageDriver?: 'overlay' | 'erofs';
   readonly registries?: RegistryOptions;
+  /** Of the default bridge, and where networks' subnets come from. Only whoever owns the data root changes them. */
+  readonly networks?: NetworkSettings;
   /** `key=value`, shown by `system.info`. */
   readonly labels?: readonly string[];
   /** The native helper's path. Default: beside the engine. */

@@ -21,7 +21,7 @@ export class HeldPorts implements Disposable {
     const host = this.#host();
     const held = reservePorts(requests, { host, ipv6: hasIpv6(host), taken });
     this.#ports.set(id, held);
-    return held.map(({ fd: _, ...port }) => port);
+    return held.map(({ protocol, containerPort, hostIp, hostPort }) => ({ protocol, containerPort, hostIp, hostPort }));
   }
 
   /** Those of a container that runs already, as far as nobody else has taken them meanwhile. */

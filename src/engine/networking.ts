@@ -6,7 +6,22 @@ import type { NetworkDriver, NetworkDriverName } from '../network/contract.ts';
 import { OtherFilters } from '../network/filter/others.ts';
 import { FilterTable } from '../network/filter/table.ts';
 import { lanDriver } from '../network/lan/driver.ts';
+import { DATA_ROOT } from '../base/places.ts';
 import { NamespacePool } from '../network/namespace-pool.ts';
+
+/** Of the default bridge on the host: an engine that is not the machine's has one of its own. */
+export function defaultBridgeName(dataRoot: string, engineId: string): string {
+  return dataRoot === DATA_ROOT ? 'kobako0' : `kb-${shortOf(engineId)}`;
+}
+
+/** Begins the alias of all interfaces of an engine. */
+export function markOf(engineId: string): string {
+  return `${TABLES}:${shortOf(engineId)}`;
+}
+
+function shortOf(engineId: string): string {
+  return engineId.replaceAll('-', '').slice(0, 8);
+}
 
 /** Begins the names of all tables of ours, whichever engine's. */
 const TABLES = 'kobako';
@@ -35,10 +50,9 @@ export interface Networking extends Disposable {
 /** Touches nothing yet. */
 export function openNetworking({ engineId, owned }: NetworkingOptions): Networking {
   const kernel = linuxNetworkKernel();
-  const short = engineId.replaceAll('-', '').slice(0, 8);
-  const mark = `${TABLES}:${short}`;
+  const mark = markOf(engineId);
   const { packetFilter: filter } = kernel.host();
-  const table = new FilterTable({ filter, table: `${TABLES}-${short}`, comment: `of the kobako engine ${engineId}` });
+  const table = new FilterTable({ filter, table: `${TABLES}-${shortOf(engineId)}`, comment: `of the kobako engine ${engineId}`, owned });
   const others = new OtherFilters({ filter, ours: TABLES });
   const pool = new NamespacePool({ kernel, size: owned ? READY_NAMESPACES : 0, delay: REFILL_DELAY_MS });
   let timer: NodeJS.Timeout | undefined;
@@ -55,10 +69,9 @@ export function openNetworking({ engineId, owned }: NetworkingOptions): Networki
     watch() {
       timer ??= setInterval(() => {
         try {
-          if (table.changed()) {
-            table.check();
-            others.check();
-          }
+          if (!table.changed()) return;
+          others.check();
+          table.check();
         } catch {
           // the next look may find it better
         }

@@ -5,6 +5,7 @@ import { EngineError, invalid } from '../base/errors.ts';
 import { placesOf } from '../base/places.ts';
 import type { FileLock } from '../kernel/contract.ts';
 import { linuxFileLocks } from '../kernel/linux/file-lock.ts';
+import { linuxHostNetworks } from '../kernel/linux/host-networks.ts';
 import { LinuxPlanRunner } from '../kernel/linux/helper.ts';
 import { machineFacts } from '../kernel/linux/machine.ts';
 import { pump } from './attach.ts';
@@ -25,6 +26,12 @@ import { currentInfo, sweep } from './lost.ts';
 import { openImages, type OpenImages } from './open-images.ts';
 import type { EngineParts } from './parts.ts';
 import { readLog } from './logs.ts';
+import { HeldPorts } from './held-ports.ts';
+import { MachineSandboxes } from './sandboxes.ts';
+import { defaultBridgeName, openNetworking, type Networking } from './networking.ts';
+import { restoreNetworks } from './restore-networks.ts';
+import { openNetworks, type NetworkParts } from './network-parts.ts';
+import { networksOf } from './networks.ts';
 import { attachTo, processHandle } from './start-process.ts';
 import { containerEnded, restore } from './supervise.ts';
 import { systemOf } from './system.ts';
@@ -49,6 +56,29 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
       onEvent: (action, id, attributes) => events.emit('image', action, id, attributes),
       containers: () => store.all().map((record) => ({ id: record.id, image: record.image, running: !store.ended(record) })),
     }));
+  let openedNetworking: Networking | undefined;
+  const networking = () => (openedNetworking ??= openNetworking({ engineId: engineId(dataRoot), owned }));
+  let openedNetworks: NetworkParts | undefined;
+  const networks = () =>
+    (openedNetworks ??= openNetworks({
+      root,
+      engineId: engineId(dataRoot),
+      owned,
+      locks: linuxFileLocks,
+      host: linuxHostNetworks,
+      drivers: {
+        get bridge() {
+          return networking().drivers.bridge;
+        },
+        get macvlan() {
+          return networking().drivers.macvlan;
+        },
+        get ipvlan() {
+          return networking().drivers.ipvlan;
+        },
+      },
+      settings: { bridgeName: defaultBridgeName(dataRoot, engineId(dataRoot)), ...options.networks },
+    }));
   const runner = new LinuxPlanRunner(helper, { serveIn: `${stateDir}/helpers` });
   if (owned) runner.warm();
   const parts: EngineParts = {
@@ -63,11 +93,18 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     dataRoot,
     owned,
     images: () => images().parts,
+    networks,
+    ports: new HeldPorts(() => networking().kernel.host()),
+    sandboxes: new MachineSandboxes(() => parts, networking),
   };
   const execs = new ExecTable(parts);
   const containers = containersOf(parts, execs);
   sweep(parts);
-  if (owned) restore(parts);
+  if (owned) {
+    networks().store.tidy();
+    restore(parts);
+    restoreNetworks(parts, networking);
+  }
   const info = (record: ContainerRecord) => currentInfo(parts, record);
   const close = async () => {
     live.close();
@@ -76,6 +113,10 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     parts.runner.close();
     parts.cgroups?.driver.release(parts.cgroups.files, '/kobako/any');
     await opened?.close();
+    if (openedNetworking !== undefined) {
+      await parts.sandboxes.close();
+      openedNetworking[Symbol.dispose]();
+    }
     for (const lock of locks) lock[Symbol.dispose]();
   };
 
@@ -85,6 +126,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     get images() {
       return images().images;
     },
+    networks: networksOf(parts),
     system: systemOf(parts, {
       labels: options.labels ?? [],
       insecureRegistries: options.registries?.insecure ?? [],

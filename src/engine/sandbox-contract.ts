@@ -31,4 +31,6 @@ export interface Sandboxes {
   renamed(record: ContainerRecord): void;
   /** Of a container that was started by an engine that is no more: all is again as its record says. */
   restore(record: ContainerRecord): void;
+  /** At the end of the engine: what it does for containers ends, and what no container needs goes. */
+  close(): Promise<void>;
 }

@@ -15,11 +15,12 @@ export interface SandboxDnsOptions {
   readonly networks: () => readonly ViewedNetwork[];
   /** Whom it asks for other names; nobody where all networks are internal. */
   readonly servers: () => readonly NameServer[];
+  readonly keepsBareNames: boolean;
   readonly slots: Slots;
 }
 
 /** Answers until it is disposed of. The sockets keep the namespace alive. Throws SyscallError. */
-export function sandboxDns({ namespace, networks, servers, slots }: SandboxDnsOptions): Disposable {
+export function sandboxDns({ namespace, networks, servers, keepsBareNames, slots }: SandboxDnsOptions): Disposable {
   const udp = namespace.udpSocket({ address: ADDRESS, port: 0 });
   let tcp;
   try {
@@ -30,7 +31,7 @@ export function sandboxDns({ namespace, networks, servers, slots }: SandboxDnsOp
     if (tcp !== undefined) closeSync(tcp.fd);
     throw error;
   }
-  const zone = new ContainerZone(networks);
+  const zone = new ContainerZone(networks, keepsBareNames);
   // what the container may reach itself is asked from where it is
   const open = ({ address, host }: NameServer, transport: 'udp' | 'tcp') =>
     host || transport === 'tcp' ? undefined : namespace.udpSocket({ address: address.includes(':') ? '::' : '0.0.0.0', port: 0 }).fd;

@@ -15,6 +15,8 @@ export interface NetworkKernel {
    * another's now, is `ESRCH`. May belong to a user namespace of its own.
    */
   ofProcess(pid: number, startTicks: string): NetworkNamespace;
+  /** One more handle of a namespace, by the path of its file. */
+  open(path: string): NetworkNamespace;
 }
 
 /**

@@ -22,7 +22,7 @@ interface Network {
 
 function networkOf(lab: NetLab): Network {
   const filter = lab.host.packetFilter;
-  const table = new FilterTable({ filter, table: 'kobako-test', comment: 'a test' });
+  const table = new FilterTable({ filter, table: 'kobako-test', comment: 'a test', owned: true });
   const others = new OtherFilters({ filter, ours: 'kobako' });
   return { lab, table, others, driver: bridgeDriver({ kernel: lab.kernel, table, others, mark: 'kobako test' }) };
 }

@@ -24,6 +24,7 @@ export function linuxNetworkKernel(): NetworkKernel {
     host: () => (host ??= new LinuxNetworkNamespace(homeNamespace(), true)),
     create: createNamespace,
     ofProcess,
+    open: openNamespace,
   };
 }
 
@@ -54,6 +55,14 @@ function ofProcess(pid: number, startTicks: string): NetworkNamespace {
     throw syscallError(`open network namespace of process ${pid}`, ESRCH);
   }
   return new LinuxNetworkNamespace(fd, false);
+}
+
+function openNamespace(path: string): NetworkNamespace {
+  try {
+    return new LinuxNetworkNamespace(openSync(path, 'r'), false);
+  } catch (error) {
+    throw fileError(error, `open network namespace ${path}`);
+  }
 }
 
 class LinuxNetworkNamespace implements NetworkNamespace {

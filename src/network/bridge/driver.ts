@@ -83,6 +83,11 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
       }
     },
 
+    adopt(network, endpoint) {
+      if (!up.has(network.id)) this.up(network);
+      table.set(endpoint.id, elementsOf(endpoint, settingsOf(network)));
+    },
+
     detach(network, endpoint, namespace) {
       table.remove(endpoint.id, elementsOf(endpoint, settingsOf(network)));
       if (namespace !== undefined) kernel.host().change([{ op: 'link-delete', link: vethName(endpoint), missingOk: true }]);

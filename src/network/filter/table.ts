@@ -10,6 +10,8 @@ export interface FilterTableOptions {
   readonly table: string;
   /** For who lists the rules. */
   readonly comment: string;
+  /** No other process changes it: what is there before the first change is of one that is no more. */
+  readonly owned: boolean;
 }
 
 /**
@@ -21,6 +23,7 @@ export class FilterTable {
   readonly #options: FilterTableOptions;
   readonly #wanted = new Map<string, readonly FilterElement[]>();
   #generation = -1;
+  #known = false;
 
   constructor(options: FilterTableOptions) {
     this.#options = options;
@@ -58,12 +61,18 @@ export class FilterTable {
   /** The table as it should be, whatever is there: in one batch, so that no packet finds it half made. */
   restore(): void {
     const { table, comment } = this.#options;
+    this.#known = true;
     const all = [...this.#wanted.values()].flat();
     this.#apply([
       { op: 'table-delete', family: 'inet', table, missingOk: true },
       ...tableChanges(table, comment),
       ...this.#elementChanges('elements-add', [...new Map(all.map((each) => [keyOf(each), each])).values()]),
     ]);
+  }
+
+  /** Somebody, or this process, has changed a table since the last look. One short system call. */
+  changed(): boolean {
+    return this.#wanted.size > 0 && this.#options.filter.generation() !== this.#generation;
   }
 
   /** Puts it back if somebody changed it. Costs one short system call while nobody has changed any table. True: it was put back. */
@@ -91,9 +100,12 @@ export class FilterTable {
   }
 
   #commit(changes: readonly NftChange[]): void {
+    if (this.#options.owned && !this.#known) return this.restore();
     try {
       this.#apply(changes);
     } catch (error) {
+      // of a container that is no more, whose process could not see to it
+      if (error instanceof SyscallError && error.code === 'EEXIST') return this.#apply([...replaced(changes), ...changes]);
       // the first, or somebody flushed it
       if (!(error instanceof SyscallError && error.code === 'ENOENT')) throw error;
       try {
@@ -143,6 +155,13 @@ export class FilterTable {
       ...(op === 'elements-delete' ? { missingOk: true } : {}),
     }));
   }
+}
+
+/** Takes away whatever is there under the keys that are added. */
+function replaced(changes: readonly NftChange[]): NftChange[] {
+  return changes.flatMap((change): NftChange[] =>
+    change.op === 'elements-add' ? [{ ...change, op: 'elements-delete', missingOk: true, elements: change.elements.map(({ key }) => ({ key })) }] : [],
+  );
 }
 
 function keyOf({ set, element }: FilterElement): string {

@@ -52,6 +52,8 @@ export function lanDriver(kind: 'macvlan' | 'ipvlan', { kernel, mark }: LanDrive
       }
     },
 
+    adopt() {},
+
     detach(_network, { interfaceName }, namespace) {
       namespace?.change([{ op: 'link-delete', link: interfaceName, missingOk: true }]);
     },
