@@ -145,7 +145,8 @@ describe('several servers', () => {
   test('one that is not there: the next; none: a failure', async (t) => {
     const answers = await fakeServer(t, { answer: good });
     const closed = { address: '127.0.0.1', host: true, port: 1 };
-    const { resolver } = ground(t, { servers: [closed, answers.server] });
+    const unreachable = { address: '255.255.255.255', host: true };
+    const { resolver } = ground(t, { servers: [closed, unreachable, answers.server] });
     assert.deepEqual(await resolver.resolve4('a.example'), ['9.9.9.9']);
     await assert.rejects(ground(t, { servers: [closed] }).resolver.resolve4('a.example'), { code: 'ESERVFAIL' });
   });

@@ -157,6 +157,7 @@ test('no bytes make it fail, and what it says is well formed', async (t) => {
   assert.ok(said > 10_000, `${said} were answered`);
 
   const { port, tcp } = ground(t, { networks: NETWORKS });
+  await assert.rejects(askUdp(port, Buffer.concat([query('web'), Buffer.alloc(5000)]), AbortSignal.timeout(50)), 'longer than any question');
   const socket = createSocket('udp4');
   t.after(() => socket.close());
   for (let round = 0; round < 3000; round++) {

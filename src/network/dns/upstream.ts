@@ -44,12 +44,20 @@ export function exchangeUdp({ server, open, query, id, timeoutMs, started }: Exc
   return settle(timeoutMs, started, (done) => {
     const fd = open(server, 'udp');
     const socket = createSocket({ type: isIPv6(server.address) ? 'udp6' : 'udp4', lookup: asItIs });
-    const close = () => socket.close();
+    let closed = false;
     socket.on('error', () => done('failed'));
     socket.on('message', (message) => answers(message, query, id) && done(message));
     if (fd !== undefined) socket.bind({ fd });
-    socket.connect(server.port ?? 53, server.address, () => socket.send(withId(query.bytes, id), (error) => error && done('failed')));
-    return close;
+    // Node calls this also when it could not connect, and after the socket was closed
+    const connected = (error?: Error) => {
+      if (error) done('failed');
+      else if (!closed) socket.send(withId(query.bytes, id), (failure) => failure && done('failed'));
+    };
+    socket.connect(server.port ?? 53, server.address, connected);
+    return () => {
+      closed = true;
+      socket.close();
+    };
   });
 }
 

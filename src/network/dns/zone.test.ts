@@ -4,7 +4,7 @@ import { query, readMessage } from '../../../test/support/dns-messages.ts';
 import { addressBytes, reverseKey } from './address.ts';
 import { answerFromZone } from './answer.ts';
 import { encodeName, nameKey, parseQuery, type Query } from './message.ts';
-import { ContainerZone, NetworkNames, type ViewedNetwork } from './zone.ts';
+import { ContainerZone, dnsNames, NetworkNames, type ViewedNetwork } from './zone.ts';
 
 /** What real Docker 28.5 was asked, with these containers and names. */
 const n1 = new NetworkNames('n1');
@@ -69,6 +69,13 @@ describe('names of a container’s networks', () => {
     const broken = new ContainerZone(() => [{ names: n1, links: new Map([['web', 'gone']]) }]);
     assert.equal(find('web', 4, broken), undefined);
   });
+});
+
+test('what a container is called', () => {
+  const id = `e010c50b750b${'0'.repeat(52)}`;
+  assert.deepEqual(dnsNames({ id, name: 'web', hostname: 'webhost.example.org' }, ['Svc', 'db']), ['web', 'Svc', 'db', 'e010c50b750b', 'webhost.example.org']);
+  assert.deepEqual(dnsNames({ id, name: 'web', hostname: 'e010c50b750b' }, ['web']), ['web', 'e010c50b750b']);
+  assert.deepEqual(dnsNames({ id, name: 'web' }, []), ['web', 'e010c50b750b']);
 });
 
 describe('containers that come and go', () => {

@@ -19,11 +19,22 @@ export interface Zone {
 export interface NamedEndpoint {
   /** The endpoint's. */
   readonly id: string;
-  /** First the container's name, which its addresses are said to belong to; then aliases, the short id, a host name that was given (Docker's `DNSNames`). */
+  /** Those of `dnsNames`: the addresses are said to belong to the first. */
   readonly names: readonly string[];
   /** With or without a prefix length. */
   readonly ipv4?: string | undefined;
   readonly ipv6?: string | undefined;
+}
+
+/**
+ * What a container is called in a network where it has these aliases (Docker's `DNSNames`, which `inspect` shows): each
+ * once. `hostname` is one that was given for it.
+ */
+export function dnsNames(
+  { id, name, hostname }: { readonly id: string; readonly name: string; readonly hostname?: string | undefined },
+  aliases: readonly string[],
+): string[] {
+  return [...new Set([name, ...aliases, id.slice(0, 12), hostname ?? ''])].filter(Boolean);
 }
 
 /** The addresses of all who share a name; `turn` is whose it is to be named first. */
