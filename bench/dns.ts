@@ -8,7 +8,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { Forwarder, Slots } from '../src/network/dns/forwarder.ts';
 import { serveDns } from '../src/network/dns/server.ts';
-import { ContainerZone, NetworkNames } from '../src/network/dns/zone.ts';
+import { ContainerZone, NetworkNames, viewedNetwork } from '../src/network/dns/zone.ts';
 import { serverSockets } from '../test/support/dns-ground.ts';
 import { query } from '../test/support/dns-messages.ts';
 
@@ -56,7 +56,7 @@ if (process.send !== undefined) {
       ipv6: `fd00::${index.toString(16)}`,
     });
     const { port, ...fds } = serverSockets();
-    serveDns({ ...fds, zone: new ContainerZone(() => [{ names }]), forwarder: new Forwarder({ servers: () => [], open: () => undefined, slots }) });
+    serveDns({ ...fds, zone: new ContainerZone(() => [viewedNetwork(names)]), forwarder: new Forwarder({ servers: () => [], open: () => undefined, slots }) });
     return port;
   });
   console.log(`${containers} servers: ${((process.memoryUsage.rss() - before) / containers / 1024).toFixed(0)} KiB each`);

@@ -8,7 +8,7 @@ import { libC } from '../../src/kernel/linux/libc.ts';
 import { Forwarder, Slots } from '../../src/network/dns/forwarder.ts';
 import { serveDns } from '../../src/network/dns/server.ts';
 import type { NameServer } from '../../src/network/dns/upstream.ts';
-import { ContainerZone, NetworkNames } from '../../src/network/dns/zone.ts';
+import { ContainerZone, NetworkNames, viewedNetwork } from '../../src/network/dns/zone.ts';
 import { internalResolvConf } from '../../src/runtime/resolv-conf.ts';
 import { fakeServer, rawSocket, serverSockets } from '../support/dns-ground.ts';
 import { readMessage, reply, TYPES } from '../support/dns-messages.ts';
@@ -64,7 +64,7 @@ function serve(t: TestContext, { within }: Awaited<ReturnType<typeof namespace>>
   const { udpFd, tcpFd } = within(() => serverSockets('127.0.0.11', 53));
   const open: ConstructorParameters<typeof Forwarder>[0]['open'] = ({ host }, transport) => (host ? undefined : within(() => rawSocket(transport)));
   const forwarder = new Forwarder({ servers: () => servers, open, slots: new Slots(100), timeoutMs: 2000 });
-  const server = serveDns({ udpFd, tcpFd, zone: new ContainerZone(() => [{ names }]), forwarder });
+  const server = serveDns({ udpFd, tcpFd, zone: new ContainerZone(() => [viewedNetwork(names)]), forwarder });
   t.after(() => server[Symbol.dispose]());
 }
 

@@ -10,14 +10,14 @@ export type Transport = 'udp' | 'tcp';
 export interface NameServer {
   /** IPv4 or IPv6, that with its zone if it needs one. */
   readonly address: string;
-  /** It is reached from the host's network namespace only: a server on the host's loopback. */
+  /** It is reached from the host's network namespace (a server on the host's loopback), else from the container's. */
   readonly host: boolean;
   /** 53 when absent. */
   readonly port?: number;
 }
 
 /**
- * A new socket in the network namespace that the server is reached from: of its family, not bound, not connected. Who
+ * A new socket in the network namespace that the server is reached from, of its family, not connected, non-blocking. Who
  * called owns the fd. Undefined: the process makes one where it is itself.
  */
 export type OpenUpstream = (server: NameServer, transport: Transport) => number | undefined;

@@ -122,8 +122,13 @@ export class NetworkNames {
 /** A network that a container is in. */
 export interface ViewedNetwork {
   readonly names: NetworkNames;
-  /** What this container alone calls others in it (`--link web:db`): key of the alias to key of the name. */
-  readonly links?: ReadonlyMap<string, string>;
+  /** What this container alone calls others in it, as keys: from the alias to a name that the network knows. */
+  readonly links: ReadonlyMap<string, string>;
+}
+
+/** `links` are the aliases that this container has for others in the network (`--link web:db`: `db` for `web`). */
+export function viewedNetwork(names: NetworkNames, links: Iterable<readonly [alias: string, name: string]> = []): ViewedNetwork {
+  return { names, links: new Map([...links].map(([alias, name]) => [nameKey(alias), nameKey(name)])) };
 }
 
 /** What one container can ask for: the names of its networks, the first that has the name first, also as `name.network`. */
@@ -165,7 +170,7 @@ function findIn(networks: readonly ViewedNetwork[], key: string, family: 4 | 6):
   let found: readonly Buffer[] | undefined;
   for (const linked of [true, false]) {
     for (const { names, links } of networks) {
-      const target = links?.get(key);
+      const target = links.get(key);
       if ((target !== undefined) !== linked) continue;
       const here = names.find(target ?? key, family);
       if (here !== undefined && here.length > 0) return here;
