@@ -21,12 +21,12 @@ export function rawSocket(transport: Transport): number {
   return called(libC().func('int socket(int domain, int type, int protocol)')(AF_INET, (transport === 'udp' ? SOCK_DGRAM : SOCK_STREAM) | SOCK_FLAGS, 0));
 }
 
-/** Of 127.0.0.1, with the same port: one bound datagram socket, one listening stream socket. */
-export function serverSockets(): { udpFd: number; tcpFd: number; port: number } {
+/** With the same port, a free one by default: one bound datagram socket, one listening stream socket. */
+export function serverSockets(host = '127.0.0.1', port = 0): { udpFd: number; tcpFd: number; port: number } {
   const { func } = libC();
   const bind = func('int bind(int fd, void *address, unsigned int size)');
   const tcpFd = rawSocket('tcp');
-  const address = Buffer.from([AF_INET, 0, 0, 0, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+  const address = Buffer.from([AF_INET, 0, port >> 8, port & 0xff, ...host.split('.').map(Number), 0, 0, 0, 0, 0, 0, 0, 0]);
   called(bind(tcpFd, address, 16));
   called(func('int listen(int fd, int backlog)')(tcpFd, 128));
   called(func('int getsockname(int fd, _Inout_ void *address, _Inout_ unsigned int *size)')(tcpFd, address, [16]));
@@ -105,12 +105,17 @@ export interface FakeServerOptions {
   readonly tcp?: boolean;
   /** Of the loopback; default: 127.0.0.1. */
   readonly address?: string;
+  /** Where it answers, in place of an address. */
+  readonly sockets?: { readonly udpFd: number; readonly tcpFd: number };
   /** What is sent for a message, in order; from a socket of another port where `from` says so. */
   readonly answer: (message: Buffer, transport: Transport) => readonly (Buffer | { readonly elsewhere: Buffer })[];
 }
 
 /** A server that others ask. */
-export async function fakeServer(t: Pick<TestContext, 'after'>, { tcp = true, address = '127.0.0.1', answer }: FakeServerOptions): Promise<FakeServer> {
+export async function fakeServer(
+  t: Pick<TestContext, 'after'>,
+  { tcp = true, address = '127.0.0.1', sockets, answer }: FakeServerOptions,
+): Promise<FakeServer> {
   const asked: FakeServer['asked'] = [];
   const listener = createServer((client) => {
     const reader = new FrameReader();
@@ -124,11 +129,12 @@ export async function fakeServer(t: Pick<TestContext, 'after'>, { tcp = true, ad
   });
   const clients = new Set<Socket>();
   listener.on('connection', (client: Socket) => clients.add(client));
-  listener.listen(0, address);
+  listener.listen(sockets === undefined ? { port: 0, host: address } : { fd: sockets.tcpFd });
   await once(listener, 'listening');
   const { port } = listener.address() as AddressInfo;
   const [socket, other] = [createSocket('udp4'), createSocket('udp4')];
-  socket.bind(port, address);
+  if (sockets === undefined) socket.bind(port, address);
+  else socket.bind({ fd: sockets.udpFd });
   socket.on('message', (message: Buffer, from: RemoteInfo) => {
     asked.push({ message, transport: 'udp', port: from.port });
     for (const piece of answer(message, 'udp')) {
@@ -136,7 +142,7 @@ export async function fakeServer(t: Pick<TestContext, 'after'>, { tcp = true, ad
       else other.send(piece.elsewhere, from.port, from.address);
     }
   });
-  await once(socket, 'listening');
+  if (sockets === undefined) await once(socket, 'listening');
   t.after(() => {
     socket.close();
     other.close();

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { askUdp, fakeServer, ground, rawSocket } from '../../../test/support/dns-ground.ts';
 import { query, readMessage, reply, TYPES, words } from '../../../test/support/dns-messages.ts';
+import { randomNumbers } from '../../../test/support/random-tree.ts';
 import { Slots } from './forwarder.ts';
 import { withId } from './message.ts';
 import type { Transport } from './upstream.ts';
@@ -111,6 +112,25 @@ describe('lies', () => {
       assert.deepEqual(readMessage(await ask(query('www.example'))).records[0]!.data, GOOD);
     });
   }
+  test('bytes at random and broken answers: what is true counts', async (t) => {
+    const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
+    t.diagnostic(`SEED=${seed}`);
+    const random = randomNumbers(seed);
+    const below = (limit: number) => Math.floor(random() * limit);
+    const broken = (message: Buffer) => {
+      const bytes = withId(lie(message), random() < 0.5 ? message.readUInt16BE(0) : below(0x1_0000));
+      // at least the question is another's
+      bytes[12 + below(bytes.length - 28)]! ^= 1 + below(0x1f);
+      return random() < 0.3 ? bytes.subarray(0, below(bytes.length)) : bytes;
+    };
+    const { server } = await fakeServer(t, { answer: (message) => [...Array.from({ length: 50 }, () => broken(message)), ...good(message)] });
+    const { ask } = ground(t, { servers: [server] });
+    for (let round = 0; round < 100; round++) {
+      const asked = query(`www-${round}.example`, { id: below(0x1_0000) });
+      const said = readMessage(await ask(asked));
+      assert.deepEqual([said.id, said.records[0]?.data], [asked.readUInt16BE(0), GOOD]);
+    }
+  });
   test('only lies: no answer', async (t) => {
     const { server } = await fakeServer(t, { answer: (message) => lies.map(([, told]) => told(message)) });
     await assert.rejects(ground(t, { servers: [server], timeoutMs: 100 }).resolver.resolve4('www.example'), { code: 'ESERVFAIL' });
@@ -145,7 +165,8 @@ describe('several servers', () => {
   test('one that is not there: the next; none: a failure', async (t) => {
     const answers = await fakeServer(t, { answer: good });
     const closed = { address: '127.0.0.1', host: true, port: 1 };
-    const { resolver } = ground(t, { servers: [closed, answers.server] });
+    const unreachable = { address: '255.255.255.255', host: true };
+    const { resolver } = ground(t, { servers: [closed, unreachable, answers.server] });
     assert.deepEqual(await resolver.resolve4('a.example'), ['9.9.9.9']);
     await assert.rejects(ground(t, { servers: [closed] }).resolver.resolve4('a.example'), { code: 'ESERVFAIL' });
   });

@@ -8,7 +8,10 @@
 export const HEADER_SIZE = 12;
 
 /** What every client takes by UDP, bytes (RFC 1035 2.3.4). */
-export const PLAIN_SIZE = 512;
+const PLAIN_SIZE = 512;
+
+/** The longest datagram of UDP over IPv4, bytes. */
+const DATAGRAM_SIZE = 65_507;
 
 /** What we say that we take ourselves by UDP: what passes every path in one piece (bytes). */
 const OUR_SIZE = 1232;
@@ -221,7 +224,7 @@ function writeOpt(out: Buffer, at: number, rcode: Rcode): void {
 
 /** What may be sent to the client of this query by UDP, bytes. */
 export function datagramLimit(query: Query): number {
-  return Math.max(PLAIN_SIZE, query.ednsSize ?? 0);
+  return Math.min(Math.max(PLAIN_SIZE, query.ednsSize ?? 0), DATAGRAM_SIZE);
 }
 
 /** The message with another id. */

@@ -10,13 +10,13 @@ import { answerFromZone } from './answer.ts';
 import { frame } from './frames.ts';
 import { encodeStatus, parseQuery } from './message.ts';
 import { CLIENTS } from './server.ts';
-import { ContainerZone, NetworkNames } from './zone.ts';
+import { ContainerZone, NetworkNames, viewedNetwork } from './zone.ts';
 
 const names = new NetworkNames('net');
 names.put({ id: 'web', names: ['web', 'svc', '7bce7c2a6203'], ipv4: '10.9.0.2/16', ipv6: 'fd00:9::2/64' });
 names.put({ id: 'db', names: ['db', 'svc'], ipv4: '10.9.0.3/16' });
 for (let index = 0; index < 200; index++) names.put({ id: `many-${index}`, names: [`many-${index}`, 'many'], ipv4: `10.9.1.${index}` });
-const NETWORKS = [{ names }];
+const NETWORKS = [viewedNetwork(names)];
 
 test('a resolver finds names, addresses of both families, and names of addresses', async (t) => {
   const { resolver } = ground(t, { networks: NETWORKS });
@@ -35,6 +35,16 @@ test('more addresses than a datagram has room for come by TCP', async (t) => {
   assert.ok(cut.length <= 512 && readMessage(cut).truncated);
   assert.equal(readMessage(await ask(query('many', { edns: 4096 }))).counts[1], 200);
   assert.equal((await resolver.resolve4('many')).length, 200);
+});
+
+test('no answer is longer than a datagram can be, or a message by TCP', async (t) => {
+  const crowd = new NetworkNames('crowd');
+  for (let index = 0; index < 5000; index++) crowd.put({ id: `${index}`, names: ['all'], ipv4: `10.${index >> 8}.0.${index & 255}` });
+  const { ask, tcp } = ground(t, { networks: [viewedNetwork(crowd)] });
+  const client = await tcp();
+  client.send(query('all'));
+  for (const message of [await ask(query('all', { edns: 65_535 })), (await client.next())!])
+    assert.ok(message.length > 65_000 && readMessage(message).truncated);
 });
 
 test('without servers to ask, as in internal networks, there is nothing outside', async (t) => {
@@ -157,6 +167,7 @@ test('no bytes make it fail, and what it says is well formed', async (t) => {
   assert.ok(said > 10_000, `${said} were answered`);
 
   const { port, tcp } = ground(t, { networks: NETWORKS });
+  await assert.rejects(askUdp(port, Buffer.concat([query('web'), Buffer.alloc(5000)]), AbortSignal.timeout(50)), 'longer than any question');
   const socket = createSocket('udp4');
   t.after(() => socket.close());
   for (let round = 0; round < 3000; round++) {

@@ -13,7 +13,7 @@ export const CLIENTS = 64;
 const IDLE_MS = 10_000;
 /** Questions on one connection that wait for their answers; more are not read before. */
 const PIPELINED = 32;
-/** The longest question that is taken by TCP, bytes. They have a few hundred. */
+/** The longest question that is taken, bytes. They have a few hundred. */
 const QUESTION_SIZE = 4096;
 /** Answers that a client does not read, bytes: it is cut off. */
 const UNREAD_SIZE = 1 << 20;
@@ -50,7 +50,7 @@ export function serveDns({ udpFd, tcpFd, zone, forwarder, idleMs = IDLE_MS }: Dn
 type AnswerTo = (bytes: Buffer, transport: Transport) => Buffer | Promise<Buffer> | undefined;
 
 function answerTo(bytes: Buffer, transport: Transport, zone: Zone, forwarder: Forwarder): ReturnType<AnswerTo> {
-  const query = parseQuery(bytes);
+  const query = bytes.length > QUESTION_SIZE ? undefined : parseQuery(bytes);
   if (query === undefined) return undefined;
   if ('rcode' in query) return encodeStatus(bytes, query, query.rcode);
   const limit = transport === 'udp' ? datagramLimit(query) : FRAME_SIZE;

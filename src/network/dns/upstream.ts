@@ -10,14 +10,14 @@ export type Transport = 'udp' | 'tcp';
 export interface NameServer {
   /** IPv4 or IPv6, that with its zone if it needs one. */
   readonly address: string;
-  /** It is reached from the host's network namespace only: a server on the host's loopback. */
+  /** It is reached from the host's network namespace (a server on the host's loopback), else from the container's. */
   readonly host: boolean;
   /** 53 when absent. */
   readonly port?: number;
 }
 
 /**
- * A new socket in the network namespace that the server is reached from: of its family, not bound, not connected. Who
+ * A new socket in the network namespace that the server is reached from, of its family, not connected, non-blocking. Who
  * called owns the fd. Undefined: the process makes one where it is itself.
  */
 export type OpenUpstream = (server: NameServer, transport: Transport) => number | undefined;
@@ -44,12 +44,20 @@ export function exchangeUdp({ server, open, query, id, timeoutMs, started }: Exc
   return settle(timeoutMs, started, (done) => {
     const fd = open(server, 'udp');
     const socket = createSocket({ type: isIPv6(server.address) ? 'udp6' : 'udp4', lookup: asItIs });
-    const close = () => socket.close();
+    let closed = false;
     socket.on('error', () => done('failed'));
     socket.on('message', (message) => answers(message, query, id) && done(message));
     if (fd !== undefined) socket.bind({ fd });
-    socket.connect(server.port ?? 53, server.address, () => socket.send(withId(query.bytes, id), (error) => error && done('failed')));
-    return close;
+    // Node calls this also when it could not connect, and after the socket was closed
+    const connected = (error?: Error) => {
+      if (error) done('failed');
+      else if (!closed) socket.send(withId(query.bytes, id), (failure) => failure && done('failed'));
+    };
+    socket.connect(server.port ?? 53, server.address, connected);
+    return () => {
+      closed = true;
+      socket.close();
+    };
   });
 }
 

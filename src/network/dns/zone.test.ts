@@ -4,7 +4,7 @@ import { query, readMessage } from '../../../test/support/dns-messages.ts';
 import { addressBytes, reverseKey } from './address.ts';
 import { answerFromZone } from './answer.ts';
 import { encodeName, nameKey, parseQuery, type Query } from './message.ts';
-import { ContainerZone, NetworkNames, type ViewedNetwork } from './zone.ts';
+import { ContainerZone, dnsNames, NetworkNames, viewedNetwork, type ViewedNetwork } from './zone.ts';
 
 /** What real Docker 28.5 was asked, with these containers and names. */
 const n1 = new NetworkNames('n1');
@@ -16,7 +16,7 @@ net6.put({ id: 'e4', names: ['web6', 'Svc', 'f9900cf6c889', 'h6'], ipv4: '172.19
 const dotted = new NetworkNames('dotted.net');
 dotted.put({ id: 'e5', names: ['Web2', 'e010c50b750b'], ipv4: '172.21.0.2/16', ipv6: 'fdee:c74c:8325:1::2/64' });
 /** Of container Web2. */
-const NETWORKS: readonly ViewedNetwork[] = [{ names: net6 }, { names: dotted }, { names: n1, links: new Map([['lnk', 'web']]) }];
+const NETWORKS: readonly ViewedNetwork[] = [viewedNetwork(net6), viewedNetwork(dotted), viewedNetwork(n1, [['Lnk', 'Web']])];
 const zone = new ContainerZone(() => NETWORKS);
 
 const text = (bytes: Buffer) => (bytes.length === 4 ? bytes.join('.') : bytes.toString('hex').replace(/(....)(?=.)/g, '$1:'));
@@ -31,6 +31,7 @@ describe('names of a container’s networks', () => {
     ['sVC', 4, ['172.19.0.3']],
     ['svc', 6, ['fdee:c74c:8325:0000:0000:0000:0000:0003']],
     ['lnk', 4, ['172.18.0.2']],
+    ['LNK', 4, ['172.18.0.2']],
     ['web.n1', 4, ['172.18.0.2']],
     ['lnk.n1', 4, ['172.18.0.2']],
     ['lnk.net6', 4, undefined],
@@ -54,7 +55,7 @@ describe('names of a container’s networks', () => {
   test('those who share a name come first in turn, for each family by itself', () => {
     const shared = new NetworkNames('s');
     for (const last of [1, 2, 3]) shared.put({ id: `e${last}`, names: [`c-${last}`, 'web'], ipv4: `10.0.0.${last}`, ipv6: `fd00::${last}` });
-    const view = new ContainerZone(() => [{ names: shared }]);
+    const view = new ContainerZone(() => [viewedNetwork(shared)]);
     const asked = Array.from({ length: 6 }, () => [find('web', 4, view)!, find('web', 6, view)!] as const);
     assert.deepEqual(
       asked.map(([[first]]) => first),
@@ -64,11 +65,18 @@ describe('names of a container’s networks', () => {
     for (const [all] of asked) assert.deepEqual(all.toSorted(), ['10.0.0.1', '10.0.0.2', '10.0.0.3']);
   });
   test('a link hides the name that is in its network', () => {
-    const view = new ContainerZone(() => [{ names: n1, links: new Map([['web', 'web2']]) }]);
+    const view = new ContainerZone(() => [viewedNetwork(n1, [['web', 'web2']])]);
     assert.deepEqual(find('web', 4, view), ['172.18.0.3']);
-    const broken = new ContainerZone(() => [{ names: n1, links: new Map([['web', 'gone']]) }]);
+    const broken = new ContainerZone(() => [viewedNetwork(n1, [['web', 'gone']])]);
     assert.equal(find('web', 4, broken), undefined);
   });
+});
+
+test('what a container is called', () => {
+  const id = `e010c50b750b${'0'.repeat(52)}`;
+  assert.deepEqual(dnsNames({ id, name: 'web', hostname: 'webhost.example.org' }, ['Svc', 'db']), ['web', 'Svc', 'db', 'e010c50b750b', 'webhost.example.org']);
+  assert.deepEqual(dnsNames({ id, name: 'web', hostname: 'e010c50b750b' }, ['web']), ['web', 'e010c50b750b']);
+  assert.deepEqual(dnsNames({ id, name: 'web' }, []), ['web', 'e010c50b750b']);
 });
 
 describe('containers that come and go', () => {
@@ -76,7 +84,7 @@ describe('containers that come and go', () => {
     const names = new NetworkNames('n');
     names.put({ id: 'a', names: ['one', 'svc', 'svc', 'SVC'], ipv4: '10.0.0.1', ipv6: 'fd00::1' });
     names.put({ id: 'b', names: ['two', 'svc'], ipv4: '10.0.0.2' });
-    const view = new ContainerZone(() => [{ names }]);
+    const view = new ContainerZone(() => [viewedNetwork(names)]);
     assert.equal(find('svc', 4, view)!.length, 2);
     names.remove('a');
     names.remove('a');
@@ -88,7 +96,7 @@ describe('containers that come and go', () => {
   });
   test('another name in place of one, another container at the same address', () => {
     const names = new NetworkNames('n');
-    const view = new ContainerZone(() => [{ names }]);
+    const view = new ContainerZone(() => [viewedNetwork(names)]);
     names.put({ id: 'a', names: ['old'], ipv4: '10.0.0.1' });
     names.put({ id: 'a', names: ['new'], ipv4: '10.0.0.1' });
     assert.deepEqual([find('old', 4, view), find('new', 4, view)], [undefined, ['10.0.0.1']]);
@@ -100,7 +108,7 @@ describe('containers that come and go', () => {
     let networks: ViewedNetwork[] = [];
     const view = new ContainerZone(() => networks);
     assert.equal(find('web', 4, view), undefined);
-    networks = [{ names: n1 }];
+    networks = [viewedNetwork(n1)];
     assert.deepEqual(find('web', 4, view), ['172.18.0.2']);
   });
 });

@@ -19,11 +19,22 @@ export interface Zone {
 export interface NamedEndpoint {
   /** The endpoint's. */
   readonly id: string;
-  /** First the container's name, which its addresses are said to belong to; then aliases, the short id, a host name that was given (Docker's `DNSNames`). */
+  /** Those of `dnsNames`: the addresses are said to belong to the first. */
   readonly names: readonly string[];
   /** With or without a prefix length. */
   readonly ipv4?: string | undefined;
   readonly ipv6?: string | undefined;
+}
+
+/**
+ * What a container is called in a network where it has these aliases (Docker's `DNSNames`, which `inspect` shows): each
+ * once. `hostname` is one that was given for it.
+ */
+export function dnsNames(
+  { id, name, hostname }: { readonly id: string; readonly name: string; readonly hostname?: string | undefined },
+  aliases: readonly string[],
+): string[] {
+  return [...new Set([name, ...aliases, id.slice(0, 12), hostname ?? ''])].filter(Boolean);
 }
 
 /** The addresses of all who share a name; `turn` is whose it is to be named first. */
@@ -111,8 +122,13 @@ export class NetworkNames {
 /** A network that a container is in. */
 export interface ViewedNetwork {
   readonly names: NetworkNames;
-  /** What this container alone calls others in it (`--link web:db`): key of the alias to key of the name. */
-  readonly links?: ReadonlyMap<string, string>;
+  /** What this container alone calls others in it, as keys: from the alias to a name that the network knows. */
+  readonly links: ReadonlyMap<string, string>;
+}
+
+/** `links` are the aliases that this container has for others in the network (`--link web:db`: `db` for `web`). */
+export function viewedNetwork(names: NetworkNames, links: Iterable<readonly [alias: string, name: string]> = []): ViewedNetwork {
+  return { names, links: new Map([...links].map(([alias, name]) => [nameKey(alias), nameKey(name)])) };
 }
 
 /** What one container can ask for: the names of its networks, the first that has the name first, also as `name.network`. */
@@ -154,7 +170,7 @@ function findIn(networks: readonly ViewedNetwork[], key: string, family: 4 | 6):
   let found: readonly Buffer[] | undefined;
   for (const linked of [true, false]) {
     for (const { names, links } of networks) {
-      const target = links?.get(key);
+      const target = links.get(key);
       if ((target !== undefined) !== linked) continue;
       const here = names.find(target ?? key, family);
       if (here !== undefined && here.length > 0) return here;
