@@ -93,6 +93,7 @@ export async function leavePlace(parts: EngineParts, id: string, network: Pick<N
     const { [network.id]: _, ...attached } = record.attached;
     const published = portCarrier(parts, attached) === undefined ? undefined : record.published;
     const kept = parts.store.note(id, { attached, published });
+    if (published === undefined) parts.ports.release(id);
     emitNetwork(parts, 'disconnect', network, { container: id });
     return kept;
   });
@@ -102,6 +103,7 @@ export async function leavePlace(parts: EngineParts, id: string, network: Pick<N
 export function leavePlaces(parts: EngineParts, id: string): void {
   const { attached } = parts.store.load(id) ?? {};
   if (attached === undefined) return;
+  parts.ports.release(id);
   parts.store.note(id, { attached: undefined, published: undefined });
   const { store } = parts.networks();
   for (const networkId of Object.keys(attached)) {

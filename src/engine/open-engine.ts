@@ -27,7 +27,10 @@ import { currentInfo, sweep } from './lost.ts';
 import { openImages, type OpenImages } from './open-images.ts';
 import type { EngineParts } from './parts.ts';
 import { readLog } from './logs.ts';
-import { addressSandboxes } from './address-sandboxes.ts';
+import { HeldPorts } from './held-ports.ts';
+import { MachineSandboxes } from './sandboxes.ts';
+import { defaultBridgeName, openNetworking, type Networking } from './networking.ts';
+import { restoreNetworks } from './restore-networks.ts';
 import { openNetworks, type NetworkParts } from './network-parts.ts';
 import { networksOf } from './networks.ts';
 import { attachTo, processHandle } from './start-process.ts';
@@ -55,6 +58,8 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
       onEvent: (action, id, attributes) => events.emit('image', action, id, attributes),
       containers: () => store.all().map((record) => ({ id: record.id, image: record.image, running: !store.ended(record) })),
     }));
+  let openedNetworking: Networking | undefined;
+  const networking = () => (openedNetworking ??= openNetworking({ engineId: engineId(dataRoot), owned }));
   let openedNetworks: NetworkParts | undefined;
   const networks = () =>
     (openedNetworks ??= openNetworks({
@@ -63,8 +68,18 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
       owned,
       locks: linuxFileLocks,
       host: linuxHostNetworks,
-      drivers: {},
-      settings: options.networks ?? {},
+      drivers: {
+        get bridge() {
+          return networking().drivers.bridge;
+        },
+        get macvlan() {
+          return networking().drivers.macvlan;
+        },
+        get ipvlan() {
+          return networking().drivers.ipvlan;
+        },
+      },
+      settings: { bridgeName: defaultBridgeName(dataRoot, engineId(dataRoot)), ...options.networks },
     }));
   const runner = new LinuxPlanRunner(helper, { serveIn: `${stateDir}/helpers` });
   if (owned) runner.warm();
@@ -81,7 +96,8 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     owned,
     images: () => images().parts,
     networks,
-    sandboxes: addressSandboxes(() => parts),
+    ports: new HeldPorts(() => networking().kernel.host()),
+    sandboxes: new MachineSandboxes(() => parts, networking),
   };
   const execs = new ExecTable(parts);
   const containers = containersOf(parts, execs);
@@ -89,6 +105,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
   if (owned) {
     networks().store.tidy();
     restore(parts);
+    restoreNetworks(parts, networking);
   }
   const info = (record: ContainerRecord) => currentInfo(parts, record);
   const close = async () => {
@@ -98,6 +115,10 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     parts.runner.close();
     parts.cgroups?.driver.release(parts.cgroups.files, '/kobako/any');
     await opened?.close();
+    if (openedNetworking !== undefined) {
+      await parts.sandboxes.close();
+      openedNetworking[Symbol.dispose]();
+    }
     for (const lock of locks) lock[Symbol.dispose]();
   };
 

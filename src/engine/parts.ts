@@ -9,6 +9,7 @@ import type { ContainerExit } from './contract.ts';
 import type { EventBus } from './events.ts';
 import type { LiveContainers } from './live.ts';
 import type { ImageParts } from './image-parts.ts';
+import type { HeldPorts } from './held-ports.ts';
 import type { NetworkParts } from './network-parts.ts';
 import type { Sandboxes } from './sandbox-contract.ts';
 
@@ -49,6 +50,8 @@ export interface EngineParts {
   images(): ImageParts;
   /** Opened at the first use. */
   networks(): NetworkParts;
+  /** Of the host, for containers. */
+  readonly ports: HeldPorts;
   /** What containers have of networks while they run. */
   readonly sandboxes: Sandboxes;
   /** The native helper, to be shown as /sbin/docker-init inside. */

@@ -9,6 +9,8 @@ export interface HostRoute {
 export interface HostNetworks {
   /** Of the main table. */
   routes(): readonly HostRoute[];
+  /** Those whose alias (`ip link set … alias`) begins so. */
+  aliased(prefix: string): readonly { readonly name: string; readonly alias: string }[];
   /** Names of all interfaces. */
   interfaces(): readonly string[];
 }

@@ -65,11 +65,11 @@ export interface Endpoint {
   /** `02:42:ac:11:00:02` */
   readonly mac: string;
   /** With their prefix lengths: `172.17.0.2/16`. */
-  readonly ipv4?: string;
-  readonly ipv6?: string;
-  /** Where the default routes go, if they go through this network. */
-  readonly gateway4?: string;
-  readonly gateway6?: string;
+  readonly ipv4?: string | undefined;
+  readonly ipv6?: string | undefined;
+  /** Where the default routes go, if they go through this network; `link`: out of the interface, to nobody in particular. */
+  readonly gateway4?: string | undefined;
+  readonly gateway6?: string | undefined;
   /** Its name inside, as `eth0`. */
   readonly interfaceName: string;
   /** Routes beside those of its subnets, sysctls of the interface and such, by Docker's names. */
@@ -85,6 +85,8 @@ export interface NetworkDriver {
   down(network: NetworkRecord): void;
   /** An interface of the endpoint's in the namespace, up, with addresses and routes; its ports are reachable. All or nothing. */
   attach(network: NetworkRecord, endpoint: Endpoint, namespace: NetworkNamespace): void;
+  /** The interface is there already: the driver knows of it, and its ports are as the endpoint says. */
+  adopt(network: NetworkRecord, endpoint: Endpoint): void;
   /** The interface and the ports go. `namespace` is absent when it is no more: the kernel took the interface with it. */
   detach(network: NetworkRecord, endpoint: Endpoint, namespace: NetworkNamespace | undefined): void;
 }

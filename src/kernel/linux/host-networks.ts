@@ -5,14 +5,21 @@ import type { HostNetworks, HostRoute } from '../host-networks-contract.ts';
 /** `HostNetworks` of the network namespace that this process is in. What cannot be read is as if it were not there. */
 export const linuxHostNetworks: HostNetworks = {
   routes: () => [...routes4(read('/proc/net/route')), ...routes6(read('/proc/net/ipv6_route'))],
-  interfaces: () => {
-    try {
-      return readdirSync('/sys/class/net');
-    } catch {
-      return [];
-    }
-  },
+  aliased: (prefix) =>
+    interfaces().flatMap((name) => {
+      const alias = read(`/sys/class/net/${name}/ifalias`).trim();
+      return alias.startsWith(prefix) ? [{ name, alias }] : [];
+    }),
+  interfaces,
 };
+
+function interfaces(): string[] {
+  try {
+    return readdirSync('/sys/class/net');
+  } catch {
+    return [];
+  }
+}
 
 function read(path: string): string {
   try {
