@@ -217,8 +217,8 @@ export function networksSuite(title: string, open: () => Promise<NetworksUnderTe
     });
 
     test('filters', async () => {
-      await network({ Name: 'red-1', Labels: { colour: 'red' }, IPAM: { Config: [{ Subnet: '10.66.0.0/24' }] } });
-      const blue = await network({ Name: 'blue-1', Driver: 'macvlan', Labels: { colour: 'blue', size: '' }, Scope: 'global' });
+      await network({ Name: 'red-1', Labels: { colour: 'red' }, Options: { [`${BRIDGE}name`]: 'kbtest1' }, IPAM: { Config: [{ Subnet: '10.66.0.0/24' }] } });
+      const blue = await network({ Name: 'blue-1', Driver: 'macvlan', Options: { parent: 'kbtest1' }, Labels: { colour: 'blue', size: '' }, Scope: 'global' });
       const cases: readonly (readonly [Record<string, string[]>, readonly string[]])[] = [
         [{}, ['bridge', 'host', 'none', 'red-1', 'blue-1']],
         [{ driver: ['macvlan', 'null'] }, ['none', 'blue-1']],
