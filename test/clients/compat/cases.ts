@@ -4,6 +4,7 @@ import type { Answer, Asker } from './ask.ts';
 import type { Seen } from './compare.ts';
 import { CREATE_BODIES, type CreateBody } from './create-bodies.ts';
 import { CREATE_REFUSALS } from './create-refusals.ts';
+import { NETWORK_CASES } from './networks.ts';
 import { IMAGES } from './sides.ts';
 
 export interface Case {
@@ -130,6 +131,7 @@ export const CASES: readonly Case[] = [
   ...Object.entries(CREATE_BODIES).map(creation),
   ...Object.entries(CREATE_REFUSALS).map(refusal),
   life,
+  ...NETWORK_CASES,
   asked(
     'a container that is not there',
     ['GET', `${NO_SUCH}/json`],
