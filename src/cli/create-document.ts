@@ -74,7 +74,7 @@ export function createRequest(flags: Flags, context: CliContext, attached: Strea
         RestartPolicy: restartPolicy(flags),
         VolumeDriver: flags.value('volume-driver') ?? '',
         VolumesFrom: flags.list('volumes-from'),
-        Links: [],
+        Links: network.links,
         Runtime: flags.value('runtime') ?? '',
         Isolation: flags.value('isolation') ?? '',
         ...(flags.has('storage-opt') ? { StorageOpt: options(flags, 'storage-opt') } : {}),

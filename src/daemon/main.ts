@@ -64,6 +64,7 @@ export async function startDaemon(settings: DaemonSettings, log: Log): Promise<D
     storageDriver: settings.storageDriver,
     registries: { insecure: settings.insecureRegistries, mirrors: settings.registryMirrors },
     labels: settings.labels,
+    networks: settings.networks,
   });
   undo.use(engine);
   const servers = await listen(settings.hosts, { tls: tlsFiles(settings), group: settings.group });

@@ -1,7 +1,11 @@
 /** What the daemon is told: dockerd's own flags, and its configuration file. */
 import { EngineError, invalid } from '../base/errors.ts';
 import { parseFlags, type Flag, type Flags } from '../cli/flags.ts';
+import type { EngineOptions } from '../engine/contract.ts';
+import { networkFlags, networkSettings } from './network-settings.ts';
 import type { LogLevel } from './log.ts';
+
+type NetworkSettings = NonNullable<EngineOptions['networks']>;
 
 export interface TlsSettings {
   readonly ca: string | undefined;
@@ -26,11 +30,13 @@ export interface DaemonSettings {
   readonly registryMirrors: readonly string[];
   readonly metricsAddress: string | undefined;
   readonly labels: readonly string[];
+  readonly networks: NetworkSettings;
   readonly configFile: string;
   readonly validateOnly: boolean;
 }
 
 export const DAEMON_FLAGS: readonly Flag[] = [
+  ...networkFlags,
   { name: 'config-file', kind: 'value', value: 'string', help: 'Daemon configuration file (default "/etc/kobako/daemon.json")' },
   { name: 'data-root', kind: 'value', value: 'string', help: 'Root directory of persistent state (default "/var/lib/kobako")' },
   { name: 'debug', short: 'D', kind: 'flag', help: 'Enable debug mode' },
@@ -62,6 +68,7 @@ const LISTS: Readonly<Record<string, string>> = {
   labels: 'label',
   'insecure-registries': 'insecure-registry',
   'registry-mirrors': 'registry-mirror',
+  'default-address-pools': 'default-address-pool',
 };
 /** What dockerd's file may say and means nothing here. */
 const IGNORED = new Set([
@@ -75,14 +82,12 @@ const IGNORED = new Set([
   'iptables',
   'ip6tables',
   'bridge',
-  'default-address-pools',
   'experimental',
   'storage-opts',
   'log-driver',
   'log-opts',
   'exec-opts',
   'dns',
-  'ipv6',
   'containerd',
 ]);
 
@@ -140,6 +145,7 @@ export function settingsOf(flags: Flags, env: NodeJS.ProcessEnv, readFile: (path
     registryMirrors: list('registry-mirror', 'registry-mirrors'),
     metricsAddress: text('metrics-addr'),
     labels: list('label', 'labels'),
+    networks: networkSettings(flags, file),
     configFile,
     validateOnly: flags.on('validate'),
   };

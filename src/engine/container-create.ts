@@ -14,6 +14,7 @@ import { processId } from './process-id.ts';
 import type { Created } from './containers-contract.ts';
 import { askedNetworks } from './endpoint-settings.ts';
 import { checkHealthConfig } from './health.ts';
+import { linksById } from './links.ts';
 import { checkMounts } from './mount-checks.ts';
 import { randomName } from './names.ts';
 import type { EngineParts } from './parts.ts';
@@ -105,6 +106,7 @@ function joinedById(parts: EngineParts, host: HostConfig): HostConfig {
     IpcMode: orInvalid(host.IpcMode),
     PidMode: orInvalid(host.PidMode),
     UsernsMode: byId(host.UsernsMode),
+    Links: linksById(parts, host),
   };
 }
 

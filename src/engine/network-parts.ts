@@ -5,7 +5,7 @@ import type { HostNetworks } from '../kernel/host-networks-contract.ts';
 import { DEFAULT_POOLS, localPool, type AddressPool } from '../network/address-pools.ts';
 import { parseCidr, type Prefix } from '../network/address.ts';
 import type { NetworkDriver, NetworkDriverName, NetworkRecord } from '../network/contract.ts';
-import { askedConfigs, bridgeOptions, checkNetworkSettings, fitsSettings, type NetworkSettings } from '../network/default-bridge.ts';
+import { askedConfigs, bridgeOptions, fitsSettings, type NetworkSettings } from '../network/default-bridge.ts';
 import { bridgeName } from '../network/driver-options.ts';
 import { planSubnets, prefixesOf } from '../network/ipam.ts';
 import { NetworkStore } from '../network/network-store.ts';
@@ -36,9 +36,8 @@ export interface NetworkPartsOptions {
   readonly settings: NetworkSettings;
 }
 
-/** Throws `invalid` for settings that make no sense, and when there is no subnet for the default bridge. */
+/** The settings have been checked. Throws `invalid` when there is no subnet for the default bridge, `denied` when it overlaps another network's. */
 export function openNetworks({ root, engineId, owned, locks, host, drivers, settings }: NetworkPartsOptions): NetworkParts {
-  checkNetworkSettings(settings);
   const opened = rfc3339Fixed(nowNano());
   const plain = (name: string, driver: NetworkDriverName): NetworkRecord => ({
     id: predefinedNetworkId(engineId, name),

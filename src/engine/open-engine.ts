@@ -21,6 +21,7 @@ import { EventBus } from './events.ts';
 import { ExecTable } from './execs.ts';
 import { healthStops } from './health.ts';
 import { LiveContainers } from './live.ts';
+import { checkNetworkSettings } from '../network/default-bridge.ts';
 import { explainPlan, planJson } from '../runtime/explain.ts';
 import { currentInfo, sweep } from './lost.ts';
 import { openImages, type OpenImages } from './open-images.ts';
@@ -42,6 +43,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
   const cgroups = openCgroups();
   const { stateDir, dataRoot, containerRoot: root } = placesOf(options, process.env);
   const owned = options.owner ?? false;
+  checkNetworkSettings(options.networks ?? {});
   const locks = owned ? own([...new Set([root, stateDir])]) : [];
   const store = new ContainerStore(stateDir, { root, owned });
   const events = new EventBus();
