@@ -163,6 +163,7 @@ export const CORPUS: Readonly<Record<string, readonly (readonly LayerEntry[])[]>
     [dir('d/'), file('d/first', ''), whiteout('d/pointless'), whiteout('d/sub/pointless'), opaque('d'), file('d/new', ''), opaque('e'), file('e/same', 'new')],
     [dir('d/sub/'), file('d/sub/third', '')],
   ],
+  'many opaque folders': [Array.from({ length: 300 }, (_, index) => file(`d${index}/old`, '')), Array.from({ length: 300 }, (_, index) => opaque(`d${index}`))],
   'a whiteout whose folder gives way to a link that leads nowhere, in an opaque folder': [
     [dir('d/'), dir('d/ring/')],
     [whiteout('d/ring/x'), symlink('d/ring', 'ring'), opaque('d')],
