@@ -8,6 +8,7 @@ import { lifecycleClient } from './containers.ts';
 import { ExecClient } from './execs.ts';
 import { HttpClient } from './http.ts';
 import { remoteImages } from './images.ts';
+import { leaseClient, leasesClient } from './leases.ts';
 import { systemClient } from './system.ts';
 
 export interface ConnectOptions {
@@ -34,6 +35,8 @@ export function connectEngine(url: string, options: ConnectOptions = {}): Engine
     execs: new ExecClient(http),
     images: remoteImages(http, options.credentials === undefined ? {} : { credentials: options.credentials }),
     system: systemClient(http),
+    leases: leasesClient(http),
+    lease: (lease) => leaseClient(http, lease),
     close,
     [Symbol.asyncDispose]: close,
   };
