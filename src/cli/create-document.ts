@@ -1,6 +1,7 @@
 /** From the flags of `run` and `create` to the document that a container is created from. */
 import { invalid } from '../base/errors.ts';
 import { documentOf } from '../engine/document-of-options.ts';
+import { LEASE_LABEL } from '../engine/leases-contract.ts';
 import type { ContainerCreate, DeviceRequest, HostConfig, RestartPolicy } from '../engine/types/container.ts';
 import type { CliContext } from './context.ts';
 import type { Flags } from './flags.ts';
@@ -95,14 +96,16 @@ function withDevices(flags: Flags, devices: readonly string[], cdi: readonly str
   );
 }
 
-function labels(flags: Flags, { readFile }: CliContext): Record<string, string> {
+/** `$KOBAKO_LEASE` is a label that need not be given. */
+function labels(flags: Flags, { readFile, env }: CliContext): Record<string, string> {
   const lines = flags.list('label-file').flatMap((path) =>
     readFile(path)
       .split(/\r?\n/)
       .map((line) => line.trimStart())
       .filter((line) => line !== '' && !line.startsWith('#')),
   );
-  const out: Record<string, string> = {};
+  const lease = env['KOBAKO_LEASE'];
+  const out: Record<string, string> = lease ? { [LEASE_LABEL]: lease } : {};
   for (const text of [...lines, ...flags.list('label')]) {
     if (text.startsWith('=')) throw invalid(`invalid label '${text}': empty name`);
     Object.assign(out, keyValue(text));

@@ -7,6 +7,7 @@ import type { CliContext } from './context.ts';
 import { dispatch } from './dispatch.ts';
 import { COMMANDS_ON_IMAGES } from './image-commands.ts';
 import { lazy } from './lazy.ts';
+import { LEASES } from './lease-commands.ts';
 import { COMMANDS_ON_THE_ENGINE, SYSTEM } from './system-commands.ts';
 
 const container = COMMANDS_ON_CONTAINERS;
@@ -45,6 +46,7 @@ const COMMANDS: CommandTable = {
   info: { ...engine.info!, group: 'common' },
   container: { help: 'Manage containers', commands: container },
   image: { help: 'Manage images', commands: image },
+  lease: { help: 'Manage leases: what is under one goes with its owner', commands: LEASES },
   system: { help: 'Manage kobako', commands: SYSTEM },
   completion: completionGroup(() => KOBAKO),
   __complete: completeNames(NAMES),
