@@ -1,8 +1,11 @@
 /** What can be under a lease, by kind: how it is found and how it goes. */
 import { EngineError } from '../base/errors.ts';
 import { forEach } from '../base/for-each.ts';
-import type { Engine } from './contract.ts';
+import type { Containers } from './containers-contract.ts';
 import { LEASE_LABEL, type LeasedObject } from './leases-contract.ts';
+import type { Filters } from './types/system.ts';
+
+type Labels = Readonly<Record<string, string>> | null | undefined;
 
 export interface LeasedKind {
   readonly type: LeasedObject['Type'];
@@ -14,19 +17,44 @@ export interface LeasedKind {
 /** Those removed at the same time. */
 const AT_ONCE = 32;
 
+/** What it takes to find and to remove them; of an engine that has no networks or volumes without those. */
+export interface Leasable {
+  readonly containers: Pick<Containers, 'list' | 'remove'>;
+  readonly networks?: {
+    list(filters: Filters): Promise<readonly { readonly Id: string; readonly Labels: Labels }[]>;
+    remove(id: string): Promise<void>;
+  };
+  readonly volumes?: {
+    list(filters: Filters): Promise<{ readonly Volumes: readonly { readonly Name: string; readonly Labels: Labels }[] }>;
+    remove(name: string): Promise<void>;
+  };
+}
+
 /** In the order in which they go: what is used after what uses it. */
-export function leasedKinds({ containers }: Pick<Engine, 'containers'>): readonly LeasedKind[] {
-  return [
+export function leasedKinds({ containers, networks, volumes }: Leasable): readonly LeasedKind[] {
+  const all: LeasedKind[] = [
     {
       type: 'container',
       list: async (label) => (await containers.list({ all: true, filters: { label: [label] } })).map(({ Id, Labels }) => ({ id: Id, lease: leaseOf(Labels) })),
       remove: (id) => containers.remove(id, { force: true, volumes: true }),
     },
-    // networks, then volumes
   ];
+  if (networks !== undefined)
+    all.push({
+      type: 'network',
+      list: async (label) => (await networks.list({ label: [label] })).map(({ Id, Labels }) => ({ id: Id, lease: leaseOf(Labels) })),
+      remove: (id) => networks.remove(id),
+    });
+  if (volumes !== undefined)
+    all.push({
+      type: 'volume',
+      list: async (label) => (await volumes.list({ label: [label] })).Volumes.map(({ Name, Labels }) => ({ id: Name, lease: leaseOf(Labels) })),
+      remove: (name) => volumes.remove(name),
+    });
+  return all;
 }
 
-function leaseOf(labels: Readonly<Record<string, string>> | null): string {
+function leaseOf(labels: Labels): string {
   return labels?.[LEASE_LABEL] ?? '';
 }
 

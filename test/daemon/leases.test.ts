@@ -86,6 +86,16 @@ describe('an owner is killed', () => {
     });
   }
 
+  test('a client that has sent more than is read', async (t) => {
+    const daemon = await daemonFor(t);
+    const lease = await hold(t, daemon);
+    await daemon.run({ ...SLEEP, Labels: lease.labels });
+    lease.socket.write(Buffer.alloc(1 << 20, 'GET /_ping HTTP/1.1\r\n\r\n'));
+    await until('it is read no more', () => lease.socket.writableLength > 0);
+    lease.socket.destroy();
+    await until('it has gone', async () => (await names(daemon)).length === 0 && leaseFiles(daemon).length === 0);
+  });
+
   test('lease run: signals and exit codes are the command’s', async (t) => {
     const daemon = await daemonFor(t);
     const ended = async (...command: string[]) => {
