@@ -1,4 +1,5 @@
 /** From the flags of `run` and `create` to the document that a container is created from. */
+import { isCdiName } from '../base/cdi-name.ts';
 import { invalid } from '../base/errors.ts';
 import { documentOf } from '../engine/document-of-options.ts';
 import { LEASE_LABEL } from '../engine/leases-contract.ts';
@@ -28,13 +29,10 @@ export interface StreamNames {
 /** What the documents say better than plain run options: left to the engine, which may know more of it. */
 const DOCUMENTS_OWN = ['volume', 'mount', 'network', 'log-driver', 'log-opt', 'isolation', 'restart', 'ipc'];
 
-/** `vendor.com/class=name`: a device by its Container Device Interface name. */
-const CDI_NAME = /^[a-zA-Z0-9][\w.-]*\/[a-zA-Z0-9][\w-]*=[\w.:-]+$/;
-
 /** Throws `invalid` in docker's words for a value that cannot be read. */
 export function createRequest(flags: Flags, context: CliContext, attached: StreamNames): CreateRequest {
   const devices = flags.list('device');
-  const cdi = devices.filter((text) => CDI_NAME.test(text));
+  const cdi = devices.filter(isCdiName);
   const plain = documentOf(runOptions(withDevices(flags.without(DOCUMENTS_OWN), devices, cdi), context));
   const { HostConfig: host = {}, ...config } = plain;
   const ports = publishedPorts(flags.list('publish'));
