@@ -105,9 +105,12 @@ test('failures within the start period do not count, and it is looked at more of
     StartPeriod: 60_000 * MS,
     StartInterval: 50 * MS,
   };
-  const id = await owned.run('sleep 0.5; touch /ok; sleep 100', { Healthcheck });
+  const id = await owned.run('sleep 100', { Healthcheck });
   await until('it has failed', async () => (await healthOf(owned, id)).Log!.length > 1);
-  assert.deepEqual([(await healthOf(owned, id)).Status, (await healthOf(owned, id)).FailingStreak], ['starting', 0]);
+  const { Status, FailingStreak } = await healthOf(owned, id);
+  assert.deepEqual([Status, FailingStreak], ['starting', 0]);
+  const { Id } = await owned.engine.execs.create(id, { Cmd: ['touch', '/ok'] });
+  await owned.engine.execs.start(Id, { detach: true });
   await becomes(owned, id, 'healthy');
 });
 
