@@ -1,5 +1,5 @@
 /** Leases on disk: one JSON document each, named only when it is whole. */
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 
 export interface LeaseRecord {
   readonly id: string;
@@ -20,19 +20,18 @@ export class LeaseStore {
     this.#folder = folder;
   }
 
-  /** It is on disk when this returns, also after a loss of power. */
+  /** Not waited for to be on the disk itself: what a loss of power takes is what has no owner any more. */
   save(record: LeaseRecord): void {
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
     const path = this.#path(record.id);
     const temporary = `${path}.new`;
     try {
-      writeFileSync(temporary, JSON.stringify(record), { mode: 0o600, flush: true });
+      writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
       renameSync(temporary, path);
     } catch (error) {
       rmSync(temporary, { force: true });
       throw error;
     }
-    syncFolder(this.#folder);
   }
 
   remove(id: string): void {
@@ -69,14 +68,5 @@ function names(folder: string): string[] {
     return readdirSync(folder);
   } catch {
     return [];
-  }
-}
-
-function syncFolder(folder: string): void {
-  const fd = openSync(folder, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }

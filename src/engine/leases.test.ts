@@ -101,6 +101,7 @@ test('the owner goes: at once, or when nobody has come back in time', async (t) 
   const lease = await table.acquire();
   objects.set('container/a', lease.id);
   lease.release();
+  assert.deepEqual([lease.lost.aborted, (lease.lost.reason as EngineError).kind], [true, 'cancelled']);
   assert.throws(() => table.check(lease.labels), conflict(/has ended/));
   await until('it has gone', () => objects.size === 0 && ground.files().length === 0);
   const patient = await table.acquire({ grace: 1 });

@@ -146,6 +146,7 @@ export class LeaseTable implements Leases {
   }
 
   #release(entry: Entry, owner: HeldLease): void {
+    owner.lose(new EngineError('cancelled', `lease ${owner.id} has been released`));
     if (entry.owner !== owner || this.#closed.signal.aborted) return;
     entry.owner = undefined;
     if (entry.removal === undefined) this.#await(entry, entry.record.grace);
