@@ -8,6 +8,7 @@ import { dispatch } from './dispatch.ts';
 import { COMMANDS_ON_IMAGES } from './image-commands.ts';
 import { lazy } from './lazy.ts';
 import { COMMANDS_ON_NETWORKS } from './network-commands.ts';
+import { LEASES } from './lease-commands.ts';
 import { COMMANDS_ON_THE_ENGINE, SYSTEM } from './system-commands.ts';
 
 const container = COMMANDS_ON_CONTAINERS;
@@ -48,6 +49,7 @@ const COMMANDS: CommandTable = {
   container: { help: 'Manage containers', commands: container },
   image: { help: 'Manage images', commands: image },
   network: { help: 'Manage networks', commands: COMMANDS_ON_NETWORKS },
+  lease: { help: 'Manage leases: what is under one goes with its owner', commands: LEASES },
   system: { help: 'Manage kobako', commands: SYSTEM },
   completion: completionGroup(() => KOBAKO),
   __complete: completeNames(NAMES),

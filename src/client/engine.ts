@@ -9,6 +9,7 @@ import { ExecClient } from './execs.ts';
 import { HttpClient } from './http.ts';
 import { remoteImages } from './images.ts';
 import { remoteNetworks } from './networks.ts';
+import { leaseClient, leasesClient } from './leases.ts';
 import { systemClient } from './system.ts';
 
 export interface ConnectOptions {
@@ -36,6 +37,8 @@ export function connectEngine(url: string, options: ConnectOptions = {}): Engine
     images: remoteImages(http, options.credentials === undefined ? {} : { credentials: options.credentials }),
     networks: remoteNetworks(http),
     system: systemClient(http),
+    leases: leasesClient(http),
+    lease: (lease) => leaseClient(http, lease),
     close,
     [Symbol.asyncDispose]: close,
   };

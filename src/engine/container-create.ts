@@ -35,6 +35,7 @@ export async function createContainer(parts: EngineParts, body: ContainerCreate,
   const name = options.name?.replace(/^\//, '');
   if (name !== undefined && name !== '' && !CONTAINER_NAME.test(name))
     throw invalid(`Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
+  parts.leases.check(body.Labels);
   const id = randomBytes(32).toString('hex');
   const rootfs = body.HostConfig?.Kobako?.Rootfs;
   // until the container is on record nothing else keeps its image and its layer for writes
@@ -66,6 +67,7 @@ export async function createContainer(parts: EngineParts, body: ContainerCreate,
     maker: processId(process.pid),
     ...(options.pending ? { pending: true } : {}),
   };
+  parts.leases.check(body.Labels); // it may have ended meanwhile
   if (kept !== undefined) parts.images().driver.createWritable(id);
   try {
     keep(parts, record, name);

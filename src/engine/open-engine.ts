@@ -20,6 +20,9 @@ import { engineId } from './engine-id.ts';
 import { EventBus } from './events.ts';
 import { ExecTable } from './execs.ts';
 import { healthStops } from './health.ts';
+import { leasedKinds } from './lease-objects.ts';
+import { LeaseStore } from './lease-store.ts';
+import { LeaseTable } from './leases.ts';
 import { LiveContainers } from './live.ts';
 import { checkNetworkSettings } from '../network/default-bridge.ts';
 import { explainPlan, planJson } from '../runtime/explain.ts';
@@ -36,6 +39,9 @@ import { networksOf } from './networks.ts';
 import { attachTo, processHandle } from './start-process.ts';
 import { containerEnded, restore } from './supervise.ts';
 import { systemOf } from './system.ts';
+
+/** Seconds that leases of an earlier engine wait for their owners. */
+const LEASE_GRACE = 10;
 
 /** Opens the engine. Reads facts about the machine; starts nothing unless it owns its data root (`owner`). */
 export function openEngine(options: EngineOptions = {}): LocalEngine {
@@ -83,6 +89,11 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     }));
   const runner = new LinuxPlanRunner(helper, { serveIn: `${stateDir}/helpers` });
   if (owned) runner.warm();
+  const leases = new LeaseTable({
+    store: owned ? new LeaseStore(`${root}/leases`) : undefined,
+    kinds: () => leasedKinds({ containers }),
+    restartGrace: options.leaseGrace ?? LEASE_GRACE,
+  });
   const parts: EngineParts = {
     machine: machineFacts(),
     runner,
@@ -94,6 +105,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     ended: (id, exit) => containerEnded(parts, id, exit),
     dataRoot,
     owned,
+    leases,
     images: () => images().parts,
     networks,
     ports: new HeldPorts(() => networking().kernel.host()),
@@ -107,8 +119,10 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     restore(parts);
     restoreNetworks(parts, networking);
   }
+  leases.restore();
   const info = (record: ContainerRecord) => currentInfo(parts, record);
   const close = async () => {
+    await leases.close();
     live.close();
     healthStops(parts);
     events.close();
@@ -134,6 +148,9 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
       insecureRegistries: options.registries?.insecure ?? [],
       registryMirrors: options.registries?.mirrors ?? [],
     }),
+    leases,
+    lease: (lease) => leases.acquire(lease),
+    suspendLeases: () => leases.suspend(),
     reloaded: (settings) => events.emit('daemon', 'reload', engineId(dataRoot), { name: hostname(), ...settings }),
     plan: async (run) => {
       const { plan, spec, warnings } = await planRun(parts, run);

@@ -7,6 +7,7 @@ import type { Resources } from '../runtime/spec.ts';
 import type { ContainerStore } from './container-store.ts';
 import type { ContainerExit } from './contract.ts';
 import type { EventBus } from './events.ts';
+import type { LeaseTable } from './leases.ts';
 import type { LiveContainers } from './live.ts';
 import type { ImageParts } from './image-parts.ts';
 import type { HeldPorts } from './held-ports.ts';
@@ -46,6 +47,8 @@ export interface EngineParts {
   readonly dataRoot: string;
   /** No other process changes what is in the data root: containers are looked after here, whoever started them. */
   readonly owned: boolean;
+  /** Whether something new can be under a lease. */
+  readonly leases: Pick<LeaseTable, 'check'>;
   /** Opened at the first use. */
   images(): ImageParts;
   /** Opened at the first use. */
