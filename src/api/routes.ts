@@ -10,6 +10,7 @@ import { absentRoutes } from './system/absent.ts';
 import { eventRoutes } from './system/events.ts';
 import { networkRoutes } from './system/networks.ts';
 import { pingRoutes } from './system/ping.ts';
+import { volumeRoutes } from './volumes/routes.ts';
 
 export const apiRoutes: readonly Route[] = [
   ...pingRoutes,
@@ -21,5 +22,6 @@ export const apiRoutes: readonly Route[] = [
   ...fileRoutes,
   ...imageRoutes,
   ...networkRoutes,
+  ...volumeRoutes,
   ...absentRoutes,
 ];

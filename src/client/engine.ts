@@ -9,6 +9,7 @@ import { ExecClient } from './execs.ts';
 import { HttpClient } from './http.ts';
 import { remoteImages } from './images.ts';
 import { systemClient } from './system.ts';
+import { volumesClient } from './volumes.ts';
 
 export interface ConnectOptions {
   /** The API's version, as `1.47`; else the newest that both sides know. */
@@ -33,6 +34,7 @@ export function connectEngine(url: string, options: ConnectOptions = {}): Engine
     containers: { ...lifecycleClient(http), ...filesClient(http), ...observingClient(http) },
     execs: new ExecClient(http),
     images: remoteImages(http, options.credentials === undefined ? {} : { credentials: options.credentials }),
+    volumes: volumesClient(http),
     system: systemClient(http),
     close,
     [Symbol.asyncDispose]: close,

@@ -5,7 +5,7 @@ import { containerSizes } from './container-sizes.ts';
 import { stateOf } from './container-state.ts';
 import type { ContainerRecord } from './container-store.ts';
 import type { ExecTable } from './execs.ts';
-import { mountPoints } from './mount-options-of.ts';
+import { mountPoints } from './mount-points.ts';
 import type { EngineParts } from './parts.ts';
 import type { ContainerInspect } from './types/container-answers.ts';
 import type { HostConfig } from './types/container.ts';
@@ -47,7 +47,7 @@ export async function inspectContainer(
     HostConfig: hostConfig,
     GraphDriver: { Name: driver, Data: null },
     ...(sizes === undefined ? {} : { SizeRw: sizes.rw, SizeRootFs: sizes.rootFs }),
-    Mounts: mountPoints(hostConfig),
+    Mounts: mountPoints(parts, record),
     Config: config,
     NetworkSettings: networkSettings(parts, record),
   };

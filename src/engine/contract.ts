@@ -11,6 +11,7 @@ import type { Spec } from '../runtime/spec.ts';
 import type { Containers, Execs } from './containers-contract.ts';
 import type { Images } from './images-contract.ts';
 import type { System } from './system-contract.ts';
+import type { Volumes } from './volumes-contract.ts';
 
 export { DEFAULT_RUN } from '../runtime/run-options.ts';
 export { parseSecurityOptions } from '../runtime/security-options.ts';
@@ -116,6 +117,7 @@ export interface Engine extends AsyncDisposable {
   readonly containers: Containers;
   readonly execs: Execs;
   readonly images: Images;
+  readonly volumes: Volumes;
   readonly system: System;
   /**
    * Gives back what the engine keeps on the machine between containers. Those that run go on, and no longer keep this

@@ -4,6 +4,7 @@ import { signalProcess } from '../kernel/linux/process.ts';
 import type { ContainerRecord } from './container-store.ts';
 import type { ContainerExit, ContainerInfo } from './contract.ts';
 import type { EngineParts } from './parts.ts';
+import { removeAnonymous } from './volume-remove.ts';
 
 const END_MS = 5000;
 const POLL_MS = 2;
@@ -66,7 +67,9 @@ export function sweep(parts: EngineParts): void {
   store.tidy();
   for (const record of store.all()) {
     if (store.lost(record)) settleLost(parts, record);
-    if (store.abandoned(record)) void removeContainer(parts, record);
+    if (!store.abandoned(record)) continue;
+    removeAnonymous(parts, record);
+    void removeContainer(parts, record);
   }
 }
 

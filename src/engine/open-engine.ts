@@ -19,6 +19,8 @@ import { engineId } from './engine-id.ts';
 import { EventBus } from './events.ts';
 import { ExecTable } from './execs.ts';
 import { healthStops } from './health.ts';
+import { openVolumeStore } from '../volume/store.ts';
+import { owner, ownerLives } from './process-id.ts';
 import { LiveContainers } from './live.ts';
 import { explainPlan, planJson } from '../runtime/explain.ts';
 import { currentInfo, sweep } from './lost.ts';
@@ -28,6 +30,8 @@ import { readLog } from './logs.ts';
 import { attachTo, processHandle } from './start-process.ts';
 import { containerEnded, restore } from './supervise.ts';
 import { systemOf } from './system.ts';
+import { sweepVolumes } from './volume-remove.ts';
+import { volumesOf } from './volumes.ts';
 
 /** Opens the engine. Reads facts about the machine; starts nothing unless it owns its data root (`owner`). */
 export function openEngine(options: EngineOptions = {}): LocalEngine {
@@ -47,7 +51,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
       storageDriver: options.storageDriver ?? storageDriver(process.env['KOBAKO_STORAGE_DRIVER']),
       registries: options.registries,
       onEvent: (action, id, attributes) => events.emit('image', action, id, attributes),
-      containers: () => store.all().map((record) => ({ id: record.id, image: record.image, running: !store.ended(record) })),
+      containers: () => store.all().flatMap((record) => usedImages(record).map((image) => ({ id: record.id, image, running: !store.ended(record) }))),
     }));
   const runner = new LinuxPlanRunner(helper, { serveIn: `${stateDir}/helpers` });
   if (owned) runner.warm();
@@ -62,11 +66,13 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     ended: (id, exit) => containerEnded(parts, id, exit),
     dataRoot,
     owned,
+    volumes: { store: openVolumeStore(`${dataRoot}/volumes`, { self: owner, lives: ownerLives }), locks: linuxFileLocks },
     images: () => images().parts,
   };
   const execs = new ExecTable(parts);
   const containers = containersOf(parts, execs);
   sweep(parts);
+  sweepVolumes(parts);
   if (owned) restore(parts);
   const info = (record: ContainerRecord) => currentInfo(parts, record);
   const close = async () => {
@@ -76,12 +82,14 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     parts.runner.close();
     parts.cgroups?.driver.release(parts.cgroups.files, '/kobako/any');
     await opened?.close();
+    await parts.volumes.store.settled();
     for (const lock of locks) lock[Symbol.dispose]();
   };
 
   return {
     containers,
     execs,
+    volumes: volumesOf(parts),
     get images() {
       return images().images;
     },
@@ -132,6 +140,11 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** What a container is made of, and the images that are mounted in it. */
+function usedImages({ image, mounts = [] }: ContainerRecord): readonly ContainerRecord['image'][] {
+  return [image, ...mounts.flatMap((mount) => mount.image ?? [])];
 }
 
 /** Throws `conflict` while another engine owns one of the folders. */
