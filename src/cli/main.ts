@@ -8,6 +8,7 @@ import { dispatch } from './dispatch.ts';
 import { COMMANDS_ON_IMAGES } from './image-commands.ts';
 import { lazy } from './lazy.ts';
 import { COMMANDS_ON_THE_ENGINE, SYSTEM } from './system-commands.ts';
+import { COMMANDS_ON_VOLUMES } from './volume-commands.ts';
 
 const container = COMMANDS_ON_CONTAINERS;
 const image = COMMANDS_ON_IMAGES;
@@ -24,6 +25,7 @@ const NAMES: Names = {
   container: (context) => containerNames(context, true),
   running: (context) => containerNames(context, false),
   image: async (context) => (await (await context.engine()).images.list()).flatMap(({ repoTags }) => repoTags),
+  volume: async (context) => (await (await context.engine()).volumes.list()).Volumes.map(({ Name }) => Name),
 };
 
 async function containerNames(context: CliContext, all: boolean): Promise<readonly string[]> {
@@ -46,6 +48,7 @@ const COMMANDS: CommandTable = {
   container: { help: 'Manage containers', commands: container },
   image: { help: 'Manage images', commands: image },
   system: { help: 'Manage kobako', commands: SYSTEM },
+  volume: { help: 'Manage volumes', commands: COMMANDS_ON_VOLUMES },
   completion: completionGroup(() => KOBAKO),
   __complete: completeNames(NAMES),
   attach: short(container.attach!),

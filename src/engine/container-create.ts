@@ -51,7 +51,7 @@ export async function createContainer(parts: EngineParts, body: ContainerCreate,
   checkHealthConfig(config.Healthcheck);
   const kept: ContainerImage | undefined = image === undefined ? undefined : { id: image.id, name: image.name, layers: image.layers };
   if (name) parts.store.checkName(name);
-  await using taken = await takeMounts(parts, id, wanted, () => documentRoot(parts, { config, hostConfig, image: kept }));
+  await using taken = await takeMounts(parts, id, wanted, () => documentRoot(parts, { config, hostConfig, image: kept, mounts: wanted }));
   const record: ContainerRecord = {
     id,
     name: name ?? '',

@@ -76,11 +76,14 @@ async function useRunning<T>(
 
 async function useStopped<T>(parts: EngineParts, record: ContainerRecord, purpose: Purpose, use: (files: ContainerFiles) => Promise<T>): Promise<T> {
   const { id, image } = record;
-  const { options } = await foundMounts(parts, record, runOptionsOf(record));
+  const plain = runOptionsOf(record);
+  const { options } = purpose === 'own' ? { options: { ...plain, mounts: [] } } : await foundMounts(parts, record, plain);
   const { dir } = parts.store.paths(id);
   const files = { hostname: `${dir}/hostname`, hosts: `${dir}/hosts`, resolvConf: `${dir}/resolv.conf` };
   const special = specialMounts(options);
-  const shown = ({ destination, source = '' }: Mount) => special.has(destination) || parts.machine.kind(source) !== 'missing';
+  // not what lies in another container, which can lead anywhere
+  const shown = ({ destination, source = '' }: Mount) =>
+    special.has(destination) || (!/^\/proc\/\d+\/root\//.test(source) && parts.machine.kind(source) !== 'missing');
   const mounts = purpose === 'own' ? [] : hostMountsOf(options, files).filter(shown);
   const { driver, store, accountsDir } = parts.images();
   const view = { mounts, special, readonly: purpose === 'change' && options.readonlyRootfs };
