@@ -124,6 +124,7 @@ function mounts(options: readonly MountOption[]): Pick<HostConfig, 'Binds' | 'Mo
           ...(propagation === undefined ? {} : { Propagation: propagation }),
           NonRecursive: words.includes('bind'),
           ReadOnlyForceRecursive: words.includes('rro'),
+          ReadOnlyNonRecursive: words.includes('ro'),
         },
       });
     }

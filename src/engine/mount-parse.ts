@@ -87,7 +87,7 @@ export function documentMount(mount: Mount, { sources = false, driver = '' }: { 
       return { ...common, type: 'tmpfs', source: '', options: tmpfsWords(mount) };
     case 'image':
       if (Source === '') throw fail('field Source must not be empty');
-      return { ...common, type: 'image', source: Source, ...subpath(mount.ImageOptions?.Subpath, fail) };
+      return { ...common, type: 'image', rw: false, propagation: 'rprivate', source: Source, ...subpath(mount.ImageOptions?.Subpath, fail) };
     default:
       throw fail('mount type unknown');
   }
@@ -117,7 +117,7 @@ function documentBind(
     type: 'bind',
     source: cleanPath(Source),
     propagation: Propagation || 'rprivate',
-    options: [NonRecursive ? 'bind' : 'rbind', ...(forced ? ['rro'] : [])],
+    options: [NonRecursive ? 'bind' : 'rbind', ...(forced ? ['rro'] : plain ? ['ro'] : [])],
     create: CreateMountpoint,
   };
 }
@@ -155,7 +155,8 @@ function tmpfsWords({ TmpfsOptions: { SizeBytes, Mode, Options = [] } = {} }: Mo
   return [...(SizeBytes ? [`size=${SizeBytes}`] : []), ...(Mode ? [`mode=${Mode.toString(8)}`] : []), ...Options.map((words) => words.join('='))];
 }
 
-function checkTarget(target: string, fail: (why: string) => Error): void {
+/** `fail` puts what is asked for before the words. */
+export function checkTarget(target: string, fail: (why: string) => Error): void {
   if (!target.startsWith('/')) throw fail(`invalid mount path: '${target}' mount path must be absolute`);
   if (cleanPath(target) === '/') throw fail("invalid specification: destination can't be '/'");
 }

@@ -17,8 +17,9 @@ export function mountPoints({ volumes }: EngineParts, record: Pick<ContainerReco
   return mountsOfRecord(record)
     .map(({ type, name, source, destination, mode, rw, propagation }) => ({
       Type: type,
-      ...(name === undefined ? {} : { Name: name }),
-      Source: name === undefined ? source : volumes.store.mountpoint(name),
+      ...(type === 'volume' || type === 'image' ? { Name: name ?? source } : {}),
+      // an image is in no folder of this machine
+      Source: name !== undefined ? volumes.store.mountpoint(name) : type === 'image' ? '' : source,
       Destination: destination,
       ...(name === undefined ? {} : { Driver: 'local' }),
       Mode: mode,

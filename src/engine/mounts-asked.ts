@@ -1,7 +1,7 @@
 /** A container's mounts as its documents ask for them, and as they are on record. */
 import { invalid } from '../base/errors.ts';
 import type { ContainerRecord } from './container-store.ts';
-import { bindMount, checkVolumeDriver, cleanPath, documentMount } from './mount-parse.ts';
+import { bindMount, checkTarget, checkVolumeDriver, cleanPath, documentMount } from './mount-parse.ts';
 import type { MountRecord, WantedMount } from './mount-record.ts';
 import type { HostConfig } from './types/container.ts';
 
@@ -9,6 +9,7 @@ import type { HostConfig } from './types/container.ts';
 export function askedMounts(host: Pick<HostConfig, 'Binds' | 'Mounts' | 'Tmpfs' | 'VolumeDriver'>, sources: boolean): readonly WantedMount[] {
   const binds = (host.Binds ?? []).map((text) => bindMount(text, host.VolumeDriver));
   const all = [...binds, ...(host.Mounts ?? []).map((mount) => documentMount(mount, { sources, driver: host.VolumeDriver }))];
+  for (const target of Object.keys(host.Tmpfs ?? {})) checkTarget(target, invalid);
   const tmpfs = new Set(Object.keys(host.Tmpfs ?? {}).map(cleanPath));
   const taken = new Set<string>();
   for (const [index, { destination }] of all.entries()) {

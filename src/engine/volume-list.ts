@@ -66,10 +66,10 @@ export function findVolume({ volumes }: EngineParts, name: string): VolumeRecord
   return found;
 }
 
-/** With sizes: bytes of the files in each volume's own folder; what is mounted for it elsewhere takes nothing here. */
+/** With sizes, in bytes. As in Docker, only those whose files are here for sure: without options of their own. */
 export async function volumeUsage(parts: EngineParts): Promise<readonly Volume[]> {
   const users = volumeUsers(parts);
-  const volumes = parts.volumes.store.list();
+  const volumes = parts.volumes.store.list().filter(({ options }) => options === null);
   return Promise.all(
     volumes.map(async (volume) => ({
       ...volumeDocument(parts, volume),

@@ -46,7 +46,7 @@ export function removeAnonymous(parts: EngineParts, record: ContainerRecord): vo
   }
 }
 
-/** Filters: `all` (not only anonymous ones), `label`, `label!`. */
+/** Filters: `all` (not only anonymous ones), `label`, `label!`. As in Docker, none with options of its own: its files are elsewhere. */
 export async function pruneVolumes(parts: EngineParts, filters: Filters): Promise<VolumesPruned> {
   checkFilters(filters, ['all', 'label', 'label!']);
   const { label = [], 'label!': without = [] } = filters;
@@ -54,9 +54,9 @@ export async function pruneVolumes(parts: EngineParts, filters: Filters): Promis
   const { store, locks } = parts.volumes;
   const VolumesDeleted: string[] = [];
   let SpaceReclaimed = 0;
-  for (const { name, labels, pending } of store.list()) {
+  for (const { name, labels, options, pending } of store.list()) {
     const has = (wanted: string) => hasLabel(labels ?? {}, wanted);
-    if (pending !== undefined || (!all && !has(ANONYMOUS)) || !label.every(has) || without.some(has)) continue;
+    if (pending !== undefined || options !== null || (!all && !has(ANONYMOUS)) || !label.every(has) || without.some(has)) continue;
     // one that somebody is about to use is left
     using lock = locks.tryLock(store.lockPath(name, 'use'), 'exclusive');
     if (lock === undefined || volumeUsers(parts).has(name)) continue;

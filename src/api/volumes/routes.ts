@@ -16,7 +16,7 @@ export const volumeRoutes: readonly Route[] = [
     method: 'PUT',
     path: '/volumes/{name}',
     handler: () => {
-      throw notManager();
+      throw new EngineError('unavailable', 'volume update only valid for cluster volumes, but swarm is unavailable');
     },
   },
   {
