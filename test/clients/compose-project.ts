@@ -20,9 +20,11 @@ export interface ComposePs {
 
 /** A command that goes on until it is ended. */
 export interface Following {
-  /** Resolves once its output has `text`. */
-  shows(text: string | RegExp): Promise<void>;
-  end(): Promise<string>;
+  /** What it has said. */
+  text(): string;
+  /** Resolves once that has `wanted`; does `meanwhile` again and again until then. */
+  shows(wanted: RegExp, meanwhile?: () => Promise<unknown>): Promise<void>;
+  end(): Promise<void>;
 }
 
 export const jsonLines = <T>(text: string) =>
@@ -81,21 +83,27 @@ export class ComposeProject {
     return (await this.ok(['ps', '-aq', '--no-trunc', service])).split('\n').filter(Boolean).toSorted();
   }
 
+  /** A service's containers' names. */
+  async names(service: string): Promise<string[]> {
+    return (await this.ps('-a', service)).map(({ Name }) => Name).toSorted();
+  }
+
   follow(args: readonly string[]): Following {
     const child = spawn(this.ground.program, this.#args(args), { cwd: this.folder, env: this.#env, stdio: ['ignore', 'pipe', 'pipe'] });
     let text = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
     const ended = once(child, 'close');
     return {
-      shows: (wanted) =>
-        until(`${String(wanted)} in: docker compose ${args.join(' ')}`, () => {
+      text: () => text,
+      shows: (wanted, meanwhile) =>
+        until(`${String(wanted)} in: docker compose ${args.join(' ')}`, async () => {
           assert.equal(child.exitCode, null, `docker compose ${args.join(' ')} ended: ${text}`);
-          return typeof wanted === 'string' ? text.includes(wanted) : wanted.test(text);
+          await meanwhile?.();
+          return wanted.test(text);
         }),
       end: async () => {
         child.kill('SIGINT');
         await ended;
-        return text;
       },
     };
   }

@@ -127,6 +127,9 @@ async function fillBase(layer: LayerMaker): Promise<ReadonlySet<string>> {
   return layer.takeLibraries();
 }
 
+/** compose does not take an image without a date. */
+const more = { created: '2026-01-01T00:00:00Z' };
+
 /** The bundle of web/server.ts. */
 function webServer(): Uint8Array {
   const { outputFiles } = buildSync({
@@ -158,7 +161,7 @@ async function makeArchive(name: AppImage, file: string): Promise<void> {
       await layer.pack(`${folder}/layer.tar`);
       layers.push(readFileSync(`${folder}/layer.tar`));
     }
-    const images: ArchivedImage[] = [{ names: [APP_IMAGES[name]], layers, config }];
+    const images: ArchivedImage[] = [{ names: [APP_IMAGES[name]], layers, config, more }];
     if (name === 'node') images.push(await webImage(folder, tree, layers));
     writeFileSync(`${imagesDir}/.new`, imageArchive(...images).bytes);
     renameSync(`${imagesDir}/.new`, file);
@@ -173,7 +176,7 @@ async function webImage(folder: string, tree: string, below: readonly Buffer[]):
   await web.own('app', 1000, 1000);
   await web.pack(`${folder}/web.tar`);
   const config = { Env: [PATH, 'NODE_ENV=production'], Cmd: ['node', 'server.mjs'], WorkingDir: '/app', User: 'node', ExposedPorts: { '3000/tcp': {} } };
-  return { names: [WEB_IMAGE], layers: [...below, readFileSync(`${folder}/web.tar`)], config };
+  return { names: [WEB_IMAGE], layers: [...below, readFileSync(`${folder}/web.tar`)], config, more };
 }
 
 /** What the archives depend on of this project: another text, another archive. */
