@@ -1,5 +1,7 @@
 /** An engine for whole applications: ours, or a real dockerd 28, with images of servers and the real docker command. */
+import { once } from 'node:events';
 import { realpathSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { TestDaemon } from '../support/daemon.ts';
 import { type AppImage, appArchive, APP_IMAGES, WEB_IMAGE } from '../support/apps/images.ts';
 import { dockerClient, noDockerClient } from '../support/docker-client.ts';
@@ -81,4 +83,13 @@ async function ground(folder: string, host: string, address: string, images: rea
     throw error;
   }
   return { host, address, folder, env, program, docker, end };
+}
+
+/** A TCP port that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0);
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }

@@ -3,11 +3,10 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { projectDir } from '../support/paths.ts';
 import type { RunResult } from '../support/run.ts';
 import { until } from '../support/monitored.ts';
-import type { AppsGround } from './apps-ground.ts';
+import { type AppsGround, freePort } from './apps-ground.ts';
 
 export interface ComposePs {
   readonly Name: string;
@@ -146,12 +145,4 @@ export class ComposeProject {
   #args(args: readonly string[]): string[] {
     return ['compose', '--ansi', 'never', '--progress', 'plain', ...args];
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0);
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

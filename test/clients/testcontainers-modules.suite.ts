@@ -95,27 +95,20 @@ export function testcontainersModulesSuite({ name, skip, open }: AppsEngine): vo
       ends.push(async () => {
         for (const network of [inner, outer]) await network.stop();
       });
-      const database = await postgres().withNetwork(inner).withNetworkAliases('database', 'db.internal').start();
-      ends.push(() => database.stop());
-      const asker = (network: typeof inner) =>
-        new GenericContainer(APP_IMAGES.postgres)
-          .withNetwork(network)
-          .withEntrypoint(['sleep'])
-          .withCommand(['300'])
-          .withEnvironment({ PGPASSWORD: 'test' })
-          .start();
-      const near = await asker(inner);
-      ends.push(() => near.stop());
-      const far = await asker(outer);
-      ends.push(() => far.stop());
-      for (const host of ['database', 'db.internal', database.getName().slice(1), database.getIpAddress(inner.getName())]) {
-        const said = await near.exec(['psql', '-h', host, '-U', 'test', '-Atc', 'SELECT 1']);
-        assert.deepEqual([said.exitCode, said.output], [0, '1\n'], host);
-      }
-      assert.ok(database.getNetworkNames().includes(inner.getName()));
-      assert.match((await far.exec(['psql', '-h', 'database', '-U', 'test', '-c', 'SELECT 1'])).output, /could not translate host name "database"/);
-      const unreachable = await far.exec(['pg_isready', '-t', '1', '-h', database.getIpAddress(inner.getName())]);
-      assert.match(unreachable.output, /no response/);
+      const cache = await new modules.redis.RedisContainer(APP_IMAGES.redis).withNetwork(inner).withNetworkAliases('cache', 'cache.internal').start();
+      ends.push(() => cache.stop());
+      const asker = async (network: typeof inner) => {
+        const container = await new GenericContainer(APP_IMAGES.redis).withNetwork(network).withEntrypoint(['sleep']).withCommand(['300']).start();
+        ends.push(() => container.stop());
+        return (host: string) => container.exec(['timeout', '1', 'redis-cli', '-h', host, 'ping']);
+      };
+      const [near, far] = [await asker(inner), await asker(outer)];
+      const address = cache.getIpAddress(inner.getName());
+      for (const host of ['cache', 'cache.internal', cache.getName().slice(1), cache.getId().slice(0, 12), address])
+        assert.equal((await near(host)).output, 'PONG\n', host);
+      assert.ok(cache.getNetworkNames().includes(inner.getName()));
+      assert.match((await far('cache')).output, /Could not connect to Redis at cache:6379: (?:Name or service not known|Temporary failure in name resolution)/);
+      assert.notEqual((await far(address)).exitCode, 0);
     });
 
     test('ports: several of one container, and one that is chosen by the test; after a restart it is asked for again', async () => {

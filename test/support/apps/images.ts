@@ -111,6 +111,7 @@ const RECIPES: Readonly<Record<AppImage, Recipe>> = {
     async fill(layer) {
       layer.write('usr/local/bin/node', readFileSync(process.execPath), 0o755);
       addUser(layer, 'node', 1000, 1000, '/home/node');
+      await layer.own('home/node/.cache', 1000, 1000);
       await layer.own('home/node', 1000, 1000);
     },
   },
