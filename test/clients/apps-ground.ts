@@ -54,16 +54,17 @@ function newFolder(): string {
 async function openKobako(images: readonly AppImage[]): Promise<AppsGround> {
   const daemon = new TestDaemon(newFolder(), []);
   await daemon.start();
-  return ground(daemon.folder, daemon.host, '127.0.0.1', images, async () => void (await daemon.stop()));
+  return groundOn(daemon.folder, daemon.host, '127.0.0.1', images, async () => void (await daemon.stop()));
 }
 
 async function openDockerd(images: readonly AppImage[]): Promise<AppsGround> {
   const folder = newFolder();
   const host = await peers(['docker'], { BIND: folder });
-  return ground(folder, host, '10.233.1.2', images, async () => void (await peers(['down'])));
+  return groundOn(folder, host, '10.233.1.2', images, async () => void (await peers(['down'])));
 }
 
-async function ground(folder: string, host: string, address: string, images: readonly AppImage[], stop: () => Promise<void>): Promise<AppsGround> {
+/** An engine that runs at `host` already, with these images; `stop` ends it. `address` and `folder`: see `AppsGround`. */
+export async function groundOn(folder: string, host: string, address: string, images: readonly AppImage[], stop: () => Promise<void>): Promise<AppsGround> {
   const { program, config } = await dockerClient(folder);
   const env = { PATH: process.env['PATH'], HOME: folder, DOCKER_HOST: host, DOCKER_CONFIG: config, LC_ALL: 'C.UTF-8' };
   const docker = (args: readonly string[], options: RunOptions = {}) => run(program, args, { timeoutMs: 120_000, env, ...options });

@@ -64,9 +64,9 @@ export class LayerMaker {
   async takeLibraries(): Promise<Set<string>> {
     const places = ['lib', 'usr/lib'].map((folder) => `${this.#tree}/${folder}/${TRIPLET}`).join(':');
     const names = new Set(this.#below);
-    for (const program of readdirSync(this.root, { recursive: true, withFileTypes: true })) {
-      const path = `${program.parentPath}/${program.name}`;
-      if (!program.isFile() || !isDynamic(path)) continue;
+    // Node's recursive readdir follows links, out of the layer
+    const { stdout: files } = await runOk('find', [this.root, '-type', 'f']);
+    for (const path of files.split('\n').filter((file) => file !== '' && isDynamic(file))) {
       const { stdout } = await runOk(`${this.#tree}/${LOADER}`, ['--library-path', places, '--list', path]);
       for (const [, found] of stdout.matchAll(/ => (\/\S+) \(0x/g)) this.#takeLibrary(found!, names);
     }
