@@ -214,7 +214,7 @@ export function composeSuite({ name, skip, open }: AppsEngine): void {
       assert.equal(await app.get('/'), undefined);
       await app.ok(['up', '-d', '--wait', '--no-build', '--no-recreate']);
       assert.deepEqual(await app.ids('cache'), [id]);
-      await until('the cache answers', async () => (await app.get<{ hits: number }>('/visits'))?.hits === hits);
+      await until('the cache answers', async () => ((await app.get<{ hits: number }>('/visits'))?.hits ?? 0) >= hits);
     });
 
     test('cp: into every web server and out of one', async () => {

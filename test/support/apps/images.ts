@@ -180,20 +180,17 @@ async function webImage(folder: string, tree: string, below: readonly Buffer[]):
   return { names: [WEB_IMAGE], layers: [...below, readFileSync(`${folder}/web.tar`)], config, more };
 }
 
-/** What the archives depend on of this project: another text, another archive. */
-function recipeHash(): string {
-  const hash = createHash('sha256');
+/** What an archive depends on of this project: another text, another archive. */
+function recipeHash(name: AppImage): string {
+  const hash = createHash('sha256').update(process.arch);
   for (const file of readdirSync(here, { recursive: true, encoding: 'utf8' }).toSorted()) if (/\.\w+$/.test(file)) hash.update(readFileSync(`${here}/${file}`));
-  hash
-    .update(readFileSync(`${projectDir}/package-lock.json`))
-    .update(process.version)
-    .update(process.arch);
+  if (name === 'node') hash.update(readFileSync(`${projectDir}/package-lock.json`)).update(process.version);
   return hash.digest('hex').slice(0, 12);
 }
 
 /** The path of an archive that `docker load` takes: made the first time, which takes seconds. 20 to 150 MB. */
 export async function appArchive(name: AppImage): Promise<string> {
-  const file = `${imagesDir}/${name}-${recipeHash()}.tar`;
+  const file = `${imagesDir}/${name}-${recipeHash(name)}.tar`;
   if (existsSync(file)) return file;
   return withLock(`${imagesDir}/.lock`, async () => {
     if (existsSync(file)) return file;

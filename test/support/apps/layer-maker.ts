@@ -1,18 +1,5 @@
 /** A layer of programs out of Debian's packages: the files that are named, and the libraries that they load. */
-import {
-  cpSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  closeSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, existsSync, lstatSync, mkdirSync, openSync, readSync, closeSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { debs } from '../debs.ts';
 import { runOk } from '../run.ts';
@@ -38,11 +25,11 @@ export class LayerMaker {
   }
 
   /** Copies a file or a folder of the packages; links are followed where `path` itself is one. */
-  take(path: string, to = path): void {
-    const from = realpathSync(`${this.#tree}/${path}`);
-    mkdirSync(dirname(`${this.root}/${to}`), { recursive: true });
-    rmSync(`${this.root}/${to}`, { force: true, recursive: true }); // a link to busybox, whose target is not to be written
-    cpSync(from, `${this.root}/${to}`, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
+  take(path: string): void {
+    const target = `${this.root}/${path}`;
+    mkdirSync(dirname(target), { recursive: true });
+    rmSync(target, { force: true, recursive: true }); // a link to busybox, whose target is not to be written
+    cpSync(realpathSync(`${this.#tree}/${path}`), target, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
   }
 
   /** A file of the caller's own. */
