@@ -11,6 +11,8 @@ export function composeSuite({ name, skip, open }: AppsEngine): void {
     let ground: AppsGround | undefined;
     let app: ComposeProject;
     let volumesBefore = '';
+    let isUp = false;
+    const step = (title: string, work: () => Promise<void>) => test(title, (t) => (isUp ? work() : t.skip('the application did not come up')));
     const sh = (service: string, script: string, ...flags: string[]) => app.ok(['exec', '-T', ...flags, service, 'sh', '-c', script]);
 
     before(async () => {
@@ -30,20 +32,21 @@ export function composeSuite({ name, skip, open }: AppsEngine): void {
 
     test('up --wait: each service after those that it depends on are healthy; visits are counted and kept', async () => {
       await app.ok(['up', '-d', '--wait', '--no-build']);
+      isUp = true;
       assert.deepEqual([(await app.visit()).hits, (await app.visit()).hits], [1, 2]);
       assert.deepEqual(await app.visits(), { hits: 2, rows: 2 });
       const started = async (service: string) => Date.parse(await app.docker('inspect', '-f', '{{.State.StartedAt}}', (await app.ids(service))[0]!));
       assert.ok((await started('db')) < (await started('web')) && (await started('web')) < (await started('proxy')));
     });
 
-    test('nginx finds both web servers by one name', async () => {
+    step('nginx finds both web servers by one name', async () => {
       assert.deepEqual(
         await app.hosts(2),
         (await app.ids('web')).map((id) => id.slice(0, 12)),
       );
     });
 
-    test('ps, ls, port, top, images: what is there', async () => {
+    step('ps, ls, port, top, images: what is there', async () => {
       const rows = (await app.ps()).toSorted((a, b) => (a.Name < b.Name ? -1 : 1));
       assert.deepEqual(
         rows.map(({ Name, Service, State, Health }) => [Name, Service, State, Health]),
@@ -66,7 +69,7 @@ export function composeSuite({ name, skip, open }: AppsEngine): void {
       assert.match(await app.ok(['images', 'db']), /kobako-test\/postgres +debian/);
     });
 
-    test('a port of its own for each web server, chosen by the engine', async () => {
+    step('a port of its own for each web server, chosen by the engine', async () => {
       const answers = [1, 2].map(async (index) => {
         const port = (await app.ok(['port', '--index', String(index), 'web', '3000'])).split(':').at(-1);
         return (await app.get<{ host: string }>('/message', `http://${app.ground.address}:${port}`))?.host;
@@ -77,7 +80,7 @@ export function composeSuite({ name, skip, open }: AppsEngine): void {
       );
     });
 
-    test('names: services, aliases, a static address, extra hosts; what is on another network is not found', async () => {
+    step('names: services, aliases, a static address, extra hosts; what is on another network is not found', async () => {
       const address = (name: string) => `$(getent ahostsv4 ${name} | awk '$2 == "STREAM" { print $1 }' | sort -u | tr '\\n' ' ')`;
       const [db, cache, extra, gateway] = (
         await sh(
@@ -96,12 +99,12 @@ export function composeSuite({ name, skip, open }: AppsEngine): void {
       assert.match(await sh('db', 'nslookup web 127.0.0.11'), /Address: +10\.213\.77\./);
     });
 
-    test('an internal network has no way out, another one has', async () => {
+    step('an internal network has no way out, another one has', async () => {
       const defaults = (service: string) => sh(service, 'awk \'$2 == "00000000"\' /proc/net/route | wc -l');
       assert.deepEqual([await defaults('db'), await defaults('web')], ['0', '1']);
     });
 
-    test('secrets, configs of a file and of text, env_file, tmpfs, labels, an init', async () => {
+    step('secrets, configs of a file and of text, env_file, tmpfs, labels, an init', async () => {
       assert.equal(
         await sh('web', 'cat /run/secrets/db-password; cat /app/about.txt; echo $PGUSER $GREETING'),
         'not a secret: for tests\nmade by kobako-app\napp hello',
@@ -113,7 +116,7 @@ export function composeSuite({ name, skip, open }: AppsEngine): void {
       assert.equal(await app.docker('network', 'ls', '-q', '--filter', 'label=app.network=front', '--format', '{{.Name}}'), 'kobako-app_front');
     });
 
-    test('logs: of one service, and followed over all of them', async () => {
+    step('logs: of one service, and followed over all of them', async () => {
       assert.match(await app.ok(['logs', '--no-log-prefix', 'db']), /(?:ready to accept connections[^]*){2}/);
       assert.match(await app.ok(['logs', 'web']), /^web-[12] +\| [0-9a-f]{12} listens$/m);
       const logs = app.follow(['logs', '-f', '--tail', '0']);
@@ -124,20 +127,20 @@ export function composeSuite({ name, skip, open }: AppsEngine): void {
       }
     });
 
-    test('exec: exit code, input, user, environment, folder, one of several', async () => {
+    step('exec: exit code, input, user, environment, folder, one of several', async () => {
       assert.equal((await app.run(['exec', '-T', 'web', 'sh', '-c', 'exit 9'])).code, 9);
       assert.equal(await app.ok(['exec', '-T', 'cache', 'cat'], { input: 'typed' }), 'typed');
       assert.equal(await sh('web', 'echo $(id -un) $A $(pwd)', '-u', 'root', '-e', 'A=b', '-w', '/tmp'), 'root b /tmp');
       assert.equal(await sh('web', 'hostname', '--index', '2'), await app.docker('inspect', '-f', '{{.Config.Hostname}}', 'kobako-app-web-2'));
     });
 
-    test('run --rm: a service of a profile, beside the others', async () => {
+    step('run --rm: a service of a profile, beside the others', async () => {
       const { rows } = await app.visits();
       assert.equal(await app.ok(['run', '--rm', '-T', 'psql', '-c', 'SELECT count(*) FROM visits']), String(rows));
       assert.deepEqual(await app.ids('psql'), []);
     });
 
-    test('scale: two more web servers, and two fewer', async () => {
+    step('scale: two more web servers, and two fewer', async () => {
       await app.ok(['up', '-d', '--wait', '--no-build', '--no-recreate', '--scale', 'web=4']);
       assert.deepEqual(
         await app.hosts(4),
@@ -153,7 +156,7 @@ export function composeSuite({ name, skip, open }: AppsEngine): void {
       });
     });
 
-    test('up with another value: the web servers alone are made anew', async () => {
+    step('up with another value: the web servers alone are made anew', async () => {
       const before = [await app.ids('db'), await app.ids('web'), await app.names('web')];
       await app.ok(['up', '-d', '--wait', '--no-build'], { env: { GREETING: 'moin' } });
       assert.equal((await app.visit()).greeting, 'moin');
@@ -165,14 +168,14 @@ export function composeSuite({ name, skip, open }: AppsEngine): void {
       assert.deepEqual(await app.names('web'), before[2]);
     });
 
-    test('restart: with what they had', async () => {
+    step('restart: with what they had', async () => {
       const { hits, rows } = await app.visits();
       await app.ok(['restart', '-t', '5', 'cache', 'web']);
       await until('the visits are counted again', async () => (await app.get<{ hits: number }>('/visits'))?.hits === hits);
       assert.equal((await app.visits()).rows, rows);
     });
 
-    test('stop and start: nothing answers between, nothing is lost', async () => {
+    step('stop and start: nothing answers between, nothing is lost', async () => {
       const had = await app.visits();
       await app.ok(['stop', '-t', '5']);
       assert.equal(await app.get('/message'), undefined);
@@ -182,7 +185,7 @@ export function composeSuite({ name, skip, open }: AppsEngine): void {
       assert.deepEqual(await app.visits(), had);
     });
 
-    test('kill -9 of the database: it comes back by itself at its address, with every row that was answered', async () => {
+    step('kill -9 of the database: it comes back by itself at its address, with every row that was answered', async () => {
       const [id] = await app.ids('db');
       const pid = async () => Number(await app.docker('inspect', '-f', '{{.State.Pid}}', id!));
       let answered = (await app.visits()).rows;
@@ -206,7 +209,7 @@ export function composeSuite({ name, skip, open }: AppsEngine): void {
       assert.equal(await sh('web', "getent ahostsv4 db | awk 'NR == 1 { print $1 }'"), '10.213.77.10');
     });
 
-    test('docker kill of the cache: it stays away until it is asked for, with every count that was answered', async () => {
+    step('docker kill of the cache: it stays away until it is asked for, with every count that was answered', async () => {
       const [id] = await app.ids('cache');
       const { hits } = await app.visit();
       await app.docker('kill', id!);
@@ -217,14 +220,14 @@ export function composeSuite({ name, skip, open }: AppsEngine): void {
       await until('the cache answers', async () => ((await app.get<{ hits: number }>('/visits'))?.hits ?? 0) >= hits);
     });
 
-    test('cp: into every web server and out of one', async () => {
+    step('cp: into every web server and out of one', async () => {
       writeFileSync(`${app.folder}/message.txt`, 'hello by cp\n');
       await app.ok(['cp', '--all', 'message.txt', 'web:/app/message.txt']);
       for (const name of await app.names('web')) assert.equal(await app.docker('exec', name, 'cat', '/app/message.txt'), 'hello by cp');
       await app.ok(['cp', 'web:/app/about.txt', 'about.txt']);
     });
 
-    test('watch: what is saved here is seen there', async () => {
+    step('watch: what is saved here is seen there', async () => {
       const watch = app.follow(['watch', '--no-up']);
       try {
         await watch.shows(/watch enabled/i);
@@ -238,7 +241,7 @@ export function composeSuite({ name, skip, open }: AppsEngine): void {
       }
     });
 
-    test('down and up: the volumes were kept', async () => {
+    step('down and up: the volumes were kept', async () => {
       const had = await app.visits();
       await app.ok(['down', '-t', '5']);
       const left = ['ps -aq', 'network ls -q'].map((list) => app.docker(...list.split(' '), '--filter', 'label=com.docker.compose.project=kobako-app'));
@@ -247,7 +250,7 @@ export function composeSuite({ name, skip, open }: AppsEngine): void {
       assert.deepEqual(await app.visits(), had);
     });
 
-    test('events: what compose did, as it does it', async () => {
+    step('events: what compose did, as it does it', async () => {
       const events = app.follow(['events', '--json']);
       try {
         await events.shows(/"unpause"/, async () => {
@@ -261,7 +264,7 @@ export function composeSuite({ name, skip, open }: AppsEngine): void {
       }
     });
 
-    test('down -v: nothing is left', async () => {
+    step('down -v: nothing is left', async () => {
       await app.ok(['down', '-v', '-t', '5', '--remove-orphans']);
       const lists = ['ps -aq', 'network ls -q', 'volume ls -q'].map((list) =>
         app.docker(...list.split(' '), '--filter', 'label=com.docker.compose.project=kobako-app'),
