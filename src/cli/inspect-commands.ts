@@ -1,4 +1,4 @@
-/** inspect, container inspect, image inspect: which objects are looked for. How they are shown is in inspect.ts. */
+/** inspect, container inspect, image inspect, network inspect: which objects are looked for. How they are shown is in inspect.ts. */
 import { invalid } from '../base/errors.ts';
 import { imageDocument } from '../engine/types/image-document.ts';
 import { CONTAINER_INSPECT_FLAGS, INSPECT_FLAGS } from './container-flags.ts';
@@ -6,6 +6,7 @@ import type { CliContext, Command } from './context.ts';
 import { parseFlags, type Flag, type Flags } from './flags.ts';
 import { IMAGE_INSPECT_FLAGS } from './image-flags.ts';
 import { runInspect, type Finder } from './inspect.ts';
+import { NETWORK_INSPECT_FLAGS } from './network-command-flags.ts';
 
 function read(table: readonly Flag[], args: readonly string[], command: string): Flags {
   const flags = parseFlags(table, args, { interspersed: true });
@@ -13,11 +14,12 @@ function read(table: readonly Flag[], args: readonly string[], command: string):
   return flags;
 }
 
-async function finders(context: CliContext, platform?: string): Promise<Readonly<Record<'container' | 'image', Finder>>> {
-  const { containers, images } = await context.engine();
+async function finders(context: CliContext, platform?: string): Promise<Readonly<Record<'container' | 'image' | 'network', Finder>>> {
+  const { containers, images, networks } = await context.engine();
   return {
     container: async (name, { size }) => ({ kind: 'container', document: await containers.inspect(name, { size }) }),
     image: async (name) => ({ kind: 'image', document: imageDocument(await images.inspect(name, { platform })) }),
+    network: async (name) => ({ kind: 'network', document: await networks.inspect(name) }),
   };
 }
 
@@ -39,4 +41,12 @@ export const imageInspect: Command = async (args, context) => {
   const flags = read(IMAGE_INSPECT_FLAGS, args, 'image inspect');
   const { image } = await finders(context, flags.value('platform'));
   return runInspect(context, flags, { image });
+};
+
+/** `kobako network inspect NAME…` */
+export const networkInspect: Command = async (args, context) => {
+  const flags = read(NETWORK_INSPECT_FLAGS, args, 'network inspect');
+  const { networks } = await context.engine();
+  const network: Finder = async (name) => ({ kind: 'network', document: await networks.inspect(name, { verbose: flags.on('verbose') }) });
+  return runInspect(context, flags, { network });
 };

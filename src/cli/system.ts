@@ -6,6 +6,7 @@ import { say, type CliContext, type Command } from './context.ts';
 import { filters } from './filters.ts';
 import { parseFlags, type Flags } from './flags.ts';
 import { withTemplate } from './format.ts';
+import { pruneNetworks } from './networks.ts';
 import { formatDiskUsage, type DiskUsage } from './rows/disk-usage.ts';
 import { infoText } from './info-text.ts';
 import { goJson } from './template/json.ts';
@@ -103,7 +104,11 @@ export const systemPrune: Command = async (args, context) => {
   const flags = only(parseFlags(SYSTEM_PRUNE_FLAGS, args, { interspersed: true }), 'system prune');
   const all = flags.on('all');
   const given = filters(flags.list('filter'));
-  const what = ['all stopped containers', all ? 'all images without at least one container associated to them' : 'all dangling images'];
+  const what = [
+    'all stopped containers',
+    'all networks not used by at least one container',
+    all ? 'all images without at least one container associated to them' : 'all dangling images',
+  ];
   const shown =
     flags.list('filter').length === 0
       ? ''
@@ -115,6 +120,7 @@ export const systemPrune: Command = async (args, context) => {
   const engine = await context.engine();
   const { ContainersDeleted, SpaceReclaimed } = await engine.containers.prune(given);
   if (ContainersDeleted?.length) say(context, `Deleted Containers:\n${ContainersDeleted.join('\n')}\n`);
+  await pruneNetworks(context, flags.list('filter'));
   const { removed, bytes } = await engine.images.prune({ all, filters: given });
   if (removed.length > 0)
     say(context, `Deleted Images:\n${removed.map((line) => ('Untagged' in line ? `untagged: ${line.Untagged}` : `deleted: ${line.Deleted}`)).join('\n')}\n`);

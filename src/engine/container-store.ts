@@ -13,6 +13,8 @@ import type { ContainerExit, ContainerInfo } from './contract.ts';
 import type { Health } from './types/container-answers.ts';
 import type { ContainerConfig, HostConfig } from './types/container.ts';
 import type { EndpointSettings } from './types/network.ts';
+import type { PublishedPort } from '../network/contract.ts';
+import type { AttachedEndpoint } from './attached.ts';
 import { parseJson, toJson } from '../runtime/validate.ts';
 
 const MAX_SOCKET_PATH = 107;
@@ -30,7 +32,12 @@ export interface ContainerRecord {
   readonly image?: ContainerImage | undefined;
   readonly config: ContainerConfig;
   readonly hostConfig: HostConfig;
+  /** What it asks of its networks, by their names. */
   readonly endpoints: Readonly<Record<string, EndpointSettings>>;
+  /** Its places in networks while it runs, by the networks' ids. */
+  readonly attached?: Readonly<Record<string, AttachedEndpoint>> | undefined;
+  /** The host's ports that lead to it while it runs. */
+  readonly published?: readonly PublishedPort[] | undefined;
   readonly cgroupsPath: string;
   /** Who made it, or started it last. */
   readonly maker: ProcessId;

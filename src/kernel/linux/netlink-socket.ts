@@ -1,0 +1,174 @@
+/** A netlink socket (netlink(7)). It speaks to the namespace in which it was opened, wherever the thread is later. */
+import { closeSync } from 'node:fs';
+import { getSystemErrorMap } from 'node:util';
+import { EngineError, SyscallError } from '../../base/errors.ts';
+import { libC } from './libc.ts';
+import { decodeFailure, decodeMessages, encodeMessage, NLM, NLMSG, u32 } from './netlink-message.ts';
+import type { NetlinkMessage, NetlinkRequest } from './netlink-message.ts';
+
+export const NETLINK = { ROUTE: 0, NETFILTER: 12 } as const;
+
+const AF_NETLINK = 16;
+const SOCK_RAW_CLOEXEC = 3 | 0x80000;
+const SOL_SOCKET = 1;
+const SO_SNDBUFFORCE = 32;
+const SO_RCVBUFFORCE = 33;
+const SOL_NETLINK = 270;
+const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
+const MSG_DONTWAIT = 0x40;
+const MSG_TRUNC = 0x20;
+const EINTR = 4;
+const EAGAIN = 11;
+const EINVAL = 22;
+/** The kernel sends at most 32 KiB at once in a dump. */
+const RECEIVE_SIZE = 64 << 10;
+/** Of a whole batch in one call, and of the failures that it may answer with. */
+const BUFFER_SIZE = 8 << 20;
+const DUMP_TRIES = 10;
+
+interface Calls {
+  socket(family: number, type: number, protocol: number): number;
+  setsockopt(fd: number, level: number, name: number, value: Buffer, length: number): number;
+  send(fd: number, bytes: Buffer, length: number, flags: number): number;
+  recv(fd: number, bytes: Buffer, length: number, flags: number): number;
+  errno(): number;
+}
+
+let loaded: Calls | undefined;
+
+function calls(): Calls {
+  if (loaded !== undefined) return loaded;
+  const library = libC();
+  return (loaded = {
+    socket: library.func('int socket(int family, int type, int protocol)') as unknown as Calls['socket'],
+    setsockopt: library.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)') as unknown as Calls['setsockopt'],
+    send: library.func('intptr_t send(int fd, const void *bytes, size_t length, int flags)') as unknown as Calls['send'],
+    recv: library.func('intptr_t recv(int fd, _Out_ void *bytes, size_t length, int flags)') as unknown as Calls['recv'],
+    errno: library.errno,
+  });
+}
+
+/** errno as a SyscallError; `explanation` is put after the system's own words. */
+export function syscallError(syscall: string, errno: number, explanation?: string): SyscallError {
+  const [name, message] = getSystemErrorMap().get(-errno) ?? [`errno ${errno}`, `errno ${errno}`];
+  return new SyscallError(syscall, errno, name, explanation === undefined ? message : `${message} (${explanation})`);
+}
+
+/** A failure that one request of several was answered with. */
+export interface RequestFailure {
+  /** Which of the requests. */
+  readonly index: number;
+  readonly errno: number;
+  readonly explanation: string | undefined;
+}
+
+export class NetlinkSocket implements Disposable {
+  #fd: number;
+  #sequence = 0;
+  readonly #buffer = Buffer.allocUnsafe(RECEIVE_SIZE);
+
+  /** In the namespace where the thread is now. */
+  constructor(protocol: number) {
+    const { socket, setsockopt } = calls();
+    this.#fd = check('socket netlink', socket(AF_NETLINK, SOCK_RAW_CLOEXEC, protocol));
+    // the last two need CAP_NET_ADMIN of the first user namespace: without them a large batch is refused, no more
+    for (const [level, name, value] of [
+      [SOL_NETLINK, NETLINK_CAP_ACK, 1],
+      [SOL_NETLINK, NETLINK_EXT_ACK, 1],
+      [SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_SIZE],
+      [SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_SIZE],
+    ] as const) {
+      setsockopt(this.#fd, level, name, u32(value), 4);
+    }
+  }
+
+  /**
+   * Sends all in one datagram, and gives what was answered: the first failure if there is one, and messages. The kernel
+   * has worked on it, and put its answers into the socket, before send(2) returns: no answer means that all went well.
+   */
+  send(requests: readonly NetlinkRequest[]): { failure: RequestFailure | undefined; messages: NetlinkMessage[] } {
+    this.#drain();
+    const first = this.#sequence + 1;
+    this.#sequence = (this.#sequence + requests.length) % 0x7fff_0000;
+    const bytes = Buffer.concat(requests.map((request, index) => encodeMessage(request, first + index)));
+    check('send netlink', calls().send(this.#fd, bytes, bytes.length, 0));
+    let failure: RequestFailure | undefined;
+    const messages: NetlinkMessage[] = [];
+    for (let datagram = this.#receive(MSG_DONTWAIT); datagram !== undefined; datagram = this.#receive(MSG_DONTWAIT)) {
+      for (const message of decodeMessages(datagram)) {
+        const index = message.sequence - first;
+        if (index < 0 || index >= requests.length) continue;
+        if (message.type !== NLMSG.ERROR) messages.push(message);
+        else {
+          const answer = decodeFailure(message);
+          if (answer.errno !== 0 && (failure === undefined || index < failure.index)) failure = { index, ...answer };
+        }
+      }
+    }
+    return { failure, messages };
+  }
+
+  /** All messages that a dump request is answered with. One that was disturbed by a change is made again. */
+  dump(request: NetlinkRequest, what: string): NetlinkMessage[] {
+    for (let tries = 0; tries < DUMP_TRIES; tries++) {
+      const messages = this.#dumpOnce(request, what);
+      if (messages !== undefined) return messages;
+    }
+    throw new EngineError('unavailable', `${what}: changes faster than it can be read`);
+  }
+
+  #dumpOnce(request: NetlinkRequest, what: string): NetlinkMessage[] | undefined {
+    this.#drain();
+    const sequence = ++this.#sequence;
+    const bytes = encodeMessage({ ...request, flags: request.flags | NLM.DUMP }, sequence);
+    check(what, calls().send(this.#fd, bytes, bytes.length, 0));
+    const messages: NetlinkMessage[] = [];
+    let disturbed = false;
+    for (;;) {
+      for (const message of decodeMessages(this.#receive(0)!)) {
+        if (message.sequence !== sequence) continue;
+        disturbed ||= (message.flags & NLM.DUMP_INTR) !== 0;
+        if (message.type === NLMSG.ERROR) {
+          const { errno, explanation } = decodeFailure(message);
+          if (errno === EINTR) return undefined;
+          throw syscallError(what, errno === 0 ? EINVAL : errno, explanation);
+        }
+        if (message.type === NLMSG.DONE) {
+          const errno = message.body.length >= 4 ? -message.body.readInt32LE(0) : 0;
+          if (errno > 0 && errno !== EINTR) throw syscallError(what, errno);
+          return disturbed || errno === EINTR ? undefined : messages;
+        }
+        if (message.type >= NLMSG.MIN_TYPE) messages.push(message);
+      }
+    }
+  }
+
+  /** Rests of a dump that was given up. */
+  #drain(): void {
+    while (this.#receive(MSG_DONTWAIT) !== undefined);
+  }
+
+  /** undefined: nothing there. A copy: messages keep parts of it. */
+  #receive(flags: number): Buffer | undefined {
+    for (;;) {
+      const length = Number(calls().recv(this.#fd, this.#buffer, RECEIVE_SIZE, flags | MSG_TRUNC));
+      if (length > RECEIVE_SIZE) throw new EngineError('internal', `netlink: datagram of ${length} bytes`);
+      if (length >= 0) return Buffer.from(this.#buffer.subarray(0, length));
+      const errno = calls().errno();
+      if (errno === EAGAIN) return undefined;
+      if (errno !== EINTR) throw syscallError('recv netlink', errno);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    const fd = this.#fd;
+    this.#fd = -1;
+    if (fd >= 0) closeSync(fd);
+  }
+}
+
+function check(syscall: string, result: number): number {
+  if (result >= 0) return Number(result);
+  throw syscallError(syscall, calls().errno());
+}
