@@ -40,6 +40,11 @@ export interface NetworkNamespace extends Disposable {
    * with `syscall` as `netlink change 2 (address-add)`.
    */
   change(changes: readonly NetworkChange[]): void;
+  /**
+   * Deletes interfaces that may be there no more, on another thread: the kernel takes 15 ms for each, in which nothing else
+   * would run here. To dispose of a namespace takes those in it, and their peers, just as well and a few moments later.
+   */
+  deleteLinks(links: readonly LinkRef[]): Promise<void>;
   links(): Link[];
   /** undefined: there is none of that name or index. */
   link(nameOrIndex: LinkRef): Link | undefined;

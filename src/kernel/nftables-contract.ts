@@ -160,6 +160,11 @@ export interface NftNat {
   readonly persistent?: boolean;
 }
 
+/**
+ * A rule in a chain of iptables-nft's (`ip filter FORWARD`) must be one that it can read, else it refuses the whole table:
+ * only `match … is` of interface names, mark, addresses, protocol and ports (in this order, of no ranges), then `counter`,
+ * then `verdict`. No `ct`, `fib`, sets and maps. It lists and deletes such a rule as its own.
+ */
 export interface NftRule extends NftChainName {
   readonly statements: readonly NftStatement[];
   /** At most 127 bytes; shown by `nft list`, and as iptables' comment in iptables-nft's chains. */

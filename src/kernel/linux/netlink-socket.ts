@@ -30,7 +30,9 @@ const DUMP_TRIES = 10;
 interface Calls {
   socket(family: number, type: number, protocol: number): number;
   setsockopt(fd: number, level: number, name: number, value: Buffer, length: number): number;
-  send(fd: number, bytes: Buffer, length: number, flags: number): number;
+  send: ((fd: number, bytes: Buffer, length: number, flags: number) => number) & {
+    async(fd: number, bytes: Buffer, length: number, flags: number, done: (error: Error | null, result: number) => void): void;
+  };
   recv(fd: number, bytes: Buffer, length: number, flags: number): number;
   errno(): number;
 }
@@ -63,6 +65,12 @@ export interface RequestFailure {
   readonly explanation: string | undefined;
 }
 
+export interface Answers {
+  /** The first, if there is one. */
+  readonly failure: RequestFailure | undefined;
+  readonly messages: readonly NetlinkMessage[];
+}
+
 export class NetlinkSocket implements Disposable {
   #fd: number;
   #sequence = 0;
@@ -84,21 +92,39 @@ export class NetlinkSocket implements Disposable {
   }
 
   /**
-   * Sends all in one datagram, and gives what was answered: the first failure if there is one, and messages. The kernel
+   * Sends all in one datagram, and gives what was answered. The kernel
    * has worked on it, and put its answers into the socket, before send(2) returns: no answer means that all went well.
    */
-  send(requests: readonly NetlinkRequest[]): { failure: RequestFailure | undefined; messages: NetlinkMessage[] } {
+  send(requests: readonly NetlinkRequest[]): Answers {
+    const { first, bytes } = this.#encode(requests);
+    check('send netlink', calls().send(this.#fd, bytes, bytes.length, 0));
+    return this.#answers(first, requests.length);
+  }
+
+  /** As `send`, on another thread: for what takes long. Nothing else may be sent before it has ended. */
+  async sendLong(requests: readonly NetlinkRequest[]): Promise<Answers> {
+    const { first, bytes } = this.#encode(requests);
+    const sent = await new Promise<number>((resolve, reject) => {
+      calls().send.async(this.#fd, bytes, bytes.length, 0, (error, result) => (error === null ? resolve(result) : reject(error)));
+    });
+    if (Number(sent) !== bytes.length) throw new EngineError('internal', `netlink: ${sent} of ${bytes.length} bytes sent`);
+    return this.#answers(first, requests.length);
+  }
+
+  #encode(requests: readonly NetlinkRequest[]): { first: number; bytes: Buffer } {
     this.#drain();
     const first = this.#sequence + 1;
     this.#sequence = (this.#sequence + requests.length) % 0x7fff_0000;
-    const bytes = Buffer.concat(requests.map((request, index) => encodeMessage(request, first + index)));
-    check('send netlink', calls().send(this.#fd, bytes, bytes.length, 0));
+    return { first, bytes: Buffer.concat(requests.map((request, index) => encodeMessage(request, first + index))) };
+  }
+
+  #answers(first: number, count: number): Answers {
     let failure: RequestFailure | undefined;
     const messages: NetlinkMessage[] = [];
     for (let datagram = this.#receive(MSG_DONTWAIT); datagram !== undefined; datagram = this.#receive(MSG_DONTWAIT)) {
       for (const message of decodeMessages(datagram)) {
         const index = message.sequence - first;
-        if (index < 0 || index >= requests.length) continue;
+        if (index < 0 || index >= count) continue;
         if (message.type !== NLMSG.ERROR) messages.push(message);
         else {
           const answer = decodeFailure(message);
