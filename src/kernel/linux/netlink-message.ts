@@ -154,7 +154,7 @@ const NLMSGERR_ATTR_MSG = 1;
 
 /** What an NLMSG_ERROR says. */
 export function decodeFailure(message: NetlinkMessage): NetlinkFailure {
-  const errno = -message.body.readInt32LE(0);
+  const errno = Math.abs(message.body.readInt32LE(0));
   if ((message.flags & NLM.ACK_TLVS) === 0) return { errno, explanation: undefined };
   // the request comes back as its header alone (NLM_F_CAPPED) or whole
   const request = message.flags & NLM.CAPPED ? HEADER_SIZE : align(message.body.readUInt32LE(4));

@@ -20,7 +20,7 @@ const IFLA = {
   EXT_MASK: 29,
   LINK_NETNSID: 37,
 } as const;
-const INFO = { KIND: 1, DATA: 2, SLAVE_KIND: 4, SLAVE_DATA: 5 } as const;
+const INFO = { KIND: 1, DATA: 2, SLAVE_DATA: 5 } as const;
 const BRIDGE = { FORWARD_DELAY: 1, AGEING_TIME: 4, STP_STATE: 5, MCAST_SNOOPING: 23 } as const;
 const BRIDGE_PORT = { hairpin: 4, learning: 8, flood: 9, isolated: 33 } as const;
 const VETH_INFO_PEER = 1;
@@ -75,7 +75,7 @@ export function newLink(link: NewLink, indexOf: IndexOf): NetlinkRequest {
   const body = [ifinfo(0, link.up), ...commonAttributes(link)];
   if (link.master !== undefined) body.push(attribute(IFLA.MASTER, u32(indexOf(link.master))));
   if ('parent' in link) body.push(attribute(IFLA.LINK, u32(indexOf(link.parent))));
-  body.push(nested(IFLA.LINKINFO, [attribute(INFO.KIND, text(link.kind)), nested(INFO.DATA, kindAttributes(link))]));
+  body.push(nested(IFLA.LINKINFO, [attribute(INFO.KIND, Buffer.from(link.kind)), nested(INFO.DATA, kindAttributes(link))]));
   return { type: RTM_LINK.NEW, flags: NLM.CREATE | NLM.EXCL, body: Buffer.concat(body) };
 }
 
@@ -113,7 +113,7 @@ function bridgeAttributes(options: BridgeOptions): Buffer[] {
 }
 
 export function setBridge(index: number, options: BridgeOptions): NetlinkRequest {
-  const info = [attribute(INFO.KIND, text('bridge')), nested(INFO.DATA, bridgeAttributes(options))];
+  const info = [attribute(INFO.KIND, Buffer.from('bridge')), nested(INFO.DATA, bridgeAttributes(options))];
   return { type: RTM_LINK.NEW, flags: 0, body: Buffer.concat([ifinfo(index), nested(IFLA.LINKINFO, info)]) };
 }
 
@@ -121,8 +121,7 @@ export function setBridgePort(index: number, options: BridgePortOptions): Netlin
   const data = (Object.keys(BRIDGE_PORT) as (keyof typeof BRIDGE_PORT)[])
     .filter((name) => options[name] !== undefined)
     .map((name) => attribute(BRIDGE_PORT[name], u8(Number(options[name]))));
-  const info = [attribute(INFO.SLAVE_KIND, text('bridge')), nested(INFO.SLAVE_DATA, data)];
-  return { type: RTM_LINK.NEW, flags: 0, body: Buffer.concat([ifinfo(index), nested(IFLA.LINKINFO, info)]) };
+  return { type: RTM_LINK.NEW, flags: 0, body: Buffer.concat([ifinfo(index), nested(IFLA.LINKINFO, [nested(INFO.SLAVE_DATA, data)])]) };
 }
 
 /** In their order: the kernel sets a link down last of all, and what it must be down for would come before. */
