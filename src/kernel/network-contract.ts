@@ -201,7 +201,7 @@ export interface Neighbour {
 
 /** Data: can be printed, compared and recorded. */
 export type NetworkChange =
-  /** Fails with `EEXIST` when the name is taken. */
+  /** `EEXIST`: the name is taken; `ENOTSUP`: this kernel has no such kind; `EBUSY`, `EINVAL`: the parent cannot have it. */
   | { readonly op: 'link-add'; readonly link: NewLink }
   | ({ readonly op: 'link-set'; readonly link: LinkRef } & { readonly settings: LinkSettings })
   | { readonly op: 'bridge-set'; readonly link: LinkRef; readonly options: BridgeOptions }

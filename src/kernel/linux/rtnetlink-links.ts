@@ -124,10 +124,21 @@ export function setBridgePort(index: number, options: BridgePortOptions): Netlin
   return { type: RTM_LINK.NEW, flags: 0, body: Buffer.concat([ifinfo(index), nested(IFLA.LINKINFO, [nested(INFO.SLAVE_DATA, data)])]) };
 }
 
-/** In their order: the kernel sets a link down last of all, and what it must be down for would come before. */
+/** In their order. The kernel looks at `up` and then at IPv6's settings last of all, where they are too late for the rest. */
 export function setLink(index: number, settings: LinkSettings, indexOf: IndexOf): NetlinkRequest[] {
   const requests: NetlinkRequest[] = [];
-  if (settings.up === false) requests.push({ type: RTM_LINK.SET, flags: 0, body: ifinfo(index, false) });
+  const set = (up: boolean | undefined, attributes: readonly Buffer[]): void => {
+    if (up !== undefined || attributes.length > 0) requests.push({ type: RTM_LINK.SET, flags: 0, body: Buffer.concat([ifinfo(index, up), ...attributes]) });
+  };
+  const ipv6 = settings.ipv6LinkLocal === undefined ? [] : [addressGeneration(settings.ipv6LinkLocal)];
+  // in another namespace IPv6 begins anew
+  const moves = settings.namespace !== undefined;
+  set(settings.up === false ? false : undefined, moves ? [] : ipv6);
+  set(settings.up === true ? true : undefined, [...settingAttributes(settings, indexOf), ...(moves ? ipv6 : [])]);
+  return requests;
+}
+
+function settingAttributes(settings: LinkSettings, indexOf: IndexOf): Buffer[] {
   const attributes: Buffer[] = [];
   if (settings.name !== undefined) attributes.push(attribute(IFLA.IFNAME, text(settings.name)));
   if (settings.mac !== undefined) attributes.push(attribute(IFLA.ADDRESS, macBytes(settings.mac)));
@@ -135,14 +146,11 @@ export function setLink(index: number, settings: LinkSettings, indexOf: IndexOf)
   if (settings.alias !== undefined) attributes.push(attribute(IFLA.IFALIAS, Buffer.from(settings.alias)));
   if (settings.master !== undefined) attributes.push(attribute(IFLA.MASTER, u32(settings.master === null ? 0 : indexOf(settings.master))));
   if (settings.namespace !== undefined) attributes.push(attribute(IFLA.NET_NS_FD, u32(settings.namespace.fd)));
-  if (settings.ipv6LinkLocal !== undefined) {
-    const mode = attribute(INET6_ADDR_GEN_MODE, u8(ADDR_GEN_MODES[settings.ipv6LinkLocal]));
-    attributes.push(nested(IFLA.AF_SPEC, [nested(AF_INET6, [mode])]));
-  }
-  if (attributes.length > 0 || settings.up === true) {
-    requests.push({ type: RTM_LINK.SET, flags: 0, body: Buffer.concat([ifinfo(index, settings.up === true ? true : undefined), ...attributes]) });
-  }
-  return requests;
+  return attributes;
+}
+
+function addressGeneration(mode: keyof typeof ADDR_GEN_MODES): Buffer {
+  return nested(IFLA.AF_SPEC, [nested(AF_INET6, [attribute(INET6_ADDR_GEN_MODE, u8(ADDR_GEN_MODES[mode]))])]);
 }
 
 export function decodeLink(message: NetlinkMessage): Link {

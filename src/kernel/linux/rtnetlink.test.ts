@@ -68,10 +68,13 @@ test('links that are there', () => {
   );
 });
 
-test('a link is set down before anything else, and up after all', () => {
+test('a link is set down and its IPv6 told before anything else, and up after all', () => {
   const flags = (request: NetlinkRequest): string => request.body.subarray(8, 16).toString('hex');
   assert.deepEqual(setLink(6, { up: false, name: 'x' }, indexOf).map(flags), ['0000000001000000', '0000000000000000']);
   assert.deepEqual(setLink(6, { up: true, name: 'x' }, indexOf).map(flags), ['0100000001000000']);
+  assert.deepEqual(setLink(6, { up: true, ipv6LinkLocal: 'none' }, indexOf).map(flags), ['0000000000000000', '0100000001000000']);
+  assert.deepEqual(attributeTree(setLink(6, { ipv6LinkLocal: 'none' }, indexOf)[0]!.body.subarray(16)), { '26/10/8': '01' });
+  assert.equal(setLink(6, { up: true, ipv6LinkLocal: 'none', namespace: { fd: 9 } }, indexOf).length, 1);
   assert.deepEqual(setLink(6, {}, indexOf), []);
 });
 
