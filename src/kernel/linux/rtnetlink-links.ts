@@ -39,6 +39,8 @@ const RTEXT_FILTER_SKIP_STATS = 8;
 /** The kernel counts bridge times in hundredths of seconds. */
 const USER_HZ = 100;
 const IFINFO_SIZE = 16;
+/** Bytes: IFNAMSIZ without its zero. */
+const MAX_NAME = 15;
 
 /** Turns a name into an index, if it is one. */
 export type IndexOf = (link: string | number) => number;
@@ -79,8 +81,16 @@ export function newLink(link: NewLink, indexOf: IndexOf): NetlinkRequest {
   return { type: RTM_LINK.NEW, flags: NLM.CREATE | NLM.EXCL, body: Buffer.concat(body) };
 }
 
+/** As the kernel wants it (dev_valid_name), and without `%`, which it would put a number of its own for. */
+function nameAttribute(name: string): Buffer {
+  if (!/^[^\s/:%\0]+$/.test(name) || name === '.' || name === '..' || Buffer.byteLength(name) > MAX_NAME) {
+    throw invalid(`invalid interface name: ${JSON.stringify(name)}`);
+  }
+  return attribute(IFLA.IFNAME, text(name));
+}
+
 function commonAttributes(link: Pick<NewLinkOptions, 'name' | 'mac' | 'mtu' | 'namespace'>): Buffer[] {
-  const attributes = [attribute(IFLA.IFNAME, text(link.name))];
+  const attributes = [nameAttribute(link.name)];
   if (link.mac !== undefined) attributes.push(attribute(IFLA.ADDRESS, macBytes(link.mac)));
   if (link.mtu !== undefined) attributes.push(attribute(IFLA.MTU, u32(link.mtu)));
   if (link.namespace !== undefined) attributes.push(attribute(IFLA.NET_NS_FD, u32(link.namespace.fd)));
@@ -140,7 +150,7 @@ export function setLink(index: number, settings: LinkSettings, indexOf: IndexOf)
 
 function settingAttributes(settings: LinkSettings, indexOf: IndexOf): Buffer[] {
   const attributes: Buffer[] = [];
-  if (settings.name !== undefined) attributes.push(attribute(IFLA.IFNAME, text(settings.name)));
+  if (settings.name !== undefined) attributes.push(nameAttribute(settings.name));
   if (settings.mac !== undefined) attributes.push(attribute(IFLA.ADDRESS, macBytes(settings.mac)));
   if (settings.mtu !== undefined) attributes.push(attribute(IFLA.MTU, u32(settings.mtu)));
   if (settings.alias !== undefined) attributes.push(attribute(IFLA.IFALIAS, Buffer.from(settings.alias)));

@@ -107,6 +107,15 @@ test('addresses, routes and neighbours', () => {
   assert.throws(() => routeRequest('NEW', { to: '10.0.0.0/8', family: 'inet6' }, indexOf), /not an address of inet6/);
 });
 
+test('names that no interface can have, or that the kernel would make another of', () => {
+  for (const name of ['', '.', '..', 'a/b', 'a b', 'a:b', 'eth%d', 'a\0b', 'sixteen-letters-', 'ü'.repeat(8)]) {
+    assert.throws(() => newLink({ kind: 'dummy', name }, indexOf), { kind: 'invalid' }, name);
+    assert.throws(() => newLink({ kind: 'veth', name: 'v0', peer: { name } }, indexOf), { kind: 'invalid' }, name);
+    assert.throws(() => setLink(6, { name }, indexOf), { kind: 'invalid' }, name);
+  }
+  newLink({ kind: 'dummy', name: 'fifteen-letters' }, indexOf);
+});
+
 test('a link as the kernel tells it', () => {
   const { body } = newLink({ kind: 'veth', name: 'v0', mtu: 1400, mac: '02:00:00:00:00:01', peer: { name: 'eth0' }, up: true }, indexOf);
   body.writeInt32LE(17, 4);
