@@ -186,6 +186,14 @@ test('what is there is read back', options, (t) => {
   ]);
   assert.deepEqual(elements('others'), [{ key: [0x1234, 1, '02:00:00:00:00:01', 'fd00::9'] }]);
   assert.throws(() => elements('nope'), { code: 'ENOENT' });
+  assert.deepEqual(
+    [
+      packetFilter.rules({ ...TABLE, chain: 'nope' }),
+      packetFilter.rules({ family: 'ip', table: 'nope', chain: 'c' }),
+      packetFilter.sets({ family: 'ip', table: 'nope' }),
+    ],
+    [[], [], []],
+  );
   const rules = packetFilter.rules({ ...TABLE, chain: 'fwd' });
   assert.deepEqual(
     rules.map(({ verdict }) => verdict),
@@ -228,6 +236,26 @@ test('a batch is made whole or not at all, and says which change was refused', o
   assert.throws(() => packetFilter.change([{ op: 'table-add', ...TABLE, exclusive: true }]), { code: 'EEXIST' });
   assert.throws(() => packetFilter.change([{ op: 'chain-delete', ...TABLE, chain: 'sub' }]), { code: 'EBUSY' });
   packetFilter.change([]);
+  packetFilter.change([
+    { op: 'elements-delete', ...TABLE, set: 'ports', type: PORTS, elements: [element] },
+    { op: 'elements-add', ...TABLE, set: 'ports', type: PORTS, elements: [{ ...element, data: ['172.17.0.9', 90] }] },
+  ]);
+  assert.deepEqual(packetFilter.elements({ ...TABLE, set: 'ports' }).find(({ key }) => key[2] === 81)?.data, ['172.17.0.9', 90], 'replaced in one batch');
+});
+
+test('names of interfaces side by side in one key', options, (t) => {
+  const { packetFilter } = namespaceFor(t);
+  const type = { key: ['ifname', 'ifname'], data: 'verdict' } as const;
+  const elements: NftElement[] = [{ key: ['br-0123456789ab', 'br0'], data: 'accept' }];
+  packetFilter.change([
+    { op: 'table-add', ...TABLE },
+    { op: 'chain-add', ...TABLE, chain: 'c' },
+    { op: 'set-add', ...TABLE, set: 'pairs', ...type },
+    { op: 'elements-add', ...TABLE, set: 'pairs', type, elements },
+    rule('c', { vmap: ['iifname', 'oifname'], map: 'pairs' }),
+  ]);
+  assert.deepEqual(packetFilter.elements({ ...TABLE, set: 'pairs' }), elements);
+  assert.deepEqual(packetFilter.rules({ ...TABLE, chain: 'c' })[0]!.expressions, ['meta', 'meta', 'lookup']);
 });
 
 test('the whole table is replaced in one batch, and taken away', options, (t) => {

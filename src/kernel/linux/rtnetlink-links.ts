@@ -74,6 +74,10 @@ export function deleteLink(link: string | number): NetlinkRequest {
 
 /** Without its alias, which the kernel takes only of a link that is there: see `setLink`. */
 export function newLink(link: NewLink, indexOf: IndexOf): NetlinkRequest {
+  // both would be of another link than the one meant: name and index are this namespace's
+  if (link.namespace !== undefined && (link.alias !== undefined || link.master !== undefined)) {
+    throw invalid(`link ${link.name}: neither alias nor master can be given in another namespace`);
+  }
   const body = [ifinfo(0, link.up), ...commonAttributes(link)];
   if (link.master !== undefined) body.push(attribute(IFLA.MASTER, u32(indexOf(link.master))));
   if ('parent' in link) body.push(attribute(IFLA.LINK, u32(indexOf(link.parent))));

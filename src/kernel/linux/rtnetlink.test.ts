@@ -114,6 +114,9 @@ test('names that no interface can have, or that the kernel would make another of
     assert.throws(() => setLink(6, { name }, indexOf), { kind: 'invalid' }, name);
   }
   newLink({ kind: 'dummy', name: 'fifteen-letters' }, indexOf);
+  for (const more of [{ alias: 'x' }, { master: 'br0' }]) {
+    assert.throws(() => newLink({ kind: 'dummy', name: 'd0', namespace: { fd: 9 }, ...more }, indexOf), /neither alias nor master/);
+  }
 });
 
 test('a link as the kernel tells it', () => {
