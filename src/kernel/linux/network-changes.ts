@@ -1,7 +1,7 @@
 /** Makes the changes of `NetworkNamespace.change` one after the other, through one rtnetlink socket. */
 import { getSystemErrorMap } from 'node:util';
 import { SyscallError } from '../../base/errors.ts';
-import { syscallError } from './netlink-socket.ts';
+import { syscallError } from './socket-calls.ts';
 import type { NetlinkSocket } from './netlink-socket.ts';
 import type { NetlinkMessage, NetlinkRequest } from './netlink-message.ts';
 import { decodeLink, deleteLink, getLink, newLink, RTM_LINK, setBridge, setBridgePort, setLink } from './rtnetlink-links.ts';

@@ -1,7 +1,8 @@
 /** `network-contract.ts` on Linux. */
 import { closeSync, fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { AF } from './ip-bytes.ts';
-import { NetlinkSocket, NETLINK, syscallError } from './netlink-socket.ts';
+import { NetlinkSocket, NETLINK } from './netlink-socket.ts';
+import { syscallError } from './socket-calls.ts';
 import { findLink, makeChanges } from './network-changes.ts';
 import { openReservation, openTcpListener, openUdpSocket } from './network-sockets.ts';
 import { LinuxPacketFilter } from './nftables.ts';
