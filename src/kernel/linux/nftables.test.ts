@@ -153,6 +153,8 @@ test('elements come back as they were sent, neighbours and the ends of all addre
     { key: [{ from: '255.255.255.254', to: '255.255.255.255' }] },
   ];
   assert.deepEqual(roundTrip(NETS, nets), nets);
+  const backwards = encodeElements(NETS, nets, true).map((items) => Buffer.concat(items.toReversed()));
+  assert.deepEqual(decodeElements(NETS, backwards), nets, 'in whatever order the kernel tells them');
   assert.deepEqual(
     roundTrip(VERDICTS, [
       { key: ['br0'], data: { goto: 'x' } },
