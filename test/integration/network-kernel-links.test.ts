@@ -141,6 +141,7 @@ test('links on a parent: each kind that this kernel has, also right into another
   if (add({ kind: 'macvlan', name: 'eth1', parent: 'br0', mode: 'bridge', namespace: b, mac: '02:00:00:00:00:08', up: true })) {
     const link = b.link('eth1')!;
     assert.deepEqual([link.kind, link.up, link.mac, link.peer, a.link('eth1')], ['macvlan', true, '02:00:00:00:00:08', a.link('br0')!.index, undefined]);
+    b.change([{ op: 'link-delete', link: 'eth1' }]); // a parent of macvlans cannot be one of ipvlans
   }
   a.change([{ op: 'link-add', link: { kind: 'veth', name: 'p0', peer: { name: 'p1' } } }]);
   if (add({ kind: 'macvlan', name: 'pt', parent: 'p0', mode: 'passthru' })) assert.equal(data(a, 'pt')?.['mode'], 'passthru');
