@@ -41,8 +41,9 @@ export interface NetworkNamespace extends Disposable {
    */
   change(changes: readonly NetworkChange[]): void;
   /**
-   * Deletes interfaces that may be there no more, on another thread: the kernel takes 15 ms for each, in which nothing else
-   * would run here. To dispose of a namespace takes those in it, and their peers, just as well and a few moments later.
+   * Deletes interfaces that may be there no more, on another thread: the kernel takes 15 ms for each (it waits for all
+   * processors, synchronize_rcu and rcu_barrier), in which nothing else would run here. To dispose of a namespace takes
+   * those in it, and their peers, just as well, and a few moments later.
    */
   deleteLinks(links: readonly LinkRef[]): Promise<void>;
   links(): Link[];
