@@ -50,6 +50,7 @@ export class RecordingPacketFilter implements PacketFilter {
   }
 }
 
+/** What is there is what the test has put there; changes are kept, and change nothing. */
 export class RecordingNetworkNamespace implements NetworkNamespace {
   readonly fd: number;
   readonly path: string;
@@ -132,6 +133,7 @@ export class RecordingNetworkNamespace implements NetworkNamespace {
   }
 }
 
+/** Makes recording namespaces, and keeps them. */
 export class RecordingNetworkKernel implements NetworkKernel {
   /** The host's first. */
   readonly namespaces = [new RecordingNetworkNamespace(0)];

@@ -5,6 +5,7 @@ import { decodeFailure, decodeMessages, encodeMessage, NLM, NLMSG, u32 } from '.
 import type { NetlinkMessage, NetlinkRequest } from './netlink-message.ts';
 import { checkedCall, SOCK, socketCalls, SOL_SOCKET, syscallError } from './socket-calls.ts';
 
+/** Netlink's protocols (NETLINK_*). */
 export const NETLINK = { ROUTE: 0, NETFILTER: 12 } as const;
 
 const AF_NETLINK = 16;
@@ -34,12 +35,14 @@ export interface RequestFailure {
   readonly explanation: string | undefined;
 }
 
+/** What the kernel says to the requests of one datagram. */
 export interface Answers {
   /** The first, if there is one. */
   readonly failure: RequestFailure | undefined;
   readonly messages: readonly NetlinkMessage[];
 }
 
+/** Close-on-exec. Of one thread, one request at a time. Throws SyscallError of send(2) and recv(2). */
 export class NetlinkSocket implements Disposable {
   #fd: number;
   #sequence = 0;

@@ -13,14 +13,17 @@ const SOL_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const BACKLOG = 511;
 
+/** See `NetworkNamespace.udpSocket`. Here and below: in the namespace where the thread is. */
 export function openUdpSocket(at: SocketAddress): BoundSocket {
   return open('udp', at, () => {});
 }
 
+/** See `NetworkNamespace.tcpListener`. */
 export function openTcpListener(at: SocketAddress): BoundSocket {
   return open('tcp', at, (fd) => check('listen', at, socketCalls().listen(fd, BACKLOG)));
 }
 
+/** See `NetworkNamespace.reservePort`. */
 export function openReservation(protocol: 'tcp' | 'udp' | 'sctp', at: SocketAddress): BoundSocket {
   return open(protocol, at, (fd) => {
     // what comes here past the rules is nobody's

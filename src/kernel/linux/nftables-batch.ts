@@ -8,7 +8,9 @@ import { comment, UDATA } from './nftables-userdata.ts';
 import { TYPES, typesNumber, typesSize } from './nftables-values.ts';
 import type { NftBase, NftChange, NftFamily, NftRule, NftSet } from '../nftables-contract.ts';
 
+/** NFPROTO_*. */
 export const FAMILIES: Readonly<Record<NftFamily, number>> = { inet: 1, ip: 2, arp: 3, netdev: 5, bridge: 7, ip6: 10 };
+/** NF_INET_*. */
 export const HOOKS = { prerouting: 0, input: 1, forward: 2, output: 3, postrouting: 4 } as const;
 /** NFT_MSG_*. The DESTROY ones, which do not mind that nothing is there, came with Linux 6.3. */
 export const NFT = {
@@ -34,6 +36,7 @@ export const NFT = {
 } as const;
 const NFNL_SUBSYS_NFTABLES = 10;
 const BATCH = { BEGIN: 16, END: 17 } as const;
+/** NFT_SET_*. */
 export const SET_FLAGS = { INTERVAL: 4, MAP: 8, CONCAT: 0x80 } as const;
 const VERDICT_TYPE = 0xffff_ff00;
 const BYTEORDER = { HOST: 1, BIG: 2 } as const;

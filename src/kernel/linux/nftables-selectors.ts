@@ -65,6 +65,7 @@ const SELECTORS: Readonly<Record<NftSelector, SelectorFacts>> = {
   'fib saddr type': { type: 'fib_addrtype', from: { fib: 1 } },
 };
 
+/** How its values are written, and what it needs. */
 export function selectorFacts(selector: NftSelector): SelectorFacts {
   return SELECTORS[selector];
 }

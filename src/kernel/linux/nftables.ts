@@ -24,6 +24,7 @@ import type {
 const ENOENT = 2;
 const ANY_FAMILY = 0;
 
+/** Of the namespace that the socket speaks to; it is asked for before every use. */
 export class LinuxPacketFilter implements PacketFilter {
   readonly #socket: () => NetlinkSocket;
   readonly #canDestroy: boolean;

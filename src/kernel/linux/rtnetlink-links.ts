@@ -5,6 +5,7 @@ import { attribute, decodeAttributes, nested, NLM, text, textOf, u16, u32, u8 } 
 import type { NetlinkMessage, NetlinkRequest } from './netlink-message.ts';
 import type { BridgeOptions, BridgePortOptions, Link, LinkSettings, NewLink, NewLinkOptions } from '../network-contract.ts';
 
+/** RTM_*LINK. */
 export const RTM_LINK = { NEW: 16, DELETE: 17, GET: 18, SET: 19 } as const;
 
 const IFLA = {
@@ -60,14 +61,17 @@ function address(link: string | number, up?: boolean): Buffer {
   return typeof link === 'number' ? ifinfo(link, up) : Buffer.concat([ifinfo(0, up), attribute(IFLA.IFNAME, text(link))]);
 }
 
+/** Answered with one RTM_NEWLINK. */
 export function getLink(link: string | number): NetlinkRequest {
   return { type: RTM_LINK.GET, flags: 0, body: Buffer.concat([address(link), attribute(IFLA.EXT_MASK, u32(RTEXT_FILTER_SKIP_STATS))]) };
 }
 
+/** Answered with one RTM_NEWLINK for each. */
 export function dumpLinks(): NetlinkRequest {
   return { type: RTM_LINK.GET, flags: 0, body: Buffer.concat([ifinfo(0), attribute(IFLA.EXT_MASK, u32(RTEXT_FILTER_SKIP_STATS))]) };
 }
 
+/** ENODEV: there is none. */
 export function deleteLink(link: string | number): NetlinkRequest {
   return { type: RTM_LINK.DELETE, flags: 0, body: address(link) };
 }
@@ -126,11 +130,13 @@ function bridgeAttributes(options: BridgeOptions): Buffer[] {
   return attributes;
 }
 
+/** Of a bridge that is there; what is not named stays. */
 export function setBridge(index: number, options: BridgeOptions): NetlinkRequest {
   const info = [attribute(INFO.KIND, Buffer.from('bridge')), nested(INFO.DATA, bridgeAttributes(options))];
   return { type: RTM_LINK.NEW, flags: 0, body: Buffer.concat([ifinfo(index), nested(IFLA.LINKINFO, info)]) };
 }
 
+/** Of a link that is a port of a bridge (else ENOTSUP); what is not named stays. */
 export function setBridgePort(index: number, options: BridgePortOptions): NetlinkRequest {
   const data = (Object.keys(BRIDGE_PORT) as (keyof typeof BRIDGE_PORT)[])
     .filter((name) => options[name] !== undefined)
@@ -167,6 +173,7 @@ function addressGeneration(mode: keyof typeof ADDR_GEN_MODES): Buffer {
   return nested(IFLA.AF_SPEC, [nested(AF_INET6, [attribute(INET6_ADDR_GEN_MODE, u8(ADDR_GEN_MODES[mode]))])]);
 }
 
+/** Of an RTM_NEWLINK. */
 export function decodeLink(message: NetlinkMessage): Link {
   const flags = message.body.readUInt32LE(8);
   const attributes = decodeAttributes(message.body.subarray(IFINFO_SIZE));

@@ -3,11 +3,14 @@ import { getSystemErrorMap } from 'node:util';
 import { SyscallError } from '../../base/errors.ts';
 import { libC } from './libc.ts';
 
+/** SOCK_*. */
 export const SOCK = { STREAM: 1, DGRAM: 2, RAW: 3, NONBLOCK: 0x800, CLOEXEC: 0x80000 } as const;
+/** For setsockopt(2): options of any socket. */
 export const SOL_SOCKET = 1;
 
 type Transfer = (fd: number, bytes: Buffer, length: number, flags: number) => number;
 
+/** As in section 2 of the manual; below 0: failed, see `errno`. */
 export interface SocketCalls {
   socket(family: number, type: number, protocol: number): number;
   setsockopt(fd: number, level: number, name: number, value: Buffer, length: number): number;
@@ -23,6 +26,7 @@ export interface SocketCalls {
 
 let loaded: SocketCalls | undefined;
 
+/** Loaded when they are first needed. */
 export function socketCalls(): SocketCalls {
   if (loaded !== undefined) return loaded;
   const { func, errno } = libC();
