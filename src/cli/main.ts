@@ -8,7 +8,9 @@ import { dispatch } from './dispatch.ts';
 import { COMMANDS_ON_IMAGES } from './image-commands.ts';
 import { lazy } from './lazy.ts';
 import { COMMANDS_ON_NETWORKS } from './network-commands.ts';
+import { LEASES } from './lease-commands.ts';
 import { COMMANDS_ON_THE_ENGINE, SYSTEM } from './system-commands.ts';
+import { COMMANDS_ON_VOLUMES } from './volume-commands.ts';
 
 const container = COMMANDS_ON_CONTAINERS;
 const image = COMMANDS_ON_IMAGES;
@@ -26,6 +28,7 @@ const NAMES: Names = {
   running: (context) => containerNames(context, false),
   image: async (context) => (await (await context.engine()).images.list()).flatMap(({ repoTags }) => repoTags),
   network: async (context) => (await (await context.engine()).networks.list()).map(({ Name }) => Name),
+  volume: async (context) => (await (await context.engine()).volumes.list()).Volumes.map(({ Name }) => Name),
 };
 
 async function containerNames(context: CliContext, all: boolean): Promise<readonly string[]> {
@@ -48,7 +51,9 @@ const COMMANDS: CommandTable = {
   container: { help: 'Manage containers', commands: container },
   image: { help: 'Manage images', commands: image },
   network: { help: 'Manage networks', commands: COMMANDS_ON_NETWORKS },
+  lease: { help: 'Manage leases: what is under one goes with its owner', commands: LEASES },
   system: { help: 'Manage kobako', commands: SYSTEM },
+  volume: { help: 'Manage volumes', commands: COMMANDS_ON_VOLUMES },
   completion: completionGroup(() => KOBAKO),
   __complete: completeNames(NAMES),
   attach: short(container.attach!),

@@ -9,7 +9,9 @@ import { ExecClient } from './execs.ts';
 import { HttpClient } from './http.ts';
 import { remoteImages } from './images.ts';
 import { remoteNetworks } from './networks.ts';
+import { leaseClient, leasesClient } from './leases.ts';
 import { systemClient } from './system.ts';
+import { volumesClient } from './volumes.ts';
 
 export interface ConnectOptions {
   /** The API's version, as `1.47`; else the newest that both sides know. */
@@ -35,7 +37,10 @@ export function connectEngine(url: string, options: ConnectOptions = {}): Engine
     execs: new ExecClient(http),
     images: remoteImages(http, options.credentials === undefined ? {} : { credentials: options.credentials }),
     networks: remoteNetworks(http),
+    volumes: volumesClient(http),
     system: systemClient(http),
+    leases: leasesClient(http),
+    lease: (lease) => leaseClient(http, lease),
     close,
     [Symbol.asyncDispose]: close,
   };

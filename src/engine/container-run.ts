@@ -2,12 +2,15 @@
 import { randomBytes } from 'node:crypto';
 import { createContainer } from './container-create.ts';
 import { completeConfig, completeHostConfig } from './container-document.ts';
+import { wantedMounts } from './container-mounts.ts';
 import { documentRoot, imageOf } from './container-root.ts';
 import { removeNow } from './container-remove.ts';
 import { checkDocuments } from './create-checks.ts';
+import { foundMounts } from './mount-points.ts';
 import { prepare, startContainer, type Prepared } from './container-start.ts';
 import type { RunningProcess, RunStreams } from './contract.ts';
 import { documentOf } from './document-of-options.ts';
+import { healthBegins } from './health.ts';
 import type { EngineParts } from './parts.ts';
 import type { RunOptions } from '../runtime/run-options.ts';
 
@@ -19,11 +22,14 @@ export async function planRun(parts: EngineParts, options: RunOptions): Promise<
   const hostConfig = completeHostConfig(body.HostConfig);
   const config = completeConfig(body, image?.config ?? {}, id);
   checkDocuments(body, config, hostConfig);
-  const root = await documentRoot(parts, { config, hostConfig, image });
+  const mounts = wantedMounts(parts, config, hostConfig);
+  const root = await documentRoot(parts, { config, hostConfig, image, mounts });
+  const { options: found, peers } = await foundMounts(parts, { id, hostConfig, mounts }, root.options, { planned: true });
   return prepare(
     parts,
     { id, name: options.name ?? '', config, hostConfig, image: undefined, cgroupsPath: `${options.cgroupParent ?? '/kobako'}/${id}` },
-    root,
+    { ...root, options: found },
+    peers,
     { writable: false, makeParents: false },
   );
 }
@@ -32,10 +38,14 @@ export async function planRun(parts: EngineParts, options: RunOptions): Promise<
 export async function runContainer(parts: EngineParts, options: RunOptions, streams: RunStreams | undefined): Promise<RunningProcess> {
   const { Id } = await createContainer(parts, documentOf(options), { name: options.name, pending: true });
   try {
-    return await startContainer(parts, parts.store.find(Id), { streams: options.detach ? undefined : streams, detached: options.detach });
+    const process = await startContainer(parts, parts.store.find(Id), { streams: options.detach ? undefined : streams, detached: options.detach });
+    const record = parts.store.load(Id);
+    // a short program may have ended, and been removed
+    if (record !== undefined) healthBegins(parts, record);
+    return process;
   } catch (error) {
     const record = parts.store.load(Id);
-    if (record !== undefined) await removeNow(parts, record);
+    if (record !== undefined) await removeNow(parts, record, { volumes: true });
     throw error;
   }
 }

@@ -20,6 +20,11 @@ import { engineId } from './engine-id.ts';
 import { EventBus } from './events.ts';
 import { ExecTable } from './execs.ts';
 import { healthStops } from './health.ts';
+import { leasedKinds } from './lease-objects.ts';
+import { LeaseStore } from './lease-store.ts';
+import { LeaseTable } from './leases.ts';
+import { openVolumeStore } from '../volume/store.ts';
+import { owner, ownerLives } from './process-id.ts';
 import { LiveContainers } from './live.ts';
 import { checkNetworkSettings } from '../network/default-bridge.ts';
 import { explainPlan, planJson } from '../runtime/explain.ts';
@@ -36,6 +41,11 @@ import { networksOf } from './networks.ts';
 import { attachTo, processHandle } from './start-process.ts';
 import { containerEnded, restore } from './supervise.ts';
 import { systemOf } from './system.ts';
+import { sweepVolumes } from './volume-remove.ts';
+import { volumesOf } from './volumes.ts';
+
+/** Seconds that leases of an earlier engine wait for their owners. */
+const LEASE_GRACE = 10;
 
 /** Opens the engine. Reads facts about the machine; starts nothing unless it owns its data root (`owner`). */
 export function openEngine(options: EngineOptions = {}): LocalEngine {
@@ -56,7 +66,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
       storageDriver: options.storageDriver ?? storageDriver(process.env['KOBAKO_STORAGE_DRIVER']),
       registries: options.registries,
       onEvent: (action, id, attributes) => events.emit('image', action, id, attributes),
-      containers: () => store.all().map((record) => ({ id: record.id, image: record.image, running: !store.ended(record) })),
+      containers: () => store.all().flatMap((record) => usedImages(record).map((image) => ({ id: record.id, image, running: !store.ended(record) }))),
     }));
   let openedNetworking: Networking | undefined;
   const networking = () => (openedNetworking ??= openNetworking({ engineId: engineId(dataRoot), owned }));
@@ -83,6 +93,11 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     }));
   const runner = new LinuxPlanRunner(helper, { serveIn: `${stateDir}/helpers` });
   if (owned) runner.warm();
+  const leases = new LeaseTable({
+    store: owned ? new LeaseStore(`${root}/leases`) : undefined,
+    kinds: () => leasedKinds({ containers, networks: objects.networks, volumes: objects.volumes }),
+    restartGrace: options.leaseGrace ?? LEASE_GRACE,
+  });
   const parts: EngineParts = {
     machine: machineFacts(),
     runner,
@@ -94,6 +109,8 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     ended: (id, exit) => containerEnded(parts, id, exit),
     dataRoot,
     owned,
+    leases,
+    volumes: { store: openVolumeStore(`${dataRoot}/volumes`, { self: owner, lives: ownerLives }), locks: linuxFileLocks },
     images: () => images().parts,
     networks,
     ports: new HeldPorts(() => networking().kernel.host()),
@@ -101,14 +118,18 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
   };
   const execs = new ExecTable(parts);
   const containers = containersOf(parts, execs);
+  const objects = { networks: networksOf(parts), volumes: volumesOf(parts) };
   sweep(parts);
+  sweepVolumes(parts);
   if (owned) {
     networks().store.tidy();
     restore(parts);
     restoreNetworks(parts, networking);
   }
+  leases.restore();
   const info = (record: ContainerRecord) => currentInfo(parts, record);
   const close = async () => {
+    await leases.close();
     live.close();
     healthStops(parts);
     events.close();
@@ -119,21 +140,27 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
       await parts.sandboxes.close();
       openedNetworking[Symbol.dispose]();
     }
+    await parts.volumes.store.settled();
     for (const lock of locks) lock[Symbol.dispose]();
   };
 
   return {
     containers,
     execs,
+    volumes: objects.volumes,
     get images() {
       return images().images;
     },
-    networks: networksOf(parts),
+    networks: objects.networks,
     system: systemOf(parts, {
       labels: options.labels ?? [],
+      addressPools: options.networks?.pools ?? [],
       insecureRegistries: options.registries?.insecure ?? [],
       registryMirrors: options.registries?.mirrors ?? [],
     }),
+    leases,
+    lease: (lease) => leases.acquire(lease),
+    suspendLeases: () => leases.suspend(),
     reloaded: (settings) => events.emit('daemon', 'reload', engineId(dataRoot), { name: hostname(), ...settings }),
     plan: async (run) => {
       const { plan, spec, warnings } = await planRun(parts, run);
@@ -176,6 +203,11 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** What a container is made of, and the images that are mounted in it. */
+function usedImages({ image, mounts = [] }: ContainerRecord): readonly ContainerRecord['image'][] {
+  return [image, ...mounts.flatMap((mount) => mount.image ?? [])];
 }
 
 /** Throws `conflict` while another engine owns one of the folders. */

@@ -22,9 +22,13 @@ export function choosePorts(parts: EngineParts, record: ContainerRecord): readon
   } catch (error) {
     const endpoint = record.attached?.[carrier.id]?.EndpointID ?? '';
     throw error instanceof EngineError
-      ? new EngineError(error.kind, `driver failed programming external connectivity on endpoint ${record.name} (${endpoint}): ${error.message}`, {
-          cause: error,
-        })
+      ? new EngineError(
+          error.kind === 'conflict' ? 'internal' : error.kind,
+          `driver failed programming external connectivity on endpoint ${record.name} (${endpoint}): ${error.message}`,
+          {
+            cause: error,
+          },
+        )
       : error;
   }
 }

@@ -84,9 +84,9 @@ export class Connection {
     return this.#handling === undefined && !this.#detached;
   }
 
-  /** It has been detached, and the client's half is closed. */
-  get halfOpen(): boolean {
-    return this.#detached && this.#socket.readableEnded;
+  /** Its end would not be heard: it has been detached and the client's half is closed, or what the client sends is not read for now. */
+  get deaf(): boolean {
+    return this.#detached ? this.#socket.readableEnded : this.#stash !== undefined && this.#socket.isPaused();
   }
 
   /** True: there is room for more. */

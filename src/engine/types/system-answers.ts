@@ -1,6 +1,7 @@
 /** What the engine tells about itself, in the documents of Docker's API (1.51). */
 import type { ContainerSummary } from './container-answers.ts';
 import type { ImageSummaryDocument } from './image.ts';
+import type { Volume } from './volume.ts';
 
 interface Commit {
   readonly ID: string;
@@ -87,6 +88,8 @@ export interface SystemInfo {
   readonly InitCommit: Commit;
   readonly SecurityOptions: readonly string[];
   readonly CDISpecDirs: readonly string[];
+  /** Those that were configured. */
+  readonly DefaultAddressPools?: readonly { readonly Base: string; readonly Size: number }[];
   readonly Warnings: readonly string[] | null;
 }
 
@@ -111,6 +114,6 @@ export interface DiskUsage {
   readonly LayersSize: number;
   readonly Images: readonly ImageSummaryDocument[] | null;
   readonly Containers: readonly ContainerSummary[] | null;
-  readonly Volumes: readonly unknown[] | null;
+  readonly Volumes: readonly Volume[] | null;
   readonly BuildCache: readonly unknown[] | null;
 }

@@ -3,7 +3,7 @@
  * network has one of its own that leads nowhere. What goes in and out is the neighbours' business: no filter, no ports.
  */
 import { EngineError, SyscallError, invalid } from '../../base/errors.ts';
-import type { IpvlanFlag, IpvlanMode, MacvlanMode, NetworkKernel, NewLink } from '../../kernel/network-contract.ts';
+import type { IpvlanFlag, IpvlanMode, MacvlanMode, NetworkKernel, NetworkNamespace, NewLink } from '../../kernel/network-contract.ts';
 import type { Endpoint, NetworkDriver, NetworkRecord } from '../contract.ts';
 import { endpointChanges } from '../host/endpoint-changes.ts';
 
@@ -18,7 +18,7 @@ export function lanDriver(kind: 'macvlan' | 'ipvlan', { kernel, mark }: LanDrive
   const up = (network: NetworkRecord) => {
     const host = kernel.host();
     const parent = parentOf(network);
-    if (host.link(parent) === undefined) host.change([{ op: 'link-add', link: parentLink(network, parent, `${mark} ${network.id}`) }]);
+    if (host.link(parent) === undefined) addParent(host, network, parent, `${mark} ${network.id}`);
     host.change([{ op: 'link-set', link: parent, settings: { up: true } }]);
   };
   return {
@@ -65,6 +65,20 @@ export function parentOf({ id, options }: Pick<NetworkRecord, 'id' | 'options'>)
   return options['parent'] || `dm-${id.slice(0, 12)}`;
 }
 
+function addParent(host: NetworkNamespace, network: NetworkRecord, name: string, alias: string): void {
+  try {
+    host.change([{ op: 'link-add', link: parentLink(network, name, alias) }]);
+  } catch (error) {
+    if (network.options['parent'] || !(error instanceof SyscallError && (error.code === 'EOPNOTSUPP' || error.code === 'ENOTSUP'))) throw error;
+    // a kernel without dummy interfaces: a wire whose other end is nobody's
+    const peer = name.replace(/^dm/, 'dp');
+    host.change([
+      { op: 'link-add', link: { kind: 'veth', name, alias, peer: { name: peer } } },
+      { op: 'link-set', link: peer, settings: { up: true } },
+    ]);
+  }
+}
+
 /** One that is not there is made: `eth0.10` is VLAN 10 of eth0. */
 function parentLink({ options }: NetworkRecord, name: string, alias: string): NewLink {
   if (!options['parent']) return { kind: 'dummy', name, alias };
@@ -94,6 +108,7 @@ function explained(error: unknown, network: NetworkRecord): unknown {
   if (!(error instanceof SyscallError)) return error;
   const parent = parentOf(network);
   if (error.code === 'EBUSY') return new EngineError('conflict', `network ${network.name}: interface ${parent} is in use: ${error.message}`, { cause: error });
-  if (error.code === 'EOPNOTSUPP') return new EngineError('unavailable', `network ${network.name}: this kernel has no ${network.driver}`, { cause: error });
+  if (error.code === 'EOPNOTSUPP' || error.code === 'ENOTSUP')
+    return new EngineError('unavailable', `network ${network.name}: this kernel has no ${network.driver}`, { cause: error });
   return new EngineError('internal', `network ${network.name}: ${error.message}`, { cause: error });
 }

@@ -6,6 +6,8 @@ import { CREATE_BODIES, type CreateBody } from './create-bodies.ts';
 import { CREATE_REFUSALS } from './create-refusals.ts';
 import { NETWORK_CASES } from './networks.ts';
 import { IMAGES } from './sides.ts';
+import { VOLUME_BODIES, VOLUME_REFUSALS } from './volume-bodies.ts';
+import { VOLUME_CASES } from './volume-life.ts';
 
 export interface Case {
   readonly name: string;
@@ -128,8 +130,9 @@ const life: Case = {
 const NO_SUCH = '/containers/compat-none';
 
 export const CASES: readonly Case[] = [
-  ...Object.entries(CREATE_BODIES).map(creation),
-  ...Object.entries(CREATE_REFUSALS).map(refusal),
+  ...Object.entries({ ...CREATE_BODIES, ...VOLUME_BODIES }).map(creation),
+  ...Object.entries({ ...CREATE_REFUSALS, ...VOLUME_REFUSALS }).map(refusal),
+  ...VOLUME_CASES,
   life,
   ...NETWORK_CASES,
   asked(
