@@ -4,7 +4,7 @@ import type { NetworkNamespace } from '../kernel/network-contract.ts';
 import type { Endpoint, NetworkRecord } from '../network/contract.ts';
 import { Slots } from '../network/dns/forwarder.ts';
 import type { NameServer } from '../network/dns/upstream.ts';
-import { defaultRoutes } from '../network/host/endpoint-changes.ts';
+import { defaultRoutes } from '../network/host/endpoint.ts';
 import { attachedTo } from './attached.ts';
 import type { ContainerRecord } from './container-store.ts';
 import { endpointsOf, leavePlace, leavePlaces, takePlace, takePlaces } from './network-places.ts';
