@@ -105,7 +105,6 @@ function recordOf(networks: NetworkParts, body: NetworkCreate, driver: string): 
   checkDriverOptions(record.driver, record, networks.host.interfaces());
   checkIpamDriver(record);
   const subnets = record.ipam.asked ?? [];
-  checkSubnets(networks, record, subnets);
   const config = planSubnets({
     asked: subnets,
     ipv4: record.ipv4,
@@ -115,6 +114,7 @@ function recordOf(networks: NetworkParts, body: NetworkCreate, driver: string): 
     routed: networks.routed(),
     gateway: (family) => !(record.driver === 'bridge' && record.options[GATEWAY_MODE[family]] === 'isolated'),
   });
+  checkSubnets(networks, record, subnets);
   return { ...record, ipam: { ...record.ipam, config } };
 }
 
