@@ -6,6 +6,7 @@ import { serveRoutes } from '../support/api-ground.ts';
 import { tempFor } from '../support/temp.ts';
 import { commandsOnContainers } from './containers.suite.ts';
 import { commandsOnImages } from './images.suite.ts';
+import { commandsOnVolumes } from './volumes.suite.ts';
 
 const open = async () => {
   const folder = tempFor({ after: () => {} });
@@ -23,3 +24,4 @@ const open = async () => {
 
 commandsOnContainers('commands on containers over HTTP', open);
 commandsOnImages('commands on images over HTTP', open);
+commandsOnVolumes('commands on volumes over HTTP', open);
