@@ -35,7 +35,11 @@ async function place(t: TestContext): Promise<Place> {
     return engine;
   };
   const content = [dir('data/', { uid: 9 }), ...Array.from({ length: FILES }, (_, at) => file(`data/${at}`, 'x'.repeat(at * 7), { uid: at }))];
-  const { bytes } = imageArchive({ names: ['crash:1'], layers: [await busyboxLayer(), layerTar(content)], config: { Cmd: ['true'], Volumes: { '/data': {} } } });
+  const { bytes } = imageArchive({
+    names: ['crash:1'],
+    layers: [await busyboxLayer(), layerTar(content)],
+    config: { Cmd: ['true'], Volumes: { '/data': {} } },
+  });
   await open().images.load(pieces(bytes));
   mkdirSync(`${options.dataRoot}/volumes`);
   return { options, volumes: `${options.dataRoot}/volumes`, open };
