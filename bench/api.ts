@@ -3,51 +3,17 @@
  * is at hand. Contestants take turns within each round; everybody's data lies in memory. Prints medians and ratios, and
  * one line of JSON.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { noPeers, peers } from '../test/support/peers.ts';
-import { projectDir } from '../test/support/paths.ts';
 import { busyboxRootfs } from '../test/support/rootfs.ts';
 import { runOk } from '../test/support/run.ts';
+import { agent, call, type Contestant, dockerd, idOf, kobako, median, timed } from './contestants.ts';
 
 const ROUNDS = Number(process.argv[2] ?? 15);
 const AT_ONCE = 8;
 const MANY = 50;
 const IMAGE = 'bench-busybox';
-
-interface Contestant {
-  readonly name: string;
-  readonly socket: string;
-  /** Processes that are there for one container. */
-  readonly keeper: RegExp;
-  end(): Promise<unknown>;
-}
-
-const agent = new Agent({ keepAlive: true, maxSockets: 64 });
-
-function call(socketPath: string, method: string, path: string, body?: unknown): Promise<string> {
-  const bytes = body === undefined || Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
-  const headers = { 'Content-Type': Buffer.isBuffer(body) ? 'application/x-tar' : 'application/json', 'Content-Length': bytes?.length ?? 0 };
-  return new Promise((resolve, reject) => {
-    const out = request({ socketPath, agent, method, path: `/v1.47${path}`, headers }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString();
-        if ((response.statusCode ?? 500) < 400) resolve(text);
-        else reject(new Error(`${method} ${path}: ${response.statusCode} ${text}`));
-      });
-    });
-    out.on('error', reject);
-    out.end(bytes);
-  });
-}
-
-const idOf = (text: string) => (JSON.parse(text) as { Id: string }).Id;
 
 async function started(socket: string, Cmd: readonly string[], more: object = {}): Promise<string> {
   const id = idOf(await call(socket, 'POST', '/containers/create', { Image: IMAGE, Cmd, HostConfig: { NetworkMode: 'none' }, ...more }));
@@ -61,13 +27,6 @@ async function whole(socket: string): Promise<void> {
   const id = await started(socket, ['true']);
   await call(socket, 'POST', `/containers/${id}/wait`);
   await gone(socket, id);
-}
-
-/** Milliseconds. */
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const began = performance.now();
-  await work();
-  return performance.now() - began;
 }
 
 async function exec(socket: string, container: string): Promise<void> {
@@ -157,26 +116,6 @@ async function perContainer({ socket, keeper }: Contestant): Promise<number> {
   // what is there without a container counts, too
   return all.reduce((sum, kib) => sum + kib, 0) / Math.max(1, all.length - before);
 }
-
-async function kobako(folder: string): Promise<Contestant> {
-  const socket = `${folder}/kobako.sock`;
-  const args = ['daemon', '--data-root', `${folder}/kobako`, '--exec-root', `${folder}/run`, '-H', `unix://${socket}`];
-  const child = spawn(`${projectDir}/bin/kobako`, args, { stdio: 'ignore' });
-  while (!existsSync(socket)) await sleep(20);
-  const end = async () => {
-    child.kill('SIGTERM');
-    await once(child, 'exit');
-  };
-  return { name: 'kobako', socket, keeper: new RegExp(`^/proc/${child.pid}/fd/\\d+ serve `), end };
-}
-
-async function dockerd(folder: string): Promise<Contestant> {
-  mkdirSync(`${folder}/docker`);
-  const host = await peers(['docker'], { BIND: folder, DOCKERD_ARGS: `--data-root ${folder}/docker` });
-  return { name: 'dockerd 28', socket: host.replace('unix://', ''), keeper: /containerd-shim/, end: () => peers(['down']) };
-}
-
-const median = (list: readonly number[]) => list.toSorted((a, b) => a - b)[list.length >> 1]!;
 
 async function main(folder: string): Promise<void> {
   const missing = noPeers();

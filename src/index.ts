@@ -9,6 +9,7 @@ export type * from './engine/images-contract.ts';
 export { openEngine } from './engine/open-engine.ts';
 export { connectEngine, type ConnectOptions } from './client/engine.ts';
 export type * from './engine/containers-contract.ts';
+export * from './engine/leases-contract.ts';
 export type * from './engine/system-contract.ts';
 export type * from './engine/types/container.ts';
 export type * from './engine/types/container-answers.ts';

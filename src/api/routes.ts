@@ -5,10 +5,11 @@ import { containerObserveRoutes } from './containers/observe.ts';
 import { streamRoutes } from './containers/streams.ts';
 import type { Route } from './contract.ts';
 import { imageRoutes } from './images/routes.ts';
+import { leaseRoutes } from './kobako/leases.ts';
 import { aboutRoutes } from './system/about.ts';
 import { absentRoutes } from './system/absent.ts';
 import { eventRoutes } from './system/events.ts';
-import { networkRoutes } from './system/networks.ts';
+import { networkRoutes } from './networks/routes.ts';
 import { pingRoutes } from './system/ping.ts';
 import { volumeRoutes } from './volumes/routes.ts';
 
@@ -22,6 +23,7 @@ export const apiRoutes: readonly Route[] = [
   ...fileRoutes,
   ...imageRoutes,
   ...networkRoutes,
+  ...leaseRoutes,
   ...volumeRoutes,
   ...absentRoutes,
 ];

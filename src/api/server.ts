@@ -112,7 +112,7 @@ class ConnectionServer implements ConnectionOwner, ApiServer {
     const now = performance.now();
     for (const connection of this.#connections) {
       if (connection.deadline < now) connection.expire();
-      else if (connection.halfOpen && this.#hasGone(connection.socket)) connection.socket.destroy();
+      else if (connection.deaf && this.#hasGone(connection.socket)) connection.socket.destroy();
     }
   }
 }

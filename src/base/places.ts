@@ -10,7 +10,7 @@ export interface Places {
 }
 
 const STATE = '/run/kobako';
-const DATA = '/var/lib/kobako';
+export const DATA_ROOT = '/var/lib/kobako';
 
 /**
  * From what was given, `$KOBAKO_STATE_DIR` and `$KOBAKO_DATA_ROOT`. Who gives only a data root has his state in it; who
@@ -24,7 +24,7 @@ export function placesOf(
   const state = given.stateDir || env['KOBAKO_STATE_DIR'];
   return {
     stateDir: state || (data ? `${data}/run` : STATE),
-    dataRoot: data || DATA,
-    containerRoot: data || state || DATA,
+    dataRoot: data || DATA_ROOT,
+    containerRoot: data || state || DATA_ROOT,
   };
 }

@@ -25,6 +25,8 @@ export interface CliContext {
   engine(need?: EngineNeed): Promise<Engine>;
   /** The engine in this process, for what only makes sense here. */
   localEngine(): Promise<LocalEngine>;
+  /** Runs a program to its end, with these streams and further variables; gives its exit code. */
+  program(command: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<number>;
   /** Runs the daemon until it is told to end. */
   daemon(args: readonly string[]): Promise<number>;
   /** Calls back for each signal of this process that a foreground container should get; gives a stop function. */

@@ -1,6 +1,8 @@
 /** From the flags of `run` and `create` to the document that a container is created from. */
+import { isCdiName } from '../base/cdi-name.ts';
 import { invalid } from '../base/errors.ts';
 import { documentOf } from '../engine/document-of-options.ts';
+import { LEASE_LABEL } from '../engine/leases-contract.ts';
 import type { ContainerCreate, DeviceRequest, HostConfig, RestartPolicy } from '../engine/types/container.ts';
 import type { CliContext } from './context.ts';
 import type { Flags } from './flags.ts';
@@ -27,13 +29,10 @@ export interface StreamNames {
 /** What the documents say better than plain run options: left to the engine, which may know more of it. */
 const DOCUMENTS_OWN = ['volume', 'mount', 'network', 'log-driver', 'log-opt', 'isolation', 'restart', 'ipc'];
 
-/** `vendor.com/class=name`: a device by its Container Device Interface name. */
-const CDI_NAME = /^[a-zA-Z0-9][\w.-]*\/[a-zA-Z0-9][\w-]*=[\w.:-]+$/;
-
 /** Throws `invalid` in docker's words for a value that cannot be read. */
 export function createRequest(flags: Flags, context: CliContext, attached: StreamNames): CreateRequest {
   const devices = flags.list('device');
-  const cdi = devices.filter((text) => CDI_NAME.test(text));
+  const cdi = devices.filter(isCdiName);
   const plain = documentOf(runOptions(withDevices(flags.without(DOCUMENTS_OWN), devices, cdi), context));
   const { HostConfig: host = {}, ...config } = plain;
   const ports = publishedPorts(flags.list('publish'));
@@ -74,7 +73,7 @@ export function createRequest(flags: Flags, context: CliContext, attached: Strea
         RestartPolicy: restartPolicy(flags),
         VolumeDriver: flags.value('volume-driver') ?? '',
         VolumesFrom: flags.list('volumes-from'),
-        Links: [],
+        Links: network.links,
         Runtime: flags.value('runtime') ?? '',
         Isolation: flags.value('isolation') ?? '',
         ...(flags.has('storage-opt') ? { StorageOpt: options(flags, 'storage-opt') } : {}),
@@ -95,14 +94,16 @@ function withDevices(flags: Flags, devices: readonly string[], cdi: readonly str
   );
 }
 
-function labels(flags: Flags, { readFile }: CliContext): Record<string, string> {
+/** `$KOBAKO_LEASE` is a label that need not be given. */
+function labels(flags: Flags, { readFile, env }: CliContext): Record<string, string> {
   const lines = flags.list('label-file').flatMap((path) =>
     readFile(path)
       .split(/\r?\n/)
       .map((line) => line.trimStart())
       .filter((line) => line !== '' && !line.startsWith('#')),
   );
-  const out: Record<string, string> = {};
+  const lease = env['KOBAKO_LEASE'];
+  const out: Record<string, string> = lease ? { [LEASE_LABEL]: lease } : {};
   for (const text of [...lines, ...flags.list('label')]) {
     if (text.startsWith('=')) throw invalid(`invalid label '${text}': empty name`);
     Object.assign(out, keyValue(text));

@@ -16,6 +16,7 @@ const DOCUMENT_FLAGS: readonly Flag[] = [
   value('ip6', 'IPv6 address (e.g., 2001:db8::33)', 'ip'),
   list('label', 'Set meta data on a container', 'list', 'l'),
   list('label-file', 'Read in a line delimited file of labels'),
+  flag('lease', 'Remove the container when this command ends, however it does'),
   list('link', 'Add link to another container'),
   list('link-local-ip', 'Container IPv4/IPv6 link-local addresses'),
   value('mac-address', 'Container MAC address (e.g., 92:d0:c6:0a:29:33)'),
@@ -43,4 +44,4 @@ const sorted = (flags: readonly Flag[]) => flags.toSorted((a, b) => (a.name < b.
 export const RUN_COMMAND_FLAGS: readonly Flag[] = sorted([...RUN_FLAGS, ...DOCUMENT_FLAGS, ...OLD_FLAGS]);
 
 /** `create` starts nothing. */
-export const CREATE_FLAGS: readonly Flag[] = RUN_COMMAND_FLAGS.filter(({ name }) => !['detach', 'detach-keys', 'sig-proxy'].includes(name));
+export const CREATE_FLAGS: readonly Flag[] = RUN_COMMAND_FLAGS.filter(({ name }) => !['detach', 'detach-keys', 'lease', 'sig-proxy'].includes(name));

@@ -13,13 +13,18 @@ export const create: Command = async (args, context) => {
   const flags = parseFlags(CREATE_FLAGS, args);
   checkImage(flags, 'create');
   const request = createRequest(flags, context, streamsOf(flags));
-  say(context, await createFrom(flags, context, request, await context.engine()));
+  say(context, await createFrom(flags, context, request, await context.engine({ stays: isLeased(context) })));
   return 0;
 };
 
 export function checkImage(flags: Flags, command: string): void {
   if (flags.rest.length === 0 && !flags.has('rootfs'))
     throw invalid(`"kobako ${command}" requires at least 1 argument`, 'give an image, or a folder with --rootfs DIR');
+}
+
+/** What it makes is under a lease, which only an engine has that stays. */
+export function isLeased({ env }: CliContext): boolean {
+  return Boolean(env['KOBAKO_LEASE']);
 }
 
 /** Which streams `-a` and `-i` ask for. */

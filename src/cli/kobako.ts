@@ -44,6 +44,10 @@ async function start(): Promise<void> {
       }
       process.exit(await daemonMain(args, process.env));
     },
+    async program(this: CliContext, command, args, env) {
+      const { runInForeground } = await import('../kernel/linux/foreground-program.ts');
+      return runInForeground(command, args, { ...this.env, ...env });
+    },
     credentialHelper: async (name, action, input) => (await import('../kernel/linux/credential-helper.ts')).runCredentialHelper(name, action, input),
     onSignal(handler) {
       const stops = FORWARDED.map((name) => {

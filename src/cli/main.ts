@@ -7,6 +7,8 @@ import type { CliContext } from './context.ts';
 import { dispatch } from './dispatch.ts';
 import { COMMANDS_ON_IMAGES } from './image-commands.ts';
 import { lazy } from './lazy.ts';
+import { COMMANDS_ON_NETWORKS } from './network-commands.ts';
+import { LEASES } from './lease-commands.ts';
 import { COMMANDS_ON_THE_ENGINE, SYSTEM } from './system-commands.ts';
 import { COMMANDS_ON_VOLUMES } from './volume-commands.ts';
 
@@ -25,6 +27,7 @@ const NAMES: Names = {
   container: (context) => containerNames(context, true),
   running: (context) => containerNames(context, false),
   image: async (context) => (await (await context.engine()).images.list()).flatMap(({ repoTags }) => repoTags),
+  network: async (context) => (await (await context.engine()).networks.list()).map(({ Name }) => Name),
   volume: async (context) => (await (await context.engine()).volumes.list()).Volumes.map(({ Name }) => Name),
 };
 
@@ -47,6 +50,8 @@ const COMMANDS: CommandTable = {
   info: { ...engine.info!, group: 'common' },
   container: { help: 'Manage containers', commands: container },
   image: { help: 'Manage images', commands: image },
+  network: { help: 'Manage networks', commands: COMMANDS_ON_NETWORKS },
+  lease: { help: 'Manage leases: what is under one goes with its owner', commands: LEASES },
   system: { help: 'Manage kobako', commands: SYSTEM },
   volume: { help: 'Manage volumes', commands: COMMANDS_ON_VOLUMES },
   completion: completionGroup(() => KOBAKO),

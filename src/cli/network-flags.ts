@@ -10,6 +10,8 @@ export interface NetworkChoice {
   readonly mode: string;
   /** `NetworkingConfig.EndpointsConfig`: only what asks for something, and all when there are several. */
   readonly endpoints: Readonly<Record<string, EndpointSettings>>;
+  /** `HostConfig.Links`: those of containers on the default network. */
+  readonly links: readonly string[];
 }
 
 interface Attachment {
@@ -29,6 +31,7 @@ export function networkChoice(flags: Flags): NetworkChoice {
   const given = [...flags.readAll('network', attachment), ...flags.readAll('net', attachment)];
   const all = given.length === 0 ? [attachment('default')] : given;
   applyFlags(all[0]!, flags);
+  const links = isNamed(all[0]!.target) ? [] : all[0]!.links.splice(0);
   const named = all.filter(({ target }) => isNamed(target));
   if (named.length > 0 && named.length < all.length) throw invalid('conflicting options: cannot attach both user-defined and non-user-defined network-modes');
   const endpoints: Record<string, EndpointSettings> = {};
@@ -37,7 +40,7 @@ export function networkChoice(flags: Flags): NetworkChoice {
     const settings = endpoint(one);
     if (all.length > 1 || Object.keys(settings).length > 0) endpoints[one.target] = settings;
   }
-  return { mode: all[0]!.target, endpoints };
+  return { mode: all[0]!.target, endpoints, links };
 }
 
 function isNamed(mode: string): boolean {
@@ -112,13 +115,15 @@ export function link(text: string): string {
   return `${name}:${alias}`;
 }
 
-function address(text: string, family?: 4 | 6): string {
+/** Throws `invalid` for what is none, or of the other family. */
+export function address(text: string, family?: 4 | 6): string {
   const found = isIP(text);
   if (found === 0 || (family !== undefined && found !== family)) throw invalid(`invalid ${family === undefined ? '' : `IPv${family} `}address: ${text}`);
   return text;
 }
 
-function macAddress(text: string): string {
+/** Throws `invalid` for what is none. */
+export function macAddress(text: string): string {
   if (!/^([0-9a-f]{2}[:-]){5}[0-9a-f]{2}$/i.test(text)) throw invalid(`${text} is not a valid mac address`);
   return text;
 }

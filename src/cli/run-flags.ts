@@ -72,7 +72,7 @@ export const RUN_FLAGS: readonly Flag[] = [
   value('memory-swappiness', 'Tune container memory swappiness (0 to 100)', 'int'),
   list('mount', 'Attach a filesystem mount to the container', 'mount'),
   value('name', 'Assign a name to the container'),
-  list('network', 'Connect a container to a network (none|host|container:NAME)', 'network'),
+  list('network', 'Connect a container to a network', 'network'),
   flag('no-healthcheck', 'Disable any container-specified HEALTHCHECK'),
   flag('oom-kill-disable', 'Disable OOM Killer'),
   value('oom-score-adj', "Tune host's OOM preferences (-1000 to 1000)", 'int'),

@@ -2,12 +2,14 @@
 import { EngineError, invalid } from '../base/errors.ts';
 import type { WaitResult } from '../engine/containers-contract.ts';
 import type { Engine } from '../engine/contract.ts';
-import { checkImage, createFrom, streamsOf } from './create.ts';
-import { createRequest } from './create-document.ts';
+import type { Lease } from '../engine/leases-contract.ts';
+import { checkImage, createFrom, isLeased, streamsOf } from './create.ts';
+import { createRequest, type CreateRequest, type StreamNames } from './create-document.ts';
 import { RUN_COMMAND_FLAGS } from './create-flags.ts';
 import { ATTACH_FLAGS, START_FLAGS } from './container-flags.ts';
 import { say, warn, type CliContext, type Command } from './context.ts';
 import { each } from './each.ts';
+import { endLease } from './end-lease.ts';
 import { parseFlags, type Flags } from './flags.ts';
 import { inForeground, type AttachChoice } from './foreground.ts';
 
@@ -23,18 +25,33 @@ export const run: Command = async (args, context) => {
   const tty = body.Tty ?? false;
   if (!detach && tty && streams.stdin && !context.stdin.isTTY) throw invalid('the input device is not a TTY');
   const kept = (body.HostConfig?.RestartPolicy?.Name ?? 'no') !== 'no' || body.Healthcheck?.Test?.[0]?.startsWith('CMD') === true;
-  const engine = await context.engine({ stays: detach || kept });
+  const wanted = flags.on('lease');
+  if (detach && wanted) throw invalid('conflicting options: cannot specify both --lease and --detach', 'kobako lease hold ties a container to something else');
+  const engine = await context.engine({ stays: detach || kept || wanted || isLeased(context) });
+  const lease = wanted ? await engine.lease() : undefined;
+  try {
+    return await runCreated(flags, context, engine, lease === undefined ? request : under(lease, request), streams);
+  } finally {
+    if (lease !== undefined) await endLease(context, lease);
+  }
+};
+
+function under({ labels }: Lease, request: CreateRequest): CreateRequest {
+  return { ...request, body: { ...request.body, Labels: { ...request.body.Labels, ...labels } } };
+}
+
+async function runCreated(flags: Flags, context: CliContext, engine: Engine, request: CreateRequest, streams: StreamNames): Promise<number> {
   const id = await createFrom(flags, context, request, engine);
   const autoRemove = flags.on('rm');
   const quiet = flags.on('quiet');
-  if (detach) {
+  if (flags.on('detach')) {
     await started(engine, id, context, { quiet });
     say(context, id);
     return 0;
   }
-  const choice = { tty, ...streams, detachKeys: flags.value('detach-keys') };
+  const choice = { tty: request.body.Tty ?? false, ...streams, detachKeys: flags.value('detach-keys') };
   return runAttached(context, engine, { id, choice, autoRemove, quiet, logs: false, start: true, sigProxy: sigProxy(flags) });
-};
+}
 
 /** `kobako start [-a] [-i] CONTAINER…` */
 export const start: Command = async (args, context) => {

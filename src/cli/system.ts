@@ -6,6 +6,7 @@ import { say, type CliContext, type Command } from './context.ts';
 import { filters } from './filters.ts';
 import { parseFlags, type Flags } from './flags.ts';
 import { withTemplate } from './format.ts';
+import { pruneNetworks } from './networks.ts';
 import { formatDiskUsage, type DiskUsage } from './rows/disk-usage.ts';
 import { infoText } from './info-text.ts';
 import { goJson } from './template/json.ts';
@@ -108,6 +109,7 @@ export const systemPrune: Command = async (args, context) => {
   if (volumes && given['until'] !== undefined) throw invalid('The "until" filter is not supported with "--volumes"');
   const what = [
     'all stopped containers',
+    'all networks not used by at least one container',
     ...(volumes ? ['all anonymous volumes not used by at least one container'] : []),
     all ? 'all images without at least one container associated to them' : 'all dangling images',
   ];
@@ -122,6 +124,7 @@ export const systemPrune: Command = async (args, context) => {
   const engine = await context.engine();
   const { ContainersDeleted, SpaceReclaimed } = await engine.containers.prune(given);
   if (ContainersDeleted?.length) say(context, `Deleted Containers:\n${ContainersDeleted.join('\n')}\n`);
+  await pruneNetworks(context, flags.list('filter'));
   const freed = volumes ? await pruneVolumes(context, given) : 0;
   const { removed, bytes } = await engine.images.prune({ all, filters: given });
   if (removed.length > 0)

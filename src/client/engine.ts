@@ -8,6 +8,8 @@ import { lifecycleClient } from './containers.ts';
 import { ExecClient } from './execs.ts';
 import { HttpClient } from './http.ts';
 import { remoteImages } from './images.ts';
+import { remoteNetworks } from './networks.ts';
+import { leaseClient, leasesClient } from './leases.ts';
 import { systemClient } from './system.ts';
 import { volumesClient } from './volumes.ts';
 
@@ -34,8 +36,11 @@ export function connectEngine(url: string, options: ConnectOptions = {}): Engine
     containers: { ...lifecycleClient(http), ...filesClient(http), ...observingClient(http) },
     execs: new ExecClient(http),
     images: remoteImages(http, options.credentials === undefined ? {} : { credentials: options.credentials }),
+    networks: remoteNetworks(http),
     volumes: volumesClient(http),
     system: systemClient(http),
+    leases: leasesClient(http),
+    lease: (lease) => leaseClient(http, lease),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -45,6 +45,8 @@ export interface HttpAnswer {
   /** Must be read to its end, broken off (`break`), or discarded: it holds a connection. Throws EngineError. */
   readonly body: AsyncIterable<Buffer>;
   discard(): void;
+  /** Its connection keeps this program alive no more. */
+  unref(): void;
 }
 
 /** A path of parts from outside: `` path`/images/${name}/json` ``. Slashes stay (image names have them). Throws `invalid`. */
@@ -223,7 +225,13 @@ export class HttpClient implements Disposable {
     };
     // somebody who does not read at once must not be killed by an error without a listener
     response.on('error', () => {});
-    return { status: response.statusCode ?? 0, headers: response.headers, body: body(), discard: () => response.destroy() };
+    return {
+      status: response.statusCode ?? 0,
+      headers: response.headers,
+      body: body(),
+      discard: () => response.destroy(),
+      unref: () => response.socket.unref(),
+    };
   }
 }
 

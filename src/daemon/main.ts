@@ -64,6 +64,8 @@ export async function startDaemon(settings: DaemonSettings, log: Log): Promise<D
     storageDriver: settings.storageDriver,
     registries: { insecure: settings.insecureRegistries, mirrors: settings.registryMirrors },
     labels: settings.labels,
+    networks: settings.networks,
+    leaseGrace: settings.leaseGrace,
   });
   undo.use(engine);
   const servers = await listen(settings.hosts, { tls: tlsFiles(settings), group: settings.group });
@@ -86,6 +88,8 @@ export async function startDaemon(settings: DaemonSettings, log: Log): Promise<D
   }
   for (const host of settings.hosts) log.info(`API listen on ${host}`);
   log.info('Daemon has completed initialization', { ms: Math.round(performance.now() - began) });
+  // first of all: leases outlive the connections that end now
+  undo.defer(() => engine.suspendLeases());
   const owned = undo.move();
   return {
     engine,

@@ -1,7 +1,11 @@
 /** What the daemon is told: dockerd's own flags, and its configuration file. */
 import { EngineError, invalid } from '../base/errors.ts';
 import { parseFlags, type Flag, type Flags } from '../cli/flags.ts';
+import type { EngineOptions } from '../engine/contract.ts';
+import { networkFlags, networkSettings } from './network-settings.ts';
 import type { LogLevel } from './log.ts';
+
+type NetworkSettings = NonNullable<EngineOptions['networks']>;
 
 export interface TlsSettings {
   readonly ca: string | undefined;
@@ -26,11 +30,15 @@ export interface DaemonSettings {
   readonly registryMirrors: readonly string[];
   readonly metricsAddress: string | undefined;
   readonly labels: readonly string[];
+  readonly networks: NetworkSettings;
+  /** Seconds; the engine's default when absent. */
+  readonly leaseGrace: number | undefined;
   readonly configFile: string;
   readonly validateOnly: boolean;
 }
 
 export const DAEMON_FLAGS: readonly Flag[] = [
+  ...networkFlags,
   { name: 'config-file', kind: 'value', value: 'string', help: 'Daemon configuration file (default "/etc/kobako/daemon.json")' },
   { name: 'data-root', kind: 'value', value: 'string', help: 'Root directory of persistent state (default "/var/lib/kobako")' },
   { name: 'debug', short: 'D', kind: 'flag', help: 'Enable debug mode' },
@@ -39,6 +47,7 @@ export const DAEMON_FLAGS: readonly Flag[] = [
   { name: 'host', short: 'H', kind: 'list', value: 'list', help: 'Daemon socket(s) to connect to' },
   { name: 'insecure-registry', kind: 'list', value: 'list', help: 'Enable insecure registry communication' },
   { name: 'label', kind: 'list', value: 'list', help: 'Set key=value labels to the daemon' },
+  { name: 'lease-grace', kind: 'value', value: 'int', help: 'Seconds that leases wait for their owners after a start (default 10)' },
   { name: 'live-restore', kind: 'flag', help: 'Containers outlive the daemon in any case' },
   { name: 'log-format', kind: 'value', value: 'text|json', help: 'Set the logging format (default text)' },
   { name: 'log-level', short: 'l', kind: 'value', value: 'string', help: 'Set the logging level ("debug"|"info"|"warn"|"error"|"fatal") (default "info")' },
@@ -62,6 +71,7 @@ const LISTS: Readonly<Record<string, string>> = {
   labels: 'label',
   'insecure-registries': 'insecure-registry',
   'registry-mirrors': 'registry-mirror',
+  'default-address-pools': 'default-address-pool',
 };
 /** What dockerd's file may say and means nothing here. */
 const IGNORED = new Set([
@@ -75,14 +85,12 @@ const IGNORED = new Set([
   'iptables',
   'ip6tables',
   'bridge',
-  'default-address-pools',
   'experimental',
   'storage-opts',
   'log-driver',
   'log-opts',
   'exec-opts',
   'dns',
-  'ipv6',
   'containerd',
 ]);
 
@@ -140,6 +148,8 @@ export function settingsOf(flags: Flags, env: NodeJS.ProcessEnv, readFile: (path
     registryMirrors: list('registry-mirror', 'registry-mirrors'),
     metricsAddress: text('metrics-addr'),
     labels: list('label', 'labels'),
+    networks: networkSettings(flags, file),
+    leaseGrace: seconds(flags.value('lease-grace') ?? file['lease-grace'], 'lease-grace'),
     configFile,
     validateOnly: flags.on('validate'),
   };
@@ -181,6 +191,14 @@ function string(file: Config, key: string): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== 'string') throw invalid(`${key} in the configuration file must be a string`);
   return value;
+}
+
+/** A whole number up to a day. */
+function seconds(value: unknown, name: string): number | undefined {
+  if (value === undefined) return undefined;
+  const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
+  if (typeof number === 'number' && Number.isInteger(number) && number >= 0 && number <= 86_400) return number;
+  throw invalid(`invalid ${name} ${JSON.stringify(value)}: it is a whole number of seconds from 0 to 86400`);
 }
 
 function strings(file: Config, key: string): string[] {

@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { tempFor } from '../../test/support/temp.ts';
 import { DEFAULT_RUN } from '../runtime/run-options.ts';
-import { isCdiName, withDeviceRequests } from './cdi.ts';
+import { isCdiName } from '../base/cdi-name.ts';
+import { withDeviceRequests } from './cdi.ts';
 
 const request = (...DeviceIDs: string[]) => [{ Driver: 'cdi', Count: 0, DeviceIDs, Capabilities: null, Options: null }];
 

@@ -3,6 +3,7 @@
  * says in /etc/cdi and /var/run/cdi that a container needs for one. Specs in JSON; the later folder wins.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { isCdiName } from '../base/cdi-name.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { DeviceOption, MountOption, RunOptions } from '../runtime/run-options.ts';
 import type { DeviceRequest } from './types/container.ts';
@@ -40,11 +41,6 @@ export function withDeviceRequests(options: RunOptions, requests: readonly Devic
     for (const name of DeviceIDs ?? []) out = edited(out, name, specs);
   }
   return out;
-}
-
-/** `vendor.com/class=name`, as it tells a CDI device from a path. */
-export function isCdiName(text: string): boolean {
-  return /^[A-Za-z][\w.-]*\/[A-Za-z][\w-]*=[\w.:-]+$/.test(text);
 }
 
 function edited(options: RunOptions, name: string, specs: readonly CdiSpec[]): RunOptions {

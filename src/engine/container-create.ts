@@ -13,12 +13,14 @@ import { documentRoot, imageOf, type ContainerImage } from './container-root.ts'
 import type { ContainerRecord } from './container-store.ts';
 import { processId } from './process-id.ts';
 import type { Created } from './containers-contract.ts';
+import { askedNetworks } from './endpoint-settings.ts';
 import { checkHealthConfig } from './health.ts';
+import { linksById } from './links.ts';
 import { randomName } from './names.ts';
 import type { EngineParts } from './parts.ts';
 import { runOptionsOf } from './run-options-of.ts';
 import { takeMounts } from './volume-take.ts';
-import type { ContainerCreate, HostConfig } from './types/container.ts';
+import type { ContainerConfig, ContainerCreate, HostConfig } from './types/container.ts';
 
 const TRIES = 20;
 
@@ -34,16 +36,19 @@ export async function createContainer(parts: EngineParts, body: ContainerCreate,
   const name = options.name?.replace(/^\//, '');
   if (name !== undefined && name !== '' && !CONTAINER_NAME.test(name))
     throw invalid(`Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
+  parts.leases.check(body.Labels);
   const id = randomBytes(32).toString('hex');
   const rootfs = body.HostConfig?.Kobako?.Rootfs;
   // until the container is on record nothing else keeps its image and its layer for writes
   using _hold = rootfs === undefined ? await parts.images().store.hold() : undefined;
   const image = rootfs === undefined ? imageOf(parts, body.Image ?? '', options.platform) : undefined;
-  const config = completeConfig(body, image?.config ?? {}, id);
+  const completed = completeConfig(body, image?.config ?? {}, id);
   const asked = completeHostConfig(body.HostConfig);
-  checkDocuments(body, config, asked);
+  checkDocuments(body, completed, asked);
+  const networks = askedNetworks(parts, body, asked);
+  const config = withMac(completed, networks.mac);
   const { limits, warnings } = parts.cgroups === undefined ? { limits: asked, warnings: [] } : possibleLimits(asked, parts.cgroups.abilities);
-  const hostConfig = joinedById(parts, limits);
+  const hostConfig = joinedById(parts, { ...limits, NetworkMode: networks.mode });
   const wanted = wantedMounts(parts, config, hostConfig);
   const run = runOptionsOf({ config, hostConfig, mounts: wanted });
   checkRunOptions(run, parts.machine);
@@ -61,11 +66,12 @@ export async function createContainer(parts: EngineParts, body: ContainerCreate,
     config,
     hostConfig,
     mounts: taken.mounts,
-    endpoints: endpointsOf(body, hostConfig),
+    endpoints: networks.endpoints,
     cgroupsPath: `${run.cgroupParent ?? '/kobako'}/${id}`,
     maker: processId(process.pid),
     ...(options.pending ? { pending: true } : {}),
   };
+  parts.leases.check(body.Labels); // it may have ended meanwhile
   if (kept !== undefined) parts.images().driver.createWritable(id);
   try {
     keep(parts, record, name);
@@ -107,12 +113,12 @@ function joinedById(parts: EngineParts, host: HostConfig): HostConfig {
     IpcMode: orInvalid(host.IpcMode),
     PidMode: orInvalid(host.PidMode),
     UsernsMode: byId(host.UsernsMode),
+    Links: linksById(parts, host),
   };
 }
 
-/** The container-wide address is that of its first network. */
-function endpointsOf(body: ContainerCreate, { NetworkMode }: HostConfig): ContainerRecord['endpoints'] {
-  const given = body.NetworkingConfig?.EndpointsConfig ?? {};
-  if (!body.MacAddress || NetworkMode.startsWith('container:')) return given;
-  return { ...given, [NetworkMode]: { MacAddress: body.MacAddress, ...given[NetworkMode] } };
+/** Shown there only, whoever said it. */
+function withMac(config: ContainerConfig, mac: string | undefined): ContainerConfig {
+  const { MacAddress: _, ...others } = config;
+  return mac === undefined ? others : { ...others, MacAddress: mac };
 }

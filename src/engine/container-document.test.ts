@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
 import { test } from 'node:test';
 import { completeConfig, completeHostConfig } from './container-document.ts';
+import { LEASE_LABEL } from './leases-contract.ts';
 import type { ContainerCreate, HostConfig } from './types/container.ts';
 
 const ID = 'abcdef012345'.padEnd(64, '0');
@@ -60,4 +61,10 @@ test('a configuration: names, folders, environment, health', () => {
     Retries: 2,
   });
   assert.deepEqual([config({ OnBuild: ['x'], ArgsEscaped: true }).OnBuild, config({ ArgsEscaped: true }).ArgsEscaped, config({}).OnBuild], [['x'], true, null]);
+});
+
+test('the label of a lease is the container’s own, and never an image’s', () => {
+  const image = { Labels: { [LEASE_LABEL]: 'of the image', kept: 'yes' } };
+  assert.deepEqual(config({}, image).Labels, { kept: 'yes' });
+  assert.deepEqual(config({ Labels: { [LEASE_LABEL]: 'own' } }, image).Labels, { kept: 'yes', [LEASE_LABEL]: 'own' });
 });

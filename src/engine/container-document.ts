@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { posix } from 'node:path';
 import { invalid } from '../base/errors.ts';
 import type { ContainerConfig as ImageContainerConfig } from '../image/contract.ts';
+import { LEASE_LABEL } from './leases-contract.ts';
 import { MASKED_PATHS, READONLY_PATHS } from '../runtime/default-spec.ts';
 import type { ContainerConfig, ContainerCreate, HealthConfig, HostConfig, Mount } from './types/container.ts';
 
@@ -163,7 +164,7 @@ export function completeConfig(given: ContainerCreate, image: ImageContainerConf
     ...(given.NetworkDisabled ? { NetworkDisabled: true } : {}),
     ...(given.MacAddress ? { MacAddress: given.MacAddress } : {}),
     OnBuild: given.OnBuild ?? null,
-    Labels: { ...image.Labels, ...given.Labels },
+    Labels: { ...withoutLease(image.Labels), ...given.Labels },
     ...(stopSignal ? { StopSignal: stopSignal } : {}),
     ...(stopTimeout === undefined || stopTimeout === null ? {} : { StopTimeout: stopTimeout }),
     ...(shell?.length ? { Shell: shell } : {}),
@@ -173,6 +174,12 @@ export function completeConfig(given: ContainerCreate, image: ImageContainerConf
 /** What is run: the entry point and its arguments. */
 export function commandOf({ Entrypoint, Cmd }: Pick<ContainerConfig, 'Entrypoint' | 'Cmd'>): string[] {
   return [...(Entrypoint ?? []), ...(Cmd ?? [])];
+}
+
+/** An image that was made of a container under a lease ties nothing to it. */
+function withoutLease(labels: ImageContainerConfig['Labels']): Record<string, string> {
+  const { [LEASE_LABEL]: _, ...rest } = labels ?? {};
+  return rest;
 }
 
 function cleanFolder(path: string): string {

@@ -2,7 +2,7 @@
 import { EngineError, invalid } from '../base/errors.ts';
 import type { ContainerRecord } from './container-store.ts';
 import { networkSettings } from './container-networks.ts';
-import { checkFilters, hasLabel } from './filters.ts';
+import { checkFilters, hasLabel, pattern } from './filters.ts';
 import { mountPoints } from './mount-points.ts';
 import type { EngineParts } from './parts.ts';
 import type { ContainerState } from './types/container-answers.ts';
@@ -27,8 +27,6 @@ const KNOWN = [
 ];
 const STATES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
 const HEALTH = ['none', 'starting', 'healthy', 'unhealthy'];
-/** A longer pattern is no name that anybody looks for. */
-const LONGEST_PATTERN = 512;
 
 export interface ContainerFilter {
   /** What is known without looking at the machine. */
@@ -129,18 +127,6 @@ function recordFilter(parts: EngineParts, key: string, values: readonly string[]
       return () => !wanted;
     }
   }
-}
-
-/** As Docker: the very text, or a regular expression that is found in it; what is none matches nothing. */
-function pattern(values: readonly string[]): (text: string) => boolean {
-  const expressions = values.flatMap((value) => {
-    try {
-      return value.length > LONGEST_PATTERN ? [] : [new RegExp(value)];
-    } catch {
-      return [];
-    }
-  });
-  return (text) => values.includes(text) || expressions.some((expression) => expression.test(text));
 }
 
 function imageId(parts: EngineParts, name: string): string | undefined {

@@ -5,6 +5,7 @@ import { containerSizes } from './container-sizes.ts';
 import { stateOf } from './container-state.ts';
 import type { ContainerRecord } from './container-store.ts';
 import type { ExecTable } from './execs.ts';
+import { shownLinks } from './links.ts';
 import { mountPoints } from './mount-points.ts';
 import type { EngineParts } from './parts.ts';
 import type { ContainerInspect } from './types/container-answers.ts';
@@ -44,7 +45,7 @@ export async function inspectContainer(
     ProcessLabel: '',
     AppArmorProfile: apparmorProfile(hostConfig),
     ExecIDs: execIds.length === 0 ? null : execIds,
-    HostConfig: hostConfig,
+    HostConfig: hostConfig.Links === null ? hostConfig : { ...hostConfig, Links: shownLinks(parts, record) },
     GraphDriver: { Name: driver, Data: null },
     ...(sizes === undefined ? {} : { SizeRw: sizes.rw, SizeRootFs: sizes.rootFs }),
     Mounts: mountPoints(parts, record),

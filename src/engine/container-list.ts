@@ -2,7 +2,7 @@
 import { invalid } from '../base/errors.ts';
 import { commandOf } from './container-document.ts';
 import { containerFilter } from './container-filters.ts';
-import { listedPorts, networksOf } from './container-networks.ts';
+import { listedNetworks, listedPorts } from './container-networks.ts';
 import { removeNow } from './container-remove.ts';
 import { containerSizes } from './container-sizes.ts';
 import { stateOf } from './container-state.ts';
@@ -55,12 +55,12 @@ function summary(parts: EngineParts, record: ContainerRecord, state: ContainerSt
     ImageID: image?.id ?? '',
     Command: commandLine(commandOf(config)),
     Created: Math.floor(record.createdAt / 1000),
-    Ports: state.Running ? listedPorts(record) : [],
+    Ports: state.Running ? listedPorts(parts, record) : [],
     Labels: config.Labels,
     State: state.Status,
     Status: listStatus(state),
     HostConfig: { NetworkMode: hostConfig.NetworkMode, ...(hostConfig.Annotations === undefined ? {} : { Annotations: hostConfig.Annotations }) },
-    NetworkSettings: { Networks: networksOf(parts, record) },
+    NetworkSettings: { Networks: listedNetworks(parts, record) },
     Mounts: mountPoints(parts, record),
   };
 }

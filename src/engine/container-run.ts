@@ -10,6 +10,7 @@ import { foundMounts } from './mount-points.ts';
 import { prepare, startContainer, type Prepared } from './container-start.ts';
 import type { RunningProcess, RunStreams } from './contract.ts';
 import { documentOf } from './document-of-options.ts';
+import { healthBegins } from './health.ts';
 import type { EngineParts } from './parts.ts';
 import type { RunOptions } from '../runtime/run-options.ts';
 
@@ -37,7 +38,11 @@ export async function planRun(parts: EngineParts, options: RunOptions): Promise<
 export async function runContainer(parts: EngineParts, options: RunOptions, streams: RunStreams | undefined): Promise<RunningProcess> {
   const { Id } = await createContainer(parts, documentOf(options), { name: options.name, pending: true });
   try {
-    return await startContainer(parts, parts.store.find(Id), { streams: options.detach ? undefined : streams, detached: options.detach });
+    const process = await startContainer(parts, parts.store.find(Id), { streams: options.detach ? undefined : streams, detached: options.detach });
+    const record = parts.store.load(Id);
+    // a short program may have ended, and been removed
+    if (record !== undefined) healthBegins(parts, record);
+    return process;
   } catch (error) {
     const record = parts.store.load(Id);
     if (record !== undefined) await removeNow(parts, record, { volumes: true });

@@ -1,5 +1,5 @@
 /** Use case: a container's program begins. */
-import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { EngineError, SyscallError } from '../base/errors.ts';
 import { nowNano, rfc3339Nano } from '../base/time.ts';
@@ -8,7 +8,7 @@ import type { Plan } from '../plan/ops.ts';
 import { planContainer } from '../runtime/container-plan.ts';
 import type { MonitorSettings, Stdio } from '../runtime/contract.ts';
 import { hostnameFile, hostsFile, resolvConfFile } from '../runtime/etc-files.ts';
-import type { RunOptions } from '../runtime/run-options.ts';
+import { inUserNamespace, type RunOptions } from '../runtime/run-options.ts';
 import { specFromOptions } from '../runtime/run-spec.ts';
 import type { IdMapping, Spec } from '../runtime/spec.ts';
 import { resolveUser } from '../runtime/users.ts';
@@ -25,6 +25,7 @@ import { specialMounts } from '../runtime/run-mounts.ts';
 import { logAttributes } from './log-attributes.ts';
 import { settleLost } from './lost.ts';
 import type { EngineParts } from './parts.ts';
+import { hasNameServer, hostsNetworkOf, internalResolvConfOf, readOr } from './sandbox-files.ts';
 import { startProcess } from './start-process.ts';
 
 const TRIES = 10;
@@ -53,6 +54,7 @@ export async function startContainer(parts: EngineParts, record: ContainerRecord
       if (again && tries < TRIES) continue;
       const code = ((error as EngineError).detail as { exitCode?: number } | undefined)?.exitCode ?? 128;
       const kept = parts.store.note(record.id, { process: undefined, monitor: undefined, failure: { message: (error as Error).message, code } });
+      parts.sandboxes.ended(record.id);
       for (const stream of early) stream.destroy();
       parts.live.startFailed(record.id);
       // somebody removed it meanwhile
@@ -73,18 +75,23 @@ async function attempt(
   const plain = await containerRoot(parts, given);
   const root = { ...plain, options: withDeviceRequests(plain.options, given.hostConfig.DeviceRequests) };
   const { options: found, peers: holders } = await foundMounts(parts, given, root.options);
-  const prepared = prepare(parts, given, { ...root, options: found }, holders, { size: streams?.size, writable: given.image !== undefined, makeParents: true });
-  const { spec, plan, warnings } = prepared;
   const { options } = root;
-  let record = store.load(id);
-  if (record === undefined) throw new EngineError('not-found', `No such container: ${id}`);
-  writeEtcFiles(store.paths(id).dir, options, spec, mappedRoot(parts, options));
-  if (record.startedAt !== undefined || record.failure !== undefined) record = anew(parts, record);
-  store.saveSpec(id, spec);
-  const startedAt = rfc3339Nano(nowNano());
-  live.began(id);
+  const sandbox = await parts.sandboxes.open(given, { ownUser: inUserNamespace(options) });
   try {
-    return await startProcess(parts, {
+    let { record } = sandbox;
+    const { size } = streams ?? {};
+    const { spec, plan, warnings } = prepare(parts, given, { ...root, options: found }, holders, {
+      size,
+      writable: given.image !== undefined,
+      makeParents: true,
+      networkPath: sandbox.path,
+    });
+    writeEtcFiles(parts, record, options, spec);
+    if (record.startedAt !== undefined || record.failure !== undefined) record = anew(parts, record);
+    store.saveSpec(id, spec);
+    const startedAt = rfc3339Nano(nowNano());
+    live.began(id);
+    const running = await startProcess(parts, {
       plan,
       warnings,
       containerId: id,
@@ -95,17 +102,21 @@ async function attempt(
       detached,
       onWaiting: (pid, monitor) => {
         const maker = processId(process.pid);
-        record = { ...record!, maker, process: processId(pid), monitor: processId(monitor), pending: undefined, previous: undefined, startedAt };
+        record = { ...record, maker, process: processId(pid), monitor: processId(monitor), pending: undefined, previous: undefined, startedAt };
         store.save(record);
+        sandbox.arrived(record.process!);
       },
       onStarted: () => {
-        emitMounts(parts, record!);
-        emitContainer(parts, record!, 'start');
+        emitMounts(parts, record);
+        emitContainer(parts, record, 'start');
       },
-      onLost: () => settleLost(parts, record!),
+      onLost: () => settleLost(parts, record),
       onEnd: (ended) => parts.ended(id, ended),
     });
+    sandbox.started();
+    return running;
   } catch (error) {
+    sandbox[Symbol.dispose]();
     live.forget(id);
     throw error;
   }
@@ -126,6 +137,8 @@ export interface PrepareInput {
   /** Whether there is a layer for the container's writes. */
   readonly writable: boolean;
   readonly makeParents: boolean;
+  /** Of the network namespace to join, instead of a new one. */
+  readonly networkPath?: string | undefined;
 }
 
 /** The plan of a start. With `makeParents` what must be there before it is made; without, nothing is touched. */
@@ -134,7 +147,7 @@ export function prepare(
   { id, name, hostConfig, config, cgroupsPath, image }: Pick<ContainerRecord, 'id' | 'name' | 'hostConfig' | 'config' | 'cgroupsPath' | 'image'>,
   containerRoot: ContainerRoot,
   holders: readonly ProcessId[],
-  { size, writable, makeParents }: PrepareInput,
+  { size, writable, makeParents, networkPath }: PrepareInput,
 ): Prepared {
   const { machine, store, cgroups } = parts;
   const { options } = containerRoot;
@@ -148,6 +161,7 @@ export function prepare(
     user,
     files: etcFiles(parts, options, paths),
     sharedName: sharedName(parts, options),
+    ...(networkPath === undefined ? {} : { networkPath }),
     joined: (text) => {
       const peer = joinedProcess(parts, text);
       peers.set(peer.pid, peer);
@@ -232,21 +246,15 @@ function joinedProcess(parts: EngineParts, text: string): ProcessId {
   return record.process!;
 }
 
-function writeEtcFiles(dir: string, options: RunOptions, spec: Spec, owner: { uid: number; gid: number } | undefined): void {
+function writeEtcFiles(parts: EngineParts, record: ContainerRecord, options: RunOptions, spec: Spec): void {
+  const { dir } = parts.store.paths(record.id);
+  const owner = mappedRoot(parts, options);
   const write = (name: string, text: string) => {
     writeFileSync(`${dir}/${name}`, text, { mode: 0o644 });
     if (owner !== undefined) chownSync(`${dir}/${name}`, owner.uid, owner.gid);
   };
   write('hostname', hostnameFile(spec.hostname ?? hostname()));
-  const hostText = options.namespaces.network.kind === 'host' ? readOr('/etc/hosts') : undefined;
-  write('hosts', hostsFile(options, spec.hostname ?? '', hostText));
-  write('resolv.conf', resolvConfFile(options, readOr('/etc/resolv.conf')));
-}
-
-function readOr(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
+  const network = options.namespaces.network.kind === 'host' ? { hostText: readOr('/etc/hosts') } : {};
+  write('hosts', hostsFile(options, spec.hostname ?? '', { ...hostsNetworkOf(parts, record), ...network }));
+  write('resolv.conf', hasNameServer(record) ? internalResolvConfOf(record) : resolvConfFile(options, readOr('/etc/resolv.conf')));
 }

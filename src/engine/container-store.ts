@@ -14,6 +14,8 @@ import type { MountRecord } from './mount-record.ts';
 import type { Health } from './types/container-answers.ts';
 import type { ContainerConfig, HostConfig } from './types/container.ts';
 import type { EndpointSettings } from './types/network.ts';
+import type { PublishedPort } from '../network/contract.ts';
+import type { AttachedEndpoint } from './attached.ts';
 import { parseJson, toJson } from '../runtime/validate.ts';
 
 const MAX_SOCKET_PATH = 107;
@@ -33,7 +35,12 @@ export interface ContainerRecord {
   readonly hostConfig: HostConfig;
   /** Absent in one of an older build, which has what its documents say. */
   readonly mounts?: readonly MountRecord[] | undefined;
+  /** What it asks of its networks, by their names. */
   readonly endpoints: Readonly<Record<string, EndpointSettings>>;
+  /** Its places in networks while it runs, by the networks' ids. */
+  readonly attached?: Readonly<Record<string, AttachedEndpoint>> | undefined;
+  /** The host's ports that lead to it while it runs. */
+  readonly published?: readonly PublishedPort[] | undefined;
   readonly cgroupsPath: string;
   /** Who made it, or started it last. */
   readonly maker: ProcessId;

@@ -19,11 +19,14 @@ export async function toldExit(socket: string): Promise<ContainerExit | undefine
   return { ...exit, oomKilled: oomKills(exit.reports) > 0 };
 }
 
-/** How it ends, or has ended. Throws `conflict` when it never ran. */
+/** The longest that a timer takes, in milliseconds. */
+const LONG = 2 ** 31 - 1;
+
+/** How it ends, or has ended; keeps this program alive until then. Throws `conflict` when it never ran. */
 export async function waitExit(parts: EngineParts, record: ContainerRecord, signal?: AbortSignal): Promise<ContainerExit> {
   const { store, live } = parts;
   if (live.supervises(record.id)) {
-    const exit = await live.nextExit(record.id, signal);
+    const exit = await keepingAlive(live.nextExit(record.id, signal));
     if (exit !== undefined) return exit;
   }
   const before = store.exit(record.id);
@@ -43,6 +46,16 @@ export async function waitExit(parts: EngineParts, record: ContainerRecord, sign
     if (known !== undefined) return known;
     signal?.throwIfAborted();
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** Of a container that was started in the background nothing else does. */
+async function keepingAlive<T>(promise: Promise<T>): Promise<T> {
+  const timer = setInterval(() => {}, LONG);
+  try {
+    return await promise;
+  } finally {
+    clearInterval(timer);
   }
 }
 

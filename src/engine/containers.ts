@@ -12,6 +12,7 @@ import { inspectContainer } from './container-inspect.ts';
 import { listContainers, pruneContainers } from './container-list.ts';
 import { containerLogs, containerLogStream } from './container-logs.ts';
 import { removeNow, removeUseCase } from './container-remove.ts';
+import { renamePlaces } from './network-places.ts';
 import { startContainer } from './container-start.ts';
 import { containerStats } from './container-stats.ts';
 import { isRunning, killContainer, pauseContainer, stopContainer, unpauseContainer } from './container-stop.ts';
@@ -97,7 +98,9 @@ export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
           throw invalid(`Error when allocating new name: Invalid container name (/${wanted}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
         if (wanted === record.name) throw invalid('Renaming a container with the same name as its current name');
         const oldName = record.name;
-        emitContainer(parts, store.rename(record, wanted), 'rename', { oldName: `/${oldName}` });
+        const renamed = renamePlaces(parts, store.rename(record, wanted));
+        parts.sandboxes.renamed(renamed);
+        emitContainer(parts, renamed, 'rename', { oldName: `/${oldName}` });
       }),
     update: (name, update) => inTurn(name, (record) => updateContainer(parts, record, update)),
     wait: async (name, options = {}) => waitContainer(parts, store.find(name), options),

@@ -10,6 +10,9 @@ import type { RegistryOptions } from '../image/contract.ts';
 import type { Spec } from '../runtime/spec.ts';
 import type { Containers, Execs } from './containers-contract.ts';
 import type { Images } from './images-contract.ts';
+import type { NetworkSettings } from '../network/default-bridge.ts';
+import type { Networks } from './networks-contract.ts';
+import type { Lease, LeaseOptions, Leases } from './leases-contract.ts';
 import type { System } from './system-contract.ts';
 import type { Volumes } from './volumes-contract.ts';
 
@@ -117,8 +120,15 @@ export interface Engine extends AsyncDisposable {
   readonly containers: Containers;
   readonly execs: Execs;
   readonly images: Images;
+  readonly networks: Networks;
   readonly volumes: Volumes;
   readonly system: System;
+  readonly leases: Leases;
+  /**
+   * A lease, to be held as long as what is tied to it shall be there. It keeps no program alive. Throws `unavailable`
+   * where there are none: with a real dockerd, and in an engine that does not own its data root.
+   */
+  lease(options?: LeaseOptions): Promise<Lease>;
   /**
    * Gives back what the engine keeps on the machine between containers. Those that run go on, and no longer keep this
    * program alive, but for those that somebody waits for.
@@ -128,6 +138,8 @@ export interface Engine extends AsyncDisposable {
 
 /** The engine in this process, with what only makes sense here. */
 export interface LocalEngine extends Engine {
+  /** Before doors are closed: from now on no lease ends because its owner goes. The next engine waits for the owners. */
+  suspendLeases(): void;
   /** Tells who reads events that the daemon has read its settings anew, and what they are. */
   reloaded(settings: Readonly<Record<string, string>>): void;
   /** The plan that `run` would run, and the spec that it comes from. Touches nothing. */
@@ -168,8 +180,12 @@ export interface EngineOptions {
   /** How layers are kept; default `erofs` where the kernel can, else `overlay`. The first choice for a data root stays. */
   readonly storageDriver?: 'overlay' | 'erofs';
   readonly registries?: RegistryOptions;
+  /** Of the default bridge, and where networks' subnets come from. Only whoever owns the data root changes them. */
+  readonly networks?: NetworkSettings;
   /** `key=value`, shown by `system.info`. */
   readonly labels?: readonly string[];
+  /** Seconds that leases of an earlier engine on the data root wait for their owners, at least. Default 10. */
+  readonly leaseGrace?: number | undefined;
   /** The native helper's path. Default: beside the engine. */
   readonly helper?: string;
 }

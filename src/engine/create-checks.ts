@@ -1,6 +1,7 @@
 /** What of a container's documents makes no sense, found out before there is a container. In Docker's words. */
 import { isIP } from 'node:net';
 import { invalid } from '../base/errors.ts';
+import { checkPorts } from './port-checks.ts';
 import { CAPABILITIES } from '../kernel/constants.ts';
 import type { ContainerConfig, ContainerCreate, HostConfig } from './types/container.ts';
 
@@ -9,7 +10,7 @@ export function checkDocuments(given: ContainerCreate, config: ContainerConfig, 
   for (const entry of config.Env ?? []) if (entry === '' || entry.startsWith('=')) throw invalid(`invalid environment variable: ${entry}`);
   checkModes(host);
   checkNetwork(given, config, host);
-  checkPorts(host);
+  checkPorts(config, host);
   checkHosts(host.ExtraHosts ?? []);
   checkCapabilities('CapAdd', host.CapAdd ?? []);
   checkCapabilities('CapDrop', host.CapDrop ?? []);
@@ -44,18 +45,6 @@ function checkNetwork(given: ContainerCreate, config: ContainerConfig, host: Hos
   if (Object.keys(host.PortBindings ?? {}).length > 0 || host.PublishAllPorts)
     throw invalid('conflicting options: port publishing and the container type network mode');
   if (Object.keys(config.ExposedPorts ?? {}).length > 0) throw invalid('conflicting options: port exposing and the container type network mode');
-}
-
-function checkPorts({ PortBindings }: HostConfig): void {
-  const isPort = (text: string) => /^\d{1,5}$/.test(text) && Number(text) <= 65_535;
-  for (const [key, bindings] of Object.entries(PortBindings ?? {})) {
-    const port = key.split('/')[0]!;
-    if (!port.split('-').every(isPort)) throw invalid(`invalid port specification: ${JSON.stringify(port)}`);
-    for (const { HostPort } of bindings ?? []) {
-      if (HostPort !== '' && !(HostPort.split('-').length <= 2 && HostPort.split('-').every(isPort)))
-        throw invalid(`invalid port specification: ${JSON.stringify(HostPort)}`);
-    }
-  }
 }
 
 /** `name:address`; docker's command line makes that of `name=address`. */

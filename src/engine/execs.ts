@@ -14,6 +14,8 @@ import type { ExecInspect } from './types/container-answers.ts';
 
 /** An exec that has ended can be asked about for so long, as in Docker. */
 const KEPT_MS = 5 * 60_000;
+/** Of those that nobody has started the oldest is forgotten when there are more; else they are there as long as their containers. */
+const MOST_WAITING = 1000;
 
 interface Exec {
   readonly id: string;
@@ -29,9 +31,14 @@ interface Exec {
 export class ExecTable implements Execs {
   readonly #parts: EngineParts;
   readonly #all = new Map<string, Exec>();
+  /** Not started yet, the oldest first. */
+  readonly #waiting = new Set<string>();
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
+    parts.events.on(({ Type, Action, Actor }) => {
+      if (Type === 'container' && Action === 'destroy') for (const exec of this.#all.values()) if (exec.containerId === Actor.ID) this.#forget(exec.id);
+    });
   }
 
   async create(container: string, body: ExecCreate): Promise<{ Id: string }> {
@@ -41,6 +48,8 @@ export class ExecTable implements Execs {
     if (body.User) execUser(this.#parts, record, body.User);
     const id = randomBytes(32).toString('hex');
     this.#all.set(id, { id, containerId: record.id, body, started: false, exitCode: null });
+    this.#waiting.add(id);
+    if (this.#waiting.size > MOST_WAITING) this.#forget(this.#waiting.values().next().value!);
     emitContainer(this.#parts, record, `exec_create: ${body.Cmd.join(' ')}`, { execID: id });
     return { Id: id };
   }
@@ -57,6 +66,7 @@ export class ExecTable implements Execs {
     if (exec.started) throw new EngineError('conflict', `exec command ${id} is already running`);
     this.#check(record, record.id);
     exec.started = true;
+    this.#waiting.delete(id);
     const { body } = exec;
     const tty = body.Tty ?? false;
     const [rows, cols] = consoleSize ?? body.ConsoleSize ?? [0, 0];
@@ -132,6 +142,7 @@ export class ExecTable implements Execs {
 
   #find(id: string): Exec {
     const exec = this.#all.get(id);
+    // another process may have removed its container
     if (exec === undefined || this.#parts.store.load(exec.containerId) === undefined) throw new EngineError('not-found', `No such exec instance: ${id}`);
     return exec;
   }
@@ -145,6 +156,11 @@ export class ExecTable implements Execs {
   #ended(exec: Exec, record: ContainerRecord, status: number): void {
     exec.exitCode = status;
     emitContainer(this.#parts, record, 'exec_die', { execID: exec.id, exitCode: String(status) });
-    setTimeout(() => this.#all.delete(exec.id), KEPT_MS).unref();
+    setTimeout(() => this.#forget(exec.id), KEPT_MS).unref();
+  }
+
+  #forget(id: string): void {
+    this.#all.delete(id);
+    this.#waiting.delete(id);
   }
 }

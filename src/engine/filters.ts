@@ -15,6 +15,21 @@ export function hasLabel(labels: Readonly<Record<string, string>>, wanted: strin
   return Object.hasOwn(labels, key) && labels[key] === wanted.slice(equals + 1);
 }
 
+/** A longer pattern is no name that anybody looks for. */
+const LONGEST_PATTERN = 512;
+
+/** As Docker: the very text, or a regular expression that is found in it; what is none matches nothing. */
+export function pattern(values: readonly string[]): (text: string) => boolean {
+  const expressions = values.flatMap((value) => {
+    try {
+      return value.length > LONGEST_PATTERN ? [] : [new RegExp(value)];
+    } catch {
+      return [];
+    }
+  });
+  return (text) => values.includes(text) || expressions.some((expression) => expression.test(text));
+}
+
 const UNITS: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1 };
 
 /** `24h`, `1h30m`, Unix seconds, or RFC 3339: seconds since 1970. Throws `invalid`. */

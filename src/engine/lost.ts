@@ -3,6 +3,7 @@ import { SIGKILL } from '../base/signals.ts';
 import { signalProcess } from '../kernel/linux/process.ts';
 import type { ContainerRecord } from './container-store.ts';
 import type { ContainerExit, ContainerInfo } from './contract.ts';
+import { lives } from './process-id.ts';
 import type { EngineParts } from './parts.ts';
 import { removeAnonymous } from './volume-remove.ts';
 
@@ -67,6 +68,7 @@ export function sweep(parts: EngineParts): void {
   store.tidy();
   for (const record of store.all()) {
     if (store.lost(record)) settleLost(parts, record);
+    if (record.attached !== undefined && (record.process === undefined ? !lives(record.maker) : store.ended(record))) parts.sandboxes.ended(record.id);
     if (!store.abandoned(record)) continue;
     removeAnonymous(parts, record);
     void removeContainer(parts, record);

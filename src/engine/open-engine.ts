@@ -5,6 +5,7 @@ import { EngineError, invalid } from '../base/errors.ts';
 import { placesOf } from '../base/places.ts';
 import type { FileLock } from '../kernel/contract.ts';
 import { linuxFileLocks } from '../kernel/linux/file-lock.ts';
+import { linuxHostNetworks } from '../kernel/linux/host-networks.ts';
 import { LinuxPlanRunner } from '../kernel/linux/helper.ts';
 import { machineFacts } from '../kernel/linux/machine.ts';
 import { pump } from './attach.ts';
@@ -19,19 +20,32 @@ import { engineId } from './engine-id.ts';
 import { EventBus } from './events.ts';
 import { ExecTable } from './execs.ts';
 import { healthStops } from './health.ts';
+import { leasedKinds } from './lease-objects.ts';
+import { LeaseStore } from './lease-store.ts';
+import { LeaseTable } from './leases.ts';
 import { openVolumeStore } from '../volume/store.ts';
 import { owner, ownerLives } from './process-id.ts';
 import { LiveContainers } from './live.ts';
+import { checkNetworkSettings } from '../network/default-bridge.ts';
 import { explainPlan, planJson } from '../runtime/explain.ts';
 import { currentInfo, sweep } from './lost.ts';
 import { openImages, type OpenImages } from './open-images.ts';
 import type { EngineParts } from './parts.ts';
 import { readLog } from './logs.ts';
+import { HeldPorts } from './held-ports.ts';
+import { MachineSandboxes } from './sandboxes.ts';
+import { defaultBridgeName, openNetworking, type Networking } from './networking.ts';
+import { restoreNetworks } from './restore-networks.ts';
+import { openNetworks, type NetworkParts } from './network-parts.ts';
+import { networksOf } from './networks.ts';
 import { attachTo, processHandle } from './start-process.ts';
 import { containerEnded, restore } from './supervise.ts';
 import { systemOf } from './system.ts';
 import { sweepVolumes } from './volume-remove.ts';
 import { volumesOf } from './volumes.ts';
+
+/** Seconds that leases of an earlier engine wait for their owners. */
+const LEASE_GRACE = 10;
 
 /** Opens the engine. Reads facts about the machine; starts nothing unless it owns its data root (`owner`). */
 export function openEngine(options: EngineOptions = {}): LocalEngine {
@@ -39,6 +53,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
   const cgroups = openCgroups();
   const { stateDir, dataRoot, containerRoot: root } = placesOf(options, process.env);
   const owned = options.owner ?? false;
+  checkNetworkSettings(options.networks ?? {});
   const locks = owned ? own([...new Set([root, stateDir])]) : [];
   const store = new ContainerStore(stateDir, { root, owned });
   const events = new EventBus();
@@ -53,8 +68,36 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
       onEvent: (action, id, attributes) => events.emit('image', action, id, attributes),
       containers: () => store.all().flatMap((record) => usedImages(record).map((image) => ({ id: record.id, image, running: !store.ended(record) }))),
     }));
+  let openedNetworking: Networking | undefined;
+  const networking = () => (openedNetworking ??= openNetworking({ engineId: engineId(dataRoot), owned }));
+  let openedNetworks: NetworkParts | undefined;
+  const networks = () =>
+    (openedNetworks ??= openNetworks({
+      root,
+      engineId: engineId(dataRoot),
+      owned,
+      locks: linuxFileLocks,
+      host: linuxHostNetworks,
+      drivers: {
+        get bridge() {
+          return networking().drivers.bridge;
+        },
+        get macvlan() {
+          return networking().drivers.macvlan;
+        },
+        get ipvlan() {
+          return networking().drivers.ipvlan;
+        },
+      },
+      settings: { bridgeName: defaultBridgeName(dataRoot, engineId(dataRoot)), ...options.networks },
+    }));
   const runner = new LinuxPlanRunner(helper, { serveIn: `${stateDir}/helpers` });
   if (owned) runner.warm();
+  const leases = new LeaseTable({
+    store: owned ? new LeaseStore(`${root}/leases`) : undefined,
+    kinds: () => leasedKinds({ containers, networks: objects.networks, volumes: objects.volumes }),
+    restartGrace: options.leaseGrace ?? LEASE_GRACE,
+  });
   const parts: EngineParts = {
     machine: machineFacts(),
     runner,
@@ -66,22 +109,37 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     ended: (id, exit) => containerEnded(parts, id, exit),
     dataRoot,
     owned,
+    leases,
     volumes: { store: openVolumeStore(`${dataRoot}/volumes`, { self: owner, lives: ownerLives }), locks: linuxFileLocks },
     images: () => images().parts,
+    networks,
+    ports: new HeldPorts(() => networking().kernel.host()),
+    sandboxes: new MachineSandboxes(() => parts, networking),
   };
   const execs = new ExecTable(parts);
   const containers = containersOf(parts, execs);
+  const objects = { networks: networksOf(parts), volumes: volumesOf(parts) };
   sweep(parts);
   sweepVolumes(parts);
-  if (owned) restore(parts);
+  if (owned) {
+    networks().store.tidy();
+    restore(parts);
+    restoreNetworks(parts, networking);
+  }
+  leases.restore();
   const info = (record: ContainerRecord) => currentInfo(parts, record);
   const close = async () => {
+    await leases.close();
     live.close();
     healthStops(parts);
     events.close();
     parts.runner.close();
     parts.cgroups?.driver.release(parts.cgroups.files, '/kobako/any');
     await opened?.close();
+    if (openedNetworking !== undefined) {
+      await parts.sandboxes.close();
+      openedNetworking[Symbol.dispose]();
+    }
     await parts.volumes.store.settled();
     for (const lock of locks) lock[Symbol.dispose]();
   };
@@ -89,15 +147,19 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
   return {
     containers,
     execs,
-    volumes: volumesOf(parts),
+    volumes: objects.volumes,
     get images() {
       return images().images;
     },
+    networks: objects.networks,
     system: systemOf(parts, {
       labels: options.labels ?? [],
       insecureRegistries: options.registries?.insecure ?? [],
       registryMirrors: options.registries?.mirrors ?? [],
     }),
+    leases,
+    lease: (lease) => leases.acquire(lease),
+    suspendLeases: () => leases.suspend(),
     reloaded: (settings) => events.emit('daemon', 'reload', engineId(dataRoot), { name: hostname(), ...settings }),
     plan: async (run) => {
       const { plan, spec, warnings } = await planRun(parts, run);

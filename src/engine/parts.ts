@@ -7,8 +7,12 @@ import type { Resources } from '../runtime/spec.ts';
 import type { ContainerStore } from './container-store.ts';
 import type { ContainerExit } from './contract.ts';
 import type { EventBus } from './events.ts';
+import type { LeaseTable } from './leases.ts';
 import type { LiveContainers } from './live.ts';
 import type { ImageParts } from './image-parts.ts';
+import type { HeldPorts } from './held-ports.ts';
+import type { NetworkParts } from './network-parts.ts';
+import type { Sandboxes } from './sandbox-contract.ts';
 import type { VolumeStore } from '../volume/contract.ts';
 
 /** Control groups as the use cases need them: the driver of this machine and its files. Paths as in `CgroupDriver`. */
@@ -44,9 +48,17 @@ export interface EngineParts {
   readonly dataRoot: string;
   /** No other process changes what is in the data root: containers are looked after here, whoever started them. */
   readonly owned: boolean;
+  /** Whether something new can be under a lease. */
+  readonly leases: Pick<LeaseTable, 'check'>;
   readonly volumes: { readonly store: VolumeStore; readonly locks: FileLocks };
   /** Opened at the first use. */
   images(): ImageParts;
+  /** Opened at the first use. */
+  networks(): NetworkParts;
+  /** Of the host, for containers. */
+  readonly ports: HeldPorts;
+  /** What containers have of networks while they run. */
+  readonly sandboxes: Sandboxes;
   /** The native helper, to be shown as /sbin/docker-init inside. */
   readonly helper: string;
 }

@@ -1,6 +1,6 @@
 /** From a container's documents to what the planners take. Throws `invalid` in Docker's words for what makes no sense. */
 import { commandOf } from './container-document.ts';
-import { EngineError, invalid } from '../base/errors.ts';
+import { invalid } from '../base/errors.ts';
 import { signalNumber } from '../base/signals.ts';
 import { DEFAULT_RUN, type DeviceOption, type IdRange, type Limits, type NamespaceChoice, type RunOptions } from '../runtime/run-options.ts';
 import { MASKED_PATHS, READONLY_PATHS } from '../runtime/default-spec.ts';
@@ -129,11 +129,10 @@ function mode(text: string, what: string): NamespaceChoice {
   throw invalid(`invalid ${what} mode: ${text}`);
 }
 
-/** Networks come with a later version: a container on the default one has a loopback only. */
+/** Of one that shares nobody's network, whatever networks it then is in. */
 function network(text: string): NamespaceChoice {
-  if (/^(none|bridge|default|private)$/.test(text)) return { kind: 'new' };
-  if (text === 'host' || text.startsWith('container:')) return mode(text, 'network');
-  throw new EngineError('not-found', `network ${text} not found`, { hint: 'networks come with a later version: none, host and container:NAME are there' });
+  if (text === 'container:') throw invalid('invalid network mode: invalid container format container:<name|id>');
+  return text === 'host' || text.startsWith('container:') ? mode(text, 'network') : { kind: 'new' };
 }
 
 /** The document has a name of the container's own all the same, as Docker's. */

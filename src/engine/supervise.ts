@@ -25,6 +25,7 @@ export async function containerEnded(parts: EngineParts, id: string, exit: Conta
   if (exit.oomKilled) emitContainer(parts, record, 'oom');
   const lasted = Number(BigInt(exit.exitedAt) - BigInt(exit.startedAt)) / 1e9;
   emitContainer(parts, record, 'die', { exitCode: String(exit.status), execDuration: String(Math.max(0, Math.floor(lasted))) });
+  parts.sandboxes.ended(id);
   emitUnmounts(parts, record);
   const again = !live.closed && wantsRestart(record, exit);
   if (again) store.note(id, { restarting: true, restartCount: (record.restartCount ?? 0) + 1 });
@@ -92,9 +93,11 @@ export function restore(parts: EngineParts): void {
   const { store } = parts;
   for (const record of store.all()) {
     if (store.info(record).state === 'running') {
+      parts.sandboxes.restore(record);
       watch(parts, record);
       continue;
     }
+    parts.sandboxes.ended(record.id);
     if (record.paused) store.note(record.id, { paused: undefined });
     const exit = store.exit(record.id) ?? record.previous;
     const policy = record.hostConfig.RestartPolicy.Name;

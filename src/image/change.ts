@@ -1,6 +1,6 @@
 /** `--change` of import and commit: the Dockerfile instructions that only change an image's config. */
 import { invalid } from '../base/errors.ts';
-import type { ContainerConfig } from './contract.ts';
+import type { ContainerConfig, HealthConfig } from './contract.ts';
 
 const DURATION = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?$/;
 
@@ -103,7 +103,7 @@ function single(text: string, name: string): string {
   return words(text)[0]!;
 }
 
-function healthcheck(text: string): NonNullable<ContainerConfig['Healthcheck']> {
+function healthcheck(text: string): HealthConfig {
   if (/^none$/i.test(text)) return { Test: ['NONE'] };
   const flags: Record<string, string> = {};
   const rest = text.replace(/^(?:--([a-z-]+)=(\S+)\s+)+/i, (all) => {

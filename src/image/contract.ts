@@ -85,17 +85,18 @@ export interface ContainerConfig {
   readonly Shell?: readonly string[] | undefined;
   readonly OnBuild?: readonly string[] | null | undefined;
   readonly ArgsEscaped?: boolean | undefined;
-  /** Docker's; durations in nanoseconds. */
-  readonly Healthcheck?:
-    | {
-        readonly Test?: readonly string[];
-        readonly Interval?: number;
-        readonly Timeout?: number;
-        readonly Retries?: number;
-        readonly StartPeriod?: number;
-        readonly StartInterval?: number;
-      }
-    | undefined;
+  readonly Healthcheck?: HealthConfig | undefined;
+}
+
+/** Docker's health check, of an image or of a container. Durations are nanoseconds; 0 stands for Docker's default. */
+export interface HealthConfig {
+  /** `['NONE']`, `['CMD', …]`, `['CMD-SHELL', script]`; empty: as the image says. */
+  readonly Test?: readonly string[];
+  readonly Interval?: number;
+  readonly Timeout?: number;
+  readonly Retries?: number;
+  readonly StartPeriod?: number;
+  readonly StartInterval?: number;
 }
 
 export interface HistoryEntry {

@@ -16,6 +16,14 @@ export interface IpamConfig {
   readonly AuxiliaryAddresses?: Readonly<Record<string, string>>;
 }
 
+export interface NetworkIpam {
+  readonly driver: string;
+  readonly options: Readonly<Record<string, string>> | null;
+  readonly config: readonly IpamConfig[];
+  /** Those that somebody asked for, as they were: so Docker shows them, and static addresses are in those only. */
+  readonly asked?: readonly IpamConfig[];
+}
+
 /** What is kept of a network: one JSON document each. */
 export interface NetworkRecord {
   /** 64 hex digits. */
@@ -28,10 +36,16 @@ export interface NetworkRecord {
   readonly ipv6: boolean;
   readonly internal: boolean;
   readonly attachable: boolean;
-  readonly ipam: { readonly driver: string; readonly options: Readonly<Record<string, string>> | null; readonly config: readonly IpamConfig[] };
+  readonly ipam: NetworkIpam;
   /** The driver's, by Docker's names (`com.docker.network.bridge.name`, `parent`, …). */
   readonly options: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
+  /** As it was asked for; nothing follows from it but what is shown. Default `local`. */
+  readonly scope?: string;
+  /** Nothing but a form for other networks: there is no such network on the machine. */
+  readonly configOnly?: boolean;
+  /** The name of the form that it was made by. */
+  readonly configFrom?: string;
 }
 
 export interface PublishedPort {
@@ -51,11 +65,11 @@ export interface Endpoint {
   /** `02:42:ac:11:00:02` */
   readonly mac: string;
   /** With their prefix lengths: `172.17.0.2/16`. */
-  readonly ipv4?: string;
-  readonly ipv6?: string;
-  /** Where the default routes go, if they go through this network. */
-  readonly gateway4?: string;
-  readonly gateway6?: string;
+  readonly ipv4?: string | undefined;
+  readonly ipv6?: string | undefined;
+  /** Where the default routes go, if they go through this network; `link`: out of the interface, to nobody in particular. */
+  readonly gateway4?: string | undefined;
+  readonly gateway6?: string | undefined;
   /** Its name inside, as `eth0`. */
   readonly interfaceName: string;
   /** Routes beside those of its subnets, sysctls of the interface and such, by Docker's names. */
@@ -71,6 +85,8 @@ export interface NetworkDriver {
   down(network: NetworkRecord): void;
   /** An interface of the endpoint's in the namespace, up, with addresses and routes; its ports are reachable. All or nothing. */
   attach(network: NetworkRecord, endpoint: Endpoint, namespace: NetworkNamespace): void;
+  /** The interface is there already: the driver knows of it, and its ports are as the endpoint says. */
+  adopt(network: NetworkRecord, endpoint: Endpoint): void;
   /** The interface and the ports go. `namespace` is absent when it is no more: the kernel took the interface with it. */
   detach(network: NetworkRecord, endpoint: Endpoint, namespace: NetworkNamespace | undefined): void;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { runOptions } from '../../test/support/planner.ts';
-import { hostnameFile, hostsFile, resolvConfFile } from './etc-files.ts';
+import { changedHosts, hostnameFile, hostsFile, ownHostsLines, resolvConfFile } from './etc-files.ts';
 
 test('/etc/hostname', () => assert.equal(hostnameFile('box'), 'box\n'));
 
@@ -24,6 +24,54 @@ describe('/etc/hosts', () => {
   for (const text of ['a', ':1.2.3.4', 'a:1.2.3', 'a:host', 'a b:1.2.3.4', 'a\nevil:1.2.3.4', 'a:1.2.3.4\nevil']) {
     test(`refused: ${JSON.stringify(text)}`, () => assert.throws(() => added(text), { kind: 'invalid' }));
   }
+});
+
+describe('/etc/hosts of a container in networks: as real Docker 28.5 wrote it', () => {
+  const after = (...parameters: Parameters<typeof hostsFile>) =>
+    hostsFile(...parameters)
+      .split('\n')
+      .slice(6, -1);
+  test('an address of each network, what is added before them', () => {
+    const addresses = ['172.18.0.3', '172.19.0.2', 'fdee:c74c:8325::2'];
+    assert.deepEqual(after({ addHosts: ['gw:host-gateway', 'x:1.2.3.4'] }, 'e010c50b750b', { addresses, hostGateways: ['172.17.0.1'] }), [
+      '172.17.0.1\tgw',
+      '1.2.3.4\tx',
+      '172.18.0.3\te010c50b750b',
+      '172.19.0.2\te010c50b750b',
+      'fdee:c74c:8325::2\te010c50b750b',
+    ]);
+  });
+  test('links of the default bridge', () => {
+    const link = (alias: string) => ({ address: '172.17.0.2', names: [alias, '6039b83511db', 'leg1'] });
+    assert.deepEqual(after({ addHosts: [] }, 'e5ed71e5961a', { addresses: ['172.17.0.3'], links: [link('al'), link('web.x')] }), [
+      '172.17.0.2\tal 6039b83511db leg1',
+      '172.17.0.2\tweb.x 6039b83511db leg1',
+      '172.17.0.3\te5ed71e5961a',
+    ]);
+  });
+  test('a host name with its domain, also without it', () => {
+    const line = ['172.18.0.2\twebhost.example.org webhost'];
+    assert.deepEqual(after({ addHosts: [] }, 'webhost.example.org', { addresses: ['172.18.0.2'] }), line);
+    assert.deepEqual(after({ addHosts: [], domainname: 'example.org' }, 'webhost', { addresses: ['172.18.0.2'] }), line);
+  });
+  test('host-gateway of both families, in the host’s file too, and without any', () => {
+    const addHosts = ['gw:host-gateway'];
+    assert.deepEqual(after({ addHosts }, '', { hostGateways: ['172.17.0.1', 'fd00::1'] }), ['172.17.0.1\tgw', 'fd00::1\tgw']);
+    assert.equal(
+      hostsFile({ addHosts }, 'box', { hostText: '127.0.0.1 localhost\n\n', hostGateways: ['172.17.0.1'] }),
+      '127.0.0.1 localhost\n172.17.0.1\tgw\n',
+    );
+    assert.throws(() => hostsFile({ addHosts }, 'box'), { kind: 'invalid', message: 'unable to derive the IP value for host-gateway' });
+  });
+  test('networks that come and go leave what somebody has changed', () => {
+    const before = hostsFile({ addHosts: [] }, 'box', { addresses: ['10.0.0.2'] });
+    const edited = `${before}9.9.9.9 mine\n`;
+    const both = changedHosts(edited, { add: ownHostsLines(['10.1.0.2', 'fd00::2'], 'box') });
+    assert.equal(both, `${edited}10.1.0.2\tbox\nfd00::2\tbox\n`);
+    assert.equal(changedHosts(both, { add: ownHostsLines(['10.1.0.2'], 'box') }), both);
+    assert.equal(changedHosts(both, { remove: ownHostsLines(['10.1.0.2', 'fd00::2'], 'box') }), edited);
+    assert.equal(changedHosts(edited, { remove: ownHostsLines(['10.0.0.2'], 'box') }).includes('10.0.0.2'), false);
+  });
 });
 
 describe('/etc/resolv.conf', () => {

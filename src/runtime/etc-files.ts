@@ -1,6 +1,7 @@
 /** The texts of /etc/hostname, /etc/hosts and /etc/resolv.conf as Docker writes them. */
 import { isIP } from 'node:net';
 import { invalid } from '../base/errors.ts';
+import { parseResolvConf, resolvConfLines, withSettings } from './resolv-conf.ts';
 import type { RunOptions } from './run-options.ts';
 
 export function hostnameFile(hostname: string): string {
@@ -16,22 +17,59 @@ const LOCALHOST = [
   'ff02::2\tip6-allrouters',
 ];
 
+/** What a container's networks add to its file. */
+export interface HostsNetwork {
+  /** The host's own file, in its network: nothing but `addHosts` is added to it. */
+  readonly hostText?: string | undefined;
+  /** The container's, in the order of its networks; without prefix lengths. */
+  readonly addresses?: readonly string[];
+  /** On the default bridge: the others that it is linked to, by the alias, their short id and their name (`--link`). */
+  readonly links?: readonly { readonly address: string; readonly names: readonly string[] }[];
+  /** What `host-gateway` stands for: the default bridge's gateways. */
+  readonly hostGateways?: readonly string[];
+}
+
 /**
- * hosts(5). `addHosts` are `name:address`; throws `invalid` for one that is not. The own name is 127.0.1.1 until there is
- * a network. With `hostText`, the host's own file in its network, nothing else is added.
+ * hosts(5). `addHosts` are `name:address` or `name:host-gateway`; throws `invalid` for one that is not. The own name is
+ * 127.0.1.1 where there is no network.
  */
-export function hostsFile(options: Pick<RunOptions, 'addHosts'>, hostname: string, hostText?: string): string {
-  const added = options.addHosts.map((text) => {
-    const colon = text.search(/[:=]/);
-    const [name, address] = [text.slice(0, colon), text.slice(colon + 1).replace(/^\[(.*)\]$/, '$1')];
-    if (colon <= 0) throw invalid(`bad format for add-host: "${text}"`);
-    if (isIP(address) === 0) throw invalid(`invalid IP address in add-host: "${address}"`);
-    if (/\s/.test(name)) throw invalid(`bad format for add-host: "${text}"`);
-    return `${address}\t${name}`;
-  });
+export function hostsFile(options: Pick<RunOptions, 'addHosts' | 'domainname'>, hostname: string, network: HostsNetwork = {}): string {
+  const { hostText, addresses = [], links = [], hostGateways = [] } = network;
+  const added = options.addHosts.flatMap((text) => addedLines(text, hostGateways));
   if (hostText !== undefined) return `${[...hostText.replace(/\n+$/, '').split('\n'), ...added].join('\n')}\n`;
-  const own = hostname === '' ? [] : [`127.0.1.1\t${hostname}`];
-  return `${[...LOCALHOST, ...added, ...own].join('\n')}\n`;
+  const linked = links.map(({ address, names }) => `${address}\t${names.join(' ')}`);
+  const own = ownHostsLines(addresses.length > 0 ? addresses : ['127.0.1.1'], hostname, options.domainname);
+  return `${[...LOCALHOST, ...added, ...linked, ...own].join('\n')}\n`;
+}
+
+function addedLines(text: string, hostGateways: readonly string[]): string[] {
+  const colon = text.search(/[:=]/);
+  const [name, address] = [text.slice(0, colon), text.slice(colon + 1).replace(/^\[(.*)\]$/, '$1')];
+  if (colon <= 0 || /\s/.test(name)) throw invalid(`bad format for add-host: "${text}"`);
+  if (address === 'host-gateway') {
+    if (hostGateways.length === 0) throw invalid('unable to derive the IP value for host-gateway');
+    return hostGateways.map((gateway) => `${gateway}\t${name}`);
+  }
+  if (isIP(address) === 0) throw invalid(`invalid IP address in add-host: "${address}"`);
+  return [`${address}\t${name}`];
+}
+
+/** What a container's file says of itself: its full name, and the name without the domain. Empty without a host name. */
+export function ownHostsLines(addresses: readonly string[], hostname: string, domainname?: string): string[] {
+  if (hostname === '') return [];
+  const full = domainname ? `${hostname}.${domainname}` : hostname;
+  const names = full.includes('.') ? `${full} ${full.split('.')[0]}` : full;
+  return addresses.map((address) => `${address}\t${names}`);
+}
+
+/**
+ * The file of a container that comes into a network or leaves one while it runs: what it has changed there itself stays.
+ * Lines that are there already are not added again.
+ */
+export function changedHosts(text: string, { add = [], remove = [] }: { readonly add?: readonly string[]; readonly remove?: readonly string[] }): string {
+  const lines = text.replace(/\n$/, '').split('\n');
+  const kept = lines.filter((line) => !remove.includes(line));
+  return `${[...kept, ...add.filter((line) => !kept.includes(line))].join('\n')}\n`;
 }
 
 /**
@@ -39,19 +77,10 @@ export function hostsFile(options: Pick<RunOptions, 'addHosts'>, hostname: strin
  * network namespace of the container's own: there they are left out.
  */
 export function resolvConfFile(options: Pick<RunOptions, 'dns' | 'dnsSearch' | 'dnsOptions' | 'namespaces'>, hostText: string): string {
-  const lines = hostText
-    .split('\n')
-    .map((line) => line.replace(/[#;].*$/, '').trim())
-    .filter(Boolean);
-  const of = (key: string) => lines.filter((line) => line.split(/\s+/)[0] === key).flatMap((line) => line.split(/\s+/).slice(1));
-  const own = options.namespaces.network.kind === 'new';
-  const servers = options.dns.length > 0 ? options.dns : of('nameserver').filter((address) => !own || !/^(127\.|::1$)/.test(address));
-  for (const server of servers) if (isIP(server.replace(/%.*$/, '')) === 0) throw invalid(`invalid IP address for DNS: "${server}"`);
-  const search = (options.dnsSearch.length > 0 ? options.dnsSearch : of('search')).filter((name) => name !== '.');
-  const opts = options.dnsOptions.length > 0 ? options.dnsOptions : of('options');
-  for (const word of [...search, ...opts]) if (/\s/.test(word)) throw invalid(`bad entry for resolv.conf: ${JSON.stringify(word)}`);
-  const out = servers.map((server) => `nameserver ${server}`);
-  if (search.length > 0) out.push(`search ${search.join(' ')}`);
-  if (opts.length > 0) out.push(`options ${opts.join(' ')}`);
-  return out.length === 0 ? '' : `${out.join('\n')}\n`;
+  const conf = withSettings(options, parseResolvConf(hostText));
+  const inherited = options.dns.length === 0 && options.namespaces.network.kind === 'new';
+  const servers = inherited ? conf.servers.filter((address) => !/^(127\.|::1$)/.test(address)) : conf.servers;
+  return resolvConfLines({ ...conf, servers, other: [] })
+    .map((line) => `${line}\n`)
+    .join('');
 }

@@ -24,6 +24,8 @@ export interface RunContext {
   joined(container: string): number;
   /** The host name of the host, or of the container whose network is joined. */
   readonly sharedName?: string;
+  /** The network namespace that a container of its own network joins; absent: it makes one. */
+  readonly networkPath?: string;
   /** Paths of the host's device nodes, for a privileged container. */
   hostDevices(): readonly string[];
 }
@@ -191,7 +193,7 @@ const NAMESPACES: readonly (readonly [choice: Exclude<keyof RunOptions['namespac
 function namespacesOf(options: RunOptions, context: RunContext): NonNullable<Linux['namespaces']> {
   const out: NonNullable<Linux['namespaces']> = [{ type: 'mount' }];
   const add = (choice: NamespaceChoice, type: NamespaceType, file: string) => {
-    if (choice.kind === 'new') out.push({ type });
+    if (choice.kind === 'new') out.push({ type, ...(type === 'network' && context.networkPath !== undefined ? { path: context.networkPath } : {}) });
     if (choice.kind === 'container') out.push({ type, path: `/proc/${context.joined(choice.container)}/ns/${file}` });
   };
   for (const [choice, type, file] of NAMESPACES) add(options.namespaces[choice], type, file);

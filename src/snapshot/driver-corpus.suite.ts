@@ -163,6 +163,15 @@ export const CORPUS: Readonly<Record<string, readonly (readonly LayerEntry[])[]>
     [dir('d/'), file('d/first', ''), whiteout('d/pointless'), whiteout('d/sub/pointless'), opaque('d'), file('d/new', ''), opaque('e'), file('e/same', 'new')],
     [dir('d/sub/'), file('d/sub/third', '')],
   ],
+  'many opaque folders': [Array.from({ length: 300 }, (_, index) => file(`d${index}/old`, '')), Array.from({ length: 300 }, (_, index) => opaque(`d${index}`))],
+  'a whiteout whose folder gives way to a link that leads nowhere, in an opaque folder': [
+    [dir('d/'), dir('d/ring/')],
+    [whiteout('d/ring/x'), symlink('d/ring', 'ring'), opaque('d')],
+  ],
+  'a whiteout whose folder gives way to a link to a folder with one, in an opaque folder': [
+    [dir('d/'), dir('d/away/'), dir('e/'), file('e/x', 'hidden')],
+    [whiteout('d/away/x'), symlink('d/away', '../e'), whiteout('e/x'), opaque('d')],
+  ],
   'an opaque root': [
     [file('old', ''), dir('d/'), file('d/old', '')],
     [opaque(''), file('new', '')],

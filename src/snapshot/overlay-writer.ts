@@ -251,9 +251,7 @@ export class OverlayWriter implements LayerWriter {
     for (const path of this.#whiteouts) {
       let folder = splitPath(path)[0];
       while (folder !== '' && !this.#opaque.has(folder)) folder = splitPath(folder)[0];
-      if (!this.#opaque.has(folder)) continue;
-      const stat = lstat(path);
-      if (stat !== undefined && isWhiteout(stat)) unlinkSync(bytes(path));
+      if (this.#opaque.has(folder)) unlinkSync(bytes(path));
     }
   }
 
@@ -311,8 +309,9 @@ export class OverlayWriter implements LayerWriter {
     this.#folders.clear();
     this.#folders.set('', '');
     const below = `${path}/`;
-    for (const folder of this.#folderTimes.keys()) if (folder === path || folder.startsWith(below)) this.#folderTimes.delete(folder);
-    for (const folder of this.#opaque) if (folder === path || folder.startsWith(below)) this.#opaque.delete(folder);
+    for (const known of [this.#folderTimes, this.#opaque, this.#whiteouts]) {
+      for (const gone of known.keys()) if (gone === path || gone.startsWith(below)) known.delete(gone);
+    }
   }
 
   #setXattrs(entry: TarEntry, path: string): void {

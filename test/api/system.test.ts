@@ -186,7 +186,42 @@ describe('the engine as a whole, over HTTP', () => {
     assert.equal((await api.get('/v1.51/containers/two/json')).json.NetworkSettings.Networks.none.NetworkID, Id);
     assert.equal((await api.delete('/v1.51/networks/host')).status, 403);
     assert.equal((await api.get('/v1.51/networks/other')).status, 404);
-    assert.equal((await api.post('/v1.51/networks/create', { Name: 'x' }, { checked: false })).status, 501);
+  });
+
+  test('networks: each answer, and each body that is none', async () => {
+    const post = async (path: string, body?: object) => {
+      const { status, json } = await api.post(`/v1.51/networks/${path}`, body);
+      return [status, json?.message];
+    };
+    const made = await api.post('/v1.51/networks/create', {
+      Name: 'lan/1',
+      CheckDuplicate: true,
+      IPAM: { Config: [{ Subnet: '10.79.0.0/24' }] },
+      Labels: null,
+    });
+    assert.deepEqual([made.status, Object.keys(made.json)], [201, ['Id', 'Warning']]);
+    assert.deepEqual(await post('create', { Name: 'lan/1' }), [409, 'network with name lan/1 already exists']);
+    assert.deepEqual(await post('create', { Name: 5 }), [400, 'invalid JSON: json: cannot unmarshal number into Go struct field .Name of type string']);
+    assert.deepEqual(await post('create', { Name: 'bridge' }), [403, 'operation is not permitted on predefined bridge network ']);
+    assert.equal((await api.get('/v1.51/networks/lan%2F1?verbose=1&scope=local')).json.Id, made.json.Id);
+    assert.match((await api.get('/v1.51/networks/none?verbose=x')).json.message, /^invalid value for verbose: x: strconv.ParseBool/);
+    assert.deepEqual(await post(`${made.json.Id}/connect`, { Container: 'two' }), [
+      400,
+      'container cannot be connected to multiple networks with one of the networks in private (none) mode',
+    ]);
+    assert.deepEqual(await post(`${made.json.Id}/connect`, { Container: 'one', EndpointConfig: { Aliases: ['a'] } }), [200, undefined]);
+    assert.deepEqual(await post(`${made.json.Id}/disconnect`, { Container: 'one', Force: false }), [200, undefined]);
+    assert.deepEqual(await post(`${made.json.Id}/disconnect`, { Container: 'one' }), [
+      409,
+      `container ${(await api.get('/v1.51/containers/one/json')).json.Id} is not connected to the network lan/1`,
+    ]);
+    for (const action of ['connect', 'disconnect']) assert.deepEqual(await post(`${made.json.Id}/${action}`), [400, 'invalid name or ID supplied: ""']);
+    assert.equal((await api.delete('/v1.51/networks/lan%2F1')).status, 204);
+    assert.deepEqual((await api.post('/v1.51/networks/prune')).json, { NetworksDeleted: null });
+    // over the client, too: a name with a slash is one name
+    await engine.networks.create({ Name: 'lan/2' });
+    await engine.networks.remove('lan/2');
+    await assert.rejects(engine.networks.inspect('..'), { kind: 'invalid' });
   });
 
   test('what is not there says so', async () => {

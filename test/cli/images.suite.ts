@@ -107,7 +107,7 @@ export function commandsOnImages(title: string, open: () => Promise<EngineUnderT
       assert.match(await ok('version', '-f', '{{.Client.Version}} {{.Server.ApiVersion}}'), /^\d+\.\d+\.\d+ 1\.\d+\n$/);
       assert.match(
         (await kobako(['system', 'prune', '-a'], { input: 'no\n' })).stdout,
-        /^WARNING! This will remove:\n  - all stopped containers\n  - all images/,
+        /^WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least one container\n  - all images/,
       );
       assert.match(await ok('system', 'prune', '-af'), /^Deleted Containers:\n[0-9a-f]{64}\n\nDeleted Images:\nuntagged: unused:1\n/);
       assert.deepEqual(await names(), []);

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Health } from '../../src/engine/types/container-answers.ts';
 import type { HealthConfig } from '../../src/engine/types/container.ts';
+import { DEFAULT_RUN } from '../../src/engine/contract.ts';
+import { imageGround, importBusybox } from '../support/image-ground.ts';
 import { until } from '../support/monitored.ts';
 import { ownedEngine, type OwnedEngine } from '../support/owned-engine.ts';
 import { run } from '../support/run.ts';
@@ -103,9 +105,12 @@ test('failures within the start period do not count, and it is looked at more of
     StartPeriod: 60_000 * MS,
     StartInterval: 50 * MS,
   };
-  const id = await owned.run('sleep 0.5; touch /ok; sleep 100', { Healthcheck });
+  const id = await owned.run('sleep 100', { Healthcheck });
   await until('it has failed', async () => (await healthOf(owned, id)).Log!.length > 1);
-  assert.deepEqual([(await healthOf(owned, id)).Status, (await healthOf(owned, id)).FailingStreak], ['starting', 0]);
+  const { Status, FailingStreak } = await healthOf(owned, id);
+  assert.deepEqual([Status, FailingStreak], ['starting', 0]);
+  const { Id } = await owned.engine.execs.create(id, { Cmd: ['touch', '/ok'] });
+  await owned.engine.execs.start(Id, { detach: true });
   await becomes(owned, id, 'healthy');
 });
 
@@ -139,6 +144,16 @@ test('an engine that opens anew goes on with it', async (t) => {
   await owned.reopen();
   assert.equal((await healthOf(owned, id)).Status, 'starting');
   await becomes(owned, id, 'healthy');
+});
+
+test('of an image that has one, for a container that is made and started at once', async (t) => {
+  const ground = imageGround(t);
+  const image = await importBusybox(ground, 'checked', 'HEALTHCHECK --interval=100ms CMD test -e /bin/sh');
+  const engine = ground.engine({ owner: true });
+  const { containerId } = await engine.run({ ...DEFAULT_RUN, image, args: ['sleep', '100'], detach: true });
+  t.after(() => engine.remove(containerId, { force: true }));
+  const status = async () => (await engine.containers.inspect(containerId)).State.Health?.Status;
+  await until('it is healthy', async () => (await status()) === 'healthy');
 });
 
 test('a check keeps nobody alive: neither its timer nor a probe that runs', async (t) => {

@@ -57,3 +57,23 @@ test('a starter that is stopped: the container ends, others are told at once, an
   assert.equal(String(status).trim(), '3');
   await once(child, 'close');
 });
+
+test('a program that removes or stops what it has started in the background lives until that is done', async (t) => {
+  const { engine, state } = engineFor(t);
+  const options = JSON.stringify({ ...sh('sleep 60'), detach: true });
+  const child = program(
+    state,
+    `const [removed, stopped] = [await engine.run(${options}), await engine.run(${options})];
+     await engine.remove(removed.containerId, { force: true });
+     await engine.stop(stopped.containerId, 0);
+     console.log(stopped.containerId);
+     engine.close();`,
+  );
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => (text += String(chunk)));
+  assert.deepEqual(await once(child, 'close'), [0, null]);
+  assert.deepEqual(
+    (await engine.list()).map(({ id, state: now }) => [id, now]),
+    [[text.trim(), 'exited']],
+  );
+});

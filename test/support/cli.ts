@@ -21,6 +21,8 @@ export interface CliOptions {
   readonly terminal?: { readonly rows: number; readonly cols: number };
   /** In place of credential helpers. */
   readonly helper?: CliContext['credentialHelper'];
+  /** In place of programs. */
+  readonly program?: CliContext['program'];
 }
 
 export interface Session {
@@ -61,7 +63,7 @@ class Screen extends Writable {
 }
 
 /** Begins a command line; `session.result` is its end. */
-export function cliSession(engine: Engine, argv: readonly string[], { input, env = {}, cwd = '/', terminal, helper }: CliOptions = {}): Session {
+export function cliSession(engine: Engine, argv: readonly string[], { input, env = {}, cwd = '/', terminal, helper, program }: CliOptions = {}): Session {
   const [stdin, stdout, stderr] = [new PassThrough(), new Screen(), new Screen()];
   if (terminal !== undefined) {
     Object.assign(stdin, { isTTY: true, setRawMode: () => stdin });
@@ -84,6 +86,7 @@ export function cliSession(engine: Engine, argv: readonly string[], { input, env
     engine: async () => engine,
     localEngine: () => Promise.reject(new Error('not here')),
     daemon: () => Promise.reject(new Error('not here')),
+    program: program ?? (() => Promise.reject(new Error('not here'))),
     credentialHelper: helper ?? (() => Promise.reject(new Error('not here'))),
     onSignal(handler) {
       handlers.add(handler);

@@ -80,11 +80,16 @@ export class TestDaemon {
     assert.equal(answer.status, 200, answer.text);
   }
 
-  /** Creates and starts; gives the id. */
-  async run(body: object, name?: string): Promise<string> {
+  /** Gives the id. */
+  async create(body: object, name?: string): Promise<string> {
     const created = await this.api.post(`/v1.51/containers/create${name === undefined ? '' : `?name=${name}`}`, { Image: 'busybox', ...body });
     assert.equal(created.status, 201, created.text);
-    const id = (created.json as { Id: string }).Id;
+    return (created.json as { Id: string }).Id;
+  }
+
+  /** Creates and starts; gives the id. */
+  async run(body: object, name?: string): Promise<string> {
+    const id = await this.create(body, name);
     const started = await this.api.post(`/v1.51/containers/${id}/start`);
     assert.equal(started.status, 204, started.text);
     return id;

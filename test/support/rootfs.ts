@@ -1,7 +1,7 @@
-import { existsSync, lstatSync, mkdirSync, cpSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync, chmodSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, cpSync, renameSync, rmSync, symlinkSync, writeFileSync, chmodSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { EngineError } from '../../src/base/errors.ts';
-import { deb, debs } from './debs.ts';
+import { deb, debianCodename, debianMirror, debs } from './debs.ts';
 import { withLock } from './lock.ts';
 import { cacheDir } from './paths.ts';
 import { runOk } from './run.ts';
@@ -70,13 +70,8 @@ export async function debianRootfs(): Promise<string> {
 export async function debootstrapRootfs(): Promise<string> {
   return once('debootstrap', async (root) => {
     const tree = await debs(['debootstrap', 'wget'], { dependencies: true });
-    const { stdout } = await runOk('apt-get', ['indextargets', '--format', '$(REPO_URI) $(RELEASE) $(COMPONENT)', 'Created-By: Packages']);
-    const codename = /^VERSION_CODENAME=(\w+)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? 'stable';
-    const [mirror] =
-      stdout
-        .split('\n')
-        .find((line) => line.endsWith(` ${codename} main`))
-        ?.split(' ') ?? [];
+    const codename = debianCodename();
+    const mirror = await debianMirror(codename);
     if (mirror === undefined) throw new EngineError('unavailable', `apt's sources have no ${codename} main to debootstrap from`);
     // its wget runs with its own libraries: nothing is installed here
     const arch = process.arch === 'arm64' ? 'aarch64' : 'x86_64';

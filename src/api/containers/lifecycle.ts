@@ -2,6 +2,7 @@
 import { invalid } from '../../base/errors.ts';
 import type { WaitCondition } from '../../engine/containers-contract.ts';
 import type { ApiRequest, Route } from '../contract.ts';
+import { underLease } from '../kobako/under-lease.ts';
 import { decodeContainerCreate } from './create-body.ts';
 
 /** What a request names, and how long and with which signal to stop it. */
@@ -23,7 +24,7 @@ export const lifecycleRoutes: readonly Route[] = [
     method: 'POST',
     path: '/containers/create',
     handler: async (request, { containers }) => {
-      const body = decodeContainerCreate(await request.json());
+      const body = underLease(request, decodeContainerCreate(await request.json()));
       const { query } = request;
       request.send(await containers.create(body, { name: query.text('name'), platform: query.text('platform') }), 201);
     },

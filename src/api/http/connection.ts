@@ -84,9 +84,9 @@ export class Connection {
     return this.#handling === undefined && !this.#detached;
   }
 
-  /** It has been detached, and the client's half is closed. */
-  get halfOpen(): boolean {
-    return this.#detached && this.#socket.readableEnded;
+  /** Its end would not be heard: it has been detached and the client's half is closed, or more requests have come than are kept. */
+  get deaf(): boolean {
+    return this.#detached ? this.#socket.readableEnded : (this.#stash?.length ?? 0) > MAX_STASH && this.#handling?.hijackable === false;
   }
 
   /** True: there is room for more. */

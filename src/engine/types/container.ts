@@ -2,20 +2,12 @@
  * What a container is asked to be: the documents of Docker's API (1.51), with its names, units and defaults. They are
  * what `create` takes, what is kept on disk, and what `inspect` gives back.
  */
+import type { HealthConfig } from '../../image/contract.ts';
 import type { EndpointSettings } from './network.ts';
 
-type Empty = Readonly<Record<string, never>>;
+export type { HealthConfig };
 
-/** Durations are nanoseconds; 0 stands for Docker's default. */
-export interface HealthConfig {
-  /** `['NONE']`, `['CMD', …]`, `['CMD-SHELL', script]`; empty: as the image says. */
-  readonly Test?: readonly string[];
-  readonly Interval?: number;
-  readonly Timeout?: number;
-  readonly Retries?: number;
-  readonly StartPeriod?: number;
-  readonly StartInterval?: number;
-}
+type Empty = Readonly<Record<string, never>>;
 
 export interface ContainerConfig {
   readonly Hostname: string;

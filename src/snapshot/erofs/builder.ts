@@ -55,7 +55,7 @@ export class ErofsBuilder implements TarHandler {
     const place = placeEntry(entry.name);
     if (place.kind === 'skip') return;
     if (place.kind === 'opaque') {
-      this.tree.opaque.array[this.#folder(place.path, entry.mtime)] = 1;
+      this.tree.opaque.set(this.#folder(place.path, entry.mtime), 1);
       return;
     }
     if (place.path === '') {
@@ -78,7 +78,7 @@ export class ErofsBuilder implements TarHandler {
   #takeWhiteout(folder: number, base: string): void {
     const there = this.tree.lookup(folder, base);
     if (there === undefined) this.tree.setName(folder, base, this.#whiteoutInode());
-    else if (this.tree.type(there) === S_IFDIR) this.tree.opaque.array[there] = 1;
+    else if (this.tree.type(there) === S_IFDIR) this.tree.opaque.set(there, 1);
   }
 
   #takeFolder(entry: TarEntry, folder: number, base: string): void {
@@ -115,7 +115,7 @@ export class ErofsBuilder implements TarHandler {
     const made = this.tree.addInode({ mode: S_IFDIR | 0o755, uid: 0, gid: 0, seconds, nanoseconds }, 0, parent);
     this.tree.setName(parent, base, made);
     if (instead !== undefined) {
-      this.tree.opaque.array[made] = 1;
+      this.tree.opaque.set(made, 1);
       this.#forget();
     }
     return made;
@@ -174,7 +174,7 @@ export class ErofsBuilder implements TarHandler {
       default: {
         if (entry.dataOffset % BLOCK !== 0) throw new ErofsCannotHold('a file that does not begin at a whole block of the tar');
         const inode = tree.addInode(metaOf(entry, S_IFREG), entry.size, entry.dataOffset);
-        if (entry.sparse !== undefined && entry.size > 0) tree.chunks.array[inode] = this.#addChunks(entry);
+        if (entry.sparse !== undefined && entry.size > 0) tree.chunks.set(inode, this.#addChunks(entry));
         return inode;
       }
     }
@@ -203,7 +203,7 @@ export class ErofsBuilder implements TarHandler {
       id = this.xattrs.push(bytes) - 1;
       this.#xattrIds.set(key, id);
     }
-    this.tree.xattrs.array[inode] = id;
+    this.tree.xattrs.set(inode, id);
   }
 
   #whiteoutInode(): number {

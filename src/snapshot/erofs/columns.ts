@@ -22,6 +22,11 @@ export class Column<A extends Numbers> {
     }
     this.array[this.length++] = value;
   }
+
+  /** `array[index] = value`, but `value` and `index` may be what makes the column grow, which an assignment would not see. */
+  set(index: number, value: number): void {
+    this.array[index] = value;
+  }
 }
 
 /** All names and links of a layer; a million of usual ones take a quarter of it. */

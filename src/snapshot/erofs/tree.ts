@@ -83,11 +83,11 @@ export class Tree {
   }
 
   setMeta(inode: number, meta: Meta): void {
-    this.mode.array[inode] = meta.mode;
-    this.uid.array[inode] = meta.uid;
-    this.gid.array[inode] = meta.gid;
-    this.seconds.array[inode] = meta.seconds;
-    this.nanoseconds.array[inode] = meta.nanoseconds;
+    this.mode.set(inode, meta.mode);
+    this.uid.set(inode, meta.uid);
+    this.gid.set(inode, meta.gid);
+    this.seconds.set(inode, meta.seconds);
+    this.nanoseconds.set(inode, meta.nanoseconds);
   }
 
   /** S_IFDIR and so on. */
@@ -106,7 +106,7 @@ export class Tree {
     const hash = this.#hash(folder, name);
     const found = this.#find(folder, name, hash);
     if (found >= 0) {
-      this.inode.array[found] = inode;
+      this.inode.set(found, inode);
       return;
     }
     if (this.parent.length >= MAX_FILES) throw new ErofsCannotHold(`more than ${MAX_FILES} names`);

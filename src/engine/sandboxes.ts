@@ -1,0 +1,265 @@
+/** Containers' networks on this machine: the namespace, the interfaces, the ports, the name server of each that runs. */
+import { EngineError, SyscallError } from '../base/errors.ts';
+import type { NetworkNamespace } from '../kernel/network-contract.ts';
+import type { Endpoint, NetworkRecord } from '../network/contract.ts';
+import { Slots } from '../network/dns/forwarder.ts';
+import type { NameServer } from '../network/dns/upstream.ts';
+import { defaultRoutes } from '../network/host/endpoint.ts';
+import { attachedTo } from './attached.ts';
+import type { ContainerRecord } from './container-store.ts';
+import { endpointsOf, leavePlace, leavePlaces, takePlace, takePlaces } from './network-places.ts';
+import type { Networking } from './networking.ts';
+import type { EngineParts } from './parts.ts';
+import type { ProcessId } from './process-id.ts';
+import type { OpenSandbox, Sandboxes } from './sandbox-contract.ts';
+import { sandboxDns } from './sandbox-dns.ts';
+import { changeEtcFiles, nameServersOf } from './sandbox-files.ts';
+import { SandboxNames } from './sandbox-names.ts';
+
+/** Questions to others' name servers at a time, of all containers together. */
+const FORWARDED = 4096;
+
+type Joined = { readonly network: NetworkRecord; readonly endpoint: Endpoint };
+
+export class MachineSandboxes implements Sandboxes {
+  readonly #parts: () => EngineParts;
+  readonly #networking: () => Networking;
+  /** Name servers, by container; each has its namespace. */
+  readonly #dns = new Map<string, Disposable>();
+  readonly #names: SandboxNames;
+  readonly #slots = new Slots(FORWARDED);
+
+  constructor(parts: () => EngineParts, networking: () => Networking) {
+    this.#parts = parts;
+    this.#networking = networking;
+    this.#names = new SandboxNames(parts);
+  }
+
+  async open(record: ContainerRecord, { ownUser }: { readonly ownUser: boolean }): Promise<OpenSandbox> {
+    const parts = this.#parts();
+    const placed = await takePlaces(parts, record);
+    const joined = endpointsOf(parts, placed);
+    const nothing = () => {};
+    const close = () => this.ended(record.id);
+    if (joined.length === 0) return { record: placed, arrived: nothing, started: nothing, [Symbol.dispose]: close };
+    if (ownUser) {
+      const arrived = (process: ProcessId) => {
+        using namespace = this.#namespaceOf(process);
+        this.#attach(placed, joined, namespace);
+      };
+      return { record: placed, arrived, started: nothing, [Symbol.dispose]: close };
+    }
+    const namespace = this.#take();
+    try {
+      this.#attach(placed, joined, namespace);
+    } catch (error) {
+      namespace[Symbol.dispose]();
+      close();
+      throw networkingFailed(error);
+    }
+    return {
+      record: placed,
+      path: namespace.path,
+      arrived: nothing,
+      started: () => namespace[Symbol.dispose](),
+      [Symbol.dispose]: () => {
+        namespace[Symbol.dispose]();
+        close();
+      },
+    };
+  }
+
+  #take(): NetworkNamespace {
+    try {
+      return this.#networking().pool.take();
+    } catch (error) {
+      throw networkingFailed(error);
+    }
+  }
+
+  #namespaceOf({ pid, start }: ProcessId): NetworkNamespace {
+    return this.#networking().kernel.ofProcess(pid, start);
+  }
+
+  /** Interfaces, ports and names of all places. All or nothing, but for the places themselves. */
+  #attach(record: ContainerRecord, joined: readonly Joined[], namespace: NetworkNamespace): void {
+    const done: Joined[] = [];
+    try {
+      for (const one of joined) {
+        this.#driver(one.network).attach(one.network, one.endpoint, namespace);
+        done.push(one);
+      }
+      this.#began(record, joined, namespace);
+    } catch (error) {
+      for (const { network, endpoint } of done) this.#driver(network).detach(network, endpoint, namespace);
+      throw error;
+    }
+    this.#networking().watch();
+  }
+
+  /** What this process does for a container whose interfaces are there. */
+  #began(record: ContainerRecord, joined: readonly Joined[], namespace: NetworkNamespace): void {
+    const parts = this.#parts();
+    for (const { network } of joined) this.#names.put(network.id, record.attached![network.id]!);
+    const carrier = joined.find(({ endpoint }) => endpoint.ports.length > 0)?.endpoint;
+    if (carrier !== undefined) parts.ports.relay(record.id, { ipv4: carrier.ipv4?.split('/')[0], ipv6: carrier.ipv6?.split('/')[0] });
+    this.#serveNames(record, namespace);
+  }
+
+  /** On networks of users. */
+  #serveNames(record: ContainerRecord, namespace: NetworkNamespace): void {
+    const { id, attached = {} } = record;
+    if (this.#dns.has(id) || !Object.values(attached).some(({ DNSNames }) => DNSNames)) return;
+    // a handle of its own: the server lives as long as the container
+    const own = this.#networking().kernel.open(namespace.path);
+    try {
+      const { servers, keepsBareNames } = nameServersOf(record);
+      const dns = sandboxDns({
+        namespace: own,
+        networks: () => this.#names.view(id),
+        servers: () => this.#reachable(id, servers),
+        keepsBareNames,
+        slots: this.#slots,
+      });
+      this.#dns.set(id, {
+        [Symbol.dispose]() {
+          dns[Symbol.dispose]();
+          own[Symbol.dispose]();
+        },
+      });
+    } catch (error) {
+      own[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Nobody where all networks are internal. */
+  #reachable(id: string, servers: readonly NameServer[]): readonly NameServer[] {
+    const parts = this.#parts();
+    const networks = parts.networks().store;
+    const outside = Object.keys(parts.store.load(id)?.attached ?? {}).some((networkId) => networks.load(networkId)?.internal === false);
+    return outside ? servers : [];
+  }
+
+  ended(id: string): void {
+    const parts = this.#parts();
+    const record = parts.store.load(id);
+    this.#stop(id);
+    if (record?.attached === undefined) return;
+    for (const { network, endpoint } of endpointsOf(parts, record)) this.#detach(network, endpoint, undefined);
+    leavePlaces(parts, id);
+  }
+
+  /** What this process does for it. */
+  #stop(id: string): void {
+    this.#dns.get(id)?.[Symbol.dispose]();
+    this.#dns.delete(id);
+    this.#parts().ports.release(id);
+  }
+
+  #detach(network: NetworkRecord, endpoint: Endpoint, namespace: NetworkNamespace | undefined): void {
+    this.#names.remove(network.id, endpoint.id);
+    this.#driver(network).detach(network, endpoint, namespace);
+  }
+
+  async connect(record: ContainerRecord, network: NetworkRecord): Promise<void> {
+    const parts = this.#parts();
+    const before = endpointsOf(parts, record);
+    const placed = await takePlace(parts, record.id, network, record.endpoints[network.name] ?? {});
+    const joined = endpointsOf(parts, placed);
+    const one = joined.find((each) => each.network.id === network.id);
+    if (one === undefined) return;
+    try {
+      using namespace = this.#namespaceOf(record.process!);
+      this.#driver(network).attach(network, one.endpoint, namespace);
+      try {
+        this.#reroute(before, joined, namespace);
+        this.#began(placed, [one], namespace);
+        changeEtcFiles(parts, placed, { joined: one.endpoint });
+      } catch (error) {
+        this.#detach(network, one.endpoint, namespace);
+        throw error;
+      }
+    } catch (error) {
+      await leavePlace(parts, record.id, network);
+      throw networkingFailed(error);
+    }
+    this.#networking().watch();
+  }
+
+  async disconnect(record: ContainerRecord, network: NetworkRecord): Promise<void> {
+    const parts = this.#parts();
+    const before = endpointsOf(parts, record);
+    const left = await leavePlace(parts, record.id, network);
+    const one = before.find((each) => each.network.id === network.id);
+    if (one === undefined || left === undefined) return;
+    using namespace = this.#namespaceOf(record.process!);
+    this.#detach(network, one.endpoint, namespace);
+    this.#reroute(before, endpointsOf(parts, left), namespace);
+    changeEtcFiles(parts, left, { left: one.endpoint });
+  }
+
+  /** Default routes and published ports follow the network that has them now. */
+  #reroute(before: readonly Joined[], now: readonly Joined[], namespace: NetworkNamespace): void {
+    for (const { network, endpoint } of now) {
+      const was = before.find((each) => each.network.id === network.id)?.endpoint;
+      if (was === undefined) continue;
+      if (was.gateway4 !== endpoint.gateway4 || was.gateway6 !== endpoint.gateway6) namespace.change(defaultRoutes(endpoint));
+      if (JSON.stringify(was.ports) !== JSON.stringify(endpoint.ports)) this.#driver(network).adopt(network, endpoint);
+    }
+  }
+
+  renamed(record: ContainerRecord): void {
+    for (const [networkId, endpoint] of Object.entries(record.attached ?? {})) this.#names.put(networkId, endpoint);
+  }
+
+  restore(record: ContainerRecord): void {
+    const parts = this.#parts();
+    const joined = endpointsOf(parts, record);
+    if (joined.length === 0) return;
+    parts.ports.holdAgain(record.id, record.published ?? []);
+    try {
+      using namespace = this.#namespaceOf(record.process!);
+      for (const { network, endpoint } of joined) {
+        const driver = this.#driver(network);
+        if (namespace.link(endpoint.interfaceName) === undefined) driver.attach(network, endpoint, namespace);
+        else driver.adopt(network, endpoint);
+      }
+      this.#began(record, joined, namespace);
+    } catch (error) {
+      // it ends just now, or the machine has changed: it goes on with what it has
+      if (!(error instanceof SyscallError || error instanceof EngineError)) throw error;
+    }
+    this.#networking().watch();
+  }
+
+  /** At the end of this engine: bridges that nobody uses go, and with the last one the filter. */
+  async close(): Promise<void> {
+    const parts = this.#parts();
+    for (const id of [...this.#dns.keys()]) this.#stop(id);
+    parts.ports[Symbol.dispose]();
+    const { store, drivers } = parts.networks();
+    await store.change(() => {
+      let used = false;
+      for (const network of store.all()) {
+        if (network.configOnly) continue;
+        if (attachedTo(parts, network.id).length > 0) used = true;
+        else drivers[network.driver]?.down(network);
+      }
+      if (!used) this.#networking().table.delete();
+    });
+  }
+
+  #driver(network: NetworkRecord) {
+    const driver = this.#parts().networks().drivers[network.driver];
+    if (driver === undefined) throw new EngineError('internal', `network ${network.name} has no driver`);
+    return driver;
+  }
+}
+
+/** As Docker says it of all that goes wrong with a container's networks. */
+function networkingFailed(error: unknown): unknown {
+  const kind = error instanceof EngineError ? error.kind : error instanceof SyscallError ? 'internal' : undefined;
+  if (kind === undefined) return error;
+  return new EngineError(kind, `failed to set up container networking: ${(error as Error).message}`, { cause: error });
+}

@@ -1,0 +1,54 @@
+/** The host's routes and interfaces, as proc(5) and sysfs(5) have them. */
+import { readdirSync, readFileSync } from 'node:fs';
+import type { HostNetworks, HostRoute } from '../host-networks-contract.ts';
+
+/** `HostNetworks` of the network namespace that this process is in. What cannot be read is as if it were not there. */
+export const linuxHostNetworks: HostNetworks = {
+  routes: () => [...routes4(read('/proc/net/route')), ...routes6(read('/proc/net/ipv6_route'))],
+  aliased: (prefix) =>
+    interfaces().flatMap((name) => {
+      const alias = read(`/sys/class/net/${name}/ifalias`).trim();
+      return alias.startsWith(prefix) ? [{ name, alias }] : [];
+    }),
+  interfaces,
+};
+
+function interfaces(): string[] {
+  try {
+    return readdirSync('/sys/class/net');
+  } catch {
+    return [];
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Numbers are hexadecimal, in the machine's own order of bytes. */
+export function routes4(text: string): HostRoute[] {
+  return text
+    .split('\n')
+    .slice(1)
+    .flatMap((line) => {
+      const [interfaceName, destination = '', , , , , , mask = ''] = line.split('\t');
+      if (interfaceName === undefined || !/^[0-9A-F]{8}$/.test(destination) || !/^[0-9A-F]{8}$/.test(mask)) return [];
+      const length = [...Number.parseInt(mask, 16).toString(2)].filter((bit) => bit === '1').length;
+      const bytes = destination.match(/../g)!.map((byte) => Number.parseInt(byte, 16));
+      return length === 0 ? [] : [{ subnet: `${bytes.toReversed().join('.')}/${length}`, interfaceName }];
+    });
+}
+
+/** What every interface has of itself (`fe80::/64`, `ff00::/8`) and the host's own addresses are left out. */
+export function routes6(text: string): HostRoute[] {
+  return text.split('\n').flatMap((line) => {
+    const [destination = '', bits = '', , , , , , , , interfaceName] = line.trim().split(/\s+/);
+    const length = Number.parseInt(bits, 16);
+    if (interfaceName === undefined || !/^[0-9a-f]{32}$/.test(destination) || !(length > 0 && length < 128) || /^f(e80|f)/.test(destination)) return [];
+    return [{ subnet: `${destination.match(/..../g)!.join(':')}/${length}`, interfaceName }];
+  });
+}

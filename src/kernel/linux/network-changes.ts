@@ -1,0 +1,101 @@
+/** Makes the changes of `NetworkNamespace.change` one after the other, through one rtnetlink socket. */
+import { getSystemErrorMap } from 'node:util';
+import { SyscallError } from '../../base/errors.ts';
+import { syscallError } from './socket-calls.ts';
+import type { NetlinkSocket } from './netlink-socket.ts';
+import type { NetlinkRequest } from './netlink-message.ts';
+import { decodeLink, deleteLink, getLink, newLink, RTM_LINK, setBridge, setBridgePort, setLink } from './rtnetlink-links.ts';
+import type { IndexOf } from './rtnetlink-links.ts';
+import { addressRequest, neighbourRequest, routeRequest } from './rtnetlink-routes.ts';
+import type { Link, LinkRef, NetworkChange } from '../network-contract.ts';
+
+const ENODEV = 19;
+const EINVAL = 22;
+const ERANGE = 34;
+/** Also for a name that no interface can have (ERANGE), and for what is no index (EINVAL). */
+const NO_SUCH: readonly number[] = [ENODEV, ERANGE, EINVAL];
+
+/** What `missingOk` forgives. */
+const MISSING: Readonly<Record<string, readonly string[]>> = {
+  'link-delete': ['ENODEV'],
+  'address-delete': ['EADDRNOTAVAIL', 'ENODEV'],
+  'route-delete': ['ESRCH', 'ENODEV'],
+  'neighbour-delete': ['ENOENT', 'ENODEV'],
+};
+
+/** undefined: there is none of that name or index. */
+export function findLink(socket: NetlinkSocket, link: LinkRef): Link | undefined {
+  const { failure, messages } = socket.send([getLink(link)]);
+  if (failure !== undefined) {
+    if (NO_SUCH.includes(failure.errno)) return undefined;
+    throw syscallError(`netlink link ${link}`, failure.errno, failure.explanation);
+  }
+  const message = messages.find(({ type }) => type === RTM_LINK.NEW);
+  return message && decodeLink(message);
+}
+
+/** See `NetworkNamespace.change`; the socket decides in which namespace. */
+export function makeChanges(socket: NetlinkSocket, changes: readonly NetworkChange[]): void {
+  changes.forEach((change, index) => {
+    try {
+      makeChange(socket, change);
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      if ('missingOk' in change && change.missingOk && MISSING[change.op]?.includes(error.code)) return;
+      throw named(error, `netlink change ${index} (${change.op})`);
+    }
+  });
+}
+
+function makeChange(socket: NetlinkSocket, change: NetworkChange): void {
+  const indexOf: IndexOf = (link) => indexOfLink(socket, link);
+  switch (change.op) {
+    case 'link-add':
+      request(socket, newLink(change.link, indexOf));
+      if (change.link.alias === undefined) return;
+      try {
+        request(socket, ...setLink(indexOf(change.link.name), { alias: change.link.alias }, indexOf));
+      } catch (error) {
+        socket.send([deleteLink(change.link.name)]);
+        throw error;
+      }
+      return;
+    case 'link-set':
+      return request(socket, ...setLink(indexOf(change.link), change.settings, indexOf));
+    case 'bridge-set':
+      return request(socket, setBridge(indexOf(change.link), change.options));
+    case 'bridge-port-set':
+      return request(socket, setBridgePort(indexOf(change.link), change.options));
+    case 'link-delete':
+      return request(socket, deleteLink(change.link));
+    case 'address-add':
+      return request(socket, addressRequest('NEW', change.address, indexOf, change.replace));
+    case 'address-delete':
+      return request(socket, addressRequest('DELETE', change.address, indexOf));
+    case 'route-add':
+      return request(socket, routeRequest('NEW', change.route, indexOf, change.replace));
+    case 'route-delete':
+      return request(socket, routeRequest('DELETE', change.route, indexOf));
+    case 'neighbour-set':
+      return request(socket, neighbourRequest('NEW', change.neighbour, indexOf));
+    case 'neighbour-delete':
+      return request(socket, neighbourRequest('DELETE', change.neighbour, indexOf));
+  }
+}
+
+function request(socket: NetlinkSocket, ...requests: NetlinkRequest[]): void {
+  if (requests.length === 0) return;
+  const { failure } = socket.send(requests);
+  if (failure !== undefined) throw syscallError('netlink', failure.errno, failure.explanation);
+}
+
+function indexOfLink(socket: NetlinkSocket, link: LinkRef): number {
+  if (typeof link === 'number') return link;
+  const found = findLink(socket, link);
+  if (found === undefined) throw new SyscallError('netlink', ENODEV, 'ENODEV', `${getSystemErrorMap().get(-ENODEV)![1]} (${link})`);
+  return found.index;
+}
+
+function named(error: SyscallError, syscall: string): SyscallError {
+  return new SyscallError(syscall, error.errno, error.code, error.message.slice(error.syscall.length + 2));
+}

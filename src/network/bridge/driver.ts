@@ -1,0 +1,141 @@
+/**
+ * Bridge networks: a bridge of the host's, to which each container has a veth pair, and what the packet filter must know.
+ * A container's pair goes with its network namespace; the bridge stays until the network goes.
+ */
+import { EngineError, SyscallError } from '../../base/errors.ts';
+import type { NetworkChange, NetworkKernel, NetworkNamespace } from '../../kernel/network-contract.ts';
+import type { Endpoint, NetworkDriver, NetworkRecord } from '../contract.ts';
+import { networkElements, portElements } from '../filter/elements.ts';
+import type { FilterTable } from '../filter/table.ts';
+import { forwarding } from '../host/forwarding.ts';
+import { joinEndpoint, setSysctls } from '../host/endpoint.ts';
+import type { OtherFilters } from '../filter/others.ts';
+import { bridgeSettings, type BridgeSettings } from './settings.ts';
+
+export interface BridgeDriverParts {
+  readonly kernel: NetworkKernel;
+  readonly table: FilterTable;
+  readonly others: OtherFilters;
+  /** Set as the alias of its interfaces, before the network's id: what has it and belongs to no network can go. */
+  readonly mark: string;
+}
+
+export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
+  const { kernel, table, others, mark } = parts;
+  /** Networks whose bridge this process has seen to. */
+  const up = new Map<string, BridgeSettings>();
+
+  const settingsOf = (network: NetworkRecord) => up.get(network.id) ?? bridgeSettings(network);
+
+  return {
+    up(network) {
+      const host = kernel.host();
+      const settings = bridgeSettings(network);
+      const { bridge } = settings;
+      const link = host.link(bridge);
+      if (link !== undefined && link.kind !== 'bridge') throw new EngineError('conflict', `interface ${bridge} is there and is not a bridge`);
+      const made = link === undefined;
+      try {
+        if (made) host.change([{ op: 'link-add', link: { kind: 'bridge', name: bridge, alias: `${mark} ${network.id}`, ...mtuOf(settings) } }]);
+        if (settings.subnets4.length > 0) setSysctls(host, 'ipv4', bridge, { route_localnet: '1' });
+        const six = settings.subnets6.length > 0;
+        if (six || made) setSysctls(host, 'ipv6', bridge, six ? { disable_ipv6: '0', accept_dad: '0', accept_ra: '0' } : { disable_ipv6: '1' });
+        const there = host.addresses(bridge).map(({ address }) => address);
+        host.change(bridgeChanges(settings, there));
+        const outside = network.internal ? [] : forwarding(host, bridge, six);
+        if (outside.length > 0) table.set('forwarding', outside);
+        table.set(network.id, networkElements(settings));
+        others.admit(bridge);
+      } catch (error) {
+        if (made) host.change([{ op: 'link-delete', link: bridge, missingOk: true }]);
+        throw explained(error, `network ${network.name}`);
+      }
+      up.set(network.id, settings);
+    },
+
+    down(network) {
+      const settings = settingsOf(network);
+      up.delete(network.id);
+      others.forget(settings.bridge);
+      table.remove(network.id, networkElements(settings));
+      const host = kernel.host();
+      // one that was there before is its owner's
+      if (host.link(settings.bridge)?.alias === `${mark} ${network.id}`) host.change([{ op: 'link-delete', link: settings.bridge, missingOk: true }]);
+    },
+
+    attach(network, endpoint, namespace) {
+      if (!up.has(network.id) || kernel.host().link(settingsOf(network).bridge) === undefined) this.up(network);
+      const settings = settingsOf(network);
+      const veth = vethName(endpoint);
+      const host = kernel.host();
+      host.change(vethChanges(settings, endpoint, namespace, veth, !settings.direct && filtersBridges(host)));
+      try {
+        joinEndpoint(namespace, endpoint);
+        table.set(endpoint.id, elementsOf(endpoint, settings));
+      } catch (error) {
+        host.change([{ op: 'link-delete', link: veth, missingOk: true }]);
+        throw explained(error, `network ${network.name}`);
+      }
+    },
+
+    adopt(network, endpoint) {
+      if (!up.has(network.id)) this.up(network);
+      table.set(endpoint.id, elementsOf(endpoint, settingsOf(network)));
+    },
+
+    detach(network, endpoint, namespace) {
+      table.remove(endpoint.id, elementsOf(endpoint, settingsOf(network)));
+      if (namespace !== undefined) kernel.host().change([{ op: 'link-delete', link: vethName(endpoint), missingOk: true }]);
+    },
+  };
+}
+
+/** The host's end of a container's pair. */
+export function vethName({ id }: Pick<Endpoint, 'id'>): string {
+  return `veth${id.slice(0, 7)}`;
+}
+
+function bridgeChanges({ bridge, gateways }: BridgeSettings, there: readonly string[]): NetworkChange[] {
+  const missing = gateways.filter((address) => !there.includes(address));
+  return [
+    ...missing.map((address): NetworkChange => ({ op: 'address-add', replace: true, address: { link: bridge, address, nodad: address.includes(':') } })),
+    { op: 'link-set', link: bridge, settings: { up: true } },
+  ];
+}
+
+function vethChanges(
+  settings: BridgeSettings,
+  { mac, interfaceName }: Endpoint,
+  namespace: NetworkNamespace,
+  veth: string,
+  filtered: boolean,
+): NetworkChange[] {
+  const mtu = mtuOf(settings);
+  return [
+    { op: 'link-add', link: { kind: 'veth', name: veth, ...mtu, peer: { name: interfaceName, mac, namespace, ...mtu } } },
+    { op: 'link-set', link: veth, settings: { ipv6LinkLocal: 'none', master: settings.bridge, up: true } },
+    // hairpin: a container reaches its own published port; isolated: its port of the bridge talks to the host's only
+    { op: 'bridge-port-set', link: veth, options: { hairpin: true, ...(settings.direct || filtered ? {} : { isolated: true }) } },
+  ];
+}
+
+/** Frames between ports of a bridge pass the packet filter, too, which then keeps containers apart: it lets published ports through. */
+function filtersBridges(host: NetworkNamespace): boolean {
+  try {
+    return host.sysctl('net.bridge.bridge-nf-call-iptables') === '1' && host.sysctl('net.bridge.bridge-nf-call-ip6tables') === '1';
+  } catch {
+    return false; // a kernel, or a host, without br_netfilter
+  }
+}
+
+function mtuOf({ mtu }: BridgeSettings): { mtu?: number } {
+  return mtu > 0 ? { mtu } : {};
+}
+
+function elementsOf(endpoint: Endpoint, settings: BridgeSettings) {
+  return portElements(endpoint.ports, { ipv4: endpoint.ipv4?.split('/')[0], ipv6: endpoint.ipv6?.split('/')[0] }, settings);
+}
+
+function explained(error: unknown, what: string): unknown {
+  return error instanceof SyscallError ? new EngineError('internal', `${what}: ${error.message}`, { cause: error }) : error;
+}

@@ -1,0 +1,50 @@
+/** Network namespaces that are made before somebody needs one. */
+import type { NetworkKernel, NetworkNamespace } from '../kernel/network-contract.ts';
+
+export interface NamespacePoolOptions {
+  readonly kernel: NetworkKernel;
+  /** How many are kept ready. */
+  readonly size: number;
+  /** Milliseconds after one was taken before the next is made: not while somebody starts a container. */
+  readonly delay: number;
+}
+
+export class NamespacePool implements Disposable {
+  readonly #options: NamespacePoolOptions;
+  readonly #ready: NetworkNamespace[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: NamespacePoolOptions) {
+    this.#options = options;
+  }
+
+  /** One of the caller's own, with `lo` up. Throws SyscallError. */
+  take(): NetworkNamespace {
+    this.refill();
+    return this.#ready.pop() ?? this.#options.kernel.create();
+  }
+
+  /** Begins to make what is missing, one at a time. */
+  refill(): void {
+    if (this.#closed) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#ready.length >= this.#options.size) return;
+      try {
+        this.#ready.push(this.#options.kernel.create());
+      } catch {
+        // too many, or no memory: whoever takes one is told
+        return;
+      }
+      this.refill();
+    }, this.#options.delay).unref();
+  }
+
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    for (const namespace of this.#ready.splice(0)) namespace[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,5 @@
+/** `docker compose` with a real application on our daemon, and on a real dockerd. */
+import { APPS_ENGINES } from './apps-ground.ts';
+import { composeSuite } from './compose.suite.ts';
+
+for (const engine of APPS_ENGINES) composeSuite(engine);
