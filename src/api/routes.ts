@@ -11,6 +11,7 @@ import { absentRoutes } from './system/absent.ts';
 import { eventRoutes } from './system/events.ts';
 import { networkRoutes } from './networks/routes.ts';
 import { pingRoutes } from './system/ping.ts';
+import { volumeRoutes } from './volumes/routes.ts';
 
 export const apiRoutes: readonly Route[] = [
   ...pingRoutes,
@@ -23,5 +24,6 @@ export const apiRoutes: readonly Route[] = [
   ...imageRoutes,
   ...networkRoutes,
   ...leaseRoutes,
+  ...volumeRoutes,
   ...absentRoutes,
 ];

@@ -1,4 +1,4 @@
-/** inspect, container inspect, image inspect, network inspect: which objects are looked for. How they are shown is in inspect.ts. */
+/** inspect, container, image, network and volume inspect: which objects are looked for. How they are shown is in inspect.ts. */
 import { invalid } from '../base/errors.ts';
 import { imageDocument } from '../engine/types/image-document.ts';
 import { CONTAINER_INSPECT_FLAGS, INSPECT_FLAGS } from './container-flags.ts';
@@ -7,6 +7,7 @@ import { parseFlags, type Flag, type Flags } from './flags.ts';
 import { IMAGE_INSPECT_FLAGS } from './image-flags.ts';
 import { runInspect, type Finder } from './inspect.ts';
 import { NETWORK_INSPECT_FLAGS } from './network-command-flags.ts';
+import { VOLUME_INSPECT_FLAGS } from './volume-flags.ts';
 
 function read(table: readonly Flag[], args: readonly string[], command: string): Flags {
   const flags = parseFlags(table, args, { interspersed: true });
@@ -14,10 +15,11 @@ function read(table: readonly Flag[], args: readonly string[], command: string):
   return flags;
 }
 
-async function finders(context: CliContext, platform?: string): Promise<Readonly<Record<'container' | 'image' | 'network', Finder>>> {
-  const { containers, images, networks } = await context.engine();
+async function finders(context: CliContext, platform?: string): Promise<Readonly<Record<'container' | 'image' | 'network' | 'volume', Finder>>> {
+  const { containers, images, networks, volumes } = await context.engine();
   return {
     container: async (name, { size }) => ({ kind: 'container', document: await containers.inspect(name, { size }) }),
+    volume: async (name) => ({ kind: 'volume', document: await volumes.inspect(name) }),
     image: async (name) => ({ kind: 'image', document: imageDocument(await images.inspect(name, { platform })) }),
     network: async (name) => ({ kind: 'network', document: await networks.inspect(name) }),
   };
@@ -49,4 +51,11 @@ export const networkInspect: Command = async (args, context) => {
   const { networks } = await context.engine();
   const network: Finder = async (name) => ({ kind: 'network', document: await networks.inspect(name, { verbose: flags.on('verbose') }) });
   return runInspect(context, flags, { network });
+};
+
+/** `kobako volume inspect NAME…` */
+export const volumeInspect: Command = async (args, context) => {
+  const flags = read(VOLUME_INSPECT_FLAGS, args, 'volume inspect');
+  const { volume } = await finders(context);
+  return runInspect(context, flags, { volume });
 };

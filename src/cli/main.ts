@@ -10,6 +10,7 @@ import { lazy } from './lazy.ts';
 import { COMMANDS_ON_NETWORKS } from './network-commands.ts';
 import { LEASES } from './lease-commands.ts';
 import { COMMANDS_ON_THE_ENGINE, SYSTEM } from './system-commands.ts';
+import { COMMANDS_ON_VOLUMES } from './volume-commands.ts';
 
 const container = COMMANDS_ON_CONTAINERS;
 const image = COMMANDS_ON_IMAGES;
@@ -27,6 +28,7 @@ const NAMES: Names = {
   running: (context) => containerNames(context, false),
   image: async (context) => (await (await context.engine()).images.list()).flatMap(({ repoTags }) => repoTags),
   network: async (context) => (await (await context.engine()).networks.list()).map(({ Name }) => Name),
+  volume: async (context) => (await (await context.engine()).volumes.list()).Volumes.map(({ Name }) => Name),
 };
 
 async function containerNames(context: CliContext, all: boolean): Promise<readonly string[]> {
@@ -51,6 +53,7 @@ const COMMANDS: CommandTable = {
   network: { help: 'Manage networks', commands: COMMANDS_ON_NETWORKS },
   lease: { help: 'Manage leases: what is under one goes with its owner', commands: LEASES },
   system: { help: 'Manage kobako', commands: SYSTEM },
+  volume: { help: 'Manage volumes', commands: COMMANDS_ON_VOLUMES },
   completion: completionGroup(() => KOBAKO),
   __complete: completeNames(NAMES),
   attach: short(container.attach!),

@@ -2,22 +2,14 @@
 import { resolve } from 'node:path/posix';
 import { invalid } from '../base/errors.ts';
 import type { DeviceOption, MountOption } from '../engine/contract.ts';
-import { mountOption } from '../engine/mount-options-of.ts';
+import { mountOption } from '../engine/mount-option.ts';
+import { bindMount, documentMount } from '../engine/mount-parse.ts';
 import type { Mount } from '../engine/types/container.ts';
 import { bytes } from './units.ts';
 
-const VOLUME_OPTIONS = /^(ro|rw|rro|z|Z|nocopy|consistent|cached|delegated|r?(private|shared|slave|unbindable)|r?bind|noexec|exec|nosuid|suid|nodev|dev)$/;
-
-/** `SOURCE:TARGET[:OPTIONS]`; a missing source becomes a folder. */
+/** `-v` as the planners take it. */
 export function volume(text: string, cwd: string): MountOption {
-  const parts = text.split(':');
-  const [source = '', target = '', options = ''] = parts;
-  if (parts.length < 2 || parts.length > 3 || source === '' || target === '') throw invalid(`invalid volume specification: '${text}'`);
-  if (!/^[./~]/.test(source)) throw invalid(`volume ${source}: named volumes come with a later version`, 'a path of the host begins with / or .');
-  const words = options === '' ? [] : options.split(',');
-  for (const word of words) if (!VOLUME_OPTIONS.test(word)) throw invalid(`invalid mode: ${options}`);
-  const kept = words.filter((word) => !/^(z|Z|nocopy|consistent|cached|delegated)$/.test(word));
-  return { type: 'bind', source: resolve(cwd, source), target, options: kept, create: true };
+  return mountOption(bindMount(bindText(text, cwd)));
 }
 
 /** As `-v` of a container that may have volumes: a path of the host is made absolute, the rest is the engine's to judge. */
@@ -29,7 +21,7 @@ export function bindText(text: string, cwd: string): string {
 
 /** `type=bind,source=…,target=…[,readonly]…` as the planners take it. */
 export function mount(text: string, cwd: string): MountOption {
-  return mountOption(mountDocument(text, cwd));
+  return mountOption(documentMount(mountDocument(text, cwd), { sources: false }));
 }
 
 /** `type=bind,source=…,target=…[,readonly]…` as the API has it. */

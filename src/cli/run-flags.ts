@@ -1,4 +1,4 @@
-/** The flags of `kobako run`: docker's, as far as they need no image, network or volume. */
+/** The flags of `kobako run`: docker's, as far as they need no image or network. */
 import type { Flag } from './flags.ts';
 
 export const flag = (name: string, help: string, short?: string): Flag => ({ name, kind: 'flag', help, ...(short === undefined ? {} : { short }) });
@@ -101,6 +101,6 @@ export const RUN_FLAGS: readonly Flag[] = [
   value('user', 'Username or UID (format: <name|uid>[:<group|gid>])', 'string', 'u'),
   value('userns', 'User namespace to use (host|container:NAME)'),
   value('uts', 'UTS namespace to use (host|container:NAME)'),
-  list('volume', 'Bind mount a folder or file of the host', 'list', 'v'),
+  list('volume', 'Bind mount a volume, or a folder or file of the host', 'list', 'v'),
   value('workdir', 'Working directory inside the container', 'string', 'w'),
 ];

@@ -12,6 +12,7 @@ import { infoText } from './info-text.ts';
 import { goJson } from './template/json.ts';
 import { Template } from './template/template.ts';
 import { humanSize } from './units.ts';
+import { pruneVolumes } from './volumes.ts';
 import { VERSION } from '../base/version.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -104,9 +105,12 @@ export const systemPrune: Command = async (args, context) => {
   const flags = only(parseFlags(SYSTEM_PRUNE_FLAGS, args, { interspersed: true }), 'system prune');
   const all = flags.on('all');
   const given = filters(flags.list('filter'));
+  const volumes = flags.on('volumes');
+  if (volumes && given['until'] !== undefined) throw invalid('The "until" filter is not supported with "--volumes"');
   const what = [
     'all stopped containers',
     'all networks not used by at least one container',
+    ...(volumes ? ['all anonymous volumes not used by at least one container'] : []),
     all ? 'all images without at least one container associated to them' : 'all dangling images',
   ];
   const shown =
@@ -121,10 +125,11 @@ export const systemPrune: Command = async (args, context) => {
   const { ContainersDeleted, SpaceReclaimed } = await engine.containers.prune(given);
   if (ContainersDeleted?.length) say(context, `Deleted Containers:\n${ContainersDeleted.join('\n')}\n`);
   await pruneNetworks(context, flags.list('filter'));
+  const freed = volumes ? await pruneVolumes(context, given) : 0;
   const { removed, bytes } = await engine.images.prune({ all, filters: given });
   if (removed.length > 0)
     say(context, `Deleted Images:\n${removed.map((line) => ('Untagged' in line ? `untagged: ${line.Untagged}` : `deleted: ${line.Deleted}`)).join('\n')}\n`);
-  say(context, `Total reclaimed space: ${humanSize(SpaceReclaimed + bytes)}`);
+  say(context, `Total reclaimed space: ${humanSize(SpaceReclaimed + freed + bytes)}`);
   return 0;
 };
 

@@ -11,6 +11,7 @@ import { remoteImages } from './images.ts';
 import { remoteNetworks } from './networks.ts';
 import { leaseClient, leasesClient } from './leases.ts';
 import { systemClient } from './system.ts';
+import { volumesClient } from './volumes.ts';
 
 export interface ConnectOptions {
   /** The API's version, as `1.47`; else the newest that both sides know. */
@@ -36,6 +37,7 @@ export function connectEngine(url: string, options: ConnectOptions = {}): Engine
     execs: new ExecClient(http),
     images: remoteImages(http, options.credentials === undefined ? {} : { credentials: options.credentials }),
     networks: remoteNetworks(http),
+    volumes: volumesClient(http),
     system: systemClient(http),
     leases: leasesClient(http),
     lease: (lease) => leaseClient(http, lease),

@@ -9,7 +9,7 @@ import { withContainerFiles, type ContainerFiles } from './container-files.ts';
 import { containerRoot } from './container-root.ts';
 import type { ContainerRecord } from './container-store.ts';
 import type { Archive, PutArchiveOptions } from './containers-contract.ts';
-import { mountPoints } from './mount-options-of.ts';
+import { mountPoints } from './mount-points.ts';
 import type { EngineParts } from './parts.ts';
 import type { PathStat } from './types/container-answers.ts';
 import { fromView } from './view.ts';
@@ -17,7 +17,7 @@ import { fromView } from './view.ts';
 /** `called`: how the container was asked for, for messages. */
 export async function statArchive(parts: EngineParts, record: ContainerRecord, path: string, called: string): Promise<PathStat> {
   const { rooted } = parts.images().driver;
-  return found(record, path, called, async () => pathStat(await withContainerFiles(parts, record, 'look', ({ root }) => rooted.stat(root, path))));
+  return found(parts, record, path, called, async () => pathStat(await withContainerFiles(parts, record, 'look', ({ root }) => rooted.stat(root, path))));
 }
 
 /** The body is read from what is there when it is asked for. */
@@ -39,7 +39,7 @@ export async function putArchive(
 ): Promise<void> {
   const { rooted } = parts.images().driver;
   const owner = copyUIDGID ? await userOf(parts, record) : undefined;
-  await found(record, path, called, () =>
+  await found(parts, record, path, called, () =>
     withContainerFiles(parts, record, 'change', ({ root, ids }) =>
       rooted.unpack(root, path, tar, { noOverwriteDirNonDir, ids, ...(owner === undefined ? {} : { owner }) }),
     ),
@@ -55,21 +55,21 @@ async function userOf(parts: EngineParts, record: ContainerRecord): Promise<{ ui
 }
 
 /** What is wrong with the path is said in Docker's words. */
-async function found<T>(record: ContainerRecord, path: string, called: string, look: () => Promise<T>): Promise<T> {
+async function found<T>(parts: EngineParts, record: ContainerRecord, path: string, called: string, look: () => Promise<T>): Promise<T> {
   try {
     return await look();
   } catch (error) {
     const code = error instanceof EngineError ? (error.detail as { code?: string } | undefined)?.code : undefined;
     if (code === 'ENOENT') throw new EngineError('not-found', `Could not find the file ${path} in container ${called}`, { cause: error });
-    if (code === 'EROFS') throw new EngineError('invalid', readonlyWords(record, path), { cause: error });
+    if (code === 'EROFS') throw new EngineError('invalid', readonlyWords(parts, record, path), { cause: error });
     throw error;
   }
 }
 
-function readonlyWords({ hostConfig }: ContainerRecord, path: string): string {
+function readonlyWords(parts: EngineParts, record: ContainerRecord, path: string): string {
   const at = posix.join('/', path);
-  const mounted = mountPoints(hostConfig).some(({ Destination, RW }) => !RW && (at === Destination || at.startsWith(`${Destination}/`)));
-  return mounted || !hostConfig.ReadonlyRootfs ? 'mounted volume is marked read-only' : 'container rootfs is marked read-only';
+  const mounted = mountPoints(parts, record).some(({ Destination, RW }) => !RW && (at === Destination || at.startsWith(`${Destination}/`)));
+  return mounted || !record.hostConfig.ReadonlyRootfs ? 'mounted volume is marked read-only' : 'container rootfs is marked read-only';
 }
 
 function pathStat({ name, size, mode, mtime, linkTarget }: FileStat): PathStat {

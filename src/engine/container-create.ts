@@ -8,17 +8,18 @@ import { completeConfig, completeHostConfig } from './container-document.ts';
 import { checkDocuments } from './create-checks.ts';
 import { otherWarnings, possibleLimits } from './create-warnings.ts';
 import { emitContainer } from './container-events.ts';
-import { imageOf, type ContainerImage } from './container-root.ts';
+import { wantedMounts } from './container-mounts.ts';
+import { documentRoot, imageOf, type ContainerImage } from './container-root.ts';
 import type { ContainerRecord } from './container-store.ts';
 import { processId } from './process-id.ts';
 import type { Created } from './containers-contract.ts';
 import { askedNetworks } from './endpoint-settings.ts';
 import { checkHealthConfig } from './health.ts';
 import { linksById } from './links.ts';
-import { checkMounts } from './mount-checks.ts';
 import { randomName } from './names.ts';
 import type { EngineParts } from './parts.ts';
 import { runOptionsOf } from './run-options-of.ts';
+import { takeMounts } from './volume-take.ts';
 import type { ContainerConfig, ContainerCreate, HostConfig } from './types/container.ts';
 
 const TRIES = 20;
@@ -48,12 +49,14 @@ export async function createContainer(parts: EngineParts, body: ContainerCreate,
   const config = withMac(completed, networks.mac);
   const { limits, warnings } = parts.cgroups === undefined ? { limits: asked, warnings: [] } : possibleLimits(asked, parts.cgroups.abilities);
   const hostConfig = joinedById(parts, { ...limits, NetworkMode: networks.mode });
-  const run = runOptionsOf({ config, hostConfig });
+  const wanted = wantedMounts(parts, config, hostConfig);
+  const run = runOptionsOf({ config, hostConfig, mounts: wanted });
   checkRunOptions(run, parts.machine);
   resourcesOf(run, parts.machine, []);
-  checkMounts(hostConfig, run.mounts);
   checkHealthConfig(config.Healthcheck);
   const kept: ContainerImage | undefined = image === undefined ? undefined : { id: image.id, name: image.name, layers: image.layers };
+  if (name) parts.store.checkName(name);
+  await using taken = await takeMounts(parts, id, wanted, () => documentRoot(parts, { config, hostConfig, image: kept, mounts: wanted }));
   const record: ContainerRecord = {
     id,
     name: name ?? '',
@@ -62,6 +65,7 @@ export async function createContainer(parts: EngineParts, body: ContainerCreate,
     image: kept,
     config,
     hostConfig,
+    mounts: taken.mounts,
     endpoints: networks.endpoints,
     cgroupsPath: `${run.cgroupParent ?? '/kobako'}/${id}`,
     maker: processId(process.pid),
@@ -75,6 +79,7 @@ export async function createContainer(parts: EngineParts, body: ContainerCreate,
     if (kept !== undefined) parts.images().driver.removeWritable(id);
     throw error;
   }
+  taken.kept();
   emitContainer(parts, parts.store.load(id) ?? record, 'create');
   return { Id: id, Warnings: [...warnings, ...otherWarnings(body, hostConfig)] };
 }

@@ -3,13 +3,14 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { EngineError } from '../base/errors.ts';
 import { O } from '../kernel/constants.ts';
 import type { RootSource } from '../runtime/contract.ts';
-import { hostMountsOf } from '../runtime/run-mounts.ts';
+import { hostMountsOf, specialMounts } from '../runtime/run-mounts.ts';
 import type { RunOptions } from '../runtime/run-options.ts';
-import type { IdMapping } from '../runtime/spec.ts';
+import type { IdMapping, Mount } from '../runtime/spec.ts';
 import { toHost, type IdMaps, type IdRange } from '../snapshot/id-map.ts';
 import { containerRoot } from './container-root.ts';
 import { isRunning } from './container-stop.ts';
 import { type ContainerRecord } from './container-store.ts';
+import { foundMounts } from './mount-points.ts';
 import { lives } from './process-id.ts';
 import type { EngineParts } from './parts.ts';
 import { runOptionsOf } from './run-options-of.ts';
@@ -75,12 +76,17 @@ async function useRunning<T>(
 
 async function useStopped<T>(parts: EngineParts, record: ContainerRecord, purpose: Purpose, use: (files: ContainerFiles) => Promise<T>): Promise<T> {
   const { id, image } = record;
-  const options = runOptionsOf(record);
+  const plain = runOptionsOf(record);
+  const { options } = purpose === 'own' ? { options: { ...plain, mounts: [] } } : await foundMounts(parts, record, plain);
   const { dir } = parts.store.paths(id);
   const files = { hostname: `${dir}/hostname`, hosts: `${dir}/hosts`, resolvConf: `${dir}/resolv.conf` };
-  const mounts = purpose === 'own' ? [] : hostMountsOf(options, files).filter(({ source = '' }) => parts.machine.kind(source) !== 'missing');
+  const special = specialMounts(options);
+  // not what lies in another container, which can lead anywhere
+  const shown = ({ destination, source = '' }: Mount) =>
+    special.has(destination) || (!/^\/proc\/\d+\/root\//.test(source) && parts.machine.kind(source) !== 'missing');
+  const mounts = purpose === 'own' ? [] : hostMountsOf(options, files).filter(shown);
   const { driver, store, accountsDir } = parts.images();
-  const view = { mounts, readonly: purpose === 'change' && options.readonlyRootfs };
+  const view = { mounts, special, readonly: purpose === 'change' && options.readonlyRootfs };
   if (image !== undefined) {
     using _hold = await store.hold();
     const at = (mountPoint: string) => imageRoot(driver.root(image.layers, id, mountPoint), purpose);

@@ -3,7 +3,7 @@ import { EngineError, invalid } from '../base/errors.ts';
 import type { ContainerRecord } from './container-store.ts';
 import { networkSettings } from './container-networks.ts';
 import { checkFilters, hasLabel, pattern } from './filters.ts';
-import { mountPoints } from './mount-options-of.ts';
+import { mountPoints } from './mount-points.ts';
 import type { EngineParts } from './parts.ts';
 import type { ContainerState } from './types/container-answers.ts';
 import type { Filters } from './types/system.ts';
@@ -103,8 +103,7 @@ function recordFilter(parts: EngineParts, key: string, values: readonly string[]
       return ({ image }) => image !== undefined && ids.has(image.id);
     }
     case 'volume':
-      return ({ hostConfig }) =>
-        mountPoints(hostConfig).some(({ Name, Source, Destination }) => values.includes(Destination) || values.includes(Name ?? Source));
+      return (record) => mountPoints(parts, record).some(({ Name, Source, Destination }) => values.includes(Destination) || values.includes(Name ?? Source));
     case 'network':
       return (record) =>
         Object.entries(networkSettings(parts, record).Networks).some(([name, { NetworkID = '' }]) =>

@@ -6,7 +6,7 @@ import { stateOf } from './container-state.ts';
 import type { ContainerRecord } from './container-store.ts';
 import type { ExecTable } from './execs.ts';
 import { shownLinks } from './links.ts';
-import { mountPoints } from './mount-options-of.ts';
+import { mountPoints } from './mount-points.ts';
 import type { EngineParts } from './parts.ts';
 import type { ContainerInspect } from './types/container-answers.ts';
 import type { HostConfig } from './types/container.ts';
@@ -48,7 +48,7 @@ export async function inspectContainer(
     HostConfig: hostConfig.Links === null ? hostConfig : { ...hostConfig, Links: shownLinks(parts, record) },
     GraphDriver: { Name: driver, Data: null },
     ...(sizes === undefined ? {} : { SizeRw: sizes.rw, SizeRootFs: sizes.rootFs }),
-    Mounts: mountPoints(hostConfig),
+    Mounts: mountPoints(parts, record),
     Config: config,
     NetworkSettings: networkSettings(parts, record),
   };

@@ -11,7 +11,7 @@ import type { ContainerRecord } from './container-store.ts';
 import type { ContainerListOptions } from './containers-contract.ts';
 import { checkFilters, hasLabel, pointInTime } from './filters.ts';
 import { sweep } from './lost.ts';
-import { mountPoints } from './mount-options-of.ts';
+import { mountPoints } from './mount-points.ts';
 import type { EngineParts } from './parts.ts';
 import type { ContainerState, ContainerSummary } from './types/container-answers.ts';
 import type { Filters } from './types/system.ts';
@@ -61,7 +61,7 @@ function summary(parts: EngineParts, record: ContainerRecord, state: ContainerSt
     Status: listStatus(state),
     HostConfig: { NetworkMode: hostConfig.NetworkMode, ...(hostConfig.Annotations === undefined ? {} : { Annotations: hostConfig.Annotations }) },
     NetworkSettings: { Networks: listedNetworks(parts, record) },
-    Mounts: mountPoints(hostConfig),
+    Mounts: mountPoints(parts, record),
   };
 }
 

@@ -35,12 +35,15 @@ export class ContainerNames {
       }
       const holder = this.#holder(name);
       if (holder === undefined) continue;
-      if (this.#holds(holder)) {
-        const hint = 'You have to remove (or rename) that container to be able to reuse that name.';
-        throw new EngineError('conflict', `Conflict. The container name "/${name}" is already in use by container "${holder.split('@')[0]}". ${hint}`);
-      }
+      if (this.#holds(holder)) throw inUse(name, holder);
       this.#forget(name, holder);
     }
+  }
+
+  /** Throws as `claim` does, and claims nothing. */
+  check(name: string): void {
+    const holder = this.#holder(name);
+    if (holder !== undefined && this.#holds(holder)) throw inUse(name, holder);
   }
 
   #holder(name: string): string | undefined {
@@ -84,4 +87,9 @@ export class ContainerNames {
       return [];
     }
   }
+}
+
+function inUse(name: string, holder: string): EngineError {
+  const hint = 'You have to remove (or rename) that container to be able to reuse that name.';
+  return new EngineError('conflict', `Conflict. The container name "/${name}" is already in use by container "${holder.split('@')[0]}". ${hint}`);
 }

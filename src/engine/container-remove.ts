@@ -7,6 +7,7 @@ import type { ContainerRecord } from './container-store.ts';
 import { waitExit } from './container-wait.ts';
 import { removeContainer } from './lost.ts';
 import type { EngineParts } from './parts.ts';
+import { removeAnonymous } from './volume-remove.ts';
 
 export interface RemoveOptions {
   readonly force?: boolean | undefined;
@@ -15,7 +16,12 @@ export interface RemoveOptions {
 }
 
 /** `name` is what the caller calls it. With `force` one that runs is killed first. Two at a time: both succeed, or the later finds nothing. */
-export async function removeUseCase(parts: EngineParts, name: string, record: ContainerRecord, { force = false, link = false }: RemoveOptions): Promise<void> {
+export async function removeUseCase(
+  parts: EngineParts,
+  name: string,
+  record: ContainerRecord,
+  { force = false, link = false, volumes = false }: RemoveOptions,
+): Promise<void> {
   if (link) throw new EngineError('not-found', `could not get parent for /${record.name}`);
   const { store, live } = parts;
   live.cancelRestart(record.id);
@@ -35,11 +41,12 @@ export async function removeUseCase(parts: EngineParts, name: string, record: Co
     });
   }
   const now = store.load(record.id);
-  if (now !== undefined) await removeNow(parts, now);
+  if (now !== undefined) await removeNow(parts, now, { volumes });
 }
 
-/** One that does not run. */
-export async function removeNow(parts: EngineParts, record: ContainerRecord): Promise<void> {
+/** One that does not run. With `volumes`, those go with it that have no name of the user's. */
+export async function removeNow(parts: EngineParts, record: ContainerRecord, { volumes = false }: Pick<RemoveOptions, 'volumes'> = {}): Promise<void> {
+  if (volumes) removeAnonymous(parts, record);
   const exit = parts.store.exit(record.id) ?? record.previous;
   const removed = removeContainer(parts, record);
   emitContainer(parts, record, 'destroy');

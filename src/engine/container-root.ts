@@ -75,8 +75,8 @@ function configOf(store: ImageStore, { target }: NamedEntry): ImageConfig {
 }
 
 /** Of a container on record. Throws `not-found` for a root file system that is not there. */
-export function containerRoot(parts: EngineParts, { config, hostConfig, image }: ContainerRecord): Promise<ContainerRoot> {
-  return documentRoot(parts, { config, hostConfig, image });
+export function containerRoot(parts: EngineParts, { config, hostConfig, image, mounts }: ContainerRecord): Promise<ContainerRoot> {
+  return documentRoot(parts, { config, hostConfig, image, mounts });
 }
 
 export async function documentRoot(

@@ -2,9 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { createContainer } from './container-create.ts';
 import { completeConfig, completeHostConfig } from './container-document.ts';
+import { wantedMounts } from './container-mounts.ts';
 import { documentRoot, imageOf } from './container-root.ts';
 import { removeNow } from './container-remove.ts';
 import { checkDocuments } from './create-checks.ts';
+import { foundMounts } from './mount-points.ts';
 import { prepare, startContainer, type Prepared } from './container-start.ts';
 import type { RunningProcess, RunStreams } from './contract.ts';
 import { documentOf } from './document-of-options.ts';
@@ -20,11 +22,14 @@ export async function planRun(parts: EngineParts, options: RunOptions): Promise<
   const hostConfig = completeHostConfig(body.HostConfig);
   const config = completeConfig(body, image?.config ?? {}, id);
   checkDocuments(body, config, hostConfig);
-  const root = await documentRoot(parts, { config, hostConfig, image });
+  const mounts = wantedMounts(parts, config, hostConfig);
+  const root = await documentRoot(parts, { config, hostConfig, image, mounts });
+  const { options: found, peers } = await foundMounts(parts, { id, hostConfig, mounts }, root.options, { planned: true });
   return prepare(
     parts,
     { id, name: options.name ?? '', config, hostConfig, image: undefined, cgroupsPath: `${options.cgroupParent ?? '/kobako'}/${id}` },
-    root,
+    { ...root, options: found },
+    peers,
     { writable: false, makeParents: false },
   );
 }
@@ -40,7 +45,7 @@ export async function runContainer(parts: EngineParts, options: RunOptions, stre
     return process;
   } catch (error) {
     const record = parts.store.load(Id);
-    if (record !== undefined) await removeNow(parts, record);
+    if (record !== undefined) await removeNow(parts, record, { volumes: true });
     throw error;
   }
 }

@@ -19,6 +19,9 @@ import type { ContainerPaths, ContainerRecord } from './container-store.ts';
 import { processId, type ProcessId } from './process-id.ts';
 import type { RunningProcess, RunStreams } from './contract.ts';
 import type { EarlyStream } from './early-stream.ts';
+import { emitMounts } from './volume-events.ts';
+import { foundMounts } from './mount-points.ts';
+import { specialMounts } from '../runtime/run-mounts.ts';
 import { logAttributes } from './log-attributes.ts';
 import { settleLost } from './lost.ts';
 import type { EngineParts } from './parts.ts';
@@ -71,12 +74,18 @@ async function attempt(
   const { id } = given;
   const plain = await containerRoot(parts, given);
   const root = { ...plain, options: withDeviceRequests(plain.options, given.hostConfig.DeviceRequests) };
+  const { options: found, peers: holders } = await foundMounts(parts, given, root.options);
   const { options } = root;
   const sandbox = await parts.sandboxes.open(given, { ownUser: inUserNamespace(options) });
   try {
     let { record } = sandbox;
     const { size } = streams ?? {};
-    const { spec, plan, warnings } = prepare(parts, given, root, { size, writable: given.image !== undefined, makeParents: true, networkPath: sandbox.path });
+    const { spec, plan, warnings } = prepare(parts, given, { ...root, options: found }, holders, {
+      size,
+      writable: given.image !== undefined,
+      makeParents: true,
+      networkPath: sandbox.path,
+    });
     writeEtcFiles(parts, record, options, spec);
     if (record.startedAt !== undefined || record.failure !== undefined) record = anew(parts, record);
     store.saveSpec(id, spec);
@@ -97,7 +106,10 @@ async function attempt(
         store.save(record);
         sandbox.arrived(record.process!);
       },
-      onStarted: () => emitContainer(parts, record, 'start'),
+      onStarted: () => {
+        emitMounts(parts, record);
+        emitContainer(parts, record, 'start');
+      },
       onLost: () => settleLost(parts, record),
       onEnd: (ended) => parts.ended(id, ended),
     });
@@ -134,12 +146,13 @@ export function prepare(
   parts: EngineParts,
   { id, name, hostConfig, config, cgroupsPath, image }: Pick<ContainerRecord, 'id' | 'name' | 'hostConfig' | 'config' | 'cgroupsPath' | 'image'>,
   containerRoot: ContainerRoot,
+  holders: readonly ProcessId[],
   { size, writable, makeParents, networkPath }: PrepareInput,
 ): Prepared {
   const { machine, store, cgroups } = parts;
   const { options } = containerRoot;
   const root = containerRoot.at(store.paths(id).mountPoint, writable ? id : undefined, mappedRoot(parts, options)?.uid);
-  const peers = new Map<number, ProcessId>();
+  const peers = new Map(holders.map((holder) => [holder.pid, holder]));
   const paths = store.paths(id);
   const user = resolveUser(options.user ?? '', containerRoot.accounts, options.groupAdd);
   const spec = specFromOptions(options, {
@@ -171,6 +184,7 @@ export function prepare(
     stdio: stdioOf(options, size ?? consoleSize(hostConfig.ConsoleSize)),
     monitor: monitorOf(options, paths, config.StdinOnce, config.AttachStdout, logAttributes({ id, name, config, hostConfig, imageId: image?.id ?? '' })),
     bundle: paths.dir,
+    special: specialMounts(options),
     initPath: options.init ? parts.helper : undefined,
     peers: [...peers.values()],
   });

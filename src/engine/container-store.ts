@@ -10,6 +10,7 @@ import type { ContainerImage } from './container-root.ts';
 import { ContainerNames } from './container-names.ts';
 import { lives, owner, ownerLives, type ProcessId } from './process-id.ts';
 import type { ContainerExit, ContainerInfo } from './contract.ts';
+import type { MountRecord } from './mount-record.ts';
 import type { Health } from './types/container-answers.ts';
 import type { ContainerConfig, HostConfig } from './types/container.ts';
 import type { EndpointSettings } from './types/network.ts';
@@ -32,6 +33,8 @@ export interface ContainerRecord {
   readonly image?: ContainerImage | undefined;
   readonly config: ContainerConfig;
   readonly hostConfig: HostConfig;
+  /** Absent in one of an older build, which has what its documents say. */
+  readonly mounts?: readonly MountRecord[] | undefined;
   /** What it asks of its networks, by their names. */
   readonly endpoints: Readonly<Record<string, EndpointSettings>>;
   /** Its places in networks while it runs, by the networks' ids. */
@@ -144,6 +147,11 @@ export class ContainerStore {
       if (name !== undefined) this.#names.release(name, id);
       throw error;
     }
+  }
+
+  /** Throws Docker's `conflict` where a name is another container's already. It may become so at any moment. */
+  checkName(name: string): void {
+    this.#names.check(name);
   }
 
   /** A folder on its way in or out; the next sweep removes that of a process which is no more. */

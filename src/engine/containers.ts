@@ -50,7 +50,7 @@ export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
         warned?.(warnings);
       } catch (error) {
         const failed = store.load(record.id);
-        if (failed?.hostConfig.AutoRemove) await removeNow(parts, failed);
+        if (failed?.hostConfig.AutoRemove) await removeNow(parts, failed, { volumes: true });
         throw error;
       }
       healthBegins(parts, store.load(record.id) ?? record);

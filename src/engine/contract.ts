@@ -14,6 +14,7 @@ import type { NetworkSettings } from '../network/default-bridge.ts';
 import type { Networks } from './networks-contract.ts';
 import type { Lease, LeaseOptions, Leases } from './leases-contract.ts';
 import type { System } from './system-contract.ts';
+import type { Volumes } from './volumes-contract.ts';
 
 export { DEFAULT_RUN } from '../runtime/run-options.ts';
 export { parseSecurityOptions } from '../runtime/security-options.ts';
@@ -120,6 +121,7 @@ export interface Engine extends AsyncDisposable {
   readonly execs: Execs;
   readonly images: Images;
   readonly networks: Networks;
+  readonly volumes: Volumes;
   readonly system: System;
   readonly leases: Leases;
   /**

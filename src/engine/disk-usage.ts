@@ -5,10 +5,11 @@ import { listImages } from './image-list.ts';
 import type { EngineParts } from './parts.ts';
 import { imageSummary } from './types/image-document.ts';
 import type { DiskUsage } from './types/system-answers.ts';
+import { volumeUsage } from './volume-list.ts';
 
 const TYPES = ['container', 'image', 'volume', 'build-cache'];
 
-/** Of the types that are named, or of all. Volumes and builds come with a later version. Throws `invalid` for another type. */
+/** Of the types that are named, or of all. Builds come with a later version. Throws `invalid` for another type. */
 export async function diskUsage(parts: EngineParts, types: readonly string[] = []): Promise<DiskUsage> {
   for (const type of types) if (!TYPES.includes(type)) throw invalid(`unknown object type: ${type}`);
   const wants = (type: string) => types.length === 0 || types.includes(type);
@@ -17,7 +18,7 @@ export async function diskUsage(parts: EngineParts, types: readonly string[] = [
     LayersSize: wants('image') ? images.driver.list().reduce((sum, layer) => sum + images.driver.contentSize(layer), 0) : 0,
     Images: wants('image') ? listImages(images, { sharedSize: true }).map((line) => imageSummary(line, line.containers)) : null,
     Containers: wants('container') ? await listContainers(parts, { all: true, size: true }) : null,
-    Volumes: wants('volume') ? [] : null,
+    Volumes: wants('volume') ? await volumeUsage(parts) : null,
     BuildCache: wants('build-cache') ? [] : null,
   };
 }

@@ -102,8 +102,14 @@ function mounts(options: readonly MountOption[]): Pick<HostConfig, 'Binds' | 'Mo
   const binds: string[] = [];
   const others: Mount[] = [];
   const tmpfs: Record<string, string> = {};
-  for (const { type, source, target, options: words, create } of options) {
-    if (type === 'tmpfs') {
+  for (const { type, source, target, options: words, create, subpath } of options) {
+    const ReadOnly = words.includes('ro') || words.includes('rro');
+    if (type === 'volume') {
+      const own = { ...(words.includes('nocopy') ? { NoCopy: true } : {}), ...(subpath === undefined ? {} : { Subpath: subpath }) };
+      others.push({ Type: type, Source: source, Target: target, ReadOnly, ...(Object.keys(own).length === 0 ? {} : { VolumeOptions: own }) });
+    } else if (type === 'image') {
+      others.push({ Type: type, Source: source, Target: target, ...(subpath === undefined ? {} : { ImageOptions: { Subpath: subpath } }) });
+    } else if (type === 'tmpfs') {
       if (Object.hasOwn(tmpfs, target)) others.push({ Type: 'tmpfs', Target: target });
       else tmpfs[target] = words.join(',');
     } else if (create) binds.push([source, target, ...(words.length === 0 ? [] : [words.join(',')])].join(':'));
@@ -113,11 +119,12 @@ function mounts(options: readonly MountOption[]): Pick<HostConfig, 'Binds' | 'Mo
         Type: 'bind',
         Source: source,
         Target: target,
-        ReadOnly: words.includes('ro') || words.includes('rro'),
+        ReadOnly,
         BindOptions: {
           ...(propagation === undefined ? {} : { Propagation: propagation }),
           NonRecursive: words.includes('bind'),
           ReadOnlyForceRecursive: words.includes('rro'),
+          ReadOnlyNonRecursive: words.includes('ro'),
         },
       });
     }

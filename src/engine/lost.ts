@@ -5,6 +5,7 @@ import type { ContainerRecord } from './container-store.ts';
 import type { ContainerExit, ContainerInfo } from './contract.ts';
 import { lives } from './process-id.ts';
 import type { EngineParts } from './parts.ts';
+import { removeAnonymous } from './volume-remove.ts';
 
 const END_MS = 5000;
 const POLL_MS = 2;
@@ -68,7 +69,9 @@ export function sweep(parts: EngineParts): void {
   for (const record of store.all()) {
     if (store.lost(record)) settleLost(parts, record);
     if (record.attached !== undefined && (record.process === undefined ? !lives(record.maker) : store.ended(record))) parts.sandboxes.ended(record.id);
-    if (store.abandoned(record)) void removeContainer(parts, record);
+    if (!store.abandoned(record)) continue;
+    removeAnonymous(parts, record);
+    void removeContainer(parts, record);
   }
 }
 

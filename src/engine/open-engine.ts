@@ -23,6 +23,8 @@ import { healthStops } from './health.ts';
 import { leasedKinds } from './lease-objects.ts';
 import { LeaseStore } from './lease-store.ts';
 import { LeaseTable } from './leases.ts';
+import { openVolumeStore } from '../volume/store.ts';
+import { owner, ownerLives } from './process-id.ts';
 import { LiveContainers } from './live.ts';
 import { checkNetworkSettings } from '../network/default-bridge.ts';
 import { explainPlan, planJson } from '../runtime/explain.ts';
@@ -39,6 +41,8 @@ import { networksOf } from './networks.ts';
 import { attachTo, processHandle } from './start-process.ts';
 import { containerEnded, restore } from './supervise.ts';
 import { systemOf } from './system.ts';
+import { sweepVolumes } from './volume-remove.ts';
+import { volumesOf } from './volumes.ts';
 
 /** Seconds that leases of an earlier engine wait for their owners. */
 const LEASE_GRACE = 10;
@@ -62,7 +66,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
       storageDriver: options.storageDriver ?? storageDriver(process.env['KOBAKO_STORAGE_DRIVER']),
       registries: options.registries,
       onEvent: (action, id, attributes) => events.emit('image', action, id, attributes),
-      containers: () => store.all().map((record) => ({ id: record.id, image: record.image, running: !store.ended(record) })),
+      containers: () => store.all().flatMap((record) => usedImages(record).map((image) => ({ id: record.id, image, running: !store.ended(record) }))),
     }));
   let openedNetworking: Networking | undefined;
   const networking = () => (openedNetworking ??= openNetworking({ engineId: engineId(dataRoot), owned }));
@@ -91,7 +95,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
   if (owned) runner.warm();
   const leases = new LeaseTable({
     store: owned ? new LeaseStore(`${root}/leases`) : undefined,
-    kinds: () => leasedKinds({ containers }),
+    kinds: () => leasedKinds({ containers, networks: objects.networks, volumes: objects.volumes }),
     restartGrace: options.leaseGrace ?? LEASE_GRACE,
   });
   const parts: EngineParts = {
@@ -106,6 +110,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     dataRoot,
     owned,
     leases,
+    volumes: { store: openVolumeStore(`${dataRoot}/volumes`, { self: owner, lives: ownerLives }), locks: linuxFileLocks },
     images: () => images().parts,
     networks,
     ports: new HeldPorts(() => networking().kernel.host()),
@@ -113,7 +118,9 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
   };
   const execs = new ExecTable(parts);
   const containers = containersOf(parts, execs);
+  const objects = { networks: networksOf(parts), volumes: volumesOf(parts) };
   sweep(parts);
+  sweepVolumes(parts);
   if (owned) {
     networks().store.tidy();
     restore(parts);
@@ -133,16 +140,18 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
       await parts.sandboxes.close();
       openedNetworking[Symbol.dispose]();
     }
+    await parts.volumes.store.settled();
     for (const lock of locks) lock[Symbol.dispose]();
   };
 
   return {
     containers,
     execs,
+    volumes: objects.volumes,
     get images() {
       return images().images;
     },
-    networks: networksOf(parts),
+    networks: objects.networks,
     system: systemOf(parts, {
       labels: options.labels ?? [],
       insecureRegistries: options.registries?.insecure ?? [],
@@ -193,6 +202,11 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** What a container is made of, and the images that are mounted in it. */
+function usedImages({ image, mounts = [] }: ContainerRecord): readonly ContainerRecord['image'][] {
+  return [image, ...mounts.flatMap((mount) => mount.image ?? [])];
 }
 
 /** Throws `conflict` while another engine owns one of the folders. */

@@ -1,6 +1,6 @@
 import type { CgroupAbilities } from '../cgroup/abilities.ts';
 import type { CgroupDriver, CgroupFiles } from '../cgroup/contract.ts';
-import type { PlanRunner } from '../kernel/contract.ts';
+import type { FileLocks, PlanRunner } from '../kernel/contract.ts';
 import type { Op } from '../plan/ops.ts';
 import type { CgroupParts, MachineFacts } from '../runtime/contract.ts';
 import type { Resources } from '../runtime/spec.ts';
@@ -13,6 +13,7 @@ import type { ImageParts } from './image-parts.ts';
 import type { HeldPorts } from './held-ports.ts';
 import type { NetworkParts } from './network-parts.ts';
 import type { Sandboxes } from './sandbox-contract.ts';
+import type { VolumeStore } from '../volume/contract.ts';
 
 /** Control groups as the use cases need them: the driver of this machine and its files. Paths as in `CgroupDriver`. */
 export interface Cgroups {
@@ -49,6 +50,7 @@ export interface EngineParts {
   readonly owned: boolean;
   /** Whether something new can be under a lease. */
   readonly leases: Pick<LeaseTable, 'check'>;
+  readonly volumes: { readonly store: VolumeStore; readonly locks: FileLocks };
   /** Opened at the first use. */
   images(): ImageParts;
   /** Opened at the first use. */

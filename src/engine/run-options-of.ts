@@ -6,17 +6,20 @@ import { DEFAULT_RUN, type DeviceOption, type IdRange, type Limits, type Namespa
 import { MASKED_PATHS, READONLY_PATHS } from '../runtime/default-spec.ts';
 import { parseSecurityOptions } from '../runtime/security-options.ts';
 import { logSettings } from './log-settings.ts';
-import { mountOptions } from './mount-options-of.ts';
+import { mountsOfRecord } from './mounts-asked.ts';
+import { mountOptions } from './mount-option.ts';
+import type { MountRecord } from './mount-record.ts';
 import type { ContainerConfig, HostConfig, KobakoConfig, Resources } from './types/container.ts';
 
 export interface ContainerDocuments {
   readonly config: ContainerConfig;
   readonly hostConfig: HostConfig;
+  readonly mounts?: readonly MountRecord[] | undefined;
 }
 
 const RLIMITS = /^(as|core|cpu|data|fsize|locks|memlock|msgqueue|nice|nofile|nproc|rss|rtprio|rttime|sigpending|stack)$/;
 
-export function runOptionsOf({ config, hostConfig }: ContainerDocuments): RunOptions {
+export function runOptionsOf({ config, hostConfig, mounts }: ContainerDocuments): RunOptions {
   const host = hostConfig;
   const kobako = host.Kobako ?? {};
   const open = host.MaskedPaths?.length === 0 && host.ReadonlyPaths?.length === 0;
@@ -65,7 +68,7 @@ export function runOptionsOf({ config, hostConfig }: ContainerDocuments): RunOpt
     ...(open ? {} : { ...paths('maskedPaths', host.MaskedPaths, MASKED_PATHS), ...paths('readonlyPaths', host.ReadonlyPaths, READONLY_PATHS) }),
     readonlyRootfs: host.ReadonlyRootfs,
     shmSize: host.ShmSize,
-    mounts: mountOptions(host),
+    mounts: mountOptions(mountsOfRecord({ mounts, hostConfig }), host.Tmpfs),
     devices: (host.Devices ?? []).map(device),
     deviceCgroupRules: (host.DeviceCgroupRules ?? []).map(deviceRule),
     ulimits: (host.Ulimits ?? []).map(({ Name, Soft, Hard }) => {

@@ -8,6 +8,7 @@ import type { ContainerExit } from './contract.ts';
 import { healthBegins, healthEnds } from './health.ts';
 import { settleLost } from './lost.ts';
 import type { EngineParts } from './parts.ts';
+import { emitUnmounts } from './volume-events.ts';
 
 /** Docker's back-off: from 100 ms, twice that each time, at most a minute; anew after ten good seconds. */
 const FIRST_DELAY_MS = 100;
@@ -25,6 +26,7 @@ export async function containerEnded(parts: EngineParts, id: string, exit: Conta
   const lasted = Number(BigInt(exit.exitedAt) - BigInt(exit.startedAt)) / 1e9;
   emitContainer(parts, record, 'die', { exitCode: String(exit.status), execDuration: String(Math.max(0, Math.floor(lasted))) });
   parts.sandboxes.ended(id);
+  emitUnmounts(parts, record);
   const again = !live.closed && wantsRestart(record, exit);
   if (again) store.note(id, { restarting: true, restartCount: (record.restartCount ?? 0) + 1 });
   live.ended(id, exit);
@@ -34,7 +36,7 @@ export async function containerEnded(parts: EngineParts, id: string, exit: Conta
 
 async function remove(parts: EngineParts, id: string): Promise<void> {
   const record = parts.store.load(id);
-  if (record !== undefined) await removeNow(parts, record);
+  if (record !== undefined) await removeNow(parts, record, { volumes: true });
 }
 
 /** By its policy, unless somebody stopped it. */

@@ -170,6 +170,8 @@ function addFileSystems(builder: PlanBuilder, input: ContainerInput, userNamespa
     root,
     bundle,
     trees: trees.mounts,
+    special: input.special,
+    images: trees.images,
     kernelMounts: [],
   };
   for (const mount of mounts) addMount(context, mount);

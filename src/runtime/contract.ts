@@ -57,6 +57,23 @@ export interface ErofsLayer {
   readonly device: string;
 }
 
+/** What is mounted at a place where the path of a folder does not say it: a volume or an image. */
+export type SpecialSource =
+  /** A folder of this machine, or with a subpath what lies below it: looked up so that nothing leads out of it. */
+  | { readonly kind: 'folder'; readonly path: string }
+  /** A file system that the monitor makes, in the host's network; `options` are mount(8)'s words. */
+  | { readonly kind: 'file-system'; readonly type: string; readonly device: string; readonly options: readonly string[] }
+  /** Layers of an image, topmost first. `file`: the subpath names a file. */
+  | { readonly kind: 'layers'; readonly lower: readonly (string | ErofsLayer)[]; readonly file: boolean };
+
+export interface SpecialMount {
+  readonly source: SpecialSource;
+  readonly subpath: string | undefined;
+}
+
+/** By the destinations of a spec's mounts. */
+export type SpecialMounts = ReadonlyMap<string, SpecialMount>;
+
 /** A process of another container that this one joins. The start time (clock ticks since boot) tells it from a later one with its pid. */
 export interface Peer {
   readonly pid: number;
@@ -136,6 +153,8 @@ export interface ContainerInput {
   readonly newKeyring?: boolean;
   /** A static reaper to show as /sbin/docker-init. */
   readonly initPath?: string;
+  /** Mounts of the spec whose sources it cannot say. */
+  readonly special?: SpecialMounts;
   /** The processes whose /proc/PID/ns files and /proc/PID/root the spec names. */
   readonly peers?: readonly Peer[];
 }

@@ -6,16 +6,19 @@
 import { ATTR, TREE } from '../kernel/constants.ts';
 import { invalid } from '../base/errors.ts';
 import type { PlanBuilder } from './builder.ts';
-import type { ContainerInput, RootSource } from './contract.ts';
+import type { ContainerInput, RootSource, SpecialMount, SpecialMounts } from './contract.ts';
 import { parseMountOptions, type MountOptions } from './mount-options.ts';
 import { bindSource } from './mounts.ts';
 import { idMap, type JoinSlots, type Namespaces } from './namespaces.ts';
 import type { IdMapping, Mount } from './spec.ts';
+import { specialSubject, specialTree } from './special-mounts.ts';
 
 export interface EarlyTrees {
   readonly mounts: ReadonlyMap<Mount, string>;
   /** The root, or its layers, topmost first; empty when the container's process makes them itself. */
   readonly root: readonly string[];
+  /** The same of mounted images. */
+  readonly images: ReadonlyMap<Mount, readonly string[]>;
 }
 
 interface Context {
@@ -32,7 +35,14 @@ export function openTrees(builder: PlanBuilder, input: ContainerInput, namespace
   const userNamespace = namespaces.fresh.has('user') || namespaces.joined.has('user');
   const context: Context = { builder, input, userNamespace, joins, made: new Map() };
   const trees = new Map<Mount, string>();
+  const images = new Map<Mount, readonly string[]>();
   for (const mount of mounts) {
+    const special = input.special?.get(mount.destination);
+    if (special !== undefined) {
+      if (special.source.kind !== 'layers') trees.set(mount, specialOf(context, mount, special));
+      else if (userNamespace) images.set(mount, rootTrees(context, { kind: 'overlay', lower: special.source.lower, mountPoint: '', idmap: true }));
+      continue;
+    }
     const options = parseMountOptions(mount.options ?? [], mount.type);
     const mapped = options.idmap !== 'none' || mount.uidMappings !== undefined || mount.gidMappings !== undefined;
     if (mapped && !options.bind) throw invalid(`mount ${mount.destination}: only a bind mount can be idmapped`);
@@ -44,12 +54,12 @@ export function openTrees(builder: PlanBuilder, input: ContainerInput, namespace
   }
   const root = userNamespace && namespaces.fresh.has('mount') ? rootTrees(context, input.root) : [];
   for (const slot of context.made.values()) if (slot !== joins.get('user')) builder.monitor('close', { slot });
-  return { mounts: trees, root };
+  return { mounts: trees, root, images };
 }
 
 /** The monitor's copies go: they would keep the mounts busy as long as the container lives. */
 export function closeTrees(builder: PlanBuilder, trees: EarlyTrees): void {
-  for (const slot of [...trees.mounts.values(), ...trees.root]) builder.monitor('close', { slot });
+  for (const slot of [...trees.mounts.values(), ...trees.root, ...[...trees.images.values()].flat()]) builder.monitor('close', { slot });
 }
 
 function treeOf({ builder }: Context, pid: number, path: string, options: MountOptions, source: string): string {
@@ -70,13 +80,38 @@ function copyOf(context: Context, mount: Mount, source: string, options: MountOp
   const flags = TREE.CLONE | TREE.CLOEXEC | (options.recursive ? TREE.RECURSIVE : 0);
   builder.monitor('open-tree', { into: tree, path: source, flags }, { subject, why: 'here, where every folder can be searched' });
   setAttributes(builder, tree, options, subject);
-  if (mapped) {
-    const userns = userNamespaceFor(context, mount);
-    const recursive = options.idmap === 'recursive' ? 1 : 0;
-    const note = { subject: `${subject}, idmapped`, why: 'owners on disk are shown through these maps' };
-    builder.monitor('mount-setattr', { slot: tree, set: ATTR.IDMAP, clear: 0, propagation: 0, recursive, userns }, note);
-  }
+  if (mapped) mapOwners(context, mount, tree, options, subject);
   return tree;
+}
+
+function mapOwners(context: Context, mount: Mount, tree: string, options: MountOptions, subject: string): void {
+  const userns = userNamespaceFor(context, mount);
+  const recursive = options.idmap === 'recursive' ? 1 : 0;
+  const note = { subject: `${subject}, idmapped`, why: 'owners on disk are shown through these maps' };
+  context.builder.monitor('mount-setattr', { slot: tree, set: ATTR.IDMAP, clear: 0, propagation: 0, recursive, userns }, note);
+}
+
+function specialOf(context: Context, mount: Mount, special: SpecialMount): string {
+  const options = parseMountOptions(mount.options ?? [], mount.type);
+  const subject = specialSubject(special, mount.destination);
+  const tree = specialTree(context.builder, mount, special, options)!;
+  setAttributes(context.builder, tree, options, subject);
+  if (options.idmap !== 'none') mapOwners(context, mount, tree, options, subject);
+  return tree;
+}
+
+/** Of mounts that somebody looks at from outside; the caller closes the slots in the monitor. */
+export function viewTrees(builder: PlanBuilder, mounts: readonly Mount[], special: SpecialMounts): ReadonlyMap<Mount, string> {
+  const trees = new Map<Mount, string>();
+  for (const mount of mounts) {
+    const found = special.get(mount.destination);
+    if (found === undefined || found.source.kind === 'layers') continue;
+    const options = parseMountOptions(mount.options ?? [], mount.type);
+    const tree = specialTree(builder, mount, found, options)!;
+    setAttributes(builder, tree, options, specialSubject(found, mount.destination));
+    trees.set(mount, tree);
+  }
+  return trees;
 }
 
 /** Here, because a mount of a more privileged mount namespace keeps its attributes in one that is less so. */

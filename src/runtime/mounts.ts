@@ -3,9 +3,10 @@ import { posix } from 'node:path';
 import { ATTR, MS, TREE } from '../kernel/constants.ts';
 import { invalid } from '../base/errors.ts';
 import type { PlanBuilder } from './builder.ts';
-import type { CgroupParts, MachineFacts } from './contract.ts';
+import type { CgroupParts, MachineFacts, SpecialMount, SpecialMounts } from './contract.ts';
 import { parseMountOptions, type MountOptions } from './mount-options.ts';
 import type { Mount } from './spec.ts';
+import { imageTree, specialSubject } from './special-mounts.ts';
 
 export interface MountContext {
   readonly builder: PlanBuilder;
@@ -16,6 +17,10 @@ export interface MountContext {
   readonly bundle: string;
   /** Detached trees that the monitor made for bind mounts. */
   readonly trees: ReadonlyMap<Mount, string>;
+  /** Volumes and images, by destination. */
+  readonly special?: SpecialMounts | undefined;
+  /** Layers of images that the monitor has mounted. */
+  readonly images?: ReadonlyMap<Mount, readonly string[]>;
   /** The mounts of kernel files that paths of the spec are found below: not by a path, which may lead elsewhere by then. */
   readonly kernelMounts: KernelMount[];
 }
@@ -53,6 +58,8 @@ export function addMount(context: MountContext, mount: Mount): void {
   // what comes to lie over a kernel mount, or over a folder that holds it, hides it
   for (const hidden of context.kernelMounts.filter((kept) => kept.destination === destination || kept.destination.startsWith(`${destination}/`)))
     context.kernelMounts.splice(context.kernelMounts.indexOf(hidden), 1);
+  const special = context.special?.get(mount.destination);
+  if (special !== undefined) return addSpecial(context, mount, special, options);
   const subject = options.bind ? bindSubject(mount) : `mount ${mount.type ?? 'none'} to ${mount.destination}`;
   if (options.bind) addBind(context, mount, options, subject);
   else if (mount.type === 'cgroup') addCgroup(context, mount, options, subject);
@@ -74,6 +81,19 @@ function addBind(context: MountContext, mount: Mount, options: MountOptions, sub
   const flags = TREE.CLONE | TREE.CLOEXEC | (options.recursive ? TREE.RECURSIVE : 0);
   builder.container('open-tree', { into: from, path: source, flags }, { subject, why: 'a folder or file of the host' });
   attach(context, from, mount.destination, options, subject, kind);
+}
+
+function addSpecial(context: MountContext, mount: Mount, special: SpecialMount, options: MountOptions): void {
+  const subject = specialSubject(special, mount.destination);
+  const { source } = special;
+  const plain = { ...options, ...NO_ATTRIBUTES, propagation: [] };
+  if (source.kind === 'layers') {
+    const tree = imageTree(context.builder, mount, special, context.root, context.images?.get(mount) ?? []);
+    return attach(context, tree, mount.destination, plain, subject, source.file ? 'file' : 'dir');
+  }
+  const file = source.kind === 'folder' && context.machine.kind(absolute(context.bundle, mount.source ?? '')) === 'file';
+  const propagation = [MS.SLAVE | MS.REC, ...options.propagation];
+  attach(context, context.trees.get(mount)!, mount.destination, { ...plain, propagation }, subject, file ? 'file' : 'dir');
 }
 
 const NO_ATTRIBUTES = { set: 0, clear: 0, recursiveSet: 0, recursiveClear: 0 };

@@ -1,6 +1,7 @@
 /** The mounts of a run: Docker's defaults, its three files in /etc, and what the user asked for. */
 import { posix } from 'node:path';
-import { invalid } from '../base/errors.ts';
+import { EngineError, invalid } from '../base/errors.ts';
+import type { SpecialMount, SpecialMounts } from './contract.ts';
 import { defaultMounts } from './default-spec.ts';
 import { inUserNamespace, type RunOptions } from './run-options.ts';
 import type { Mount } from './spec.ts';
@@ -21,11 +22,11 @@ export function mountsOf(options: RunOptions, files: EtcFiles, joined: (containe
   return [...adapted(options, joined).filter(free), ...byDepth([...etcMounts(files, options.readonlyRootfs).filter(free), ...own])];
 }
 
-/** Of these the files and folders of the host, as somebody sees them who looks into a container that does not run: no mount below them spreads. */
+/** Of these the files and folders of the host, volumes and images, as somebody sees them who looks into a container that does not run: no mount below them spreads. */
 export function hostMountsOf(options: RunOptions, files: EtcFiles): Mount[] {
   const { own, free } = userMounts(options);
   const alone = (mount: Mount): Mount => ({ ...mount, options: [...(mount.options ?? []).filter((word) => !PROPAGATION.test(word)), 'rprivate'] });
-  return byDepth([...etcMounts(files, options.readonlyRootfs).filter(free), ...own.filter(({ type }) => type === 'bind')].map(alone));
+  return byDepth([...etcMounts(files, options.readonlyRootfs).filter(free), ...own.filter(({ type }) => type !== 'tmpfs')].map(alone));
 }
 
 const PROPAGATION = /^r?(private|shared|slave|unbindable)$/;
@@ -91,11 +92,30 @@ function adapted(options: RunOptions, joined: (container: string) => number): Mo
   });
 }
 
-function userMount({ type, source, target, options }: RunOptions['mounts'][number]): Mount {
+/** What the mounts of a spec cannot say of volumes and images. Throws `internal` for one that was not found before. */
+export function specialMounts(options: RunOptions): SpecialMounts {
+  const special = new Map<string, SpecialMount>();
+  for (const { type, source, target, subpath, found } of options.mounts) {
+    if (type !== 'volume' && type !== 'image') continue;
+    if (found === undefined) throw new EngineError('internal', `${type} ${source} has not been looked up`);
+    if (found.kind !== 'folder' || subpath !== undefined) special.set(cleanTarget(target), { source: found, subpath });
+  }
+  return special;
+}
+
+function cleanTarget(target: string): string {
+  return posix.normalize(target).replace(/(.)\/+$/, '$1');
+}
+
+function userMount({ type, source: given, target, options: words, subpath, found }: RunOptions['mounts'][number]): Mount {
   if (!target.startsWith('/')) throw invalid(`invalid mount path: '${target}' mount path must be absolute`);
-  const destination = posix.normalize(target).replace(/(.)\/+$/, '$1');
+  const destination = cleanTarget(target);
   if (destination === '/') throw invalid(`invalid specification: destination can't be '/'`);
-  if (type === 'tmpfs') return { destination, type: 'tmpfs', source: 'tmpfs', options: ['noexec', 'nosuid', 'nodev', ...options] };
+  if (type === 'tmpfs') return { destination, type: 'tmpfs', source: 'tmpfs', options: ['noexec', 'nosuid', 'nodev', ...words] };
+  const options = words.filter((word) => word !== 'nocopy');
+  if (found?.kind === 'layers') return { destination, type: 'overlay', source: given, options };
+  if (found?.kind === 'file-system') return { destination, type: found.type, source: found.device, options: [...found.options, ...options] };
+  const source = found === undefined ? given : subpath === undefined ? found.path : posix.join(found.path, subpath);
   const named = options.some((option) => option === 'bind' || option === 'rbind');
   const shared = options.some((option) => PROPAGATION.test(option));
   return { destination, type: 'bind', source, options: [...(named ? [] : ['rbind']), ...(shared ? [] : ['rprivate']), ...options] };

@@ -1,4 +1,5 @@
 /** What can be asked of a new container: the flags of `docker run`, parsed, in plain units (bytes, seconds, numbers). */
+import type { SpecialSource } from './contract.ts';
 
 /** Where a namespace comes from: a new one, the host's, or that of another container. */
 export type NamespaceChoice = { readonly kind: 'new' } | { readonly kind: 'host' } | { readonly kind: 'container'; readonly container: string };
@@ -14,14 +15,18 @@ export interface NamespaceChoices {
 }
 
 export interface MountOption {
-  readonly type: 'bind' | 'tmpfs';
-  /** A bind's path on the host. */
+  readonly type: 'bind' | 'tmpfs' | 'volume' | 'image';
+  /** A bind's path on the host; the name of a volume ('' for a new one) or of an image. */
   readonly source: string;
   readonly target: string;
-  /** mount(8) options, as `ro`, `rslave`, `size=1m`. */
+  /** mount(8) options, as `ro`, `rslave`, `size=1m`; of a volume also `nocopy`. */
   readonly options: readonly string[];
   /** `-v`: make a folder where the source is missing. */
   readonly create: boolean;
+  /** What of a volume or an image is mounted: a relative path. */
+  readonly subpath?: string;
+  /** What a volume or an image is on this machine; the engine finds it before anything is planned. */
+  readonly found?: SpecialSource;
 }
 
 export interface DeviceOption {

@@ -2,7 +2,8 @@
 import { CLONE_NEW } from '../kernel/constants.ts';
 import { TOKENS, type Plan } from '../plan/ops.ts';
 import { PlanBuilder } from './builder.ts';
-import type { MachineFacts, MonitorSettings, Peer, RootSource } from './contract.ts';
+import type { MachineFacts, MonitorSettings, Peer, RootSource, SpecialMounts } from './contract.ts';
+import { viewTrees } from './early-trees.ts';
 import { addMount } from './mounts.ts';
 import { checkPeers } from './namespaces.ts';
 import { addPivot, addReadonlyRoot, addRoot, openRootFolder } from './root.ts';
@@ -32,19 +33,27 @@ export interface ProcessRoot {
 export interface ViewOptions {
   /** What is mounted in it: files and folders of the host. */
   readonly mounts?: readonly Mount[];
+  /** Those of them that are volumes and images. */
+  readonly special?: SpecialMounts;
   readonly readonly?: boolean;
 }
 
 /** The plan of a view. Its process posts `created` and waits for a start that never comes: abort the plan to let go. */
-export function planView(root: RootSource | ProcessRoot, machine: MachineFacts, { mounts = [], readonly = false }: ViewOptions = {}): Plan {
+export function planView(
+  root: RootSource | ProcessRoot,
+  machine: MachineFacts,
+  { mounts = [], special = new Map(), readonly = false }: ViewOptions = {},
+): Plan {
   const builder = new PlanBuilder();
   const trees = root.kind === 'process' ? [treeOf(builder, root.process)] : [];
   const source: RootSource = root.kind === 'process' ? { kind: 'dir', path: root.mountPoint } : root;
+  const early = viewTrees(builder, mounts, special);
   builder.monitor('clone', { flags: CLONE_NEW.mount }, { why: 'its mounts are seen by nobody else' });
+  for (const tree of early.values()) builder.monitor('close', { slot: tree });
   builder.container('death-signal', { signal: 9 }, { why: 'the view goes with whoever looks' });
   openRootFolder(builder, source);
   const slot = addRoot(builder, source, undefined, machine, trees);
-  const context = { builder, machine, cgroup: undefined, root: slot, bundle: '/', trees: new Map(), kernelMounts: [] };
+  const context = { builder, machine, cgroup: undefined, root: slot, bundle: '/', trees: early, special, kernelMounts: [] };
   for (const mount of mounts) addMount(context, mount);
   if (readonly) addReadonlyRoot(builder, slot);
   addPivot(builder, slot, false);

@@ -108,6 +108,8 @@ export interface UnpackOptions {
   /** Instead of those in the archive. */
   readonly owner?: { readonly uid: number; readonly gid: number };
   readonly ids?: IdMaps;
+  /** The folder at the path becomes as the archive's entry for its top says: owner, mode, attributes, time. Else it stays as it is. */
+  readonly top?: boolean;
 }
 
 /**
@@ -125,6 +127,8 @@ export interface RootedFiles {
    * the folder, and what `tar` throws; what came before stays.
    */
   unpack(root: string, path: string, tar: AsyncIterable<Uint8Array>, options?: UnpackOptions): Promise<void>;
+  /** What all below the root takes. */
+  usage(root: string): Promise<Usage>;
 }
 
 export interface DiffOptions {

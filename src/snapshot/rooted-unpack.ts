@@ -43,6 +43,7 @@ export class RootedUnpack implements TarHandler {
   #left: RootedFolder | undefined;
   /** Set at the end, for making files in a folder changes it. By where they really are. */
   readonly #times = new Map<string, bigint>();
+  #topTime: bigint | undefined;
   #fd = -1;
   #entry: TarEntry | undefined;
   #written = 0;
@@ -67,7 +68,7 @@ export class RootedUnpack implements TarHandler {
     const names = namesOf(entry.name);
     const name = names.pop();
     if (name === undefined) {
-      if (entry.type === 'dir') return; // the folder itself stays as it is
+      if (entry.type === 'dir') return this.#ofTop(entry);
       throw invalid(`cannot overwrite directory ${shown(this.#top.names)} with ${quote(entry.name)}`);
     }
     const folder = this.#folder(names);
@@ -92,6 +93,7 @@ export class RootedUnpack implements TarHandler {
 
   finish(): void {
     for (const [path, mtime] of this.#times) this.#setFolderTime(path, mtime);
+    if (this.#topTime !== undefined) this.#onTop((fd) => this.#rooted.files.setFileTimes(fd, { atime: this.#topTime!, mtime: this.#topTime! }));
     this.close();
   }
 
@@ -101,6 +103,22 @@ export class RootedUnpack implements TarHandler {
     this.#forget();
     this.#tidy();
     this.#rooted.close(this.#top);
+  }
+
+  /** The folder that all goes into stays as it is, unless that was asked for. */
+  #ofTop(entry: TarEntry): void {
+    if (this.#options.top !== true) return;
+    this.#onTop((fd) => this.#ofFile(entry, fd));
+    this.#topTime = entry.mtime;
+  }
+
+  #onTop(set: (fd: number) => void): void {
+    const fd = this.#rooted.held(this.#top.fd, (at) => openSync(at, LOOK | O_DIRECTORY));
+    try {
+      set(fd);
+    } finally {
+      closeSync(fd);
+    }
   }
 
   #closeFile(): void {

@@ -1,27 +1,9 @@
-/** What Docker's clients ask for and this engine does not have (yet), so that they go on: volumes, plugins, swarms, builds. */
-import { EngineError, invalid } from '../../base/errors.ts';
+/** What Docker's clients ask for and this engine does not have (yet), so that they go on: plugins, swarms, builds. */
+import { EngineError } from '../../base/errors.ts';
 import type { ApiRequest, Route } from '../contract.ts';
 import { later } from './later.ts';
 
 const BUILDS = 'builds come with a later version';
-const VOLUMES = 'volumes come with a later version';
-const VOLUME_FILTERS = ['dangling', 'driver', 'label', 'label!', 'name', 'all'];
-
-const volumeRoutes: readonly Route[] = [
-  {
-    method: 'GET',
-    path: '/volumes',
-    handler: (request) => {
-      for (const key of Object.keys(request.query.filters())) if (!VOLUME_FILTERS.includes(key)) throw invalid(`invalid filter '${key}'`);
-      request.send({ Volumes: [], Warnings: null });
-    },
-  },
-  { method: 'GET', path: '/volumes/{name}', handler: noVolume },
-  { method: 'PUT', path: '/volumes/{name}', handler: noVolume },
-  { method: 'DELETE', path: '/volumes/{name}', handler: noVolume },
-  { method: 'POST', path: '/volumes/create', handler: later(VOLUMES) },
-  { method: 'POST', path: '/volumes/prune', handler: (request) => request.send({ VolumesDeleted: [], SpaceReclaimed: 0 }) },
-];
 
 const pluginRoutes: readonly Route[] = [
   { method: 'GET', path: '/plugins', handler: (request) => request.send([]) },
@@ -63,11 +45,7 @@ const swarmRoutes: readonly Route[] = [
   ]),
 ];
 
-export const absentRoutes: readonly Route[] = [...volumeRoutes, ...pluginRoutes, ...buildRoutes, ...swarmRoutes];
-
-function noVolume({ params }: ApiRequest): never {
-  throw new EngineError('not-found', `get ${params['name']}: no such volume`);
-}
+export const absentRoutes: readonly Route[] = [...pluginRoutes, ...buildRoutes, ...swarmRoutes];
 
 function noPlugin({ params }: ApiRequest): never {
   throw new EngineError('not-found', `plugin ${JSON.stringify(params['name'])} not found`);

@@ -1,6 +1,7 @@
 /** What the engine tells about itself, in the documents of Docker's API (1.51). */
 import type { ContainerSummary } from './container-answers.ts';
 import type { ImageSummaryDocument } from './image.ts';
+import type { Volume } from './volume.ts';
 
 interface Commit {
   readonly ID: string;
@@ -111,6 +112,6 @@ export interface DiskUsage {
   readonly LayersSize: number;
   readonly Images: readonly ImageSummaryDocument[] | null;
   readonly Containers: readonly ContainerSummary[] | null;
-  readonly Volumes: readonly unknown[] | null;
+  readonly Volumes: readonly Volume[] | null;
   readonly BuildCache: readonly unknown[] | null;
 }

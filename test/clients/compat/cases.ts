@@ -5,6 +5,8 @@ import type { Seen } from './compare.ts';
 import { CREATE_BODIES, type CreateBody } from './create-bodies.ts';
 import { CREATE_REFUSALS } from './create-refusals.ts';
 import { IMAGES } from './sides.ts';
+import { VOLUME_BODIES, VOLUME_REFUSALS } from './volume-bodies.ts';
+import { VOLUME_CASES } from './volume-life.ts';
 
 export interface Case {
   readonly name: string;
@@ -127,8 +129,9 @@ const life: Case = {
 const NO_SUCH = '/containers/compat-none';
 
 export const CASES: readonly Case[] = [
-  ...Object.entries(CREATE_BODIES).map(creation),
-  ...Object.entries(CREATE_REFUSALS).map(refusal),
+  ...Object.entries({ ...CREATE_BODIES, ...VOLUME_BODIES }).map(creation),
+  ...Object.entries({ ...CREATE_REFUSALS, ...VOLUME_REFUSALS }).map(refusal),
+  ...VOLUME_CASES,
   life,
   asked(
     'a container that is not there',
