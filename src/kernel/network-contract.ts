@@ -42,6 +42,12 @@ export interface NetworkNamespace extends Disposable {
    * with `syscall` as `netlink change 2 (address-add)`.
    */
   change(changes: readonly NetworkChange[]): void;
+  /**
+   * Deletes interfaces that may be there no more, on another thread: the kernel takes 15 ms for each (it waits for all
+   * processors, synchronize_rcu and rcu_barrier), in which nothing else would run here. To dispose of a namespace takes
+   * those in it, and their peers, just as well, and a few moments later.
+   */
+  deleteLinks(links: readonly LinkRef[]): Promise<void>;
   links(): Link[];
   /** undefined: there is none of that name or index. */
   link(nameOrIndex: LinkRef): Link | undefined;
@@ -198,7 +204,7 @@ export interface Neighbour {
 
 /** Data: can be printed, compared and recorded. */
 export type NetworkChange =
-  /** Fails with `EEXIST` when the name is taken. */
+  /** `EEXIST`: the name is taken; `ENOTSUP`: this kernel has no such kind; `EBUSY`, `EINVAL`: the parent cannot have it. */
   | { readonly op: 'link-add'; readonly link: NewLink }
   | ({ readonly op: 'link-set'; readonly link: LinkRef } & { readonly settings: LinkSettings })
   | { readonly op: 'bridge-set'; readonly link: LinkRef; readonly options: BridgeOptions }

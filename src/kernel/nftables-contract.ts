@@ -15,10 +15,11 @@ export interface PacketFilter {
   tables(): NftTable[];
   /** Base chains have `hook`; `policy` and `priority` as they are now. `table` absent: of all tables of all families. */
   chains(table?: NftTableName): NftChain[];
-  /** In their order. */
+  /** In their order; none of a chain that is not there. */
   rules(chain: NftChainName): NftRuleRead[];
+  /** Those whose types are ours, see `NftType`; none of a table that is not there. */
   sets(table: NftTableName): NftSetRead[];
-  /** Of intervals each as `{from, to}`, or as one value where both are the same. In no order. */
+  /** Of intervals each as `{from, to}`, or as one value where both are the same. In no order. `ENOENT`: no such set. */
   elements(set: NftSetName): NftElement[];
 }
 
@@ -160,6 +161,11 @@ export interface NftNat {
   readonly persistent?: boolean;
 }
 
+/**
+ * A rule in a chain of iptables-nft's (`ip filter FORWARD`) must be one that it can read, else it refuses the whole table:
+ * only `match … is` of interface names, mark, addresses, protocol and ports (in this order, of no ranges), then `counter`,
+ * then `verdict`. No `ct`, `fib`, sets and maps. It lists and deletes such a rule as its own.
+ */
 export interface NftRule extends NftChainName {
   readonly statements: readonly NftStatement[];
   /** At most 127 bytes; shown by `nft list`, and as iptables' comment in iptables-nft's chains. */
@@ -197,7 +203,7 @@ export type NftChange =
   | ({ readonly op: 'set-delete'; readonly missingOk?: boolean } & NftSetName)
   /**
    * `type` tells how the elements are written: that of the set (its key, data, interval). One that is there with the same
-   * data is right.
+   * data is right; to give it other data, delete it in the same batch before.
    */
   | ({ readonly op: 'elements-add'; readonly type: NftSetType; readonly elements: readonly NftElement[] } & NftSetName)
   | ({ readonly op: 'elements-delete'; readonly type: NftSetType; readonly elements: readonly NftElement[]; readonly missingOk?: boolean } & NftSetName);

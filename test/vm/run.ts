@@ -31,6 +31,7 @@ export async function runVmSuite(files?: readonly string[]): Promise<VmSuiteResu
   await busyboxRootfs();
   await debianRootfs();
   await debs(['runc', 'crun'], { dependencies: true });
+  await debs(['nftables', 'iptables'], { dependencies: true });
   const guestOf = (file: string) => /(\w+)\.guest\.ts$/.exec(file)?.[1] ?? '';
   const all = files ?? [...testFiles(PATTERNS), ...testFiles(['test/vm/*.guest.ts'])];
   const plain = all.filter((file) => guestOf(file) === '');

@@ -2,8 +2,10 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { invalid } from '../../base/errors.ts';
 
+/** AF_*. */
 export const AF = { INET: 2, INET6: 10 } as const;
 
+/** An address and how many of its bits name the subnet. */
 export interface Prefix {
   /** 4 or 16 bytes. */
   readonly bytes: Buffer;
@@ -71,11 +73,13 @@ export function prefixRange(prefix: Prefix): { first: Buffer; last: Buffer } {
   };
 }
 
+/** Of `02:42:ac:11:00:02`; 6 bytes. */
 export function macBytes(mac: string): Buffer {
   if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(mac)) throw invalid(`invalid MAC address: ${mac}`);
   return Buffer.from(mac.replaceAll(':', ''), 'hex');
 }
 
+/** The opposite of `macBytes`, in lower case. */
 export function macText(bytes: Buffer): string {
   return bytes.toString('hex').replace(/..(?=.)/g, '$&:');
 }

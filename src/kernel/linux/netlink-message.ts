@@ -1,6 +1,7 @@
 /** The bytes of netlink (netlink(7)): messages of a header, a family's own struct, and attributes aligned to 4 bytes. Host order is little-endian. */
 import { EngineError } from '../../base/errors.ts';
 
+/** Flags of a request (NLM_F_*), and of answers. */
 export const NLM = {
   REQUEST: 1,
   ACK: 4,
@@ -14,12 +15,15 @@ export const NLM = {
   CAPPED: 0x100,
   ACK_TLVS: 0x200,
 } as const;
+/** Types of messages that every family has; a family's own begin with MIN_TYPE. */
 export const NLMSG = { NOOP: 1, ERROR: 2, DONE: 3, MIN_TYPE: 16 } as const;
+/** Bytes of struct nlmsghdr. */
 export const HEADER_SIZE = 16;
 const NESTED = 0x8000;
 const TYPE_MASK = 0x3fff;
 const MAX_ATTRIBUTE = 0xffff;
 
+/** One message to the kernel, without its header. */
 export interface NetlinkRequest {
   readonly type: number;
   /** Beside NLM_F_REQUEST. */
@@ -28,6 +32,7 @@ export interface NetlinkRequest {
   readonly body: Buffer;
 }
 
+/** One message from the kernel. */
 export interface NetlinkMessage {
   readonly type: number;
   readonly flags: number;
@@ -38,6 +43,7 @@ export interface NetlinkMessage {
 /** Attributes by their type; of a type that comes several times the last one. */
 export type Attributes = ReadonlyMap<number, Buffer>;
 
+/** With its header, filled up to 4 bytes. `sequence` comes back in the answers. */
 export function encodeMessage(request: NetlinkRequest, sequence: number): Buffer {
   const message = Buffer.alloc(align(HEADER_SIZE + request.body.length));
   message.writeUInt32LE(HEADER_SIZE + request.body.length, 0);
@@ -66,6 +72,7 @@ export function decodeMessages(datagram: Buffer): NetlinkMessage[] {
   return messages;
 }
 
+/** One attribute, filled up to 4 bytes. Throws when the value is too long for its 16-bit length. */
 export function attribute(type: number, value: Buffer): Buffer {
   const length = 4 + value.length;
   if (length > MAX_ATTRIBUTE) throw new EngineError('internal', `netlink: attribute ${type} of ${value.length} bytes`);
@@ -81,6 +88,7 @@ export function nested(type: number, attributes: readonly Buffer[]): Buffer {
   return attribute(type | NESTED, Buffer.concat(attributes));
 }
 
+/** Numbers here and below: little-endian (the machine's order), with `be` big-endian. */
 export function u8(value: number): Buffer {
   return Buffer.of(value);
 }
@@ -133,6 +141,7 @@ export function attributeList(bytes: Buffer): [type: number, value: Buffer][] {
   return list;
 }
 
+/** Throws `internal` for what is cut off. */
 export function decodeAttributes(bytes: Buffer): Attributes {
   return new Map(attributeList(bytes));
 }
@@ -143,6 +152,7 @@ export function textOf(bytes: Buffer): string {
   return bytes.toString('utf8', 0, end === -1 ? bytes.length : end);
 }
 
+/** What the kernel says to a request that it does not make. */
 export interface NetlinkFailure {
   /** 0: it was an acknowledgement. */
   readonly errno: number;
@@ -154,7 +164,7 @@ const NLMSGERR_ATTR_MSG = 1;
 
 /** What an NLMSG_ERROR says. */
 export function decodeFailure(message: NetlinkMessage): NetlinkFailure {
-  const errno = -message.body.readInt32LE(0);
+  const errno = Math.abs(message.body.readInt32LE(0));
   if ((message.flags & NLM.ACK_TLVS) === 0) return { errno, explanation: undefined };
   // the request comes back as its header alone (NLM_F_CAPPED) or whole
   const request = message.flags & NLM.CAPPED ? HEADER_SIZE : align(message.body.readUInt32LE(4));
@@ -162,6 +172,7 @@ export function decodeFailure(message: NetlinkMessage): NetlinkFailure {
   return { errno, explanation: explanation && textOf(explanation) };
 }
 
+/** Up to the next multiple of 4. */
 export function align(length: number): number {
   return (length + 3) & ~3;
 }

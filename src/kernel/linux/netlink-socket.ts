@@ -1,16 +1,14 @@
 /** A netlink socket (netlink(7)). It speaks to the namespace in which it was opened, wherever the thread is later. */
 import { closeSync } from 'node:fs';
-import { getSystemErrorMap } from 'node:util';
-import { EngineError, SyscallError } from '../../base/errors.ts';
-import { libC } from './libc.ts';
+import { EngineError } from '../../base/errors.ts';
 import { decodeFailure, decodeMessages, encodeMessage, NLM, NLMSG, u32 } from './netlink-message.ts';
 import type { NetlinkMessage, NetlinkRequest } from './netlink-message.ts';
+import { checkedCall, SOCK, socketCalls, SOL_SOCKET, syscallError } from './socket-calls.ts';
 
+/** Netlink's protocols (NETLINK_*). */
 export const NETLINK = { ROUTE: 0, NETFILTER: 12 } as const;
 
 const AF_NETLINK = 16;
-const SOCK_RAW_CLOEXEC = 3 | 0x80000;
-const SOL_SOCKET = 1;
 const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
@@ -23,37 +21,11 @@ const EAGAIN = 11;
 const EINVAL = 22;
 /** The kernel sends at most 32 KiB at once in a dump. */
 const RECEIVE_SIZE = 64 << 10;
+/** Of all sockets: nothing stays in it. */
+const received = Buffer.allocUnsafeSlow(RECEIVE_SIZE);
 /** Of a whole batch in one call, and of the failures that it may answer with. */
 const BUFFER_SIZE = 8 << 20;
 const DUMP_TRIES = 10;
-
-interface Calls {
-  socket(family: number, type: number, protocol: number): number;
-  setsockopt(fd: number, level: number, name: number, value: Buffer, length: number): number;
-  send(fd: number, bytes: Buffer, length: number, flags: number): number;
-  recv(fd: number, bytes: Buffer, length: number, flags: number): number;
-  errno(): number;
-}
-
-let loaded: Calls | undefined;
-
-function calls(): Calls {
-  if (loaded !== undefined) return loaded;
-  const library = libC();
-  return (loaded = {
-    socket: library.func('int socket(int family, int type, int protocol)') as unknown as Calls['socket'],
-    setsockopt: library.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)') as unknown as Calls['setsockopt'],
-    send: library.func('intptr_t send(int fd, const void *bytes, size_t length, int flags)') as unknown as Calls['send'],
-    recv: library.func('intptr_t recv(int fd, _Out_ void *bytes, size_t length, int flags)') as unknown as Calls['recv'],
-    errno: library.errno,
-  });
-}
-
-/** errno as a SyscallError; `explanation` is put after the system's own words. */
-export function syscallError(syscall: string, errno: number, explanation?: string): SyscallError {
-  const [name, message] = getSystemErrorMap().get(-errno) ?? [`errno ${errno}`, `errno ${errno}`];
-  return new SyscallError(syscall, errno, name, explanation === undefined ? message : `${message} (${explanation})`);
-}
 
 /** A failure that one request of several was answered with. */
 export interface RequestFailure {
@@ -63,15 +35,22 @@ export interface RequestFailure {
   readonly explanation: string | undefined;
 }
 
+/** What the kernel says to the requests of one datagram. */
+export interface Answers {
+  /** The first, if there is one. */
+  readonly failure: RequestFailure | undefined;
+  readonly messages: readonly NetlinkMessage[];
+}
+
+/** Close-on-exec. Of one thread, one request at a time. Throws SyscallError of send(2) and recv(2). */
 export class NetlinkSocket implements Disposable {
   #fd: number;
   #sequence = 0;
-  readonly #buffer = Buffer.allocUnsafe(RECEIVE_SIZE);
 
   /** In the namespace where the thread is now. */
   constructor(protocol: number) {
-    const { socket, setsockopt } = calls();
-    this.#fd = check('socket netlink', socket(AF_NETLINK, SOCK_RAW_CLOEXEC, protocol));
+    const { socket, setsockopt } = socketCalls();
+    this.#fd = checkedCall('socket netlink', socket(AF_NETLINK, SOCK.RAW | SOCK.CLOEXEC, protocol));
     // the last two need CAP_NET_ADMIN of the first user namespace: without them a large batch is refused, no more
     for (const [level, name, value] of [
       [SOL_NETLINK, NETLINK_CAP_ACK, 1],
@@ -84,21 +63,39 @@ export class NetlinkSocket implements Disposable {
   }
 
   /**
-   * Sends all in one datagram, and gives what was answered: the first failure if there is one, and messages. The kernel
+   * Sends all in one datagram, and gives what was answered. The kernel
    * has worked on it, and put its answers into the socket, before send(2) returns: no answer means that all went well.
    */
-  send(requests: readonly NetlinkRequest[]): { failure: RequestFailure | undefined; messages: NetlinkMessage[] } {
+  send(requests: readonly NetlinkRequest[]): Answers {
+    const { first, bytes } = this.#encode(requests);
+    checkedCall('send netlink', socketCalls().send(this.#fd, bytes, bytes.length, 0));
+    return this.#answers(first, requests.length);
+  }
+
+  /** As `send`, on another thread: for what takes long. Nothing else may be sent before it has ended. */
+  async sendLong(requests: readonly NetlinkRequest[]): Promise<Answers> {
+    const { first, bytes } = this.#encode(requests);
+    const sent = await new Promise<number>((resolve, reject) => {
+      socketCalls().send.async(this.#fd, bytes, bytes.length, 0, (error, result) => (error === null ? resolve(result) : reject(error)));
+    });
+    if (Number(sent) !== bytes.length) throw new EngineError('internal', `netlink: ${sent} of ${bytes.length} bytes sent`);
+    return this.#answers(first, requests.length);
+  }
+
+  #encode(requests: readonly NetlinkRequest[]): { first: number; bytes: Buffer } {
     this.#drain();
     const first = this.#sequence + 1;
     this.#sequence = (this.#sequence + requests.length) % 0x7fff_0000;
-    const bytes = Buffer.concat(requests.map((request, index) => encodeMessage(request, first + index)));
-    check('send netlink', calls().send(this.#fd, bytes, bytes.length, 0));
+    return { first, bytes: Buffer.concat(requests.map((request, index) => encodeMessage(request, first + index))) };
+  }
+
+  #answers(first: number, count: number): Answers {
     let failure: RequestFailure | undefined;
     const messages: NetlinkMessage[] = [];
     for (let datagram = this.#receive(MSG_DONTWAIT); datagram !== undefined; datagram = this.#receive(MSG_DONTWAIT)) {
       for (const message of decodeMessages(datagram)) {
         const index = message.sequence - first;
-        if (index < 0 || index >= requests.length) continue;
+        if (index < 0 || index >= count) continue;
         if (message.type !== NLMSG.ERROR) messages.push(message);
         else {
           const answer = decodeFailure(message);
@@ -122,7 +119,7 @@ export class NetlinkSocket implements Disposable {
     this.#drain();
     const sequence = ++this.#sequence;
     const bytes = encodeMessage({ ...request, flags: request.flags | NLM.DUMP }, sequence);
-    check(what, calls().send(this.#fd, bytes, bytes.length, 0));
+    checkedCall(what, socketCalls().send(this.#fd, bytes, bytes.length, 0));
     const messages: NetlinkMessage[] = [];
     let disturbed = false;
     for (;;) {
@@ -152,10 +149,10 @@ export class NetlinkSocket implements Disposable {
   /** undefined: nothing there. A copy: messages keep parts of it. */
   #receive(flags: number): Buffer | undefined {
     for (;;) {
-      const length = Number(calls().recv(this.#fd, this.#buffer, RECEIVE_SIZE, flags | MSG_TRUNC));
+      const length = Number(socketCalls().recv(this.#fd, received, RECEIVE_SIZE, flags | MSG_TRUNC));
       if (length > RECEIVE_SIZE) throw new EngineError('internal', `netlink: datagram of ${length} bytes`);
-      if (length >= 0) return Buffer.from(this.#buffer.subarray(0, length));
-      const errno = calls().errno();
+      if (length >= 0) return Buffer.from(received.subarray(0, length));
+      const errno = socketCalls().errno();
       if (errno === EAGAIN) return undefined;
       if (errno !== EINTR) throw syscallError('recv netlink', errno);
     }
@@ -166,9 +163,4 @@ export class NetlinkSocket implements Disposable {
     this.#fd = -1;
     if (fd >= 0) closeSync(fd);
   }
-}
-
-function check(syscall: string, result: number): number {
-  if (result >= 0) return Number(result);
-  throw syscallError(syscall, calls().errno());
 }

@@ -1,18 +1,21 @@
 /** Makes the changes of `NetworkNamespace.change` one after the other, through one rtnetlink socket. */
 import { getSystemErrorMap } from 'node:util';
 import { SyscallError } from '../../base/errors.ts';
-import { syscallError } from './netlink-socket.ts';
+import { syscallError } from './socket-calls.ts';
 import type { NetlinkSocket } from './netlink-socket.ts';
-import type { NetlinkMessage, NetlinkRequest } from './netlink-message.ts';
+import type { NetlinkRequest } from './netlink-message.ts';
 import { decodeLink, deleteLink, getLink, newLink, RTM_LINK, setBridge, setBridgePort, setLink } from './rtnetlink-links.ts';
 import type { IndexOf } from './rtnetlink-links.ts';
 import { addressRequest, neighbourRequest, routeRequest } from './rtnetlink-routes.ts';
 import type { Link, LinkRef, NetworkChange } from '../network-contract.ts';
 
 const ENODEV = 19;
-/** A name that is too long for any interface; or what no index can be. */
-const NO_SUCH = [ENODEV, 34, 22];
+const EINVAL = 22;
+const ERANGE = 34;
+/** Also for a name that no interface can have (ERANGE), and for what is no index (EINVAL). */
+const NO_SUCH: readonly number[] = [ENODEV, ERANGE, EINVAL];
 
+/** What `missingOk` forgives. */
 const MISSING: Readonly<Record<string, readonly string[]>> = {
   'link-delete': ['ENODEV'],
   'address-delete': ['EADDRNOTAVAIL', 'ENODEV'],
@@ -20,16 +23,18 @@ const MISSING: Readonly<Record<string, readonly string[]>> = {
   'neighbour-delete': ['ENOENT', 'ENODEV'],
 };
 
+/** undefined: there is none of that name or index. */
 export function findLink(socket: NetlinkSocket, link: LinkRef): Link | undefined {
   const { failure, messages } = socket.send([getLink(link)]);
   if (failure !== undefined) {
     if (NO_SUCH.includes(failure.errno)) return undefined;
     throw syscallError(`netlink link ${link}`, failure.errno, failure.explanation);
   }
-  const message = messages.find((answer: NetlinkMessage) => answer.type === RTM_LINK.NEW);
+  const message = messages.find(({ type }) => type === RTM_LINK.NEW);
   return message && decodeLink(message);
 }
 
+/** See `NetworkNamespace.change`; the socket decides in which namespace. */
 export function makeChanges(socket: NetlinkSocket, changes: readonly NetworkChange[]): void {
   changes.forEach((change, index) => {
     try {

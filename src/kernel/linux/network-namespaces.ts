@@ -1,12 +1,13 @@
 /** `network-contract.ts` on Linux. */
 import { closeSync, fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { AF } from './ip-bytes.ts';
-import { NetlinkSocket, NETLINK, syscallError } from './netlink-socket.ts';
+import { NetlinkSocket, NETLINK } from './netlink-socket.ts';
+import { syscallError } from './socket-calls.ts';
 import { findLink, makeChanges } from './network-changes.ts';
 import { openReservation, openTcpListener, openUdpSocket } from './network-sockets.ts';
 import { LinuxPacketFilter } from './nftables.ts';
 import { processStart } from './process.ts';
-import { decodeLink, dumpLinks } from './rtnetlink-links.ts';
+import { decodeLink, deleteLink, dumpLinks } from './rtnetlink-links.ts';
 import { decodeAddress, decodeRoute, dumpOf, RTM_ADDRESS, RTM_ROUTE } from './rtnetlink-routes.ts';
 import { closeNamespace, homeNamespace, unshareNamespace, withinNamespace } from './thread-namespace.ts';
 import type { Address, BoundSocket, Link, LinkRef, NetworkChange, NetworkKernel, NetworkNamespace, Route, SocketAddress } from '../network-contract.ts';
@@ -14,6 +15,7 @@ import type { PacketFilter } from '../nftables-contract.ts';
 
 const ESRCH = 3;
 const EBADF = 9;
+const ENODEV = 19;
 const EINVAL = 22;
 const UNSPEC = 0;
 
@@ -91,6 +93,15 @@ class LinuxNetworkNamespace implements NetworkNamespace {
 
   change(changes: readonly NetworkChange[]): void {
     makeChanges(this.#routes(), changes);
+  }
+
+  async deleteLinks(links: readonly LinkRef[]): Promise<void> {
+    // a socket of its own: the others are used meanwhile
+    using socket = this.#open(NETLINK.ROUTE);
+    for (const link of links) {
+      const { failure } = await socket.sendLong([deleteLink(link)]);
+      if (failure !== undefined && failure.errno !== ENODEV) throw syscallError(`netlink delete ${link}`, failure.errno, failure.explanation);
+    }
   }
 
   links(): Link[] {

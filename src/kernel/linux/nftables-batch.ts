@@ -5,10 +5,12 @@ import type { NetlinkRequest } from './netlink-message.ts';
 import { encodeElements } from './nftables-elements.ts';
 import { encodeStatements } from './nftables-expressions.ts';
 import { comment, UDATA } from './nftables-userdata.ts';
-import { registers, TYPES, typesNumber, typesSize } from './nftables-values.ts';
+import { TYPES, typesNumber, typesSize } from './nftables-values.ts';
 import type { NftBase, NftChange, NftFamily, NftRule, NftSet } from '../nftables-contract.ts';
 
+/** NFPROTO_*. */
 export const FAMILIES: Readonly<Record<NftFamily, number>> = { inet: 1, ip: 2, arp: 3, netdev: 5, bridge: 7, ip6: 10 };
+/** NF_INET_*. */
 export const HOOKS = { prerouting: 0, input: 1, forward: 2, output: 3, postrouting: 4 } as const;
 /** NFT_MSG_*. The DESTROY ones, which do not mind that nothing is there, came with Linux 6.3. */
 export const NFT = {
@@ -34,6 +36,7 @@ export const NFT = {
 } as const;
 const NFNL_SUBSYS_NFTABLES = 10;
 const BATCH = { BEGIN: 16, END: 17 } as const;
+/** NFT_SET_*. */
 export const SET_FLAGS = { INTERVAL: 4, MAP: 8, CONCAT: 0x80 } as const;
 const VERDICT_TYPE = 0xffff_ff00;
 const BYTEORDER = { HOST: 1, BIG: 2 } as const;
@@ -125,9 +128,16 @@ function newSet(set: NftSet, id: number): NetlinkRequest {
   ];
   if (data === 'verdict') attributes.push(attribute(6, u32be(VERDICT_TYPE)), attribute(7, u32be(0)));
   else if (data !== undefined) attributes.push(attribute(6, u32be(typesNumber(data))), attribute(7, u32be(typesSize(data))));
-  // the kernel must know the parts: it compares each by itself
-  const fields = key.map((type) => nested(1, [attribute(1, u32be(manyIntervals ? TYPES[type].size : registers(TYPES[type].size) * 4))]));
-  attributes.push(nested(9, manyIntervals ? [nested(2, fields)] : []), attribute(10, u32be(id)));
+  // of several intervals at once the kernel must know the parts
+  const fields = manyIntervals
+    ? [
+        nested(
+          2,
+          key.map((type) => nested(1, [attribute(1, u32be(TYPES[type].size))])),
+        ),
+      ]
+    : [];
+  attributes.push(nested(9, fields), attribute(10, u32be(id)));
   const order = [UDATA.SET_KEY_BYTEORDER, 4, ...u32(byteOrder(key[0]!))];
   if (data !== undefined && data !== 'verdict') order.push(UDATA.SET_DATA_BYTEORDER, 4, ...u32(byteOrder(data[0]!)));
   attributes.push(attribute(13, Buffer.concat([Buffer.from(order), comment(UDATA.SET_COMMENT, set.comment)])));

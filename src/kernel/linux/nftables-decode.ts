@@ -31,12 +31,14 @@ function handle(attributes: Attributes, type: number): string {
   return String(attributes.get(type)?.readBigUInt64BE(0) ?? 0n);
 }
 
+/** Here and below undefined: of a family that is none of ours. */
 export function decodeTable(message: NetlinkMessage): NftTable | undefined {
   const { family, attributes } = read(message) ?? {};
   if (family === undefined || attributes === undefined) return undefined;
   return { family, table: name(attributes, 1), handle: handle(attributes, 4), comment: commentOf(attributes.get(6), UDATA.COMMENT) };
 }
 
+/** A base chain of a hook or a type that is none of ours has no `base`. */
 export function decodeChain(message: NetlinkMessage): NftChain | undefined {
   const { family, attributes } = read(message) ?? {};
   if (family === undefined || attributes === undefined) return undefined;
@@ -61,6 +63,7 @@ function decodeBase(attributes: Attributes): NftBase | undefined {
   return { type, hook: hookName, priority: hook.get(2)?.readInt32BE(0) ?? 0, policy: attributes.get(5)?.readUInt32BE(0) === 0 ? 'drop' : 'accept' };
 }
 
+/** Reads comments of nft's and of iptables' kind. */
 export function decodeRule(message: NetlinkMessage): NftRuleRead | undefined {
   const { family, attributes } = read(message) ?? {};
   if (family === undefined || attributes === undefined) return undefined;
@@ -90,6 +93,7 @@ export function decodeRule(message: NetlinkMessage): NftRuleRead | undefined {
   };
 }
 
+/** undefined also for a type that is none of ours. */
 export function decodeSet(message: NetlinkMessage): NftSetRead | undefined {
   const { family, attributes } = read(message) ?? {};
   if (family === undefined || attributes === undefined) return undefined;

@@ -4,11 +4,9 @@ import { maskBytes, parsePrefix } from './ip-bytes.ts';
 import { attribute, nested, text, u32be } from './netlink-message.ts';
 import { encodeRange, encodeScalar, registers, TYPES } from './nftables-values.ts';
 import type { ValueType } from './nftables-values.ts';
-import { expression, load, selectorFacts } from './nftables-selectors.ts';
+import { expression, FIRST_REGISTER, load, registerNumber, selectorFacts } from './nftables-selectors.ts';
 import type { NftFamily, NftNat, NftSelector, NftStatement, NftValue, NftVerdict } from '../nftables-contract.ts';
 
-/** NFT_REG32_00: the first of 16 registers of 4 bytes. */
-export const FIRST_REGISTER = 8;
 const VERDICT_REGISTER = 0;
 const CMP = { EQ: 0, NEQ: 1 } as const;
 const NFT_LOOKUP_F_INV = 1;
@@ -70,8 +68,8 @@ class RuleEncoder {
     else if ('notrack' in statement) this.#put('notrack');
     else {
       this.#immediate(FIRST_REGISTER, encodeScalar('mark', statement.to));
-      if (statement.set === 'meta mark') this.#put('meta', attribute(2, u32be(META_MARK)), attribute(3, u32be(FIRST_REGISTER)));
-      else this.#put('ct', attribute(2, u32be(CT_MARK)), attribute(4, u32be(FIRST_REGISTER)));
+      if (statement.set === 'meta mark') this.#put('meta', attribute(2, u32be(META_MARK)), attribute(3, registerNumber(FIRST_REGISTER)));
+      else this.#put('ct', attribute(2, u32be(CT_MARK)), attribute(4, registerNumber(FIRST_REGISTER)));
     }
   }
 
@@ -80,7 +78,7 @@ class RuleEncoder {
   }
 
   #immediate(register: number, value: Buffer): void {
-    this.#put('immediate', attribute(1, u32be(register)), dataValue(2, value));
+    this.#put('immediate', attribute(1, registerNumber(register)), dataValue(2, value));
   }
 
   /** Puts the value into registers, after the tests that it needs. */
@@ -117,15 +115,15 @@ class RuleEncoder {
     }
     if (typeof value !== 'object') return this.#compare(operation, encodeScalar(type, value));
     const { first, last } = encodeRange(type, value);
-    this.#put('range', attribute(1, u32be(FIRST_REGISTER)), attribute(2, u32be(operation)), dataValue(3, first), dataValue(4, last));
+    this.#put('range', attribute(1, registerNumber(FIRST_REGISTER)), attribute(2, u32be(operation)), dataValue(3, first), dataValue(4, last));
   }
 
   #compare(operation: number, value: Buffer): void {
-    this.#put('cmp', attribute(1, u32be(FIRST_REGISTER)), attribute(2, u32be(operation)), dataValue(3, value));
+    this.#put('cmp', attribute(1, registerNumber(FIRST_REGISTER)), attribute(2, u32be(operation)), dataValue(3, value));
   }
 
   #mask(mask: Buffer): void {
-    const register = u32be(FIRST_REGISTER);
+    const register = registerNumber(FIRST_REGISTER);
     this.#put(
       'bitwise',
       attribute(1, register),
@@ -157,8 +155,8 @@ class RuleEncoder {
       this.#load(key, register);
       register += registers(TYPES[selectorFacts(key).type].size);
     }
-    const attributes = [attribute(1, text(set)), attribute(2, u32be(FIRST_REGISTER))];
-    if (into !== undefined) attributes.push(attribute(3, u32be(into)));
+    const attributes = [attribute(1, text(set)), attribute(2, registerNumber(FIRST_REGISTER))];
+    if (into !== undefined) attributes.push(attribute(3, registerNumber(into)));
     if (not) attributes.push(attribute(5, u32be(NFT_LOOKUP_F_INV)));
     this.#put('lookup', ...attributes);
   }
@@ -182,8 +180,8 @@ class RuleEncoder {
       'nat',
       attribute(1, u32be(NAT[kind])),
       attribute(2, u32be(NFPROTO[nat.ip])),
-      ...(address ? [attribute(3, u32be(FIRST_REGISTER))] : []),
-      ...(port ? [attribute(5, u32be(portRegister))] : []),
+      ...(address ? [attribute(3, registerNumber(FIRST_REGISTER))] : []),
+      ...(port ? [attribute(5, registerNumber(portRegister))] : []),
       ...(flags !== 0 ? [attribute(7, u32be(flags))] : []),
     );
   }

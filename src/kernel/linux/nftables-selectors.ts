@@ -65,14 +65,23 @@ const SELECTORS: Readonly<Record<NftSelector, SelectorFacts>> = {
   'fib saddr type': { type: 'fib_addrtype', from: { fib: 1 } },
 };
 
+/** How its values are written, and what it needs. */
 export function selectorFacts(selector: NftSelector): SelectorFacts {
   return SELECTORS[selector];
+}
+
+/** NFT_REG32_00: the first of 16 registers of 4 bytes. */
+export const FIRST_REGISTER = 8;
+
+/** As nft(8) and iptables write it: the first one by its other name, NFT_REG_1. */
+export function registerNumber(register: number): Buffer {
+  return u32be(register === FIRST_REGISTER ? 1 : register);
 }
 
 /** The expression that puts it into the registers from this one on. */
 export function load(selector: NftSelector, register: number): Buffer {
   const { type, from } = SELECTORS[selector];
-  const into = u32be(register);
+  const into = registerNumber(register);
   if ('meta' in from) return expression('meta', [attribute(1, into), attribute(2, u32be(from.meta))]);
   if ('fib' in from) return expression('fib', [attribute(1, into), attribute(2, u32be(NFT_FIB_RESULT_ADDRTYPE)), attribute(3, u32be(from.fib))]);
   if ('ct' in from) {

@@ -17,6 +17,7 @@ interface TypeFacts {
   readonly words?: Readonly<Record<string, number>>;
 }
 
+/** What is known of each type. */
 export const TYPES: Readonly<Record<ValueType, TypeFacts>> = {
   nfproto: { size: 1, number: 2, ordered: false, words: { ipv4: 2, ipv6: 10 } },
   ipv4_addr: { size: 4, number: 7, ordered: true },
@@ -45,6 +46,7 @@ export interface ValueRange {
   readonly last: Buffer;
 }
 
+/** Of a range, a prefix, or one value. Throws `invalid` for what is none of the type. */
 export function encodeRange(type: ValueType, value: NftValue): ValueRange {
   if (typeof value === 'object') {
     if (!TYPES[type].ordered) throw invalid(`no range of ${type} is possible`);
@@ -61,6 +63,7 @@ export function encodeRange(type: ValueType, value: NftValue): ValueRange {
   return { first: scalar, last: scalar };
 }
 
+/** Of one value alone. Throws `invalid` for a range, and for what is none of the type. */
 export function encodeScalar(type: ValueType, value: NftValue): Buffer {
   if (typeof value === 'object') throw invalid(`one value is wanted, not a range: ${value.from}-${value.to}`);
   switch (type) {
@@ -105,10 +108,12 @@ export function registers(size: number): number {
   return Math.ceil(size / 4);
 }
 
+/** Bytes of a key or of data of these types; see `concatenate`. */
 export function typesSize(types: readonly NftType[]): number {
   return types.length === 1 ? TYPES[types[0]!].size : types.reduce((sum, type) => sum + registers(TYPES[type].size) * 4, 0);
 }
 
+/** nft(8)'s number for a concatenation of these types. */
 export function typesNumber(types: readonly NftType[]): number {
   return types.reduce((number, type) => number * 2 ** TYPE_BITS + TYPES[type].number, 0);
 }
@@ -135,6 +140,7 @@ export function split(types: readonly NftType[], bytes: Buffer): Buffer[] {
   });
 }
 
+/** The opposite of `encodeScalar`. */
 export function decodeScalar(type: NftType, bytes: Buffer): string | number {
   switch (type) {
     case 'ipv4_addr':
@@ -155,6 +161,7 @@ export function decodeScalar(type: NftType, bytes: Buffer): string | number {
   }
 }
 
+/** One value where both ends are the same. */
 export function decodeRange(type: NftType, range: ValueRange): NftValue {
   const from = decodeScalar(type, range.first);
   return range.first.equals(range.last) ? from : { from, to: decodeScalar(type, range.last) };

@@ -3,7 +3,7 @@ import { release } from 'node:os';
 import { SyscallError } from '../../base/errors.ts';
 import { attribute, decodeAttributes, text } from './netlink-message.ts';
 import type { NetlinkMessage, NetlinkRequest } from './netlink-message.ts';
-import { syscallError } from './netlink-socket.ts';
+import { syscallError } from './socket-calls.ts';
 import type { NetlinkSocket } from './netlink-socket.ts';
 import { batchEnd, encodeChange, FAMILIES, NFT, nftRequest } from './nftables-batch.ts';
 import { decodeChain, decodeRule, decodeSet, decodeTable } from './nftables-decode.ts';
@@ -24,6 +24,7 @@ import type {
 const ENOENT = 2;
 const ANY_FAMILY = 0;
 
+/** Of the namespace that the socket speaks to; it is asked for before every use. */
 export class LinuxPacketFilter implements PacketFilter {
   readonly #socket: () => NetlinkSocket;
   readonly #canDestroy: boolean;

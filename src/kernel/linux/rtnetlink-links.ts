@@ -5,6 +5,7 @@ import { attribute, decodeAttributes, nested, NLM, text, textOf, u16, u32, u8 } 
 import type { NetlinkMessage, NetlinkRequest } from './netlink-message.ts';
 import type { BridgeOptions, BridgePortOptions, Link, LinkSettings, NewLink, NewLinkOptions } from '../network-contract.ts';
 
+/** RTM_*LINK. */
 export const RTM_LINK = { NEW: 16, DELETE: 17, GET: 18, SET: 19 } as const;
 
 const IFLA = {
@@ -20,7 +21,7 @@ const IFLA = {
   EXT_MASK: 29,
   LINK_NETNSID: 37,
 } as const;
-const INFO = { KIND: 1, DATA: 2, SLAVE_KIND: 4, SLAVE_DATA: 5 } as const;
+const INFO = { KIND: 1, DATA: 2, SLAVE_DATA: 5 } as const;
 const BRIDGE = { FORWARD_DELAY: 1, AGEING_TIME: 4, STP_STATE: 5, MCAST_SNOOPING: 23 } as const;
 const BRIDGE_PORT = { hairpin: 4, learning: 8, flood: 9, isolated: 33 } as const;
 const VETH_INFO_PEER = 1;
@@ -39,6 +40,8 @@ const RTEXT_FILTER_SKIP_STATS = 8;
 /** The kernel counts bridge times in hundredths of seconds. */
 const USER_HZ = 100;
 const IFINFO_SIZE = 16;
+/** Bytes: IFNAMSIZ without its zero. */
+const MAX_NAME = 15;
 
 /** Turns a name into an index, if it is one. */
 export type IndexOf = (link: string | number) => number;
@@ -58,29 +61,44 @@ function address(link: string | number, up?: boolean): Buffer {
   return typeof link === 'number' ? ifinfo(link, up) : Buffer.concat([ifinfo(0, up), attribute(IFLA.IFNAME, text(link))]);
 }
 
+/** Answered with one RTM_NEWLINK. */
 export function getLink(link: string | number): NetlinkRequest {
   return { type: RTM_LINK.GET, flags: 0, body: Buffer.concat([address(link), attribute(IFLA.EXT_MASK, u32(RTEXT_FILTER_SKIP_STATS))]) };
 }
 
+/** Answered with one RTM_NEWLINK for each. */
 export function dumpLinks(): NetlinkRequest {
   return { type: RTM_LINK.GET, flags: 0, body: Buffer.concat([ifinfo(0), attribute(IFLA.EXT_MASK, u32(RTEXT_FILTER_SKIP_STATS))]) };
 }
 
+/** ENODEV: there is none. */
 export function deleteLink(link: string | number): NetlinkRequest {
   return { type: RTM_LINK.DELETE, flags: 0, body: address(link) };
 }
 
 /** Without its alias, which the kernel takes only of a link that is there: see `setLink`. */
 export function newLink(link: NewLink, indexOf: IndexOf): NetlinkRequest {
+  // both would be of another link than the one meant: name and index are this namespace's
+  if (link.namespace !== undefined && (link.alias !== undefined || link.master !== undefined)) {
+    throw invalid(`link ${link.name}: neither alias nor master can be given in another namespace`);
+  }
   const body = [ifinfo(0, link.up), ...commonAttributes(link)];
   if (link.master !== undefined) body.push(attribute(IFLA.MASTER, u32(indexOf(link.master))));
   if ('parent' in link) body.push(attribute(IFLA.LINK, u32(indexOf(link.parent))));
-  body.push(nested(IFLA.LINKINFO, [attribute(INFO.KIND, text(link.kind)), nested(INFO.DATA, kindAttributes(link))]));
+  body.push(nested(IFLA.LINKINFO, [attribute(INFO.KIND, Buffer.from(link.kind)), nested(INFO.DATA, kindAttributes(link))]));
   return { type: RTM_LINK.NEW, flags: NLM.CREATE | NLM.EXCL, body: Buffer.concat(body) };
 }
 
+/** As the kernel wants it (dev_valid_name), and without `%`, which it would put a number of its own for. */
+function nameAttribute(name: string): Buffer {
+  if (!/^[^\s/:%\0]+$/.test(name) || name === '.' || name === '..' || Buffer.byteLength(name) > MAX_NAME) {
+    throw invalid(`invalid interface name: ${JSON.stringify(name)}`);
+  }
+  return attribute(IFLA.IFNAME, text(name));
+}
+
 function commonAttributes(link: Pick<NewLinkOptions, 'name' | 'mac' | 'mtu' | 'namespace'>): Buffer[] {
-  const attributes = [attribute(IFLA.IFNAME, text(link.name))];
+  const attributes = [nameAttribute(link.name)];
   if (link.mac !== undefined) attributes.push(attribute(IFLA.ADDRESS, macBytes(link.mac)));
   if (link.mtu !== undefined) attributes.push(attribute(IFLA.MTU, u32(link.mtu)));
   if (link.namespace !== undefined) attributes.push(attribute(IFLA.NET_NS_FD, u32(link.namespace.fd)));
@@ -112,40 +130,50 @@ function bridgeAttributes(options: BridgeOptions): Buffer[] {
   return attributes;
 }
 
+/** Of a bridge that is there; what is not named stays. */
 export function setBridge(index: number, options: BridgeOptions): NetlinkRequest {
-  const info = [attribute(INFO.KIND, text('bridge')), nested(INFO.DATA, bridgeAttributes(options))];
+  const info = [attribute(INFO.KIND, Buffer.from('bridge')), nested(INFO.DATA, bridgeAttributes(options))];
   return { type: RTM_LINK.NEW, flags: 0, body: Buffer.concat([ifinfo(index), nested(IFLA.LINKINFO, info)]) };
 }
 
+/** Of a link that is a port of a bridge (else ENOTSUP); what is not named stays. */
 export function setBridgePort(index: number, options: BridgePortOptions): NetlinkRequest {
   const data = (Object.keys(BRIDGE_PORT) as (keyof typeof BRIDGE_PORT)[])
     .filter((name) => options[name] !== undefined)
     .map((name) => attribute(BRIDGE_PORT[name], u8(Number(options[name]))));
-  const info = [attribute(INFO.SLAVE_KIND, text('bridge')), nested(INFO.SLAVE_DATA, data)];
-  return { type: RTM_LINK.NEW, flags: 0, body: Buffer.concat([ifinfo(index), nested(IFLA.LINKINFO, info)]) };
+  return { type: RTM_LINK.NEW, flags: 0, body: Buffer.concat([ifinfo(index), nested(IFLA.LINKINFO, [nested(INFO.SLAVE_DATA, data)])]) };
 }
 
-/** In their order: the kernel sets a link down last of all, and what it must be down for would come before. */
+/** In their order. The kernel looks at `up` and then at IPv6's settings last of all, where they are too late for the rest. */
 export function setLink(index: number, settings: LinkSettings, indexOf: IndexOf): NetlinkRequest[] {
   const requests: NetlinkRequest[] = [];
-  if (settings.up === false) requests.push({ type: RTM_LINK.SET, flags: 0, body: ifinfo(index, false) });
+  const set = (up: boolean | undefined, attributes: readonly Buffer[]): void => {
+    if (up !== undefined || attributes.length > 0) requests.push({ type: RTM_LINK.SET, flags: 0, body: Buffer.concat([ifinfo(index, up), ...attributes]) });
+  };
+  const ipv6 = settings.ipv6LinkLocal === undefined ? [] : [addressGeneration(settings.ipv6LinkLocal)];
+  // in another namespace IPv6 begins anew
+  const moves = settings.namespace !== undefined;
+  set(settings.up === false ? false : undefined, moves ? [] : ipv6);
+  set(settings.up === true ? true : undefined, [...settingAttributes(settings, indexOf), ...(moves ? ipv6 : [])]);
+  return requests;
+}
+
+function settingAttributes(settings: LinkSettings, indexOf: IndexOf): Buffer[] {
   const attributes: Buffer[] = [];
-  if (settings.name !== undefined) attributes.push(attribute(IFLA.IFNAME, text(settings.name)));
+  if (settings.name !== undefined) attributes.push(nameAttribute(settings.name));
   if (settings.mac !== undefined) attributes.push(attribute(IFLA.ADDRESS, macBytes(settings.mac)));
   if (settings.mtu !== undefined) attributes.push(attribute(IFLA.MTU, u32(settings.mtu)));
   if (settings.alias !== undefined) attributes.push(attribute(IFLA.IFALIAS, Buffer.from(settings.alias)));
   if (settings.master !== undefined) attributes.push(attribute(IFLA.MASTER, u32(settings.master === null ? 0 : indexOf(settings.master))));
   if (settings.namespace !== undefined) attributes.push(attribute(IFLA.NET_NS_FD, u32(settings.namespace.fd)));
-  if (settings.ipv6LinkLocal !== undefined) {
-    const mode = attribute(INET6_ADDR_GEN_MODE, u8(ADDR_GEN_MODES[settings.ipv6LinkLocal]));
-    attributes.push(nested(IFLA.AF_SPEC, [nested(AF_INET6, [mode])]));
-  }
-  if (attributes.length > 0 || settings.up === true) {
-    requests.push({ type: RTM_LINK.SET, flags: 0, body: Buffer.concat([ifinfo(index, settings.up === true ? true : undefined), ...attributes]) });
-  }
-  return requests;
+  return attributes;
 }
 
+function addressGeneration(mode: keyof typeof ADDR_GEN_MODES): Buffer {
+  return nested(IFLA.AF_SPEC, [nested(AF_INET6, [attribute(INET6_ADDR_GEN_MODE, u8(ADDR_GEN_MODES[mode]))])]);
+}
+
+/** Of an RTM_NEWLINK. */
 export function decodeLink(message: NetlinkMessage): Link {
   const flags = message.body.readUInt32LE(8);
   const attributes = decodeAttributes(message.body.subarray(IFINFO_SIZE));

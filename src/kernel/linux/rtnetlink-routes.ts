@@ -6,8 +6,11 @@ import type { NetlinkMessage, NetlinkRequest } from './netlink-message.ts';
 import type { Address, Neighbour, Route } from '../network-contract.ts';
 import type { IndexOf } from './rtnetlink-links.ts';
 
+/** RTM_*ADDR. */
 export const RTM_ADDRESS = { NEW: 20, DELETE: 21, GET: 22 } as const;
+/** RTM_*ROUTE. */
 export const RTM_ROUTE = { NEW: 24, DELETE: 25, GET: 26 } as const;
+/** RTM_*NEIGH. */
 export const RTM_NEIGHBOUR = { NEW: 28, DELETE: 29 } as const;
 
 const IFA = { ADDRESS: 1, LOCAL: 2, BROADCAST: 4, FLAGS: 8 } as const;
@@ -28,12 +31,14 @@ function familyOf(bytes: Buffer): number {
   return bytes.length === 4 ? AF.INET : AF.INET6;
 }
 
+/** All of one kind (`type` is one of the GETs above); `size`: bytes of the kind's struct, which begins with the family. */
 export function dumpOf(type: number, family: number, size: number): NetlinkRequest {
   const body = Buffer.alloc(size);
   body[0] = family;
   return { type, flags: 0, body };
 }
 
+/** `replace`: one that is there already is no EEXIST. */
 export function addressRequest(kind: 'NEW' | 'DELETE', address: Address, indexOf: IndexOf, replace = false): NetlinkRequest {
   const { bytes, length } = parsePrefix(address.address);
   const header = Buffer.alloc(8);
@@ -48,6 +53,7 @@ export function addressRequest(kind: 'NEW' | 'DELETE', address: Address, indexOf
   return { type: RTM_ADDRESS[kind], flags: kind === 'NEW' ? creation(replace) : 0, body: Buffer.concat(body) };
 }
 
+/** Of an RTM_NEWADDR. */
 export function decodeAddress(message: NetlinkMessage): Address & { readonly link: number } {
   const attributes = decodeAttributes(message.body.subarray(8));
   const flags = attributes.get(IFA.FLAGS)?.readUInt32LE(0) ?? message.body[2]!;
@@ -64,6 +70,7 @@ export function decodeAddress(message: NetlinkMessage): Address & { readonly lin
   };
 }
 
+/** For DELETE what is not said may be anything. Throws `invalid` when the family is not clear. */
 export function routeRequest(kind: 'NEW' | 'DELETE', route: Route, indexOf: IndexOf, replace = false): NetlinkRequest {
   const via = route.via === undefined ? undefined : addressBytes(route.via);
   const destination = route.to === 'default' ? undefined : parsePrefix(route.to);
@@ -123,6 +130,7 @@ export function decodeRoute(message: NetlinkMessage): Route | undefined {
   };
 }
 
+/** A permanent one, in place of what was known. */
 export function neighbourRequest(kind: 'NEW' | 'DELETE', neighbour: Omit<Neighbour, 'mac'> & { readonly mac?: string }, indexOf: IndexOf): NetlinkRequest {
   const address = addressBytes(neighbour.address);
   const header = Buffer.alloc(12);

@@ -5,7 +5,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { EngineError } from '../../base/errors.ts';
 import { libC } from './libc.ts';
-import { syscallError } from './netlink-socket.ts';
+import { syscallError } from './socket-calls.ts';
 
 const CLONE_NEWNET = 0x4000_0000;
 const EBUSY = 16;
