@@ -39,10 +39,17 @@ export function volumesSuite(title: string, open: () => Promise<{ readonly engin
     test('create is idempotent; inspect, list, remove; none without a name', async () => {
       const name = ground.name();
       const made = await volumes().create({ Name: name, Labels: { a: 'b' } });
-      assert.deepEqual({ ...made, CreatedAt: '', Mountpoint: '' }, { CreatedAt: '', Driver: 'local', Labels: { a: 'b' }, Mountpoint: '', Name: name, Options: null, Scope: 'local' });
+      assert.deepEqual(
+        { ...made, CreatedAt: '', Mountpoint: '' },
+        { CreatedAt: '', Driver: 'local', Labels: { a: 'b' }, Mountpoint: '', Name: name, Options: null, Scope: 'local' },
+      );
       assert.ok(existsSync(made.Mountpoint) && made.Mountpoint.startsWith(under.dataRoot));
       assert.match(made.CreatedAt, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
-      assert.deepEqual(await volumes().create({ Name: name, Labels: { other: '' }, DriverOpts: { type: 'tmpfs', device: 'tmpfs' } }), made, 'as in Docker, the one that is there');
+      assert.deepEqual(
+        await volumes().create({ Name: name, Labels: { other: '' }, DriverOpts: { type: 'tmpfs', device: 'tmpfs' } }),
+        made,
+        'as in Docker, the one that is there',
+      );
       assert.deepEqual(await volumes().inspect(name), made);
       assert.deepEqual((await volumes().list({ name: [name] })).Volumes, [made]);
       await volumes().remove(name);
@@ -57,7 +64,8 @@ export function volumesSuite(title: string, open: () => Promise<{ readonly engin
     });
 
     test('names and options that are none', async () => {
-      const bad = '"a/b" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path';
+      const bad =
+        '"a/b" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path';
       await fails(volumes().create({ Name: 'a/b' }), 'invalid', `create a/b: ${bad}`);
       for (const name of ['..', '.hidden', 'a\0b', 'a'.repeat(256), 'a b', '-a']) await fails(volumes().create({ Name: name }), 'invalid', /create .*: /s);
       await fails(volumes().create({ Name: 'a' }), 'invalid', 'create a: volume name is too short, names should be at least two alphanumeric characters');
@@ -87,10 +95,13 @@ export function volumesSuite(title: string, open: () => Promise<{ readonly engin
       writeFileSync(`${(await volumes().inspect(free)).Mountpoint}/file`, 'x'.repeat(5000));
       const sums = (await under.engine.system.df(['volume'])).Volumes!;
       const sumOf = (name: string) => sums.find(({ Name }) => Name === name)!.UsageData;
-      assert.deepEqual([sumOf(used), sumOf(free)], [
-        { RefCount: 1, Size: 0 },
-        { RefCount: 0, Size: 5000 },
-      ]);
+      assert.deepEqual(
+        [sumOf(used), sumOf(free)],
+        [
+          { RefCount: 1, Size: 0 },
+          { RefCount: 0, Size: 5000 },
+        ],
+      );
       assert.deepEqual((await volumes().prune({ label: ['kind'] })).VolumesDeleted, [], 'only those without a name');
       const pruned = await volumes().prune({ all: ['true'], label: ['kind'], 'label!': ['kind=y'] });
       assert.deepEqual(pruned, { VolumesDeleted: [free], SpaceReclaimed: 5000 });
@@ -128,7 +139,10 @@ export function volumesSuite(title: string, open: () => Promise<{ readonly engin
 
     test('first use of a folder that is empty: its owner and mode; of one that is not there: nothing', async () => {
       const names = [ground.name(), ground.name()] as const;
-      assert.equal((await ground.run({ Binds: [`${names[0]}:/empty`, `${names[1]}:/nowhere/at/all`] }, "stat -c '%u:%g %a' /empty /nowhere/at/all")).out, '42:43 2750\n0:0 755');
+      assert.equal(
+        (await ground.run({ Binds: [`${names[0]}:/empty`, `${names[1]}:/nowhere/at/all`] }, "stat -c '%u:%g %a' /empty /nowhere/at/all")).out,
+        '42:43 2750\n0:0 755',
+      );
     });
 
     test('first use through a link of the image: what it leads to, inside', async () => {
@@ -138,13 +152,20 @@ export function volumesSuite(title: string, open: () => Promise<{ readonly engin
 
     test('nocopy', async () => {
       const [a, b] = [ground.name(), ground.name()];
-      const { out } = await ground.run({ Binds: [`${a}:/data:nocopy`], Mounts: [mount(b, '/etc/x', { VolumeOptions: { NoCopy: true } })] }, "ls -A /data /etc/x; stat -c '%u' /data");
+      const { out } = await ground.run(
+        { Binds: [`${a}:/data:nocopy`], Mounts: [mount(b, '/etc/x', { VolumeOptions: { NoCopy: true } })] },
+        "ls -A /data /etc/x; stat -c '%u' /data",
+      );
       assert.equal(out, '/data:\n\n/etc/x:\n0');
     });
 
     test('a volume at a file of the image is refused, and leaves no volume without a name', async () => {
       const before = (await volumes().list()).Volumes.length;
-      await fails(ground.create({}, 'true', { Volumes: { '/x': {}, '/etc/passwd': {} } }), 'invalid', 'cannot mount volume over existing file, file exists /etc/passwd');
+      await fails(
+        ground.create({}, 'true', { Volumes: { '/x': {}, '/etc/passwd': {} } }),
+        'invalid',
+        'cannot mount volume over existing file, file exists /etc/passwd',
+      );
       assert.equal((await volumes().list()).Volumes.length, before);
     });
 
@@ -152,7 +173,10 @@ export function volumesSuite(title: string, open: () => Promise<{ readonly engin
       const Image = ground.image;
       const anonymous = async (id: string) => (await under.engine.containers.inspect(id)).Mounts.map(({ Name }) => Name!);
       const exists = async (name: string) => (await volumes().list({ name: [`^${name}$`] })).Volumes.length;
-      const { id, out } = await ground.run({ Binds: ['/tmp:/home:ro'] }, 'cat /data/plain; grep -c " /more " /proc/self/mountinfo', { Image, Volumes: { '/more/': {} } });
+      const { id, out } = await ground.run({ Binds: ['/tmp:/home:ro'] }, 'cat /data/plain; grep -c " /more " /proc/self/mountinfo', {
+        Image,
+        Volumes: { '/more/': {} },
+      });
       assert.equal(out, 'plain text1');
       const points = (await under.engine.containers.inspect(id)).Mounts;
       assert.deepEqual(
@@ -185,7 +209,14 @@ export function volumesSuite(title: string, open: () => Promise<{ readonly engin
       const [a, b] = [ground.name(), ground.name()];
       const first = await ground.create({ Binds: [`${a}:/a`, '/tmp:/b'], Mounts: [{ Type: 'tmpfs', Target: '/t' }] }, 'true', { Volumes: { '/v': {} } });
       const { out, id } = await ground.run({ VolumesFrom: [`${first}:ro`], Binds: [`${b}:/b`] }, 'for f in /a /b /v /t; do touch $f/x 2>&1 && echo $f; done');
-      assert.equal(out.split('\n').filter((line) => line.startsWith('/')).join(), '/b', out);
+      assert.equal(
+        out
+          .split('\n')
+          .filter((line) => line.startsWith('/'))
+          .join(),
+        '/b',
+        out,
+      );
       const { Name } = await pointOf(first, '/v');
       assert.equal((await pointOf(id, '/v')).Name, Name);
       assert.equal((await pointOf(id, '/b')).Name, b, 'one’s own comes first');
@@ -209,14 +240,23 @@ export function volumesSuite(title: string, open: () => Promise<{ readonly engin
 
     test('part of a volume: a folder, a file, what is not there, what would lead out', async () => {
       const name = ground.name();
-      await ground.run({ Binds: [`${name}:/v`] }, 'mkdir -p /v/a/b; echo in > /v/a/b/f; ln -s a/b /v/in; ln -s /etc /v/out; ln -s ../../../etc /v/up; chown 9:9 /v/a/b');
+      await ground.run(
+        { Binds: [`${name}:/v`] },
+        'mkdir -p /v/a/b; echo in > /v/a/b/f; ln -s a/b /v/in; ln -s /etc /v/out; ln -s ../../../etc /v/up; chown 9:9 /v/a/b',
+      );
       const part = (Subpath: string) => ({ Mounts: [mount(name, '/p', { VolumeOptions: { Subpath } })] });
-      assert.equal((await ground.run(part('a/b'), "cat /p/f; ls -A /p; stat -c %u /p; cat /p/../p/f")).out, 'in\nf\n9\nin');
+      assert.equal((await ground.run(part('a/b'), 'cat /p/f; ls -A /p; stat -c %u /p; cat /p/../p/f')).out, 'in\nf\n9\nin');
       assert.equal((await ground.run(part('a/./b/f'), 'cat /p')).out, 'in');
       assert.equal((await ground.run(part('in'), 'cat /p/f')).out, 'in', 'a link that stays inside');
-      for (const subpath of ['out', 'up', 'none', 'a/none']) await assert.rejects(ground.run(part(subpath), 'ls /p'), (error: Error) => error.message.includes(`(${subpath})`));
-      for (const subpath of ['../x', '/x', 'a/../../x']) await fails(ground.create(part(subpath)), 'invalid', /subpath must be a relative path within the volume/);
-      await fails(ground.create({ Mounts: [mount('', '/p', { VolumeOptions: { Subpath: 'x' } })] }), 'invalid', /must not set Subpath when using anonymous volumes/);
+      for (const subpath of ['out', 'up', 'none', 'a/none'])
+        await assert.rejects(ground.run(part(subpath), 'ls /p'), (error: Error) => error.message.includes(`(${subpath})`));
+      for (const subpath of ['../x', '/x', 'a/../../x'])
+        await fails(ground.create(part(subpath)), 'invalid', /subpath must be a relative path within the volume/);
+      await fails(
+        ground.create({ Mounts: [mount('', '/p', { VolumeOptions: { Subpath: 'x' } })] }),
+        'invalid',
+        /must not set Subpath when using anonymous volumes/,
+      );
     });
 
     test('options: a folder of this machine, memory that is shared while it is used', async (t) => {
@@ -230,7 +270,10 @@ export function volumesSuite(title: string, open: () => Promise<{ readonly engin
       assert.ok(existsSync(`${folder}/there/new`) && existsSync(`${folder}/there/plain`));
       const holder = await ground.create({ Binds: [`${memory}:/m`] }, 'echo shared > /m/f; touch /m/ready; sleep 60');
       await under.engine.containers.start(holder);
-      const { out, code } = await ground.run({ Binds: [`${memory}:/n`] }, 'until [ -e /n/ready ]; do sleep 0.05; done; cat /n/f; grep " /n " /proc/self/mountinfo; stat -c %a /n; echo y > /n/g');
+      const { out, code } = await ground.run(
+        { Binds: [`${memory}:/n`] },
+        'until [ -e /n/ready ]; do sleep 0.05; done; cat /n/f; grep " /n " /proc/self/mountinfo; stat -c %a /n; echo y > /n/g',
+      );
       assert.equal(code, 0, out);
       assert.match(out, /^shared\n.*noexec.* - tmpfs tmpfs rw,size=1024k.*\n1700$/s);
       await under.engine.containers.kill(holder);
@@ -249,9 +292,13 @@ export function volumesSuite(title: string, open: () => Promise<{ readonly engin
     });
 
     test('an image, mounted: whole, a folder and a file of it; never written', async () => {
-      const image = (Target: string, Subpath?: string) => ({ Type: 'image', Source: ground.plain, Target, ...(Subpath === undefined ? {} : { ImageOptions: { Subpath } }) }) as const;
+      const image = (Target: string, Subpath?: string) =>
+        ({ Type: 'image', Source: ground.plain, Target, ...(Subpath === undefined ? {} : { ImageOptions: { Subpath } }) }) as const;
       const Mounts = [image('/img'), image('/deep', 'data/below'), image('/one', 'data/plain'), image('/two', 'linked/deep')];
-      const { out, id } = await ground.run({ Mounts }, 'cat /img/data/plain /deep/deep /one /two; touch /img/x /deep/x; grep -c overlay /proc/self/mountinfo; cd /; umount /img 2>&1; ls /img | wc -l');
+      const { out, id } = await ground.run(
+        { Mounts },
+        'cat /img/data/plain /deep/deep /one /two; touch /img/x /deep/x; grep -c overlay /proc/self/mountinfo; cd /; umount /img 2>&1; ls /img | wc -l',
+      );
       assert.match(out, /^plain textdeepplain textdeeptouch: .*Read-only.*Read-only[^\n]*\n5\n/s);
       const { Source, ...point } = await pointOf(id, '/img');
       assert.deepEqual([point, Source], [{ Type: 'image', Name: ground.plain, Destination: '/img', Mode: '', RW: false, Propagation: 'rprivate' }, '']);
@@ -274,7 +321,9 @@ export function volumesSuite(title: string, open: () => Promise<{ readonly engin
         assert.equal(out.includes('shared:'), Propagation.endsWith('shared'), out);
       }
       const below = 'grep " /x/null " /proc/self/mountinfo | cut -d" " -f6 | cut -c1-2';
-      const dev = async (more: object) => (await ground.run(bind('/dev', { ReadOnly: true, ...more }), 'grep " /x/shm \\| /x/pts " /proc/self/mountinfo | cut -d" " -f6 | cut -c1-2 | sort -u')).out;
+      const dev = async (more: object) =>
+        (await ground.run(bind('/dev', { ReadOnly: true, ...more }), 'grep " /x/shm \\| /x/pts " /proc/self/mountinfo | cut -d" " -f6 | cut -c1-2 | sort -u'))
+          .out;
       assert.ok(below);
       assert.equal(await dev({}), 'ro', 'as Docker 28: with all below');
       assert.equal(await dev({ BindOptions: { ReadOnlyNonRecursive: true } }), 'rw');
@@ -284,7 +333,10 @@ export function volumesSuite(title: string, open: () => Promise<{ readonly engin
 
     test('tmpfs: sizes and modes', async () => {
       const tmpfs = (TmpfsOptions: object, ReadOnly = false) => ({ Mounts: [{ Type: 'tmpfs', Target: '/t', TmpfsOptions, ReadOnly } as const] });
-      const { out, id } = await ground.run(tmpfs({ SizeBytes: 65536, Mode: 0o750, Options: [['exec'], ['nr_inodes', '77']] }), "stat -c %a /t; grep ' /t ' /proc/self/mountinfo");
+      const { out, id } = await ground.run(
+        tmpfs({ SizeBytes: 65536, Mode: 0o750, Options: [['exec'], ['nr_inodes', '77']] }),
+        "stat -c %a /t; grep ' /t ' /proc/self/mountinfo",
+      );
       assert.match(out, /^750\n.* rw,nosuid,nodev,relatime - tmpfs tmpfs rw,size=64k,nr_inodes=77,mode=750/);
       assert.deepEqual(await pointOf(id, '/t'), { Type: 'tmpfs', Source: '', Destination: '/t', Mode: '', RW: true, Propagation: '' });
       assert.match((await ground.run(tmpfs({}, true), 'touch /t/x')).out, /Read-only file system/);
@@ -295,7 +347,10 @@ export function volumesSuite(title: string, open: () => Promise<{ readonly engin
       const name = ground.name();
       await ground.run({ Binds: [`${name}:/v`] }, 'mkdir /v/part; echo one > /v/part/f; ln -s /etc /v/out');
       const { containers } = under.engine;
-      const id = await ground.create({ Binds: [`${name}:/v`], Mounts: [mount(name, '/p', { VolumeOptions: { Subpath: 'part' } }), { Type: 'image', Source: ground.plain, Target: '/i' }] });
+      const id = await ground.create({
+        Binds: [`${name}:/v`],
+        Mounts: [mount(name, '/p', { VolumeOptions: { Subpath: 'part' } }), { Type: 'image', Source: ground.plain, Target: '/i' }],
+      });
       assert.equal((await containers.statArchive(id, '/v/part/f')).size, 4);
       assert.equal((await containers.statArchive(id, '/p/f')).size, 4);
       assert.equal((await containers.statArchive(id, '/i/data/plain')).size, 10);
@@ -326,7 +381,10 @@ export function volumesSuite(title: string, open: () => Promise<{ readonly engin
       const name = ground.name();
       const made = await Promise.all(
         Array.from({ length: 12 }, async (_, at) => {
-          if (at % 3 === 2) return volumes().remove(name).catch((error: unknown) => void assert.match((error as Error).message, /in use|no such volume/));
+          if (at % 3 === 2)
+            return volumes()
+              .remove(name)
+              .catch((error: unknown) => void assert.match((error as Error).message, /in use|no such volume/));
           return ground.create({ Binds: [`${name}:/data`] }, 'cat /data/below/deep /data/plain');
         }),
       );
