@@ -99,9 +99,12 @@ long open_or_make_dir(int root, union val path, unsigned mode) {
 
 HANDLER(ensure_dir) { return run_open(r, o->into, open_or_make_dir(run_fd(r, o->root), o->path, (unsigned)o->mode.num)); }
 
+/* Of folders that are made for a file: who may read the file has to get there. */
+#define PARENT_MODE 0755
+
 HANDLER(ensure_file) {
   static struct walk w;
-  long ret = begin(&w, run_fd(r, o->root), o->path, (unsigned)o->mode.num);
+  long ret = begin(&w, run_fd(r, o->root), o->path, PARENT_MODE);
   if (ret < 0) return ret;
   for (int tries = 0;; tries++) {
     ret = open_prefix(&w, w.len, 0);
@@ -112,7 +115,7 @@ HANDLER(ensure_file) {
     long parent = make_dirs(&w, &end);
     if (parent < 0) return parent;
     const char *name = w.path + w.len - tail;
-    ret = sys_openat((int)parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, w.mode);
+    ret = sys_openat((int)parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, (unsigned)o->mode.num);
     if (ret >= 0) sys_close((int)ret);
     if (ret == -EEXIST) { /* made by another at this moment, or a link to nowhere */
       ret = put_target(&w, (int)parent, name, w.len - tail, w.len);

@@ -96,7 +96,7 @@ const CASES: [args: string, expected: Partial<RunOptions>][] = [
   ['-v name:/b:ro,nocopy', { mounts: [bind('/b', ['rro', 'nocopy'], { type: 'volume', source: 'name' })] }],
   ['-v /b', { mounts: [bind('/b', [], { type: 'volume', source: '' })] }],
   ['--mount type=volume,src=v,dst=/b,volume-subpath=x', { mounts: [bind('/b', [], { type: 'volume', source: 'v', subpath: 'x' })] }],
-  ['--mount type=image,src=i,dst=/b', { mounts: [bind('/b', ['ro'], { type: 'image', source: 'i' })] }],
+  ['--mount type=image,src=i,dst=/b', { mounts: [bind('/b', ['rprivate', 'ro'], { type: 'image', source: 'i' })] }],
   ['-v /a:/b', { mounts: [bind('/b', ['rprivate'], { create: true })] }],
   ['-v ./x:/b:ro,rslave,z', { mounts: [bind('/b', ['rslave', 'rro'], { create: true, source: '/here/x' })] }],
   ['--mount type=bind,src=/a,dst=/b,readonly', { mounts: [bind('/b', ['rbind', 'rprivate', 'rro'])] }],

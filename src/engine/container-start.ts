@@ -171,7 +171,10 @@ export function prepare(
     hostDevices,
   });
   const control = cgroups?.containerParts(cgroupsPath, spec.linux?.resources ?? {}, makeParents);
-  const made = options.mounts.filter((mount) => mount.create && machine.kind(mount.source) === 'missing').map((mount) => mount.source);
+  const made = options.mounts.flatMap(({ create, source, found }) => {
+    const path = found?.kind === 'folder' ? found.path : source;
+    return create && machine.kind(path) === 'missing' ? [path] : [];
+  });
   if (makeParents) for (const folder of made) mkdirSync(folder, { recursive: true });
   const ownFiles = new Set([`${paths.dir}/hostname`, `${paths.dir}/hosts`, `${paths.dir}/resolv.conf`]);
   const planned = planContainer({

@@ -34,8 +34,13 @@ export class LeaseStore {
     }
   }
 
+  /** Where that cannot be done, a later engine ends it once more. */
   remove(id: string): void {
-    rmSync(this.#path(id), { force: true });
+    try {
+      rmSync(this.#path(id), { force: true });
+    } catch {
+      // a disk that cannot be written to
+    }
   }
 
   /** All that are whole; what else is there is removed. */

@@ -65,8 +65,9 @@ async function withVolume(
     const words = mount.options.some((word) => word === 'ro' || word === 'rro') ? mount.options : [...mount.options, 'rw'];
     return { ...mount, options: words, found: { kind: 'folder', path: shared.path } };
   }
+  const create = planned && parts.volumes.store.load(mount.source) === undefined;
   const mapped = inUserNamespace(options) && parts.machine.idmap?.(source.path) !== false;
-  return { ...mount, options: [...source.options, ...mount.options, ...(mapped ? ['idmap'] : [])], found: { kind: 'folder', path: source.path } };
+  return { ...mount, create, options: [...source.options, ...mount.options, ...(mapped ? ['idmap'] : [])], found: { kind: 'folder', path: source.path } };
 }
 
 function sourceOf({ volumes: { store } }: EngineParts, name: string, planned: boolean): VolumeSource {

@@ -1,5 +1,4 @@
 /** Use cases: volumes go, by name, with their container, or because nobody has them. */
-import { rmSync } from 'node:fs';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { FileLock } from '../kernel/contract.ts';
 import { mountsOfRecord } from './mounts-asked.ts';
@@ -26,7 +25,6 @@ export async function removeVolume(parts: EngineParts, name: string, force: bool
 /** The lock is exclusive: nobody begins to use it. False: it was not there. */
 function removeHeld({ volumes: { store }, events }: EngineParts, name: string, _lock: FileLock): boolean {
   const removed = store.remove(name);
-  for (const what of ['use', 'fill'] as const) rmSync(store.lockPath(name, what), { force: true });
   if (removed) events.emit('volume', 'destroy', name, { driver: 'local' });
   return removed;
 }

@@ -143,6 +143,13 @@ export class RecordingNetworkKernel implements NetworkKernel {
     return this.namespaces[0]!;
   }
 
+  /** By the path of one that was made here. */
+  open(path: string): RecordingNetworkNamespace {
+    const found = this.namespaces.find((namespace) => namespace.path === path);
+    if (found === undefined) throw new SyscallError(`open network namespace ${path}`, 2, 'ENOENT', 'no such file or directory');
+    return found;
+  }
+
   create(): RecordingNetworkNamespace {
     const namespace = new RecordingNetworkNamespace(this.namespaces.length);
     this.namespaces.push(namespace);

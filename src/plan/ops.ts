@@ -72,7 +72,7 @@ export const OPS = {
   'ensure-file': define(
     { into: 'new', root: 'slot', path: 'str', mode: 'int' },
     'openat2(2)',
-    'as ensure-dir for the parent, then make the file if it is missing, and open it O_PATH',
+    'as ensure-dir with mode 0755 for the parent, then make the file if it is missing, and open it O_PATH',
   ),
   report: define({ name: 'str', dir: 'slot?', path: 'str' }, 'read(2)', 'read up to 4096 bytes of a file into the exit record, under a name'),
 

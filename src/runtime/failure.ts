@@ -88,6 +88,7 @@ function sentence(op: Op, code: string, detail: string, exec: boolean): string {
   if (op.op === 'cwd' && code !== 'EPERM') return `chdir to cwd (${JSON.stringify(op.path)}) set in config.json failed: ${words}`;
   // what the hook said of itself is all there is to say
   if (op.op === 'hook' && detail !== '' && (code === 'ECHILD' || code === 'ETIMEDOUT')) return `error running ${subject}: ${detail}`;
+  if (op.op === 'open' && code === 'EXDEV') return `${subject}: it leads out of there`;
   const named = detail !== '' && !subject.includes(detail) ? `${subject}: ${detail}` : subject;
   return `${named}: ${words}`;
 }
@@ -97,7 +98,7 @@ function kindOf(code: string, exec: boolean): 'not-found' | 'invalid' | 'denied'
   if (code === 'ENOENT') return 'not-found';
   if (code === 'EPERM' || code === 'EACCES') return 'denied';
   if (code === 'ENOSPC' || code === 'ENOMEM' || code === 'EMFILE' || code === 'EAGAIN') return 'exhausted';
-  if (code === 'EINVAL' || code === 'ENOTDIR' || code === 'ELOOP') return 'invalid';
+  if (code === 'EINVAL' || code === 'ENOTDIR' || code === 'ELOOP' || code === 'EXDEV') return 'invalid';
   return 'internal';
 }
 

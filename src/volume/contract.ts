@@ -35,7 +35,7 @@ export interface VolumeStore {
   create(record: VolumeRecord): boolean;
   /** Its container is on record now. */
   settle(name: string): void;
-  /** It is gone at once; its files go in the background. False: there was none. */
+  /** It is gone at once, and so are its locks; its files go in the background. False: there was none. */
   remove(name: string): boolean;
   /** The folder of its files, by name alone. */
   mountpoint(name: string): string;

@@ -18,6 +18,7 @@ const DOCUMENT = 'volume.json';
 export function openVolumeStore(dir: string, owners: Owners): VolumeStore {
   const removals = new Set<Promise<void>>();
   const folder = (name: string) => `${dir}/${name}`;
+  const lockPath: VolumeStore['lockPath'] = (name, what) => `${dir}/.locks/${name}.${what}`;
   /** A name that nobody else works at. */
   const work = (what: string) => `${dir}/.${owners.self()}-${what}-${randomBytes(6).toString('hex')}`;
   const write = (path: string, record: VolumeRecord) => writeFileSync(path, JSON.stringify(record), { mode: 0o600, flush: true });
@@ -77,13 +78,16 @@ export function openVolumeStore(dir: string, owners: Owners): VolumeStore {
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
         throw error;
+      } finally {
+        // after the volume: whoever makes the lock anew must not find it
+        for (const what of ['use', 'fill'] as const) rmSync(lockPath(name, what), { force: true });
       }
       erase(gone);
       return true;
     },
     mountpoint: (name) => `${folder(name)}/_data`,
     folder,
-    lockPath: (name, what) => `${dir}/.locks/${name}.${what}`,
+    lockPath,
     tidy() {
       for (const name of entries(dir)) {
         const owner = /^\.([\d.]+)-/.exec(name)?.[1];

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { EngineError } from '../../src/base/errors.ts';
 import type { Engine } from '../../src/engine/contract.ts';
+import { until } from '../support/monitored.ts';
 import { mountsBelow, tempFor } from '../support/temp.ts';
 import { volumeGround, volumeMount as mount, type VolumeGround } from '../support/volume-ground.ts';
 
@@ -16,13 +17,14 @@ export function volumesSuite(title: string, open: () => Promise<{ readonly engin
       ground = await volumeGround(under.engine);
     });
     after(async () => {
-      await ground.clear();
-      assert.deepEqual(
-        readdirSync(`${under.dataRoot}/volumes`).filter((name) => name !== '.locks'),
-        [],
-        'nothing is left',
-      );
-      await under.close();
+      try {
+        await ground.clear();
+        const left = () => readdirSync(`${under.dataRoot}/volumes`).filter((name) => name !== '.locks');
+        await until('nothing is left', () => left().length === 0);
+        assert.deepEqual(readdirSync(`${under.dataRoot}/volumes/.locks`), []);
+      } finally {
+        await under.close();
+      }
     });
     const fails = async (promise: Promise<unknown>, kind: string, message: string | RegExp) => {
       await assert.rejects(promise, (error) => {
@@ -127,7 +129,7 @@ export function volumesSuite(title: string, open: () => Promise<{ readonly engin
 
     test('first use copies what the image has: owners, modes, attributes, links, nodes, times', async () => {
       const name = ground.name();
-      const look = `cd /data && stat -c '%n %u:%g %a %F %s %Y' . * below/* | sort; readlink relative absolute; cat plain below/deep; stat -c %h plain; stat -c '%t:%T' null`;
+      const look = `cd /data && stat -c '%n %u:%g %a %F %Y' . * below/* | sort; readlink relative absolute; cat plain below/deep; stat -c %h plain; stat -c '%t:%T' null`;
       const { out: expected } = await ground.run({}, look);
       assert.match(expected, /plain 7:8 640/);
       const { out, code } = await ground.run({ Binds: [`${name}:/data`] }, look);
@@ -213,7 +215,7 @@ export function volumesSuite(title: string, open: () => Promise<{ readonly engin
         out
           .split('\n')
           .filter((line) => line.startsWith('/'))
-          .join(),
+          .join(','),
         '/b',
         out,
       );
@@ -299,7 +301,7 @@ export function volumesSuite(title: string, open: () => Promise<{ readonly engin
         { Mounts },
         'cat /img/data/plain /deep/deep /one /two; touch /img/x /deep/x; grep -c overlay /proc/self/mountinfo; cd /; umount /img 2>&1; ls /img | wc -l',
       );
-      assert.match(out, /^plain textdeepplain textdeeptouch: .*Read-only.*Read-only[^\n]*\n5\n/s);
+      assert.match(out, /^plain textdeepplain textdeeptouch: .*Read-only.*Read-only[^\n]*\n5\n.*not permitted\n\d+$/s);
       const { Source, ...point } = await pointOf(id, '/img');
       assert.deepEqual([point, Source], [{ Type: 'image', Name: ground.plain, Destination: '/img', Mode: '', RW: false, Propagation: 'rprivate' }, '']);
       await fails(ground.create({ Mounts: [image('/x', 'no/where')] }), 'invalid', /cannot access path no\/where of image/);
@@ -320,11 +322,9 @@ export function volumesSuite(title: string, open: () => Promise<{ readonly engin
         assert.equal((await pointOf(id, '/x')).Propagation, Propagation);
         assert.equal(out.includes('shared:'), Propagation.endsWith('shared'), out);
       }
-      const below = 'grep " /x/null " /proc/self/mountinfo | cut -d" " -f6 | cut -c1-2';
       const dev = async (more: object) =>
         (await ground.run(bind('/dev', { ReadOnly: true, ...more }), 'grep " /x/shm \\| /x/pts " /proc/self/mountinfo | cut -d" " -f6 | cut -c1-2 | sort -u'))
           .out;
-      assert.ok(below);
       assert.equal(await dev({}), 'ro', 'as Docker 28: with all below');
       assert.equal(await dev({ BindOptions: { ReadOnlyNonRecursive: true } }), 'rw');
       assert.equal(await dev({ BindOptions: { ReadOnlyForceRecursive: true, Propagation: 'rprivate' } }), 'ro');

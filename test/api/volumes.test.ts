@@ -1,7 +1,11 @@
 /** Volumes on an engine in this process, with each way of keeping layers, and over a socket. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { apiRoutes } from '../../src/api/routes.ts';
 import { connectEngine } from '../../src/client/engine.ts';
+import { DEFAULT_RUN } from '../../src/engine/contract.ts';
 import { openEngine } from '../../src/engine/open-engine.ts';
+import { busyboxRootfs } from '../support/rootfs.ts';
 import { serveRoutes } from '../support/api-ground.ts';
 import { tempFor } from '../support/temp.ts';
 import { volumesSuite } from './volumes.suite.ts';
@@ -28,4 +32,31 @@ volumesSuite('volumes over HTTP', async () => {
       await close();
     },
   };
+});
+
+test('a plan with volumes that are not there makes none; a run by plain options does', async (t) => {
+  const { engine, dataRoot, close } = await local({ owner: false })();
+  t.after(close);
+  const mount = { options: [], create: false } as const;
+  const options = {
+    ...DEFAULT_RUN,
+    rootfs: { path: await busyboxRootfs(), overlay: true },
+    args: ['sh', '-c', 'touch /a/b/made; ls /home/guest && test ! -e /x/guest'],
+    detach: true,
+    autoRemove: true,
+    mounts: [
+      { type: 'volume', source: 'planned', target: '/a/b', ...mount },
+      { type: 'volume', source: '', target: '/home', ...mount },
+      { type: 'volume', source: 'other', target: '/x', ...mount, options: ['nocopy', 'ro'] },
+    ],
+  } as const;
+  const explained = await engine.plan(options);
+  assert.match(explained.text(), new RegExp(`${dataRoot}/volumes/planned/_data`));
+  assert.deepEqual((await engine.volumes.list()).Volumes, []);
+  assert.equal((await (await engine.run(options)).wait()).status, 0);
+  assert.deepEqual(
+    (await engine.volumes.list()).Volumes.map(({ Name }) => Name),
+    ['other', 'planned'],
+    'the one without a name went with the container',
+  );
 });

@@ -3,6 +3,7 @@ import { openEngine } from '../../src/engine/open-engine.ts';
 import { tempFor } from '../support/temp.ts';
 import { commandsOnContainers } from './containers.suite.ts';
 import { commandsOnImages } from './images.suite.ts';
+import { commandsOnVolumes } from './volumes.suite.ts';
 import { commandsOnNetworks } from './networks.suite.ts';
 
 const open = async () => {
@@ -13,4 +14,5 @@ const open = async () => {
 
 commandsOnContainers('commands on containers in this process', open);
 commandsOnImages('commands on images in this process', open);
+commandsOnVolumes('commands on volumes in this process', open);
 commandsOnNetworks('commands on networks in this process', open);

@@ -1,5 +1,6 @@
 /** The commands on leases, on an engine in this process and behind a socket. */
 import assert from 'node:assert/strict';
+import { constants } from 'node:os';
 import { describe, test, type TestContext } from 'node:test';
 import { apiRoutes } from '../../src/api/routes.ts';
 import { connectEngine } from '../../src/client/engine.ts';
@@ -9,7 +10,7 @@ import { until } from '../support/monitored.ts';
 import { ownedEngine, serveRoutes, type OwnedEngine } from '../support/owned-engine.ts';
 import { busyboxRootfs } from '../support/rootfs.ts';
 
-const SIGINT = 2;
+const { SIGHUP, SIGINT, SIGTERM } = constants.signals;
 
 function commandsOnLeases(title: string, connect: (t: TestContext, ground: OwnedEngine) => Promise<Engine>): void {
   const open = async (t: TestContext) => {
@@ -60,11 +61,13 @@ function commandsOnLeases(title: string, connect: (t: TestContext, ground: Owned
       assert.deepEqual([again.code, again.stderr], [1, `Error response from daemon: No such lease: ${Id}\n`]);
       const late = await cli(engine, ['run', '--rootfs', root, 'true'], { env });
       assert.deepEqual([late.code, late.stderr], [125, `kobako: lease "${Id}" has ended, or never was\n`]);
-      const interrupted = cliSession(engine, ['lease', 'hold']);
-      await interrupted.shows('\n');
-      interrupted.signal(SIGINT);
-      assert.equal((await interrupted.result).code, 130);
-      assert.deepEqual(await leases(), []);
+      for (const signal of [SIGHUP, SIGINT, SIGTERM]) {
+        const interrupted = cliSession(engine, ['lease', 'hold']);
+        await interrupted.shows('\n');
+        interrupted.signal(signal);
+        assert.equal((await interrupted.result).code, 128 + signal);
+        assert.deepEqual(await leases(), []);
+      }
     });
 
     test('lease run: the command has its id, and its exit code is told', async (t) => {

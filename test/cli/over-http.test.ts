@@ -6,6 +6,7 @@ import { serveRoutes } from '../support/api-ground.ts';
 import { tempFor } from '../support/temp.ts';
 import { commandsOnContainers } from './containers.suite.ts';
 import { commandsOnImages } from './images.suite.ts';
+import { commandsOnVolumes } from './volumes.suite.ts';
 import { commandsOnNetworks } from './networks.suite.ts';
 
 const open = async () => {
@@ -24,4 +25,5 @@ const open = async () => {
 
 commandsOnContainers('commands on containers over HTTP', open);
 commandsOnImages('commands on images over HTTP', open);
+commandsOnVolumes('commands on volumes over HTTP', open);
 commandsOnNetworks('commands on networks over HTTP', open);

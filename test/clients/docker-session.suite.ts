@@ -221,5 +221,45 @@ export function dockerSession(title: string, skip: string | false, make: () => P
       assert.match(await ok('container', 'prune', '-f'), /^Deleted Containers:\n[0-9a-f]{64}\n\nTotal reclaimed space: /);
       assert.equal(await ok('ps', '-aq'), '');
     });
+
+    test('volumes: create, ls, inspect, run with them, in use, rm -v, prune', async () => {
+      assert.equal(await ok('volume', 'create', '--label', 'session=1', 'kept'), 'kept');
+      assert.equal(
+        await ok('volume', 'ls', '--filter', 'label=session=1', '--format', '{{.Name}} {{.Driver}} {{.Scope}} {{.Label "session"}}'),
+        'kept local local 1',
+      );
+      assert.equal(await ok('volume', 'inspect', '-f', '{{.Name}} {{.Driver}} {{len .Labels}}', 'kept'), 'kept local 1');
+      await sh('echo text > /v/file', '-v', 'kept:/v');
+      assert.equal(await sh('cat /w/file; touch /w/x 2>/dev/null || echo read-only', '--mount', 'type=volume,src=kept,dst=/w,readonly'), 'text\nread-only');
+      assert.equal(await sh('ls /etc2; cat /etc2/os-release | head -1', '-v', 'kept:/etc2'), 'file');
+      const copied = await sh('cat /home/guest/../../etc/passwd | head -1; stat -c %u /home/guest', '-v', 'copied:/home');
+      assert.equal(copied, 'root:x:0:0:root:/root:/bin/sh\n1000');
+      await ok('run', '--name', 'holder', '--network', 'none', '-v', 'kept:/v', '-v', '/anonymous', ground().image, 'true');
+      assert.match((await docker('volume', 'rm', 'kept')).stderr, /remove kept: volume is in use - \[[0-9a-f]{64}\]/);
+      assert.equal(await ok('ps', '-a', '--filter', 'volume=kept', '--format', '{{.Names}} {{.LocalVolumes}}'), 'holder 2');
+      assert.equal(await sh('cat /v/file; grep -c " /anonymous " /proc/self/mountinfo', '--volumes-from', 'holder:ro'), 'text\n1');
+      const anonymous = await ok('inspect', '-f', '{{range .Mounts}}{{if eq .Destination "/anonymous"}}{{.Name}}{{end}}{{end}}', 'holder');
+      assert.equal(await ok('volume', 'ls', '-q', '--filter', `name=${anonymous}`), anonymous);
+      await ok('rm', '-v', 'holder');
+      assert.equal(await ok('volume', 'ls', '-q', '--filter', `name=${anonymous}`), '');
+      await ok('volume', 'create', '-o', 'type=tmpfs', '-o', 'device=tmpfs', '-o', 'o=size=64k', 'memory');
+      assert.equal(await sh('df /m | tail -1 | { read a b c; echo $b; }', '-v', 'memory:/m'), '64');
+      assert.match((await docker('volume', 'create', 'a/b')).stderr, /includes invalid characters for a local volume name/);
+      assert.match(await ok('system', 'df', '-v'), /kept +0 +5B/);
+      assert.match(await ok('volume', 'prune', '-f', '-a', '--filter', 'label=session'), /^Deleted Volumes:\nkept\n\nTotal reclaimed space: 5B$/);
+      assert.equal(await ok('volume', 'rm', 'memory', 'copied'), 'memory\ncopied');
+      assert.match((await docker('volume', 'inspect', 'kept')).stderr, /no such volume/);
+    });
+
+    test('an image, mounted; part of a volume', async () => {
+      assert.equal(
+        await sh('cat /i/etc/passwd | head -1; touch /i/x 2>/dev/null || echo read-only', '--mount', `type=image,src=${ground().image},dst=/i`),
+        'root:x:0:0:root:/root:/bin/sh\nread-only',
+      );
+      await sh('mkdir -p /v/a/b; echo deep > /v/a/b/f', '-v', 'parts:/v');
+      assert.equal(await sh('cat /p/f; ls -A /p', '--mount', 'type=volume,src=parts,dst=/p,volume-subpath=a/b'), 'deep\nf');
+      assert.notEqual((await docker('run', '--rm', '--mount', 'type=volume,src=parts,dst=/p,volume-subpath=none', ground().image, 'true')).code, 0);
+      await ok('volume', 'rm', 'parts');
+    });
   });
 }

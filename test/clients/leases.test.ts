@@ -27,12 +27,12 @@ function recipe(): string {
 
 /** What a test suite does: a lease, two containers under it, and then its work. */
 const SUITE = `
-import { holdLease } from './recipe.mjs';
+import { underLease } from './recipe.mjs';
 import { GenericContainer, Wait } from 'testcontainers';
 
-const { labels } = await holdLease(process.env.SOCKET);
+await underLease();
 const container = () =>
-  new GenericContainer('busybox').withNetworkMode('none').withLabels(labels)
+  new GenericContainer('busybox').withNetworkMode('none')
     .withCommand(['sh', '-c', 'trap "" TERM; echo up; while :; do sleep 1; done']).withWaitStrategy(Wait.forLogMessage('up'));
 await Promise.all([container().start(), container().start()]);
 console.log('working');
@@ -46,7 +46,7 @@ function suite(t: TestContext, ...args: string[]): { child: ChildProcess; said: 
   symlinkSync(`${projectDir}/node_modules`, `${folder}/node_modules`);
   writeFileSync(`${folder}/recipe.mjs`, recipe());
   writeFileSync(`${folder}/suite.mjs`, SUITE);
-  const env = { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder, DOCKER_CONFIG: folder, DOCKER_HOST: daemon.host, SOCKET: daemon.socket };
+  const env = { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder, DOCKER_CONFIG: folder, DOCKER_HOST: daemon.host };
   const child = spawn(projectNode, [`${folder}/suite.mjs`, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...env, TESTCONTAINERS_RYUK_DISABLED: 'true' },

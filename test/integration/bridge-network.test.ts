@@ -6,6 +6,7 @@ import type { NetworkNamespace } from '../../src/kernel/network-contract.ts';
 import { bridgeDriver } from '../../src/network/bridge/driver.ts';
 import type { Endpoint, NetworkDriver, NetworkRecord, PublishedPort } from '../../src/network/contract.ts';
 import { OtherFilters } from '../../src/network/filter/others.ts';
+import { announceEndpoint } from '../../src/network/host/endpoint.ts';
 import { FilterTable } from '../../src/network/filter/table.ts';
 import { ask, bridgeRecord, netLab, type NetLab } from '../support/net-lab.ts';
 
@@ -37,7 +38,8 @@ function container(
     namespace = lab.namespace(),
     gateway = true,
     name = 'eth0',
-  }: { ports?: PublishedPort[]; namespace?: NetworkNamespace; gateway?: boolean; name?: string } = {},
+    mac = `02:42:00:00:00:0${last}`,
+  }: { ports?: PublishedPort[]; namespace?: NetworkNamespace; gateway?: boolean; name?: string; mac?: string } = {},
 ) {
   const of = (six: boolean) => network.ipam.config.find(({ Subnet }) => Subnet!.includes(':') === six);
   const address = (six: boolean) => of(six)?.Subnet!.replace(/[^.:]*\/(.*)$/, `${last}/$1`);
@@ -45,7 +47,7 @@ function container(
     id: createHash('sha256').update(`${network.id} ${last}`).digest('hex'),
     networkId: network.id,
     containerId: '0'.repeat(64),
-    mac: `02:42:00:00:00:0${last}`,
+    mac,
     ipv4: address(false),
     ipv6: address(true),
     ...(gateway ? { gateway4: of(false)?.Gateway, gateway6: of(true)?.Gateway } : {}),
@@ -238,6 +240,24 @@ describe('bridge networks', { skip }, () => {
     network.driver.detach(b, second.endpoint, web.namespace);
     assert.equal(web.namespace.link('eth1'), undefined);
     assert.equal(await ask(web.namespace, stranger.ipv4, 80), 'nothing');
+  });
+
+  test('an address that is another container’s now is found there at once', async () => {
+    using lab = netLab();
+    const network = networkOf(lab);
+    const record = bridgeRecord({ subnet: '10.1.0.0/16', subnet6: 'fd01::/64' });
+    network.driver.up(record);
+    const client = container(network, record, 3);
+    const before = container(network, record, 2);
+    for (const address of [before.ipv4, before.ipv6]) assert.notEqual(await ask(client.namespace, address, 80), 'nothing');
+    network.driver.detach(record, before.endpoint, before.namespace);
+    // arp(7), locktime: what was learnt in the last second stays
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    const after = container(network, record, 2, { mac: '02:00:00:00:00:99' });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    announceEndpoint(after.namespace, after.endpoint);
+    assert.equal(await ask(client.namespace, after.ipv4, 80), client.ipv4);
+    assert.equal(await ask(client.namespace, after.ipv6, 80), client.ipv6);
   });
 
   test('what was detached is closed, and what goes down leaves nothing', async () => {

@@ -11,7 +11,7 @@ export const CONTENT: readonly LayerEntry[] = [
   file('data/plain', 'plain text', { uid: 7, gid: 8, mode: 0o640 }),
   file('data/setuid', '#!', { mode: 0o4755 }),
   file('data/marked', 'm', { xattrs: { 'user.colour': 'red', 'security.capability': Buffer.from('0000000200040000000000000000000000000000', 'hex') } }),
-  link('data/again', 'data/plain'),
+  link('data/again', 'data/plain', { uid: 7, gid: 8, mode: 0o640 }),
   symlink('data/relative', 'plain'),
   symlink('data/absolute', '/etc/passwd'),
   node('fifo', 'data/pipe', { mode: 0o622 }),
@@ -42,7 +42,8 @@ export async function volumeGround(engine: Engine): Promise<VolumeGround> {
   const archive = imageArchive({ names: ['vol:1'], layers, config: { Volumes: { '/data': {}, '/home': {} } } }, { names: ['vol:plain'], layers });
   await engine.images.load(chunks(archive.bytes));
   const create: VolumeGround['create'] = async (host, script = 'true', more = {}) =>
-    (await engine.containers.create({ Image: 'vol:plain', Cmd: ['sh', '-c', script], ...more, HostConfig: { NetworkMode: 'none', ...host } })).Id;
+    (await engine.containers.create({ Image: 'vol:plain', Cmd: ['sh', '-c', `exec 2>&1; ${script}`], ...more, HostConfig: { NetworkMode: 'none', ...host } }))
+      .Id;
   return {
     engine,
     image: 'vol:1',

@@ -84,9 +84,9 @@ export class Connection {
     return this.#handling === undefined && !this.#detached;
   }
 
-  /** Its end would not be heard: it has been detached and the client's half is closed, or what the client sends is not read for now. */
+  /** Its end would not be heard: it has been detached and the client's half is closed, or more requests have come than are kept. */
   get deaf(): boolean {
-    return this.#detached ? this.#socket.readableEnded : this.#stash !== undefined && this.#socket.isPaused();
+    return this.#detached ? this.#socket.readableEnded : (this.#stash?.length ?? 0) > MAX_STASH && this.#handling?.hijackable === false;
   }
 
   /** True: there is room for more. */

@@ -8,7 +8,7 @@ import type { Endpoint, NetworkDriver, NetworkRecord } from '../contract.ts';
 import { networkElements, portElements } from '../filter/elements.ts';
 import type { FilterTable } from '../filter/table.ts';
 import { forwarding } from '../host/forwarding.ts';
-import { endpointChanges } from '../host/endpoint-changes.ts';
+import { joinEndpoint, setSysctls } from '../host/endpoint.ts';
 import type { OtherFilters } from '../filter/others.ts';
 import { bridgeSettings, type BridgeSettings } from './settings.ts';
 
@@ -37,9 +37,9 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
       const made = link === undefined;
       try {
         if (made) host.change([{ op: 'link-add', link: { kind: 'bridge', name: bridge, alias: `${mark} ${network.id}`, ...mtuOf(settings) } }]);
-        if (settings.subnets4.length > 0) host.setSysctl(`net.ipv4.conf.${slashed(bridge)}.route_localnet`, '1');
+        if (settings.subnets4.length > 0) setSysctls(host, 'ipv4', bridge, { route_localnet: '1' });
         const six = settings.subnets6.length > 0;
-        setIpv6(host, bridge, six ? { disable_ipv6: '0', accept_dad: '0', accept_ra: '0' } : { disable_ipv6: '1' });
+        if (six || made) setSysctls(host, 'ipv6', bridge, six ? { disable_ipv6: '0', accept_dad: '0', accept_ra: '0' } : { disable_ipv6: '1' });
         const there = host.addresses(bridge).map(({ address }) => address);
         host.change(bridgeChanges(settings, there));
         const outside = network.internal ? [] : forwarding(host, bridge, six);
@@ -70,12 +70,7 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
       const host = kernel.host();
       host.change(vethChanges(settings, endpoint, namespace, veth, !settings.direct && filtersBridges(host)));
       try {
-        setIpv6(
-          namespace,
-          endpoint.interfaceName,
-          endpoint.ipv6 === undefined ? { disable_ipv6: '1' } : { disable_ipv6: '0', accept_dad: '0', accept_ra: '0' },
-        );
-        namespace.change(endpointChanges(endpoint));
+        joinEndpoint(namespace, endpoint);
         table.set(endpoint.id, elementsOf(endpoint, settings));
       } catch (error) {
         host.change([{ op: 'link-delete', link: veth, missingOk: true }]);
@@ -139,21 +134,6 @@ function mtuOf({ mtu }: BridgeSettings): { mtu?: number } {
 
 function elementsOf(endpoint: Endpoint, settings: BridgeSettings) {
   return portElements(endpoint.ports, { ipv4: endpoint.ipv4?.split('/')[0], ipv6: endpoint.ipv6?.split('/')[0] }, settings);
-}
-
-function setIpv6(namespace: NetworkNamespace, link: string, values: Readonly<Record<string, string>>): void {
-  for (const [name, value] of Object.entries(values)) {
-    try {
-      namespace.setSysctl(`net.ipv6.conf.${slashed(link)}.${name}`, value);
-    } catch (error) {
-      // a kernel without IPv6
-      if (!(error instanceof SyscallError && error.code === 'ENOENT')) throw error;
-    }
-  }
-}
-
-function slashed(link: string): string {
-  return link.replaceAll('.', '/');
 }
 
 function explained(error: unknown, what: string): unknown {

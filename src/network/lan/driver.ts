@@ -5,7 +5,7 @@
 import { EngineError, SyscallError, invalid } from '../../base/errors.ts';
 import type { IpvlanFlag, IpvlanMode, MacvlanMode, NetworkKernel, NetworkNamespace, NewLink } from '../../kernel/network-contract.ts';
 import type { Endpoint, NetworkDriver, NetworkRecord } from '../contract.ts';
-import { endpointChanges } from '../host/endpoint-changes.ts';
+import { joinEndpoint } from '../host/endpoint.ts';
 
 export interface LanDriverParts {
   readonly kernel: NetworkKernel;
@@ -42,7 +42,7 @@ export function lanDriver(kind: 'macvlan' | 'ipvlan', { kernel, mark }: LanDrive
         up(network);
         kernel.host().change([{ op: 'link-add', link: { ...slice(kind, network, endpoint), namespace } }]);
         try {
-          namespace.change(endpointChanges(routed(kind, network, endpoint)));
+          joinEndpoint(namespace, routed(kind, network, endpoint));
         } catch (error) {
           namespace.change([{ op: 'link-delete', link: name, missingOk: true }]);
           throw error;

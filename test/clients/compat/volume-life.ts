@@ -19,9 +19,10 @@ function steps(name: string, ...all: readonly (readonly [what: string, method: s
     run: async (ask) => {
       const found: Record<string, unknown> = {};
       for (const [what, method, path, body] of all) {
-        found[`${method} ${path.replace(/\?.*/, '').replace(/^\/volumes\/compat-[^/]+/, '/volumes/{name}')}: ${what}`] = seen(
-          await ask({ method, path, ...(body === undefined ? {} : { body }) }),
-        );
+        const answer = await ask({ method, path, ...(body === undefined ? {} : { body }) });
+        // in no order
+        (answer.json as { VolumesDeleted?: string[] } | undefined)?.VolumesDeleted?.sort();
+        found[`${method} ${path.replace(/\?.*/, '').replace(/^\/volumes\/compat-[^/]+/, '/volumes/{name}')}: ${what}`] = seen(answer);
       }
       return found;
     },

@@ -1,0 +1,48 @@
+/** What an endpoint's interface needs once it is in the container's namespace, whatever kind of network it is of. */
+import { SyscallError } from '../../base/errors.ts';
+import type { NetworkChange, NetworkNamespace } from '../../kernel/network-contract.ts';
+import type { Endpoint } from '../contract.ts';
+
+/** Its addresses, and it goes up; and the default routes that go through it. */
+export function joinEndpoint(namespace: NetworkNamespace, endpoint: Endpoint): void {
+  const { interfaceName: link, ipv4, ipv6 } = endpoint;
+  const addresses = [...(ipv4 === undefined ? [] : [{ link, address: ipv4 }]), ...(ipv6 === undefined ? [] : [{ link, address: ipv6, nodad: true }])];
+  setSysctls(namespace, 'ipv6', link, ipv6 === undefined ? { disable_ipv6: '1' } : { disable_ipv6: '0', accept_dad: '0', accept_ra: '0', ndisc_notify: '1' });
+  if (ipv4 !== undefined) setSysctls(namespace, 'ipv4', link, { arp_notify: '1' });
+  namespace.change([
+    ...addresses.map((address): NetworkChange => ({ op: 'address-add', address })),
+    { op: 'link-set', link, settings: { up: true } },
+    ...defaultRoutes(endpoint),
+  ]);
+}
+
+/**
+ * Tells neighbours whose the addresses are now: another container may have had them a moment ago. That is when an
+ * interface is given its hardware address again; a few milliseconds after it was made, when the bridge lets it through.
+ */
+export function announceEndpoint(namespace: NetworkNamespace, { interfaceName: link, mac }: Endpoint): void {
+  if (mac !== '') namespace.change([{ op: 'link-set', link, settings: { mac } }]);
+}
+
+/** Of one interface. A kernel without that protocol, or without one of them, is as it is. */
+export function setSysctls(namespace: NetworkNamespace, protocol: 'ipv4' | 'ipv6', link: string, values: Readonly<Record<string, string>>): void {
+  namespace.within(() => {
+    for (const [name, value] of Object.entries(values)) {
+      try {
+        namespace.setSysctl(`net.${protocol}.conf.${link.replaceAll('.', '/')}.${name}`, value);
+      } catch (error) {
+        if (!(error instanceof SyscallError && error.code === 'ENOENT')) throw error;
+      }
+    }
+  });
+}
+
+/** Instead of those of another endpoint. A gateway `link`: everything is reached through the interface itself. */
+export function defaultRoutes({ interfaceName: link, gateway4, gateway6 }: Endpoint): NetworkChange[] {
+  const of = (family: 'inet' | 'inet6', via: string): NetworkChange => ({
+    op: 'route-add',
+    replace: true,
+    route: { to: 'default', family, link, ...(via === 'link' ? {} : { via }) },
+  });
+  return [...(gateway4 === undefined ? [] : [of('inet', gateway4)]), ...(gateway6 === undefined ? [] : [of('inet6', gateway6)])];
+}
