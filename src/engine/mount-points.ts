@@ -78,7 +78,7 @@ function sourceOf({ volumes: { store } }: EngineParts, name: string, planned: bo
 }
 
 /** With an address in the place of a server's name, as the kernel wants it. */
-async function resolvedSource(source: VolumeSource): Promise<VolumeSource> {
+export async function resolvedSource(source: VolumeSource): Promise<VolumeSource> {
   const server = serverName(source);
   if (server === undefined) return source;
   try {
