@@ -137,7 +137,7 @@ export function isHalfFilled(folder: string): boolean {
   return existsSync(`${folder}/.filling`) || existsSync(`${folder}/.filled`);
 }
 
-/** With the volume's `fill` lock: removes what was being written, and moves what was complete to its place, as far as there is nothing yet. */
+/** With the volume's `fill` lock: removes what was being written, and moves what was complete to its place, as far as there is nothing yet (the folder keeps its own attributes). */
 export function finishFill(folder: string): void {
   rmSync(`${folder}/.filling`, { recursive: true, force: true });
   const [filled, data] = [`${folder}/.filled`, `${folder}/_data`];
