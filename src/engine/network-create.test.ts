@@ -125,6 +125,10 @@ describe('the default bridge', () => {
     // others see it so, and change nothing
     const others = ground(t, { root, owned: false });
     assert.deepEqual(others.networks.store.find('bridge'), changed);
+    assert.deepEqual(
+      ground(t, { root, settings: { pools: [{ base: '10.200.0.0/31', size: 32 }], bridgeName: 'kb1' }, owned: false }).networks.store.find('bridge'),
+      changed,
+    );
     assert.deepEqual(ground(t, { root, settings }).networks.store.find('bridge'), changed);
     // back to the pools
     assert.deepEqual(ground(t, { root, settings: { bip: '172.17.0.1/16' } }).subnets('bridge'), ['172.17.0.0/16']);
