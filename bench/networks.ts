@@ -141,11 +141,14 @@ async function application(contestant: Contestant): Promise<Found> {
   const work = mkdtempSync(`${folder}/app-`);
   const ground = await groundOn(work, `unix://${contestant.socket}`, contestant.address, ['postgres', 'redis', 'nginx', 'node'], async () => {});
   const app = await ComposeProject.create(ground, 'bench-app');
-  const up = await timed(() => app.ok(['up', '-d', '--wait', '--no-build']));
-  await app.visit();
-  const down = await timed(() => app.ok(['down', '-v', '-t', '5']));
-  rmSync(work, { recursive: true });
-  return { up, down };
+  try {
+    const up = await timed(() => app.ok(['up', '-d', '--wait', '--no-build']));
+    await app.visit();
+    return { up, down: await timed(() => app.ok(['down', '-v', '-t', '5'])) };
+  } finally {
+    await app.run(['down', '-v', '-t', '0']);
+    rmSync(work, { recursive: true });
+  }
 }
 
 const TASKS: readonly Task[] = [

@@ -9,7 +9,7 @@
 
 struct walk {
   int root;
-  unsigned mode, dir_mode;
+  unsigned mode;
   int links;
   char path[2 * PATH_MAX]; /* what is being walked; a dangling link is put in its place here */
   size_t len;
@@ -59,7 +59,7 @@ again:;
       else {
         memcpy(name, w->path + start, at - start);
         name[at - start] = 0;
-        next = sys_mkdirat((int)parent, name, w->dir_mode);
+        next = sys_mkdirat((int)parent, name, w->mode);
         if (next == 0 || next == -EEXIST) next = open_prefix(w, at, O_DIRECTORY);
         if (next == -ENOENT) { /* it is a link to nowhere */
           next = put_target(w, (int)parent, name, start, at);
@@ -80,7 +80,7 @@ again:;
 static long begin(struct walk *w, int root, union val path, unsigned mode) {
   if (path.len >= PATH_MAX) return -ENAMETOOLONG;
   w->root = root;
-  w->mode = w->dir_mode = mode;
+  w->mode = mode;
   w->links = 0;
   w->len = path.len;
   memcpy(w->path, path.data, path.len + 1);
@@ -99,11 +99,13 @@ long open_or_make_dir(int root, union val path, unsigned mode) {
 
 HANDLER(ensure_dir) { return run_open(r, o->into, open_or_make_dir(run_fd(r, o->root), o->path, (unsigned)o->mode.num)); }
 
+/* Of folders that are made for a file: who may read the file has to get there. */
+#define PARENT_MODE 0755
+
 HANDLER(ensure_file) {
   static struct walk w;
-  long ret = begin(&w, run_fd(r, o->root), o->path, (unsigned)o->mode.num);
+  long ret = begin(&w, run_fd(r, o->root), o->path, PARENT_MODE);
   if (ret < 0) return ret;
-  w.dir_mode = 0755;
   for (int tries = 0;; tries++) {
     ret = open_prefix(&w, w.len, 0);
     if (ret != -ENOENT || tries == 128) return run_open(r, o->into, ret);
@@ -113,7 +115,7 @@ HANDLER(ensure_file) {
     long parent = make_dirs(&w, &end);
     if (parent < 0) return parent;
     const char *name = w.path + w.len - tail;
-    ret = sys_openat((int)parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, w.mode);
+    ret = sys_openat((int)parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, (unsigned)o->mode.num);
     if (ret >= 0) sys_close((int)ret);
     if (ret == -EEXIST) { /* made by another at this moment, or a link to nowhere */
       ret = put_target(&w, (int)parent, name, w.len - tail, w.len);

@@ -27,11 +27,17 @@ const SUITES: readonly (readonly [label: string, ...patterns: string[]])[] = [
   ['native', 'test/native/**/*.test.ts', 'native/**/*.test.ts'],
   ['integration', 'test/integration/**/*.test.ts'],
   ['security', 'test/security/**/*.test.ts'],
-  ['images', 'test/images/**/*.test.ts'],
-  ['clients', 'test/clients/**/*.test.ts'],
   ['api', 'test/api/**/*.test.ts', 'test/cli/**/*.test.ts'],
   ['daemon', 'test/daemon/**/*.test.ts'],
   ['crash', 'test/crash/**/*.test.ts'],
+];
+/**
+ * One file at a time, for they share the real engines that they start; and last, for they wait more than they compute, and
+ * the virtual machine computes for minutes: it runs beside them.
+ */
+const BESIDE_VM: typeof SUITES = [
+  ['images', 'test/images/**/*.test.ts'],
+  ['clients', 'test/clients/**/*.test.ts'],
 ];
 
 async function check(name: string, command: readonly string[]): Promise<TallyLine> {
@@ -44,13 +50,14 @@ async function check(name: string, command: readonly string[]): Promise<TallyLin
   return outcome === undefined ? { file: '', name, result: 'passed' } : { file: '', name, result: 'failed', reason: outcome };
 }
 
-async function vmSuite(): Promise<TallyLine[]> {
-  console.log('\n# vm');
-  try {
-    return [...(await runVmSuite(testFiles(VM))).lines];
-  } catch (error) {
-    return [{ file: '', name: 'vm', result: 'failed', reason: error instanceof Error ? error.message : String(error) }];
-  }
+/** Its report comes in one piece, for others are printed meanwhile. */
+async function vmSuite(): Promise<{ report: Buffer; lines: readonly TallyLine[] }> {
+  const report: Buffer[] = [];
+  const lines = await runVmSuite((chunk) => report.push(chunk), testFiles(VM)).then(
+    (result) => result.lines,
+    (error: Error) => [{ file: '', name: 'vm', result: 'failed', reason: error.message } as const],
+  );
+  return { report: Buffer.concat(report), lines };
 }
 
 async function asBefore(before: ReturnType<typeof machineState>, runId: string): Promise<TallyLine> {
@@ -71,15 +78,21 @@ async function main(): Promise<number> {
   const started = Date.now();
   const lines: TallyLine[] = [];
   for (const [name, ...command] of CHECKS) lines.push(await check(name, command));
-  for (const [label, ...patterns] of SUITES) {
-    const files = testFiles(patterns);
-    if (files.length === 0) continue;
-    console.log(`\n# ${label}`);
-    // these share the real engines that they start
-    const concurrency = label === 'clients' || label === 'images' ? 1 : 2;
-    lines.push(...(await runNodeTests(files, { label, concurrency, timeoutMs: 600_000 })));
-  }
-  lines.push(...(await vmSuite()));
+  const run = async (suites: typeof SUITES, concurrency: number) => {
+    for (const [label, ...patterns] of suites) {
+      const files = testFiles(patterns);
+      if (files.length === 0) continue;
+      console.log(`\n# ${label}`);
+      lines.push(...(await runNodeTests(files, { label, concurrency, timeoutMs: 600_000 })));
+    }
+  };
+  await run(SUITES, 2);
+  const vm = vmSuite();
+  await run(BESIDE_VM, 1);
+  const { report, lines: inVm } = await vm;
+  console.log('\n# vm');
+  process.stdout.write(report);
+  lines.push(...inVm);
   lines.push(await asBefore(before, runId));
   console.log(`\nall checks and suites took ${Math.round((Date.now() - started) / 1000)} s\n`);
   console.log(summary(lines));

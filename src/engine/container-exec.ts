@@ -31,13 +31,14 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
   const spec = store.spec(record.id);
   const base = spec?.process;
   if (spec === undefined || base === undefined) throw new EngineError('internal', `container ${record.id} has no process in its spec`);
-  const user = options.user === undefined ? base.user : toSpecUser(execUser(parts, record, options.user), base.user?.umask);
+  const asked = options.user === undefined ? undefined : execUser(parts, record, options.user);
+  const user = asked === undefined ? base.user : toSpecUser(asked, base.user?.umask);
   const all = base.capabilities?.bounding ?? [];
   const process: Process = {
     ...base,
     terminal: options.tty ?? false,
     args: [...options.args],
-    env: [...(base.env ?? []), ...(options.tty ? ['TERM=xterm'] : []), ...(options.env ?? [])],
+    env: environment(base.env ?? [], record.config.Env ?? [], options, asked?.home),
     cwd: options.cwd ?? base.cwd,
     user,
     // a program that is not root's gets no more than a setuid program could
@@ -85,6 +86,14 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
       streams.onEnd?.(exit);
     },
   });
+}
+
+/** The container's, then what is asked for, which replaces, or removes where it is a name alone; HOME is the user's own where nobody gave one. */
+function environment(base: readonly string[], given: readonly string[], { tty, env = [] }: ExecOptions, home: string | undefined): string[] {
+  const isHome = (entry: string) => entry.startsWith('HOME=');
+  const ownHome = home !== undefined && !given.some(isHome) ? [`HOME=${home === '' ? '/' : home}`] : [];
+  const all = [...base, ...ownHome, ...(tty ? ['TERM=xterm'] : []), ...env];
+  return [...new Map(all.map((entry) => [entry.split('=', 1)[0]!, entry])).values()].filter((entry) => entry.includes('='));
 }
 
 /** Who `--user` is in the running container. `invalid` when it knows no such user or group. */

@@ -67,7 +67,8 @@ function networksOf(parts: EngineParts, record: ContainerRecord): Readonly<Recor
       const { interfaceName: _, ...place } = at;
       return [name, { ...NOTHING, ...asked, ...place }] as const;
     }
-    const known = startedAt === undefined || network === undefined ? {} : { NetworkID: network.id };
+    // of a hardware address that was asked for Docker says nothing any more
+    const known = startedAt === undefined || network === undefined ? {} : { NetworkID: network.id, MacAddress: '' };
     const named = startedAt !== undefined || asked.DNSNames ? { DNSNames: dnsNames(record, name, asked) } : {};
     return [name, { ...NOTHING, ...asked, ...known, ...named }] as const;
   });

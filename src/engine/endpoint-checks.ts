@@ -10,7 +10,7 @@ import type { EndpointSettings } from './types/network.ts';
 import { isUserDefined } from './types/predefined-networks.ts';
 
 export const IFNAME = 'com.docker.network.endpoint.ifname';
-export const SYSCTLS = 'com.docker.network.endpoint.sysctls';
+const SYSCTLS = 'com.docker.network.endpoint.sysctls';
 
 /** Throws `invalid` with everything that is wrong. */
 export function checkEndpoint(settings: EndpointSettings, network: NetworkRecord): void {
@@ -38,25 +38,28 @@ function addressFaults(
   network: NetworkRecord,
 ): string[] {
   return [
-    ...staticFaults(IPv4Address, 4, network),
-    ...staticFaults(IPv6Address, 6, network),
+    ...familyFaults(IPv4Address, 4),
+    ...familyFaults(IPv6Address, 6),
     ...LinkLocalIPs.flatMap((text) => (isIP(text) === 0 ? [`invalid link-local IP address: ${text}`] : [])),
+    ...placeFaults(IPv4Address, 4, network),
+    ...placeFaults(IPv6Address, 6, network),
   ];
 }
 
-function staticFaults(text: string, family: 4 | 6, { name, ipam }: NetworkRecord): string[] {
+function familyFaults(text: string, family: 4 | 6): string[] {
+  const address = parseAddress(text);
+  const fits = text === '' || (address !== undefined && address.family === family && address.value !== 0n);
+  return fits ? [] : [`invalid IPv${family} address: ${text}`];
+}
+
+function placeFaults(text: string, family: 4 | 6, { name, ipam }: NetworkRecord): string[] {
   if (text === '') return [];
   const address = parseAddress(text);
-  const fits = address !== undefined && address.family === family && address.value !== 0n;
   const asked = isUserDefined(name) ? (ipam.asked ?? []) : ipam.config;
   const subnets = asked.flatMap(({ Subnet = '' }) => parseCidr(Subnet)?.prefix ?? []).filter((prefix) => prefix.family === family);
-  const place =
-    subnets.length === 0
-      ? ['user specified IP address is supported only when connecting to networks with user configured subnets']
-      : address !== undefined && subnets.some((subnet) => contains(subnet, address))
-        ? []
-        : [`no configured subnet or ip-range contain the IP address ${text}`];
-  return [...(fits ? [] : [`invalid IPv${family} address: ${text}`]), ...place];
+  if (subnets.length === 0) return ['user specified IP address is supported only when connecting to networks with user configured subnets'];
+  const isThere = address !== undefined && subnets.some((subnet) => contains(subnet, address));
+  return isThere ? [] : [`no configured subnet or ip-range contain the IP address ${text}`];
 }
 
 function optionFaults(options: Readonly<Record<string, string>>): string[] {

@@ -29,6 +29,7 @@ export async function createNetwork(parts: EngineParts, body: NetworkCreate): Pr
   checkIpamConfigs(body.IPAM?.Config ?? []);
   const record = await networks.store.change(() => {
     if (networks.store.all().some(({ name }) => name === body.Name)) throw new EngineError('conflict', `network with name ${body.Name} already exists`);
+    parts.leases.check(body.Labels);
     const made = body.ConfigOnly ? formOf(body) : recordOf(networks, body, driver);
     networks.store.save(made);
     try {
@@ -105,7 +106,6 @@ function recordOf(networks: NetworkParts, body: NetworkCreate, driver: string): 
   checkDriverOptions(record.driver, record, networks.host.interfaces());
   checkIpamDriver(record);
   const subnets = record.ipam.asked ?? [];
-  checkSubnets(networks, record, subnets);
   const config = planSubnets({
     asked: subnets,
     ipv4: record.ipv4,
@@ -115,6 +115,7 @@ function recordOf(networks: NetworkParts, body: NetworkCreate, driver: string): 
     routed: networks.routed(),
     gateway: (family) => !(record.driver === 'bridge' && record.options[GATEWAY_MODE[family]] === 'isolated'),
   });
+  checkSubnets(networks, record, subnets);
   return { ...record, ipam: { ...record.ipam, config } };
 }
 

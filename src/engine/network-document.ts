@@ -1,5 +1,5 @@
 /** A network as Docker's documents show it. */
-import type { NetworkRecord } from '../network/contract.ts';
+import type { IpamConfig, NetworkRecord } from '../network/contract.ts';
 import { attachedTo } from './attached.ts';
 import type { EngineParts } from './parts.ts';
 import type { EndpointResource, NetworkInspect } from './types/network.ts';
@@ -15,8 +15,12 @@ export function networkDocument(parts: EngineParts, network: NetworkRecord, { co
     Driver: network.driver,
     EnableIPv4: network.ipv4,
     EnableIPv6: network.ipv6,
-    // what was asked for is shown as it was asked for, and what was chosen after it
-    IPAM: { Driver: driver, Options: options, Config: hasNone(network) ? null : [...(asked ?? []), ...config.slice(asked?.length ?? 0)] },
+    // what was asked for is shown as it was asked for (IPv4 first), and what was chosen after it
+    IPAM: {
+      Driver: driver,
+      Options: options,
+      Config: hasNone(network) ? null : [...(asked ?? []).toSorted((a, b) => familyOf(a) - familyOf(b)), ...config.slice(asked?.length ?? 0)],
+    },
     Internal: network.internal,
     Attachable: network.attachable,
     Ingress: false,
@@ -26,6 +30,10 @@ export function networkDocument(parts: EngineParts, network: NetworkRecord, { co
     Options: network.options,
     Labels: network.labels,
   };
+}
+
+function familyOf({ Subnet = '' }: IpamConfig): number {
+  return Subnet.includes(':') ? 6 : 4;
 }
 
 function hasNone({ driver, ipam }: NetworkRecord): boolean {

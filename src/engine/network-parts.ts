@@ -64,7 +64,9 @@ export function openNetworks({ root, engineId, owned, locks, host, drivers, sett
     return host.routes().flatMap(({ subnet, interfaceName }) => (own.has(interfaceName) ? [] : (parseCidr(subnet)?.prefix ?? [])));
   };
   const before = store.load(bridge.id)!;
-  if (fitsSettings(settings, before.ipam.config)) bridge = { ...before, ipv6: bridge.ipv6, options: bridge.options };
+  // whoever owns the data root decides
+  const decided = !owned && before.ipam.config.length > 0;
+  if (decided || fitsSettings(settings, before.ipam.config)) bridge = { ...before, ipv6: bridge.ipv6, options: bridge.options };
   else {
     const config = planSubnets({
       asked: askedConfigs(settings),

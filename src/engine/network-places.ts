@@ -8,7 +8,7 @@ import { formatAddress, parseAddress, type Family } from '../network/address.ts'
 import type { Endpoint, NetworkRecord } from '../network/contract.ts';
 import { GATEWAY_MODE, IFACE_PREFIX } from '../network/driver-options.ts';
 import { checkFree, freeAddress, subnetsOf, type Subnet } from '../network/ipam.ts';
-import { randomMac, readMac } from '../network/mac.ts';
+import { macOf, randomMac, readMac } from '../network/mac.ts';
 import { attachedTo, gatewayNetworks, placesOfContainer, type AttachedEndpoint } from './attached.ts';
 import type { ContainerRecord } from './container-store.ts';
 import { IFNAME } from './endpoint-checks.ts';
@@ -150,7 +150,9 @@ function place(parts: EngineParts, record: ContainerRecord, { network, settings 
   const { IPv4Address, IPv6Address } = settings.IPAMConfig ?? {};
   const four = address(parts, network, 4, IPv4Address);
   const six = address(parts, network, 6, IPv6Address);
-  const mac = settings.MacAddress ? readMac(settings.MacAddress) : network.driver === 'ipvlan' ? '' : randomMac();
+  const at = four ?? six;
+  const ownMac = () => (at === undefined ? randomMac() : macOf(network.id, at.text));
+  const mac = settings.MacAddress ? readMac(settings.MacAddress) : network.driver === 'ipvlan' ? '' : ownMac();
   return {
     ...found,
     ...(four === undefined ? {} : { IPAddress: four.text, IPPrefixLen: four.length, Gateway: four.gateway }),

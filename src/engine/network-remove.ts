@@ -27,7 +27,7 @@ async function remove(parts: EngineParts, { id, name }: NetworkRecord): Promise<
     const residents = attachedTo(parts, id);
     if (residents.length > 0) {
       const list = residents.map(({ record, endpoint }) => `name:"${record.name}" id:"${endpoint.EndpointID?.slice(0, 12)}"`);
-      throw inUse(`network ${name} id ${id} has active endpoints (${list.join(', ')})`);
+      throw inUse(`network ${name} has active endpoints (${list.join(', ')})`);
     }
     if (!network.configOnly) drivers[network.driver]?.down(network);
     store.remove(id);

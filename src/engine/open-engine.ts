@@ -154,6 +154,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     networks: objects.networks,
     system: systemOf(parts, {
       labels: options.labels ?? [],
+      addressPools: options.networks?.pools ?? [],
       insecureRegistries: options.registries?.insecure ?? [],
       registryMirrors: options.registries?.mirrors ?? [],
     }),

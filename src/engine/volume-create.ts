@@ -59,6 +59,7 @@ export async function ensureVolume(parts: EngineParts, wanted: VolumeRecord): Pr
     for (;;) {
       const there = store.load(wanted.name);
       if (there !== undefined) return { record: there, [Symbol.dispose]: () => lock[Symbol.dispose]() };
+      parts.leases.check(wanted.labels);
       if (!store.create(wanted)) continue; // somebody else's, just now
       parts.events.emit('volume', 'create', wanted.name, { driver: 'local' });
       return { record: wanted, [Symbol.dispose]: () => lock[Symbol.dispose]() };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { NetworkDriverName } from './contract.ts';
 import { bridgeName, checkDriverOptions, isInterfaceName } from './driver-options.ts';
-import { randomMac, readMac } from './mac.ts';
+import { macOf, randomMac, readMac } from './mac.ts';
 
 const check =
   (driver: NetworkDriverName, options: Record<string, string>, internal = false) =>
@@ -61,6 +61,13 @@ describe('hardware addresses', () => {
       assert.equal(readMac(mac), mac);
       assert.equal(Number.parseInt(mac.slice(0, 2), 16) & 3, 2, mac);
     }
+  });
+
+  test('of an address: the same again, another for another address and in another network', () => {
+    const all = ['a 10.0.0.2', 'a 10.0.0.3', 'b 10.0.0.2', 'a fd00::2'].map((each) => macOf(...(each.split(' ') as [string, string])));
+    assert.equal(new Set(all).size, all.length);
+    assert.equal(macOf('a', '10.0.0.2'), all[0]);
+    for (const mac of all) assert.equal(Number.parseInt(mac.slice(0, 2), 16) & 3, 2, mac);
   });
 
   test('as they are written', () => {

@@ -1,10 +1,21 @@
 /** Hardware addresses of container's interfaces. */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { invalid } from '../base/errors.ts';
 
 /** A random one for one interface: unicast, and locally administered. */
 export function randomMac(): string {
-  const bytes = randomBytes(6);
+  return macFrom(randomBytes(6));
+}
+
+/**
+ * The one of an address in a network: the same whenever the address is given again, so that neighbours which remember
+ * it reach a container that was started again at once, and not when they have forgotten it.
+ */
+export function macOf(networkId: string, address: string): string {
+  return macFrom(createHash('sha256').update(`${networkId} ${address}`).digest().subarray(0, 6));
+}
+
+function macFrom(bytes: Buffer): string {
   bytes[0] = (bytes[0]! & 0xfe) | 0x02;
   return bytes.toString('hex').match(/../g)!.join(':');
 }

@@ -201,7 +201,10 @@ describe('the engine as a whole, over HTTP', () => {
     });
     assert.deepEqual([made.status, Object.keys(made.json)], [201, ['Id', 'Warning']]);
     assert.deepEqual(await post('create', { Name: 'lan/1' }), [409, 'network with name lan/1 already exists']);
-    assert.deepEqual(await post('create', { Name: 5 }), [400, 'invalid JSON: json: cannot unmarshal number into Go struct field .Name of type string']);
+    assert.deepEqual(await post('create', { Name: 5 }), [
+      400,
+      'invalid JSON: json: cannot unmarshal number into Go struct field CreateRequest.Name of type string',
+    ]);
     assert.deepEqual(await post('create', { Name: 'bridge' }), [403, 'operation is not permitted on predefined bridge network ']);
     assert.equal((await api.get('/v1.51/networks/lan%2F1?verbose=1&scope=local')).json.Id, made.json.Id);
     assert.match((await api.get('/v1.51/networks/none?verbose=x')).json.message, /^invalid value for verbose: x: strconv.ParseBool/);

@@ -241,8 +241,8 @@ async function says(oci: Oci, args: string[], text: string, code = 1): Promise<v
 }
 
 async function waitFor(check: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 20_000; !(await check());) {
-    if (Date.now() > end) throw new Error('it did not happen in 20 s');
+  for (const end = Date.now() + 60_000; !(await check());) {
+    if (Date.now() > end) throw new Error('it did not happen in a minute');
     await new Promise((done) => setTimeout(done, 50));
   }
 }

@@ -82,6 +82,15 @@ describe('file systems', () => {
     assert.equal(readFileSync(`${dir}/new`, 'utf8'), 'w\n');
   });
 
+  test('a file in folders that are made for it is there for every user', async (t) => {
+    const dir = tempFor(t);
+    writeFileSync(`${dir}/file`, 'text');
+    assert.equal(
+      await inside(['-u', 'guest', '-v', `${dir}/file:/made/for/it`], 'stat -c %A /made /made/for; cat /made/for/it'),
+      'drwxr-xr-x\ndrwxr-xr-x\ntext',
+    );
+  });
+
   test('a read-only root, and a writable one whose writes are gone', async () => {
     assert.match((await run(['--read-only'], 'touch /x')).stderr, /Read-only file system/);
     assert.equal(await inside([], 'touch /gone && ls /gone'), '/gone');
@@ -202,6 +211,11 @@ describe('exec, logs, explain', () => {
     assert.equal(code, 6);
     assert.deepEqual(stdout.trim().split('\n'), ['7', 'b', '/tmp', 'CapBnd:\t0000000000000000', 'Seccomp:\t2', '0']);
     assert.equal((await kobako(['exec', '-i', name, 'cat'], { input: 'typed' })).stdout, 'typed');
+    const home = async (...flags: string[]) => (await kobako(['exec', ...flags, name, 'sh', '-c', 'echo $HOME'])).stdout;
+    assert.deepEqual(
+      [await home(), await home('-u', 'guest'), await home('-u', 'guest', '-e', 'HOME=/h'), await home('-u', '7')],
+      ['/root\n', '/home/guest\n', '/h\n', '/\n'],
+    );
     const logs = await kobako(['logs', name]);
     assert.deepEqual([logs.stdout, logs.stderr], ['out\n', 'err\n']);
     assert.match((await kobako(['ps'])).stdout, new RegExp(name));

@@ -125,7 +125,7 @@ export class Oci {
     });
     child.stdin?.on('error', () => {});
     child.stdin?.end(options.input);
-    const timer = setTimeout(() => child.kill('SIGKILL'), 30_000);
+    const timer = setTimeout(() => child.kill('SIGKILL'), 120_000);
     return new Promise((resolve, reject) => {
       child.once('error', reject);
       child.once('exit', (code) => {
@@ -150,7 +150,7 @@ export class Oci {
 
   /** Waits for a status. */
   async until(id: string, status: string): Promise<void> {
-    for (const end = Date.now() + 20_000; ;) {
+    for (const end = Date.now() + 60_000; ;) {
       const now = (await this.state(id)).status as string;
       if (now === status) return;
       if (Date.now() > end) throw new Error(`${id} is ${now}, not ${status}`);

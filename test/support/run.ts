@@ -9,7 +9,7 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Written to the command's stdin, which is then closed. Without it, stdin is /dev/null. */
   readonly input?: string;
-  /** Milliseconds; then SIGKILL. Default: 60,000. */
+  /** Milliseconds; then SIGKILL. Default: a minute, and three in the virtual machine, whose processors are emulated. */
   readonly timeoutMs?: number;
 }
 
@@ -23,7 +23,7 @@ export interface RunResult {
 
 /** Runs a program to its end and collects its output. Throws only if it cannot be started or takes too long. */
 export function run(program: string, args: readonly string[] = [], options: RunOptions = {}): Promise<RunResult> {
-  const timeoutMs = options.timeoutMs ?? 60_000;
+  const timeoutMs = options.timeoutMs ?? (process.env['KOBAKO_VM'] ? 180_000 : 60_000);
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd: options.cwd,

@@ -34,7 +34,7 @@ export const networkShapes = {
 
 /** The body of `POST /networks/create`. Throws `invalid`. */
 export function decodeNetworkCreate(body: unknown): NetworkCreate {
-  const { CheckDuplicate: _, ...create } = decode(networkShapes.create, given(body), '');
+  const { CheckDuplicate: _, ...create } = decode(networkShapes.create, given(body));
   return create;
 }
 

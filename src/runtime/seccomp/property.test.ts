@@ -29,20 +29,23 @@ function judge(profile: Seccomp, native: string, { nr, arch: audit, args }: Secc
 }
 
 function applies(rule: SeccompRule, name: string, arch: Arch, number: number, args: readonly bigint[]) {
+  const [by, call] = (arch.name === 'x86' && X86_MULTIPLEXED[name]) || [];
+  const multiplexed = by !== undefined && syscallTable('x86').get(by) === number;
+  const itself = syscallTable(arch.name).get(name) === number;
+  if (!multiplexed && !itself) return [];
   const given = rule.args ?? [];
   const holds = (list: typeof given) => list.map((arg) => compare(arg, args[arg.index]!, arch.bits));
   const any = new Set(given.map(({ index }) => index)).size < given.length;
   const action = ret(rule.action, rule.errnoRet);
   const result = [];
-  const [by, call] = (arch.name === 'x86' && X86_MULTIPLEXED[name]) || [];
-  if (by !== undefined && syscallTable('x86').get(by) === number) {
+  if (multiplexed) {
     const chosen = BigInt.asUintN(32, args[0]!) === BigInt(call!);
     // the first argument of the call itself cannot be seen there
     const seen = holds(given.filter(({ index }) => index !== 0));
     const blind = any && seen.length < given.length;
     result.push({ always: false, matches: chosen && (blind || (any ? seen.some(Boolean) : seen.every(Boolean))), ret: action });
   }
-  if (syscallTable(arch.name).get(name) === number) {
+  if (itself) {
     const all = holds(given);
     result.push({ always: given.length === 0, matches: any ? all.some(Boolean) : all.every(Boolean), ret: action });
   }

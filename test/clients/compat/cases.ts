@@ -4,6 +4,7 @@ import type { Answer, Asker } from './ask.ts';
 import type { Seen } from './compare.ts';
 import { CREATE_BODIES, type CreateBody } from './create-bodies.ts';
 import { CREATE_REFUSALS } from './create-refusals.ts';
+import { NETWORK_CASES } from './networks.ts';
 import { IMAGES } from './sides.ts';
 import { VOLUME_BODIES, VOLUME_REFUSALS } from './volume-bodies.ts';
 import { VOLUME_CASES } from './volume-life.ts';
@@ -133,6 +134,7 @@ export const CASES: readonly Case[] = [
   ...Object.entries({ ...CREATE_REFUSALS, ...VOLUME_REFUSALS }).map(refusal),
   ...VOLUME_CASES,
   life,
+  ...NETWORK_CASES,
   asked(
     'a container that is not there',
     ['GET', `${NO_SUCH}/json`],

@@ -48,7 +48,7 @@ export function normal(value: unknown, dataRoot: string, key = ''): unknown {
   if (typeof value === 'number') return MOMENTS.has(key) ? '<moment>' : key === 'Pid' && value !== 0 ? '<pid>' : value;
   if (Array.isArray(value)) return value.map((each) => normal(each, dataRoot, key)).toSorted((a, b) => compare(orderOf(a), orderOf(b)));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, normal(each, dataRoot, name)]));
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name.replace(/^[0-9a-f]{64}$/, '<id>'), normal(each, dataRoot, name)]));
 }
 
 function orderOf(value: unknown): string {

@@ -1,6 +1,7 @@
 /** A layer of programs out of Debian's packages: the files that are named, and the libraries that they load. */
 import { cpSync, existsSync, lstatSync, mkdirSync, openSync, readSync, closeSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { EngineError } from '../../../src/base/errors.ts';
 import { debs } from '../debs.ts';
 import { runOk } from '../run.ts';
 
@@ -26,10 +27,11 @@ export class LayerMaker {
 
   /** Copies a file or a folder of the packages; links are followed where `path` itself is one. */
   take(path: string): void {
+    const source = this.#inTree(path);
     const target = `${this.root}/${path}`;
     mkdirSync(dirname(target), { recursive: true });
     rmSync(target, { force: true, recursive: true }); // a link to busybox, whose target is not to be written
-    cpSync(realpathSync(`${this.#tree}/${path}`), target, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
+    cpSync(realpathSync(source), target, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
   }
 
   /** A file of the caller's own. */
@@ -51,10 +53,11 @@ export class LayerMaker {
   async takeLibraries(): Promise<Set<string>> {
     const places = ['lib', 'usr/lib'].map((folder) => `${this.#tree}/${folder}/${TRIPLET}`).join(':');
     const names = new Set(this.#below);
+    const loader = this.#inTree(LOADER);
     // Node's recursive readdir follows links, out of the layer
     const { stdout: files } = await runOk('find', [this.root, '-type', 'f']);
     for (const path of files.split('\n').filter((file) => file !== '' && isDynamic(file))) {
-      const { stdout } = await runOk(`${this.#tree}/${LOADER}`, ['--library-path', places, '--list', path]);
+      const { stdout } = await runOk(loader, ['--library-path', places, '--list', path]);
       for (const [, found] of stdout.matchAll(/ => (\/\S+) \(0x/g)) this.#takeLibrary(found!, names);
     }
     return names;
@@ -62,12 +65,19 @@ export class LayerMaker {
 
   /** For what is loaded by name while a program runs. */
   takeLoaded(soname: string): void {
-    const found = ['lib', 'usr/lib'].map((folder) => `${this.#tree}/${folder}/${TRIPLET}/${soname}`).find((path) => existsSync(path));
-    this.#takeLibrary(found!, new Set());
+    this.#takeLibrary(this.#inTree(`lib/${TRIPLET}/${soname}`), new Set());
   }
 
   takeLoader(): void {
     this.take(LOADER);
+  }
+
+  /** Where a file of the packages lies: later releases have in usr what earlier ones had beside it. */
+  #inTree(path: string): string {
+    const places = [path, `usr/${path}`].map((place) => `${this.#tree}/${place}`);
+    const found = places.find((place) => existsSync(place));
+    if (found === undefined) throw new EngineError('internal', `the packages have no ${path}`);
+    return found;
   }
 
   #takeLibrary(path: string, names: Set<string>): void {
