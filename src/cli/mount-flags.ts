@@ -21,7 +21,7 @@ export function bindText(text: string, cwd: string): string {
 
 /** `type=bind,source=…,target=…[,readonly]…` as the planners take it. */
 export function mount(text: string, cwd: string): MountOption {
-  return mountOption(documentMount(mountDocument(text, cwd), { sources: false }));
+  return mountOption(documentMount(mountDocument(text, cwd)));
 }
 
 /** `type=bind,source=…,target=…[,readonly]…` as the API has it. */
