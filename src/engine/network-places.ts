@@ -107,7 +107,12 @@ export function leavePlaces(parts: EngineParts, id: string): void {
   const { attached } = parts.store.load(id) ?? {};
   if (attached === undefined) return;
   parts.ports.release(id);
-  parts.store.note(id, { attached: undefined, published: undefined });
+  try {
+    parts.store.note(id, { attached: undefined, published: undefined });
+  } catch (error) {
+    // removed meanwhile, by another process
+    if (!(error instanceof EngineError && error.kind === 'not-found')) throw error;
+  }
   const { store } = parts.networks();
   for (const networkId of Object.keys(attached)) {
     const network = store.load(networkId);

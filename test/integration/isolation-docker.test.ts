@@ -89,6 +89,8 @@ function normal(text: string, name: string): string[] {
       .filter((line) => !(name === 'host namespaces' && OF_HOST.test(line)))
       // Docker looks the home up after the mounts
       .filter((line) => !(name === 'tmpfs over /etc' && line.startsWith('env HOME')))
+      // a new network namespace begins with the host's
+      .filter((line) => !(name !== 'limits and more' && line.startsWith('sysctl net/ipv4/ip_forward')))
       .filter((line) => !DIFFERENCES.some(([pattern]) => pattern.test(line)))
       .toSorted()
   );
