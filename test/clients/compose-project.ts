@@ -64,7 +64,10 @@ export class ComposeProject {
   /** `docker compose ARGS`, which is to succeed; what it prints. */
   async ok(args: readonly string[], more: { readonly input?: string; readonly env?: Readonly<Record<string, string>> } = {}): Promise<string> {
     const { code, stdout, stderr } = await this.run(args, more);
-    assert.equal(code, 0, `docker compose ${args.join(' ')}: ${stdout}${stderr}`);
+    if (code !== 0) {
+      const state = `${(await this.run(['ps', '-a'])).stdout}${(await this.run(['logs', '--tail', '10'])).stdout}`;
+      assert.fail(`docker compose ${args.join(' ')}: ${stdout}${stderr}\n${state}`);
+    }
     return stdout.trimEnd();
   }
 

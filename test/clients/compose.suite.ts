@@ -253,12 +253,13 @@ export function composeSuite({ name, skip, open }: AppsEngine): void {
     step('events: what compose did, as it does it', async () => {
       const events = app.follow(['events', '--json']);
       try {
-        await events.shows(/"unpause"/, async () => {
+        // it may begin to listen between the two
+        await events.shows(/"action":"pause".*"service":"cache"[^]*"action":"unpause".*"service":"cache"/, async () => {
           await app.ok(['pause', 'cache']);
           await app.ok(['unpause', 'cache']);
         });
         const seen = jsonLines<{ service: string; action: string }>(events.text().slice(0, events.text().lastIndexOf('\n')));
-        assert.ok(seen.some(({ service, action }) => service === 'cache' && action === 'pause'));
+        assert.ok(seen.every(({ service }) => ['cache', 'db', 'web', 'proxy'].includes(service)));
       } finally {
         await events.end();
       }
