@@ -95,6 +95,11 @@ function withDevices(flags: Flags, devices: readonly string[], cdi: readonly str
 }
 
 /** `$KOBAKO_LEASE` is a label that need not be given. */
+export function leaseLabel(env: CliContext['env']): Record<string, string> {
+  const lease = env['KOBAKO_LEASE'];
+  return lease ? { [LEASE_LABEL]: lease } : {};
+}
+
 function labels(flags: Flags, { readFile, env }: CliContext): Record<string, string> {
   const lines = flags.list('label-file').flatMap((path) =>
     readFile(path)
@@ -102,8 +107,7 @@ function labels(flags: Flags, { readFile, env }: CliContext): Record<string, str
       .map((line) => line.trimStart())
       .filter((line) => line !== '' && !line.startsWith('#')),
   );
-  const lease = env['KOBAKO_LEASE'];
-  const out: Record<string, string> = lease ? { [LEASE_LABEL]: lease } : {};
+  const out = leaseLabel(env);
   for (const text of [...lines, ...flags.list('label')]) {
     if (text.startsWith('=')) throw invalid(`invalid label '${text}': empty name`);
     Object.assign(out, keyValue(text));

@@ -21,7 +21,7 @@ export function bindText(text: string, cwd: string): string {
 
 /** `type=bind,source=…,target=…[,readonly]…` as the planners take it. */
 export function mount(text: string, cwd: string): MountOption {
-  return mountOption(documentMount(mountDocument(text, cwd), { sources: false }));
+  return mountOption(documentMount(mountDocument(text, cwd)));
 }
 
 /** `type=bind,source=…,target=…[,readonly]…` as the API has it. */
@@ -41,7 +41,8 @@ export function mountDocument(text: string, cwd: string): Mount {
     return { ...common, ...(source === '' ? {} : { Source: source }), ...options };
   }
   if (source === '') throw invalid(`source is required when specifying bind mount`);
-  if (recursive === 'readonly' && !readonly) throw invalid(`option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction`);
+  if ((recursive === 'readonly' || recursive === 'writable') && !readonly)
+    throw invalid(`option 'bind-recursive=${recursive}' requires 'readonly' to be specified in conjunction`);
   const options = {
     ...(propagation === undefined ? {} : { Propagation: propagation }),
     ...(recursive === 'disabled' ? { NonRecursive: true } : {}),

@@ -7,7 +7,7 @@ import { csvFields, keyValue } from './mount-flags.ts';
 import { address, link } from './network-flags.ts';
 
 /** Throws `invalid` in docker's words. */
-export function networkDocument(flags: Flags, name: string): NetworkCreate {
+export function networkDocument(flags: Flags, name: string, more: Readonly<Record<string, string>> = {}): NetworkCreate {
   const driver = flags.value('driver');
   const options = pairs(flags, 'opt');
   const text = (flag: string) => flags.value(flag) || undefined;
@@ -26,7 +26,7 @@ export function networkDocument(flags: Flags, name: string): NetworkCreate {
     ConfigOnly: flags.on('config-only'),
     ...(from === undefined ? {} : { ConfigFrom: { Network: from } }),
     Options: options,
-    Labels: labels(flags.list('label')),
+    Labels: { ...more, ...labels(flags.list('label')) },
   };
 }
 

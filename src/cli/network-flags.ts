@@ -122,8 +122,7 @@ export function address(text: string, family?: 4 | 6): string {
   return text;
 }
 
-/** Throws `invalid` for what is none. */
-export function macAddress(text: string): string {
+function macAddress(text: string): string {
   if (!/^([0-9a-f]{2}[:-]){5}[0-9a-f]{2}$/i.test(text)) throw invalid(`${text} is not a valid mac address`);
   return text;
 }

@@ -1,4 +1,5 @@
 /** network create, ls, rm, prune, connect, disconnect. */
+import { leaseLabel } from './create-document.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import { confirmed } from './confirm.ts';
 import { say, type CliContext, type Command } from './context.ts';
@@ -27,7 +28,7 @@ function read(table: readonly Flag[], args: readonly string[], command: string, 
 
 export const create: Command = async (args, context) => {
   const flags = read(NETWORK_CREATE_FLAGS, args, 'create', 1);
-  const document = networkDocument(flags, flags.rest[0]!);
+  const document = networkDocument(flags, flags.rest[0]!, leaseLabel(context.env));
   const { Id, Warning } = await (await context.engine()).networks.create(document);
   if (Warning !== '') context.stderr.write(`WARNING: ${Warning}\n`);
   say(context, Id);

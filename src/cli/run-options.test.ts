@@ -236,6 +236,10 @@ const DOCKER: [args: string[], message: string][] = [
     'invalid argument "type=bind,source=/a,target=/b,bind-recursive=x" for "--mount" flag: invalid value for bind-recursive: x (must be "enabled", "disabled", "writable", or "readonly")',
   ],
   [
+    ['--mount', 'type=bind,source=/a,target=/b,bind-recursive=writable'],
+    `invalid argument "type=bind,source=/a,target=/b,bind-recursive=writable" for "--mount" flag: option 'bind-recursive=writable' requires 'readonly' to be specified in conjunction`,
+  ],
+  [
     ['--mount', 'type=bind,source=/a,target=/b,bind-recursive=readonly'],
     `invalid argument "type=bind,source=/a,target=/b,bind-recursive=readonly" for "--mount" flag: option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction`,
   ],

@@ -1,4 +1,5 @@
 /** volume create, ls, rm, prune. */
+import { leaseLabel } from './create-document.ts';
 import { invalid } from '../base/errors.ts';
 import { confirmed } from './confirm.ts';
 import { engineSays, say, type CliContext, type Command } from './context.ts';
@@ -18,7 +19,12 @@ export const volumeCreate: Command = async (args, context) => {
   if (given !== undefined && named) throw invalid('conflicting options: cannot specify a volume-name through both --name and as a positional arg');
   const pairs = (name: string) => Object.assign({}, ...flags.list(name).map(keyValue)) as Record<string, string>;
   const { volumes } = await context.engine();
-  const made = await volumes.create({ Name: given ?? named ?? '', Driver: flags.value('driver') ?? 'local', DriverOpts: pairs('opt'), Labels: pairs('label') });
+  const made = await volumes.create({
+    Name: given ?? named ?? '',
+    Driver: flags.value('driver') ?? 'local',
+    DriverOpts: pairs('opt'),
+    Labels: { ...leaseLabel(context.env), ...pairs('label') },
+  });
   say(context, made.Name);
   return 0;
 };

@@ -39,8 +39,9 @@ export async function createContainer(parts: EngineParts, body: ContainerCreate,
   parts.leases.check(body.Labels);
   const id = randomBytes(32).toString('hex');
   const rootfs = body.HostConfig?.Kobako?.Rootfs;
-  // until the container is on record nothing else keeps its image and its layer for writes
-  using _hold = rootfs === undefined ? await parts.images().store.hold() : undefined;
+  // until the container is on record nothing else keeps its image, those that it mounts, and its layer for writes
+  const mountsImages = (body.HostConfig?.Mounts ?? []).some(({ Type }) => Type === 'image');
+  using _hold = rootfs === undefined || mountsImages ? await parts.images().store.hold() : undefined;
   const image = rootfs === undefined ? imageOf(parts, body.Image ?? '', options.platform) : undefined;
   const completed = completeConfig(body, image?.config ?? {}, id);
   const asked = completeHostConfig(body.HostConfig);

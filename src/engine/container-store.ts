@@ -46,6 +46,8 @@ export interface ContainerRecord {
   readonly maker: ProcessId;
   /** It is to start at once: without its maker it never came to be. */
   readonly pending?: boolean | undefined;
+  /** Its volumes go, and it goes next: who began that is its maker. */
+  readonly removing?: boolean | undefined;
   /** Absent until its process is there, which waits to be started. */
   readonly process?: ProcessId | undefined;
   /** RFC 3339, of its last start. */
@@ -374,6 +376,7 @@ export class ContainerStore {
   /** Its maker was killed: half made, or to be removed at its end. */
   abandoned(record: ContainerRecord): boolean {
     if (lives(record.maker)) return false;
+    if (record.removing) return true;
     if (record.process === undefined) return record.pending === true && !lives(record.monitor);
     return record.hostConfig.AutoRemove && this.ended(record);
   }

@@ -10,7 +10,7 @@ import type { EndpointSettings } from './types/network.ts';
 import { isUserDefined } from './types/predefined-networks.ts';
 
 export const IFNAME = 'com.docker.network.endpoint.ifname';
-export const SYSCTLS = 'com.docker.network.endpoint.sysctls';
+const SYSCTLS = 'com.docker.network.endpoint.sysctls';
 
 /** Throws `invalid` with everything that is wrong. */
 export function checkEndpoint(settings: EndpointSettings, network: NetworkRecord): void {

@@ -40,21 +40,22 @@ export function askedNetworks(parts: EngineParts, body: ContainerCreate, { Netwo
   const nameOf = (name: string) => find(name)?.name ?? name;
   const all = Object.entries(body.NetworkingConfig?.EndpointsConfig ?? {});
   const asked = all.length === 0 ? [[given, {}] as const] : all;
-  const endpoints: Record<string, EndpointSettings> = {};
+  const endpoints = new Map<string, EndpointSettings>();
   for (const [key, settings] of asked) {
     const name = nameOf(key);
-    if (Object.hasOwn(endpoints, name)) throw invalid(`network ${name} is named twice`);
-    endpoints[name] = withMac(askedOf(settings), name === nameOf(given) ? mac : undefined);
+    if (endpoints.has(name)) throw invalid(`network ${name} is named twice`);
+    const own = withMac(askedOf(settings), name === nameOf(given) ? mac : undefined);
+    endpoints.set(name, own);
     const network = find(key);
     if (network === undefined) continue;
     try {
-      checkEndpoint(endpoints[name], network);
+      checkEndpoint(own, network);
     } catch (error) {
       throw error instanceof EngineError ? invalid(`invalid config for network ${network.name}: ${error.message}`) : error;
     }
   }
   const alone = main?.driver === 'host' || main?.driver === 'null';
-  return { endpoints, mode, mac: alone ? undefined : endpoints[nameOf(given)]?.MacAddress };
+  return { endpoints: Object.fromEntries(endpoints), mode, mac: alone ? undefined : endpoints.get(nameOf(given))?.MacAddress };
 }
 
 /** The container-wide address is that of its first network. */

@@ -1,4 +1,4 @@
-/** Who this engine is: an id that stays with its data root. */
+/** Who this engine is: an id that stays with its data root; another one stays with its containers where these are elsewhere. */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { settled } from './settled-file.ts';

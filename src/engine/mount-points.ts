@@ -30,8 +30,8 @@ export function mountPoints({ volumes }: EngineParts, record: Pick<ContainerReco
 }
 
 /**
- * The options with what their volumes and images are on this machine. `running`: the first process of a container that
- * somebody else's mount is taken from. Throws `not-found` for a volume that is no more; with `planned` it is yet to be made.
+ * The options with what their volumes and images are on this machine. `peers`: first processes of containers that a mount
+ * is taken from. Throws `not-found` for a volume that is no more; with `planned` it is yet to be made.
  */
 export async function foundMounts(
   parts: EngineParts,
@@ -78,7 +78,7 @@ function sourceOf({ volumes: { store } }: EngineParts, name: string, planned: bo
 }
 
 /** With an address in the place of a server's name, as the kernel wants it. */
-async function resolvedSource(source: VolumeSource): Promise<VolumeSource> {
+export async function resolvedSource(source: VolumeSource): Promise<VolumeSource> {
   const server = serverName(source);
   if (server === undefined) return source;
   try {

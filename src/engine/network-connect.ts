@@ -66,7 +66,7 @@ export async function disconnectNetwork(parts: EngineParts, networkName: string,
       throw invalid('cannot disconnect container from host network - container was created in host network mode');
     const running = isRunning(parts, record);
     const there = attachedTo(parts, network.id).some((resident) => resident.record.id === record.id);
-    const asked = record.endpoints[network.name] !== undefined;
+    const asked = Object.hasOwn(record.endpoints, network.name);
     if (running ? !there && !asked : !asked)
       throw new EngineError('conflict', `container ${record.id} is not connected to ${running ? '' : 'the '}network ${network.name}`);
     if (there) await parts.sandboxes.disconnect(record, network);

@@ -29,6 +29,7 @@ export async function createNetwork(parts: EngineParts, body: NetworkCreate): Pr
   checkIpamConfigs(body.IPAM?.Config ?? []);
   const record = await networks.store.change(() => {
     if (networks.store.all().some(({ name }) => name === body.Name)) throw new EngineError('conflict', `network with name ${body.Name} already exists`);
+    parts.leases.check(body.Labels);
     const made = body.ConfigOnly ? formOf(body) : recordOf(networks, body, driver);
     networks.store.save(made);
     try {

@@ -3,8 +3,8 @@ import { nowNano, rfc3339Fixed } from '../base/time.ts';
 import type { FileLocks } from '../kernel/contract.ts';
 import type { HostNetworks } from '../kernel/host-networks-contract.ts';
 import { DEFAULT_POOLS, localPool, type AddressPool } from '../network/address-pools.ts';
-import { parseCidr, type Prefix } from '../network/address.ts';
-import type { NetworkDriver, NetworkDriverName, NetworkRecord } from '../network/contract.ts';
+import { overlaps, parseCidr, type Prefix } from '../network/address.ts';
+import type { IpamConfig, NetworkDriver, NetworkDriverName, NetworkRecord } from '../network/contract.ts';
 import { askedConfigs, bridgeOptions, fitsSettings, type NetworkSettings } from '../network/default-bridge.ts';
 import { bridgeName } from '../network/driver-options.ts';
 import { planSubnets, prefixesOf } from '../network/ipam.ts';
@@ -23,6 +23,11 @@ export interface NetworkParts {
   readonly pools: readonly AddressPool[];
   /** Where the host's routes go, but for those to the networks here. */
   routed(): readonly Prefix[];
+  /**
+   * The default bridge gets another subnet where somebody else has taken the one that it had, before it was there. Only
+   * while no container is in it.
+   */
+  refit(): void;
 }
 
 export interface NetworkPartsOptions {
@@ -63,10 +68,8 @@ export function openNetworks({ root, engineId, owned, locks, host, drivers, sett
     const own = new Set(store.all().map(bridgeName));
     return host.routes().flatMap(({ subnet, interfaceName }) => (own.has(interfaceName) ? [] : (parseCidr(subnet)?.prefix ?? [])));
   };
-  const before = store.load(bridge.id)!;
-  if (fitsSettings(settings, before.ipam.config)) bridge = { ...before, ipv6: bridge.ipv6, options: bridge.options };
-  else {
-    const config = planSubnets({
+  const planned = (): readonly IpamConfig[] =>
+    planSubnets({
       asked: askedConfigs(settings),
       ipv4: true,
       ipv6: bridge.ipv6,
@@ -75,8 +78,18 @@ export function openNetworks({ root, engineId, owned, locks, host, drivers, sett
       routed: routed(),
       gateway: () => true,
     });
-    bridge = { ...bridge, created: before.created, ipam: { ...bridge.ipam, config } };
-  }
+  const before = store.load(bridge.id)!;
+  // whoever owns the data root decides
+  const decided = !owned && before.ipam.config.length > 0;
+  if (decided || fitsSettings(settings, before.ipam.config)) bridge = { ...before, ipv6: bridge.ipv6, options: bridge.options };
+  else bridge = { ...bridge, created: before.created, ipam: { ...bridge.ipam, config: planned() } };
   bridge = store.settle(bridge, owned);
-  return { store, drivers, host, pools, routed };
+  const refit = () => {
+    bridge = store.load(bridge.id)!;
+    if (host.interfaces().includes(bridgeName(bridge)) || askedConfigs(settings).length > 0) return;
+    const others = routed();
+    if (!prefixesOf([bridge]).some((own) => others.some((other) => overlaps(own, other)))) return;
+    bridge = store.settle({ ...bridge, ipam: { ...bridge.ipam, config: planned() } }, true);
+  };
+  return { store, drivers, host, pools, routed, refit };
 }

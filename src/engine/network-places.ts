@@ -61,6 +61,9 @@ export async function takePlaces(parts: EngineParts, record: ContainerRecord): P
   if (record.config.NetworkDisabled || record.hostConfig.NetworkMode.startsWith('container:')) return record;
   try {
     return await parts.networks().store.change(() => {
+      const { refit } = parts.networks();
+      const bridge = wantedNetworks(parts, record).find(({ network }) => network.name === 'bridge');
+      if (bridge !== undefined && attachedTo(parts, bridge.network.id).length === 0) refit();
       const wanted = wantedNetworks(parts, record);
       let attached: Places = {};
       for (const one of wanted) attached = { ...attached, [one.network.id]: place(parts, record, one, attached) };

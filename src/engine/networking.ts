@@ -10,8 +10,8 @@ import { DATA_ROOT } from '../base/places.ts';
 import { NamespacePool } from '../network/namespace-pool.ts';
 
 /** Of the default bridge on the host: an engine that is not the machine's has one of its own. */
-export function defaultBridgeName(dataRoot: string, engineId: string): string {
-  return dataRoot === DATA_ROOT ? 'kobako0' : `kb-${shortOf(engineId)}`;
+export function defaultBridgeName(containerRoot: string, engineId: string): string {
+  return containerRoot === DATA_ROOT ? 'kobako0' : `kb-${shortOf(engineId)}`;
 }
 
 /** Begins the alias of all interfaces of an engine. */
@@ -30,7 +30,7 @@ const REFILL_DELAY_MS = 20;
 const CHECK_MS = 1000;
 
 export interface NetworkingOptions {
-  /** `ID` of `GET /info`. */
+  /** Of the folder of containers and networks: engines on different ones know nothing of each other. */
   readonly engineId: string;
   /** One at a time: nobody else changes the filter's table. */
   readonly owned: boolean;

@@ -69,12 +69,12 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
       containers: () => store.all().flatMap((record) => usedImages(record).map((image) => ({ id: record.id, image, running: !store.ended(record) }))),
     }));
   let openedNetworking: Networking | undefined;
-  const networking = () => (openedNetworking ??= openNetworking({ engineId: engineId(dataRoot), owned }));
+  const networking = () => (openedNetworking ??= openNetworking({ engineId: engineId(root), owned }));
   let openedNetworks: NetworkParts | undefined;
   const networks = () =>
     (openedNetworks ??= openNetworks({
       root,
-      engineId: engineId(dataRoot),
+      engineId: engineId(root),
       owned,
       locks: linuxFileLocks,
       host: linuxHostNetworks,
@@ -89,7 +89,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
           return networking().drivers.ipvlan;
         },
       },
-      settings: { bridgeName: defaultBridgeName(dataRoot, engineId(dataRoot)), ...options.networks },
+      settings: { bridgeName: defaultBridgeName(root, engineId(root)), ...options.networks },
     }));
   const runner = new LinuxPlanRunner(helper, { serveIn: `${stateDir}/helpers` });
   if (owned) runner.warm();
@@ -108,6 +108,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     live,
     ended: (id, exit) => containerEnded(parts, id, exit),
     dataRoot,
+    containerRoot: root,
     owned,
     leases,
     volumes: { store: openVolumeStore(`${dataRoot}/volumes`, { self: owner, lives: ownerLives }), locks: linuxFileLocks },
@@ -154,6 +155,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     networks: objects.networks,
     system: systemOf(parts, {
       labels: options.labels ?? [],
+      addressPools: options.networks?.pools ?? [],
       insecureRegistries: options.registries?.insecure ?? [],
       registryMirrors: options.registries?.mirrors ?? [],
     }),

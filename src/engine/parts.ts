@@ -46,6 +46,8 @@ export interface EngineParts {
   ended(id: string, exit: ContainerExit): Promise<void>;
   /** The folder of what outlives the machine's next start. */
   readonly dataRoot: string;
+  /** The folder of containers and networks. */
+  readonly containerRoot: string;
   /** No other process changes what is in the data root: containers are looked after here, whoever started them. */
   readonly owned: boolean;
   /** Whether something new can be under a lease. */

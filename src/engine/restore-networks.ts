@@ -7,7 +7,7 @@ import type { EngineParts } from './parts.ts';
 /** Containers that run have been seen to. Opens the kernel's side only where there is something to do. */
 export function restoreNetworks(parts: EngineParts, networking: () => Networking): void {
   const { store, drivers, host } = parts.networks();
-  const mark = markOf(engineId(parts.dataRoot));
+  const mark = markOf(engineId(parts.containerRoot));
   const own = store.all().filter((network) => !network.configOnly && !store.isPredefined(network));
   for (const network of own) {
     try {

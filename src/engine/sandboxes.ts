@@ -4,7 +4,7 @@ import type { NetworkNamespace } from '../kernel/network-contract.ts';
 import type { Endpoint, NetworkRecord } from '../network/contract.ts';
 import { Slots } from '../network/dns/forwarder.ts';
 import type { NameServer } from '../network/dns/upstream.ts';
-import { defaultRoutes } from '../network/host/endpoint.ts';
+import { announceEndpoint, defaultRoutes } from '../network/host/endpoint.ts';
 import { attachedTo } from './attached.ts';
 import type { ContainerRecord } from './container-store.ts';
 import { endpointsOf, leavePlace, leavePlaces, takePlace, takePlaces } from './network-places.ts';
@@ -18,6 +18,9 @@ import { SandboxNames } from './sandbox-names.ts';
 
 /** Questions to others' name servers at a time, of all containers together. */
 const FORWARDED = 4096;
+
+/** Until a bridge lets through what comes from a new port. */
+const ANNOUNCE_MS = 10;
 
 type Joined = { readonly network: NetworkRecord; readonly endpoint: Endpoint };
 
@@ -46,6 +49,7 @@ export class MachineSandboxes implements Sandboxes {
       const arrived = (process: ProcessId) => {
         using namespace = this.#namespaceOf(process);
         this.#attach(placed, joined, namespace);
+        announceLater(this.#namespaceOf(process), joined);
       };
       return { record: placed, arrived, started: nothing, [Symbol.dispose]: close };
     }
@@ -60,7 +64,7 @@ export class MachineSandboxes implements Sandboxes {
     return {
       record: placed,
       path: namespace.path,
-      arrived: nothing,
+      arrived: () => announce(namespace, joined),
       started: () => namespace[Symbol.dispose](),
       [Symbol.dispose]: () => {
         namespace[Symbol.dispose]();
@@ -176,6 +180,7 @@ export class MachineSandboxes implements Sandboxes {
         this.#reroute(before, joined, namespace);
         this.#began(placed, [one], namespace);
         changeEtcFiles(parts, placed, { joined: one.endpoint });
+        announceLater(this.#namespaceOf(record.process!), [one]);
       } catch (error) {
         this.#detach(network, one.endpoint, namespace);
         throw error;
@@ -255,6 +260,22 @@ export class MachineSandboxes implements Sandboxes {
     if (driver === undefined) throw new EngineError('internal', `network ${network.name} has no driver`);
     return driver;
   }
+}
+
+function announce(namespace: NetworkNamespace, joined: readonly Joined[]): void {
+  try {
+    for (const { endpoint } of joined) announceEndpoint(namespace, endpoint);
+  } catch {
+    // neighbours find out by themselves, later
+  }
+}
+
+/** Of interfaces that were made just now. */
+function announceLater(namespace: NetworkNamespace, joined: readonly Joined[]): void {
+  setTimeout(() => {
+    announce(namespace, joined);
+    namespace[Symbol.dispose]();
+  }, ANNOUNCE_MS).unref();
 }
 
 /** As Docker says it of all that goes wrong with a container's networks. */

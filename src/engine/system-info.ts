@@ -10,6 +10,7 @@ import type { SystemInfo, SystemVersion } from './types/system-answers.ts';
 
 /** What the engine was opened with, as far as it is shown. */
 export interface SystemSettings {
+  readonly addressPools: readonly { readonly base: string; readonly size: number }[];
   readonly labels: readonly string[];
   readonly insecureRegistries: readonly string[];
   readonly registryMirrors: readonly string[];
@@ -44,7 +45,7 @@ export function systemInfo(parts: EngineParts, settings: SystemSettings): System
       ['Layers', driver.name === 'erofs' ? 'EROFS indexes over plain tars, mounted from files' : 'folders'],
       ['Writes', 'overlayfs'],
     ],
-    Plugins: { Volume: [], Network: ['bridge', 'host', 'null'], Authorization: null, Log: ['json-file', 'local', 'none'] },
+    Plugins: { Volume: [], Network: ['bridge', 'host', 'ipvlan', 'macvlan', 'null'], Authorization: null, Log: ['json-file', 'local', 'none'] },
     MemoryLimit: able.memory ?? false,
     SwapLimit: able.swap ?? false,
     ...(onV2 ? {} : { KernelMemoryTCP: able.kernelMemoryTcp ?? false }),
@@ -98,6 +99,7 @@ export function systemInfo(parts: EngineParts, settings: SystemSettings): System
       'name=cgroupns',
     ],
     CDISpecDirs: [],
+    ...(settings.addressPools.length === 0 ? {} : { DefaultAddressPools: settings.addressPools.map(({ base, size }) => ({ Base: base, Size: size })) }),
     Warnings: warningsOf(able, onV2),
   };
 }

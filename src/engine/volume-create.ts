@@ -49,8 +49,6 @@ export function newVolume(name: string, { options, labels, pending }: VolumeWish
 /** A volume that nobody removes until this is disposed of. */
 export interface HeldVolume extends Disposable {
   readonly record: VolumeRecord;
-  /** It was made just now. */
-  readonly made: boolean;
 }
 
 /** The volume of that name, as it is, or a new one like this. */
@@ -60,10 +58,11 @@ export async function ensureVolume(parts: EngineParts, wanted: VolumeRecord): Pr
   try {
     for (;;) {
       const there = store.load(wanted.name);
-      if (there !== undefined) return { record: there, made: false, [Symbol.dispose]: () => lock[Symbol.dispose]() };
+      if (there !== undefined) return { record: there, [Symbol.dispose]: () => lock[Symbol.dispose]() };
+      parts.leases.check(wanted.labels);
       if (!store.create(wanted)) continue; // somebody else's, just now
       parts.events.emit('volume', 'create', wanted.name, { driver: 'local' });
-      return { record: wanted, made: true, [Symbol.dispose]: () => lock[Symbol.dispose]() };
+      return { record: wanted, [Symbol.dispose]: () => lock[Symbol.dispose]() };
     }
   } catch (error) {
     lock[Symbol.dispose]();

@@ -12,7 +12,7 @@ import { volumeSource } from '../volume/options.ts';
 import type { VolumeSource } from '../volume/contract.ts';
 import type { ContainerRoot } from './container-root.ts';
 import type { MountRecord } from './mount-record.ts';
-import { IN_MEMORY } from './mount-points.ts';
+import { IN_MEMORY, resolvedSource } from './mount-points.ts';
 import type { EngineParts } from './parts.ts';
 import { findVolume, volumeUsers } from './volume-list.ts';
 import { withView } from './view.ts';
@@ -91,8 +91,9 @@ async function fill(parts: EngineParts, rooted: Rooted, image: string, { mount, 
   const copy = (to: string, path: string) => rooted.unpack(to, path, rooted.archive(image, `${mount.destination}/.`, { oneFileSystem: true }), { top: true });
   const folder = store.folder(name);
   if (source.kind === 'file-system') {
-    const special = new Map([['/_data', { source, subpath: undefined }]]);
-    const mounts = [{ destination: '/_data', type: source.type, source: source.device, options: [...source.options] }];
+    const reached = (await resolvedSource(source)) as typeof source;
+    const special = new Map([['/_data', { source: reached, subpath: undefined }]]);
+    const mounts = [{ destination: '/_data', type: source.type, source: source.device, options: [...reached.options] }];
     const path = `/_data/${mount.subpath ?? ''}`;
     const use = async (view: string) => {
       // its own `lost+found` is no content of anybody's
@@ -136,7 +137,7 @@ export function isHalfFilled(folder: string): boolean {
   return existsSync(`${folder}/.filling`) || existsSync(`${folder}/.filled`);
 }
 
-/** With the volume's `fill` lock: removes what was being written, and moves what was complete to its place, as far as there is nothing yet. */
+/** With the volume's `fill` lock: removes what was being written, and moves what was complete to its place, as far as there is nothing yet (the folder keeps its own attributes). */
 export function finishFill(folder: string): void {
   rmSync(`${folder}/.filling`, { recursive: true, force: true });
   const [filled, data] = [`${folder}/.filled`, `${folder}/_data`];

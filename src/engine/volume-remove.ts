@@ -5,7 +5,7 @@ import { mountsOfRecord } from './mounts-asked.ts';
 import type { ContainerRecord } from './container-store.ts';
 import { checkFilters, hasLabel } from './filters.ts';
 import type { EngineParts } from './parts.ts';
-import { ownerLives } from './process-id.ts';
+import { ownerLives, processId } from './process-id.ts';
 import type { Filters } from './types/system.ts';
 import type { VolumesPruned } from './types/volume.ts';
 import { ANONYMOUS } from './volume-create.ts';
@@ -31,7 +31,7 @@ function removeHeld({ volumes: { store }, events }: EngineParts, name: string, _
 
 /**
  * Those of a container's volumes that nobody gave a name, and that no other container has, or is about to. Before the
- * container goes: whoever is killed between leaves a container that is still to be removed.
+ * container goes: of whoever is killed between, the next sweep takes the container, too.
  */
 export function removeAnonymous(parts: EngineParts, record: ContainerRecord): void {
   const { store, locks } = parts.volumes;
@@ -39,8 +39,9 @@ export function removeAnonymous(parts: EngineParts, record: ContainerRecord): vo
     if (!anonymous || name === '' || store.load(name) === undefined) continue;
     using lock = locks.tryLock(store.lockPath(name, 'use'), 'exclusive');
     if (lock === undefined) continue;
-    const others = (volumeUsers(parts).get(name) ?? []).some((id) => id !== record.id);
-    if (!others) removeHeld(parts, name, lock);
+    if ((volumeUsers(parts).get(name) ?? []).some((id) => id !== record.id)) continue;
+    parts.store.note(record.id, { maker: processId(process.pid), removing: true });
+    removeHeld(parts, name, lock);
   }
 }
 

@@ -39,4 +39,5 @@ test('subnets of before stay as long as the settings want nothing else', () => {
   assert.equal(fitsSettings({ ipv6: true }, before), false);
   assert.equal(fitsSettings({ ipv6: true }, [...before, { Subnet: 'fd00::/64' }]), true);
   assert.equal(fitsSettings({}, [...before, { Subnet: 'fd00::/64' }]), false);
+  assert.equal(fitsSettings({}, [{ ...before[0]!, IPRange: '172.17.4.0/24' }]), false);
 });

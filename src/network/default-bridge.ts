@@ -74,6 +74,9 @@ export function fitsSettings(settings: NetworkSettings, config: readonly IpamCon
   const asked = askedConfigs(settings);
   const families = config.map(({ Subnet = '' }) => parseCidr(Subnet)?.prefix.family);
   if (families.includes(6) !== (settings.ipv6 ?? false) || !families.includes(4)) return false;
+  // a range that nobody asks for any more
+  if (config.some(({ Subnet, IPRange }) => IPRange !== undefined && !asked.some((wanted) => wanted.Subnet === Subnet && wanted.IPRange === IPRange)))
+    return false;
   return asked.every((wanted) =>
     config.some(
       (each) => each.Subnet === wanted.Subnet && each.IPRange === wanted.IPRange && (wanted.Gateway === undefined || wanted.Gateway === each.Gateway),

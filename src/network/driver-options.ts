@@ -4,7 +4,7 @@ import { invalid, type EngineError } from '../base/errors.ts';
 import type { NetworkDriverName, NetworkRecord } from './contract.ts';
 
 const BRIDGE = 'com.docker.network.bridge.';
-export const BRIDGE_NAME = `${BRIDGE}name`;
+const BRIDGE_NAME = `${BRIDGE}name`;
 export const MTU = 'com.docker.network.driver.mtu';
 export const IFACE_PREFIX = 'com.docker.network.container_iface_prefix';
 /** How a network's addresses are reached from outside. */

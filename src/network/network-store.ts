@@ -62,7 +62,8 @@ export class NetworkStore {
   }
 
   load(id: string): NetworkRecord | undefined {
-    return this.all().find((network) => network.id === id);
+    const stored = this.#cache === undefined && !this.#options.owned ? this.#read(id) : this.#stored().get(id);
+    return stored ?? this.#options.predefined().find((network) => network.id === id);
   }
 
   /** One after another, also among processes: what is read and written in `work` is one change. `work` must not wait for another. */
@@ -141,15 +142,22 @@ export class NetworkStore {
     for (const name of entries(this.#options.dir)) {
       const id = name.replace(/\.json$/, '');
       if (!ID.test(id) || id === name) continue;
-      try {
-        const record = JSON.parse(readFileSync(this.#path(id), 'utf8')) as NetworkRecord;
-        if (record.id === id) found.set(id, record);
-      } catch {
-        // removed meanwhile
-      }
+      const record = this.#read(id);
+      if (record !== undefined) found.set(id, record);
     }
     if (this.#options.owned) this.#cache = found;
     return found;
+  }
+
+  /** Undefined for one that is not there, or was removed just now. */
+  #read(id: string): NetworkRecord | undefined {
+    if (!ID.test(id)) return undefined;
+    try {
+      const record = JSON.parse(readFileSync(this.#path(id), 'utf8')) as NetworkRecord;
+      return record.id === id ? record : undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   #path(id: string): string {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { tempFor } from '../../test/support/temp.ts';
 import type { VolumeRecord } from './contract.ts';
@@ -63,4 +63,17 @@ test('tidy removes what killed processes left, and nothing else', async (t) => {
   store.tidy();
   await store.settled();
   assert.deepEqual(readdirSync(dir).toSorted(), ['.1.2-new-z', 'ab']);
+});
+
+test('whoever may not look finds no volumes', { skip: process.getuid?.() === 0 ? false : 'only root can become another user' }, (t) => {
+  const { dir, store } = open(t);
+  store.create(record('ab'));
+  chmodSync(dir, 0o700);
+  process.seteuid!(65534);
+  try {
+    assert.deepEqual(store.list(), []);
+    store.tidy();
+  } finally {
+    process.seteuid!(0);
+  }
 });

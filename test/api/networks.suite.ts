@@ -417,7 +417,7 @@ export function networksSuite(title: string, open: () => Promise<NetworksUnderTe
       );
       assert.ok(listed!.Ports.some(({ IP, PrivatePort }) => IP === undefined && PrivatePort === 82));
       await create('pub-2', 'pub', undefined, ports);
-      await fails(engine.containers.start('pub-2'), 'conflict', /^failed to set up container networking: .*28080 failed: port is already allocated$/);
+      await fails(engine.containers.start('pub-2'), 'internal', /^failed to set up container networking: .*28080 failed: port is already allocated$/);
       assert.deepEqual((await place('pub-2', 'pub')).IPAddress, '');
       await engine.containers.stop(id, { timeout: 0 });
       await engine.containers.start('pub-2');
@@ -553,6 +553,22 @@ export function networksSuite(title: string, open: () => Promise<NetworksUnderTe
       );
       await both('and-host', 'lan', { host: {}, lan: {} }, 'cannot connect container to host network - container must be created in host network mode');
       assert.deepEqual((await engine.networks.inspect('lan')).Containers, {});
+    });
+
+    test('names that JavaScript has a use for', async () => {
+      const id = await run('js', 'bridge');
+      for (const [index, name] of ['__proto__', 'constructor', 'toString'].entries()) {
+        await network({ Name: name, Labels: JSON.parse(`{"${name}":"x"}`) as Record<string, string>, IPAM: { Config: [{ Subnet: `10.74.${index}.0/24` }] } });
+        await fails(engine.networks.disconnect(name, 'js'), 'conflict', `container ${id} is not connected to network ${name}`);
+        await engine.networks.connect(name, 'js', { Aliases: [name] });
+        const networks = Object.entries((await settings('js')).Networks);
+        assert.equal(networks.find(([key]) => key === name)![1].IPAddress, `10.74.${index}.2`);
+        assert.deepEqual(Object.entries((await engine.networks.inspect(name)).Labels), [[name, 'x']]);
+        await engine.networks.disconnect(name, 'js');
+        const made = await create(`js-${index}`, name, Object.fromEntries([[name, { Aliases: ['x'] }]]));
+        assert.deepEqual(Object.keys((await settings(made)).Networks), [name]);
+      }
+      assert.deepEqual(Object.keys((await settings('js')).Networks), ['bridge']);
     });
 
     test('ports in documents that make no sense', async () => {

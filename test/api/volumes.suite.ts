@@ -285,6 +285,30 @@ export function volumesSuite(title: string, open: () => Promise<{ readonly engin
       assert.deepEqual(mountsBelow(under.dataRoot), []);
     });
 
+    test('options: any file system, its first content, a part of it', async (t) => {
+      const folder = tempFor(t);
+      for (const name of ['lower', 'upper', 'work']) mkdirSync(`${folder}/${name}`);
+      const name = ground.name();
+      const o = `lowerdir=${folder}/lower,upperdir=${folder}/upper,workdir=${folder}/work,noatime`;
+      await volumes().create({ Name: name, DriverOpts: { type: 'overlay', device: 'overlay', o } });
+      const { out } = await ground.run({ Binds: [`${name}:/data`] }, "cat plain; stat -c '%u:%g %a' .; grep ' /data ' /proc/self/mountinfo", {
+        WorkingDir: '/data',
+      });
+      assert.match(out, /^plain text1000:1001 1770\n.* rw,noatime .*- overlay overlay /);
+      assert.ok(existsSync(`${folder}/upper/plain`), 'written where the options say');
+      const part = [mount(name, '/p', { ReadOnly: true, VolumeOptions: { Subpath: 'below' } })];
+      assert.match((await ground.run({ Mounts: part }, 'cat /p/deep; touch /p/x')).out, /^deep.*Read-only file system$/);
+      assert.deepEqual(mountsBelow(folder), []);
+    });
+
+    test('options: a server whose name nobody knows', async () => {
+      const name = ground.name();
+      await volumes().create({ Name: name, DriverOpts: { type: 'nfs', device: ':/x', o: 'addr=kobako-none.invalid,rw' } });
+      const message = 'error resolving passed in network volume address: lookup kobako-none.invalid: no such host';
+      await fails(ground.create({ Binds: [`${name}:/data`] }), 'unavailable', message);
+      await fails(ground.run({ Binds: [`${name}:/nowhere`] }, 'true'), 'unavailable', message);
+    });
+
     test('a file system that is not there, and one that the kernel does not know', async () => {
       const [a, b] = [ground.name(), ground.name()];
       await volumes().create({ Name: a, DriverOpts: { type: 'ext4', device: '/dev/kobako-none' } });

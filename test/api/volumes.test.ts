@@ -1,5 +1,6 @@
 /** Volumes on an engine in this process, with each way of keeping layers, and over a socket. */
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { apiRoutes } from '../../src/api/routes.ts';
 import { connectEngine } from '../../src/client/engine.ts';
@@ -58,5 +59,47 @@ test('a plan with volumes that are not there makes none; a run by plain options 
     (await engine.volumes.list()).Volumes.map(({ Name }) => Name),
     ['other', 'planned'],
     'the one without a name went with the container',
+  );
+});
+
+test('the plan of a volume on a server', async (t) => {
+  const { engine, close } = await local({ owner: false })();
+  t.after(close);
+  await engine.volumes.create({ Name: 'nfs', DriverOpts: { type: 'nfs', device: ':/export', o: 'addr=10.9.8.7,nfsvers=4,soft,ro' } });
+  const mounts = [{ type: 'volume', source: 'nfs', target: '/n', options: [], create: false }] as const;
+  const { plan, spec } = await engine.plan({ ...DEFAULT_RUN, rootfs: { path: await busyboxRootfs(), overlay: true }, args: ['true'], mounts });
+  const settings = plan.ops.flatMap((op) => (op.op === 'fs-set' && op.side === 'monitor' ? [`${op.key}=${op.value}`] : []));
+  assert.deepEqual(settings, ['source=:/export', 'addr=10.9.8.7', 'nfsvers=4']);
+  assert.deepEqual(
+    spec.mounts!.filter(({ destination }) => destination === '/n'),
+    [{ destination: '/n', type: 'nfs', source: ':/export', options: ['addr=10.9.8.7', 'nfsvers=4', 'soft', 'ro'] }],
+  );
+});
+
+test('two engines on one data root: nobody removes what the other is about to use', async (t) => {
+  const folder = tempFor(t);
+  const open = () => openEngine({ stateDir: `${folder}/state`, dataRoot: `${folder}/data` });
+  const [one, two] = [open(), open()];
+  t.after(async () => {
+    for (const { Id } of await one.containers.list({ all: true })) await one.containers.remove(Id, { volumes: true });
+    await one.close();
+    await two.close();
+  });
+  const HostConfig = { NetworkMode: 'none', Binds: ['shared:/s'], Kobako: { Rootfs: { Path: await busyboxRootfs(), Overlay: true } } };
+  const refused: string[] = [];
+  for (let round = 0; round < 40; round++) {
+    const [, { Id }] = await Promise.all([
+      two.volumes.remove('shared').catch((error: Error) => void refused.push(error.message.replace(/ - .*/, ''))),
+      one.containers.create({ Cmd: ['true'], HostConfig }),
+      two.volumes.prune({ all: ['1'] }),
+    ]);
+    const [point] = (await two.containers.inspect(Id)).Mounts;
+    assert.ok(existsSync(point!.Source), `round ${round}`);
+    assert.equal((await two.volumes.inspect('shared')).Name, 'shared');
+    await one.containers.remove(Id);
+  }
+  assert.deepEqual(
+    [...new Set(refused)].toSorted().filter((message) => !/^(get shared: no such volume|remove shared: volume is in use)$/.test(message)),
+    [],
   );
 });

@@ -49,22 +49,9 @@ async function* pieces(bytes: Buffer): AsyncGenerator<Buffer> {
   yield bytes;
 }
 
-/** A process that makes and removes containers with volumes until it is killed: `go` when it has begun. */
+/** A process that makes and removes containers with volumes until it is killed. */
 function worker({ options }: Place) {
-  const source = `
-    const { openEngine } = await import(${JSON.stringify(`${projectDir}/src/engine/open-engine.ts`)});
-    const { writeSync } = await import('node:fs');
-    const { containers, volumes } = openEngine(${JSON.stringify(options)});
-    writeSync(1, 'go\\n');
-    for (let at = 0; ; at++) {
-      const HostConfig = { NetworkMode: 'none', Binds: ['named' + (at % 3) + ':/data', '/tmp:/t'], Mounts: [{ Type: 'volume', Target: '/own' }] };
-      const { Id } = await containers.create({ Image: 'crash:1', HostConfig });
-      const other = await containers.create({ Image: 'crash:1', HostConfig: { NetworkMode: 'none' } });
-      await containers.remove(Id, { volumes: true });
-      await containers.remove(other.Id, { volumes: true });
-      await volumes.remove('named' + (at % 3));
-    }`;
-  return spawn(projectNode, ['--input-type=module', '-e', source], { stdio: ['ignore', 'pipe', 'inherit'] });
+  return spawn(projectNode, [`${projectDir}/test/support/volume-worker.ts`, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
 /** What a fresh engine finds: whole volumes, each of somebody's, empty or with all of the content. */
@@ -101,10 +88,11 @@ test('SIGKILL at a random moment', { timeout: 300_000 }, async (t) => {
   const ground = await place(t);
   for (let round = 0; round < ROUNDS; round++) {
     const child = worker(ground);
+    const exit = once(child, 'exit');
     await once(child.stdout, 'data');
     await sleep(Math.random() * 250);
     child.kill('SIGKILL');
-    await once(child, 'exit');
+    assert.deepEqual(await exit, [null, 'SIGKILL'], 'it was at work until then');
     await check(ground);
   }
 });

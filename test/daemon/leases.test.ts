@@ -43,6 +43,40 @@ async function hold(t: TestContext, { socket: path }: TestDaemon, query = '') {
   return { socket, id, labels: { [LEASE_LABEL]: id } };
 }
 
+describe('everything that an application has', () => {
+  test('goes with the lease: containers, the network that they are in, the volumes that they use', async (t) => {
+    const daemon = await daemonFor(t);
+    const lease = await hold(t, daemon);
+    const headers = { 'X-Kobako-Lease': lease.id, 'Content-Type': 'application/json' };
+    const made = async (path: string, body: object) => {
+      const answer = await daemon.api.ask('POST', `/v1.51${path}`, { headers, body: Buffer.from(JSON.stringify(body)) });
+      assert.equal(answer.status, 201, answer.text);
+      return answer.json as { Id: string; Name: string };
+    };
+    await made('/networks/create', { Name: 'mine' });
+    await made('/volumes/create', { Name: 'kept' });
+    const HostConfig = { NetworkMode: 'mine', Binds: ['kept:/data', 'made-by-it:/more'] };
+    const { Id } = await made('/containers/create', { Image: 'busybox', Cmd: ['sleep', '600'], HostConfig });
+    assert.equal((await daemon.api.post(`/v1.51/containers/${Id}/start`)).status, 204);
+    await daemon.api.post('/v1.51/networks/create', { Name: 'bystander' });
+    lease.socket.destroy();
+    const names = async () => ((await daemon.api.get('/v1.51/networks')).json as { Name: string }[]).map(({ Name }) => Name);
+    const volumes = async () => ((await daemon.api.get('/v1.51/volumes')).json as { Volumes: { Name: string }[] }).Volumes.map(({ Name }) => Name);
+    await until('all of it is gone', async () => !(await names()).includes('mine') && !(await volumes()).includes('kept'));
+    assert.deepEqual(await daemon.api.get('/v1.51/containers/json?all=1').then(({ json }) => json), []);
+    assert.ok((await names()).includes('bystander'));
+    // what nobody tied to the lease stays
+    assert.deepEqual(await volumes(), ['made-by-it']);
+    for (const [path, body] of [
+      ['/networks/create', { Name: 'late' }],
+      ['/volumes/create', { Name: 'late' }],
+    ] as const) {
+      const late = await daemon.api.ask('POST', `/v1.51${path}`, { headers, body: Buffer.from(JSON.stringify(body)) });
+      assert.equal(late.status, 409, late.text);
+    }
+  });
+});
+
 describe('an owner is killed', () => {
   const owners: Readonly<Record<string, readonly string[]>> = {
     'kobako run --lease': [

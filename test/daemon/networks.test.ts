@@ -95,6 +95,15 @@ describe('the default bridge', () => {
     assert.notEqual(await addressIn(daemon, third, 'bridge'), IPAddress);
   });
 
+  test('two engines on one machine: each bridge has a subnet of its own', async (t) => {
+    const [one, two] = [await daemonFor(t), await daemonFor(t)];
+    const ids = [await one.run({ Cmd: ['sleep', '300'] }), await two.run({ Cmd: ['sleep', '300'] })];
+    const addresses = [await addressIn(one, ids[0]!, 'bridge'), await addressIn(two, ids[1]!, 'bridge')];
+    const subnets = addresses.map((address) => address.split('.').slice(0, 2).join('.'));
+    assert.notEqual(subnets[0], subnets[1]);
+    assert.match(await sh(two, ids[1]!, `ping -c 1 -W 1 ${addresses[0]} >/dev/null || echo apart`), /apart/);
+  });
+
   test('a port that somebody has is an error before anything starts, and the next try works', async (t) => {
     const daemon = await daemonFor(t);
     const stranger = createServer().listen(0, '0.0.0.0');

@@ -6,6 +6,7 @@ import type { NetworkNamespace } from '../../src/kernel/network-contract.ts';
 import { bridgeDriver } from '../../src/network/bridge/driver.ts';
 import type { Endpoint, NetworkDriver, NetworkRecord, PublishedPort } from '../../src/network/contract.ts';
 import { OtherFilters } from '../../src/network/filter/others.ts';
+import { announceEndpoint } from '../../src/network/host/endpoint.ts';
 import { FilterTable } from '../../src/network/filter/table.ts';
 import { ask, bridgeRecord, netLab, type NetLab } from '../support/net-lab.ts';
 
@@ -253,6 +254,8 @@ describe('bridge networks', { skip }, () => {
     // arp(7), locktime: what was learnt in the last second stays
     await new Promise((resolve) => setTimeout(resolve, 1200));
     const after = container(network, record, 2, { mac: '02:00:00:00:00:99' });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    announceEndpoint(after.namespace, after.endpoint);
     assert.equal(await ask(client.namespace, after.ipv4, 80), client.ipv4);
     assert.equal(await ask(client.namespace, after.ipv6, 80), client.ipv6);
   });

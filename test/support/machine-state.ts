@@ -1,8 +1,9 @@
-/** What a test run could leave on the machine, before and after: mounts, cgroups, interfaces, namespaces, processes, files. */
+/** What a test run could leave on the machine, before and after: mounts, cgroups, interfaces, tables, namespaces, processes, files. */
 import { globSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { linuxNetworkKernel } from '../../src/kernel/linux/network-namespaces.ts';
 
 /** Set in the environment of everything that a run starts, to its id: what still has it after the run was left by it. */
 export const RUN_VARIABLE = 'KOBAKO_TEST_RUN';
@@ -16,6 +17,7 @@ export function machineState(runId: string): MachineState {
     mount: new Set(mounts()),
     cgroup: new Set(cgroups()),
     'network interface': new Set(readdirSync('/sys/class/net')),
+    'nftables table': new Set(tables()),
     namespace: new Set(processes.flatMap((process) => process.namespaces)),
     process: new Set(processes.filter((process) => isOurs(process, runId)).map((process) => process.text)),
     file: new Set(
@@ -51,6 +53,18 @@ function mounts(): string[] {
     seen.set(text, count);
     return count === 1 ? text : `${text} #${count}`;
   });
+}
+
+function tables(): string[] {
+  if (process.getuid?.() !== 0) return [];
+  return (
+    attempt(() =>
+      linuxNetworkKernel()
+        .host()
+        .packetFilter.tables()
+        .map(({ family, table }) => `${family} ${table}`),
+    ) ?? []
+  ); // a kernel without
 }
 
 function cgroups(): string[] {

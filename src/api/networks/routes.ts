@@ -1,4 +1,5 @@
 /** Networks, from their creation to their removal. */
+import { underLease } from '../kobako/under-lease.ts';
 import { invalid } from '../../base/errors.ts';
 import type { ApiRequest, Route } from '../contract.ts';
 import { decodeConnect, decodeDisconnect, decodeNetworkCreate } from './bodies.ts';
@@ -22,7 +23,7 @@ export const networkRoutes: readonly Route[] = [
   {
     method: 'POST',
     path: '/networks/create',
-    handler: async (request, { networks }) => request.send(await networks.create(decodeNetworkCreate(await request.json())), 201),
+    handler: async (request, { networks }) => request.send(await networks.create(underLease(request, decodeNetworkCreate(await request.json()))), 201),
   },
   {
     method: 'POST',

@@ -1,4 +1,5 @@
 /** Volumes: make, list, look at, remove. */
+import { underLease } from '../kobako/under-lease.ts';
 import { EngineError } from '../../base/errors.ts';
 import type { Engine } from '../../engine/contract.ts';
 import type { ApiRequest, Route } from '../contract.ts';
@@ -32,7 +33,7 @@ export const volumeRoutes: readonly Route[] = [
 async function create(request: ApiRequest, { volumes }: Engine): Promise<void> {
   const body = await request.json();
   if (wantsCluster(body)) throw notManager();
-  request.send(await volumes.create(decodeVolumeCreate(body)), 201);
+  request.send(await volumes.create(underLease(request, decodeVolumeCreate(body))), 201);
 }
 
 async function prune(request: ApiRequest, { volumes }: Engine): Promise<void> {

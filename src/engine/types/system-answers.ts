@@ -88,6 +88,8 @@ export interface SystemInfo {
   readonly InitCommit: Commit;
   readonly SecurityOptions: readonly string[];
   readonly CDISpecDirs: readonly string[];
+  /** Those that were configured. */
+  readonly DefaultAddressPools?: readonly { readonly Base: string; readonly Size: number }[];
   readonly Warnings: readonly string[] | null;
 }
 

@@ -1,5 +1,6 @@
 /** What a bridge network's options say (Docker's names), with Docker's defaults. The options have been checked at `create`. */
 import type { NetworkRecord } from '../contract.ts';
+import { bridgeName } from '../driver-options.ts';
 import type { FilteredNetwork, GatewayMode } from '../filter/elements.ts';
 
 export interface BridgeSettings extends FilteredNetwork {
@@ -10,10 +11,6 @@ export interface BridgeSettings extends FilteredNetwork {
 }
 
 const PREFIX = 'com.docker.network.';
-
-export function bridgeName({ id, options }: Pick<NetworkRecord, 'id' | 'options'>): string {
-  return options[`${PREFIX}bridge.name`] || `br-${id.slice(0, 12)}`;
-}
 
 export function bridgeSettings(network: NetworkRecord): BridgeSettings {
   const { options, ipam, internal } = network;

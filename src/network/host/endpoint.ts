@@ -3,10 +3,7 @@ import { SyscallError } from '../../base/errors.ts';
 import type { NetworkChange, NetworkNamespace } from '../../kernel/network-contract.ts';
 import type { Endpoint } from '../contract.ts';
 
-/**
- * Its addresses, and it goes up; and the default routes that go through it. Neighbours are told whose the addresses are
- * now: another container may have had them a moment ago.
- */
+/** Its addresses, and it goes up; and the default routes that go through it. */
 export function joinEndpoint(namespace: NetworkNamespace, endpoint: Endpoint): void {
   const { interfaceName: link, ipv4, ipv6 } = endpoint;
   const addresses = [...(ipv4 === undefined ? [] : [{ link, address: ipv4 }]), ...(ipv6 === undefined ? [] : [{ link, address: ipv6, nodad: true }])];
@@ -17,6 +14,14 @@ export function joinEndpoint(namespace: NetworkNamespace, endpoint: Endpoint): v
     { op: 'link-set', link, settings: { up: true } },
     ...defaultRoutes(endpoint),
   ]);
+}
+
+/**
+ * Tells neighbours whose the addresses are now: another container may have had them a moment ago. That is when an
+ * interface is given its hardware address again; a few milliseconds after it was made, when the bridge lets it through.
+ */
+export function announceEndpoint(namespace: NetworkNamespace, { interfaceName: link, mac }: Endpoint): void {
+  if (mac !== '') namespace.change([{ op: 'link-set', link, settings: { mac } }]);
 }
 
 /** Of one interface. A kernel without that protocol, or without one of them, is as it is. */

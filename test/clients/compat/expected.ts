@@ -32,6 +32,7 @@ export const EXPECTED: readonly Expected[] = [
     reason: 'the default bridge has another name than dockerd’s, which may be on the same machine',
   },
   { name: /^GET \/networks/, path: /\/IPAM\/Config\/0\//, reason: 'where the host routes nothing yet differs between two machines' },
+  { name: /^refused: an address on bridge/, path: /message$/, reason: 'where the host routes nothing yet differs between two machines' },
   { endpoint: /disconnect, again$/, path: /status/, reason: 'the container is in the way, not the daemon: 409, not 500' },
   { name: /^network: .*(macvlan|ipvlan|VLAN)/, path: /status/, reason: 'the fault is in the request: 400, not 500' },
   { endpoint: /unpause$/, path: /status/, reason: 'the container is in the way, not the daemon: 409, not 500' },
