@@ -35,17 +35,16 @@ export interface AppsEngine {
 
 const missing = await noDockerClient();
 
-const ENGINES: readonly AppsEngine[] = [
-  { name: 'kobako', skip: missing ?? false, open: openKobako },
-  { name: 'dockerd 28', skip: missing ?? noPeers() ?? false, open: openDockerd },
-];
+/** Where the suites run. KOBAKO_APPS=kobako or =dockerd: on that one alone. */
+export const APPS_ENGINES = {
+  kobako: chosen({ name: 'kobako', skip: missing ?? false, open: openKobako }),
+  dockerd: chosen({ name: 'dockerd 28', skip: missing ?? noPeers() ?? false, open: openDockerd }),
+} as const;
 
-/** Those that the suites run on. KOBAKO_APPS=kobako or =dockerd: that one alone. */
-export const APPS_ENGINES: readonly AppsEngine[] = ENGINES.map((engine) => {
+function chosen(engine: AppsEngine): AppsEngine {
   const wanted = process.env['KOBAKO_APPS'];
-  if (wanted === undefined) return engine;
-  return { ...engine, skip: engine.name.startsWith(wanted) ? (missing ?? false) : `only ${wanted} is asked for` };
-});
+  return wanted === undefined || engine.name.startsWith(wanted) ? engine : { ...engine, skip: `only ${wanted} is asked for` };
+}
 
 function newFolder(): string {
   return tempFor({ after: () => {} });

@@ -36,6 +36,8 @@ export class ComposeProject {
   readonly ground: AppsGround;
   readonly name: string;
   readonly folder: string;
+  /** The first three numbers of the network `back`: another for each process, since several may run on one machine. */
+  readonly back = `10.213.${process.pid % 256}`;
   readonly #env: NodeJS.ProcessEnv;
   readonly #base: string;
 
@@ -43,7 +45,7 @@ export class ComposeProject {
     this.ground = ground;
     this.name = name;
     this.folder = `${ground.folder}/${name}`;
-    this.#env = { ...ground.env, PROJECT: name, PROXY_PORT: String(port) };
+    this.#env = { ...ground.env, PROJECT: name, PROXY_PORT: String(port), BACK: this.back };
     this.#base = `http://${ground.address}:${port}`;
   }
 
@@ -62,7 +64,10 @@ export class ComposeProject {
   /** `docker compose ARGS`, which is to succeed; what it prints. */
   async ok(args: readonly string[], more: { readonly input?: string; readonly env?: Readonly<Record<string, string>> } = {}): Promise<string> {
     const { code, stdout, stderr } = await this.run(args, more);
-    assert.equal(code, 0, `docker compose ${args.join(' ')}: ${stdout}${stderr}`);
+    if (code !== 0) {
+      const state = `${(await this.run(['ps', '-a'])).stdout}${(await this.run(['logs', '--tail', '10'])).stdout}`;
+      assert.fail(`docker compose ${args.join(' ')}: ${stdout}${stderr}\n${state}`);
+    }
     return stdout.trimEnd();
   }
 

@@ -2,4 +2,4 @@
 import { APPS_ENGINES } from './apps-ground.ts';
 import { composeSuite } from './compose.suite.ts';
 
-for (const engine of APPS_ENGINES) composeSuite(engine);
+for (const engine of Object.values(APPS_ENGINES)) composeSuite(engine);

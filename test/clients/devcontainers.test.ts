@@ -2,4 +2,4 @@
 import { APPS_ENGINES } from './apps-ground.ts';
 import { devcontainersSuite } from './devcontainers.suite.ts';
 
-for (const engine of APPS_ENGINES) devcontainersSuite(engine);
+for (const engine of Object.values(APPS_ENGINES)) devcontainersSuite(engine);

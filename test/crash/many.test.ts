@@ -37,7 +37,9 @@ test(`${RUNS} runs in a row leave no file, mount, process or cgroup, and no memo
   t.diagnostic(`${((performance.now() - start) / RUNS).toFixed(2)} ms a run`);
   await new Promise((resolve) => setTimeout(resolve, 100));
   const after = memory();
-  t.diagnostic(`after ${RUNS / 2} more runs: heap ${(after.heap - before.heap) >> 10} KiB more, RSS without V8's heap ${(after.rss - before.rss) >> 10} KiB more`);
+  t.diagnostic(
+    `after ${RUNS / 2} more runs: heap ${(after.heap - before.heap) >> 10} KiB more, RSS without V8's heap ${(after.rss - before.rss) >> 10} KiB more`,
+  );
   // 2 KiB a run would be a leak
   assert.ok(after.heap - before.heap < RUNS * 1024, `heap grew by ${after.heap - before.heap} bytes`);
   assert.ok(after.rss - before.rss < 32 << 20, `RSS without V8's heap grew by ${after.rss - before.rss} bytes`);
