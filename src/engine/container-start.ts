@@ -53,7 +53,7 @@ export async function startContainer(parts: EngineParts, record: ContainerRecord
       const again = error instanceof EngineError && error.cause instanceof SyscallError && error.cause.syscall === 'mkdirat' && error.cause.code === 'ENOENT';
       if (again && tries < TRIES) continue;
       const code = ((error as EngineError).detail as { exitCode?: number } | undefined)?.exitCode ?? 128;
-      const kept = parts.store.note(record.id, { process: undefined, monitor: undefined, failure: { message: (error as Error).message, code } });
+      const kept = parts.store.note(record.id, { process: undefined, monitor: undefined, restarting: undefined, failure: { message: (error as Error).message, code } });
       parts.sandboxes.ended(record.id);
       for (const stream of early) stream.destroy();
       parts.live.startFailed(record.id);
@@ -102,7 +102,7 @@ async function attempt(
       detached,
       onWaiting: (pid, monitor) => {
         const maker = processId(process.pid);
-        record = { ...record, maker, process: processId(pid), monitor: processId(monitor), pending: undefined, previous: undefined, startedAt };
+        record = { ...record, maker, process: processId(pid), monitor: processId(monitor), pending: undefined, restarting: undefined, previous: undefined, startedAt };
         store.save(record);
         sandbox.arrived(record.process!);
       },
@@ -124,7 +124,8 @@ async function attempt(
 
 /** One that has run, or tried to, before: what is known of its end moves out of the way. */
 function anew({ store }: EngineParts, record: ContainerRecord): ContainerRecord {
-  const cleared = { process: undefined, monitor: undefined, paused: undefined, restarting: undefined, stopped: undefined, failure: undefined };
+  // it is restarting until its process is there
+  const cleared = { process: undefined, monitor: undefined, paused: undefined, stopped: undefined, failure: undefined };
   const previous = store.exit(record.id) ?? record.previous;
   const fresh = { ...record, ...cleared, previous, finishedAt: previous?.exitedAt ?? record.finishedAt };
   store.save(fresh);
