@@ -1,5 +1,5 @@
 /** What makes networks of records: the kernel's side of all networks of an engine, opened at the first use. */
-import type { NetworkKernel } from '../kernel/network-contract.ts';
+import type { NetworkKernel, NetworkWatch } from '../kernel/network-contract.ts';
 import { linuxNetworkKernel } from '../kernel/linux/network-namespaces.ts';
 import { bridgeDriver } from '../network/bridge/driver.ts';
 import type { NetworkDriver, NetworkDriverName } from '../network/contract.ts';
@@ -43,8 +43,8 @@ export interface Networking extends Disposable {
   readonly table: FilterTable;
   /** Set as the alias of interfaces, before the network's id. */
   readonly mark: string;
-  /** From now on rules that somebody takes away are put back. */
-  watch(): void;
+  /** From now on rules that somebody takes away are put back; `mend` is called when interfaces may have changed. */
+  watch(mend: () => void): void;
 }
 
 /** Touches nothing yet. */
@@ -56,6 +56,7 @@ export function openNetworking({ engineId, owned }: NetworkingOptions): Networki
   const others = new OtherFilters({ filter, ours: TABLES });
   const pool = new NamespacePool({ kernel, size: owned ? READY_NAMESPACES : 0, delay: REFILL_DELAY_MS });
   let timer: NodeJS.Timeout | undefined;
+  let links: NetworkWatch | undefined;
   return {
     kernel,
     table,
@@ -66,9 +67,12 @@ export function openNetworking({ engineId, owned }: NetworkingOptions): Networki
       macvlan: lanDriver('macvlan', { kernel, mark }),
       ipvlan: lanDriver('ipvlan', { kernel, mark }),
     },
-    watch() {
-      timer ??= setInterval(() => {
+    watch(mend) {
+      if (timer !== undefined) return;
+      links = kernel.host().watch();
+      timer = setInterval(() => {
         try {
+          if (links!.changed()) mend();
           if (!table.changed()) return;
           others.check();
           table.check();
@@ -79,6 +83,7 @@ export function openNetworking({ engineId, owned }: NetworkingOptions): Networki
     },
     [Symbol.dispose]() {
       clearInterval(timer);
+      links?.[Symbol.dispose]();
       pool[Symbol.dispose]();
     },
   };

@@ -124,8 +124,10 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
   sweepVolumes(parts);
   if (owned) {
     networks().store.tidy();
-    restore(parts);
-    restoreNetworks(parts, networking);
+    networking().table.together(() => {
+      restore(parts);
+      restoreNetworks(parts, networking);
+    });
   }
   leases.restore();
   const info = (record: ContainerRecord) => currentInfo(parts, record);

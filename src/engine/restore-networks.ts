@@ -3,6 +3,7 @@ import { bridgeName } from '../network/driver-options.ts';
 import { engineId } from './engine-id.ts';
 import { markOf, type Networking } from './networking.ts';
 import type { EngineParts } from './parts.ts';
+import { attempt } from './sandbox-mend.ts';
 
 /** Containers that run have been seen to. Opens the kernel's side only where there is something to do. */
 export function restoreNetworks(parts: EngineParts, networking: () => Networking): void {
@@ -21,8 +22,11 @@ export function restoreNetworks(parts: EngineParts, networking: () => Networking
   const used = new Set(parts.store.all().flatMap(({ attached }) => Object.keys(attached ?? {})));
   const names = new Set(store.all().map(bridgeName));
   const stale = host.aliased(mark).filter(({ name, alias }) => !known.has(alias) && !(names.has(name) && used.has(alias.slice(mark.length + 1))));
-  if (stale.length === 0) return;
   const { kernel, table } = networking();
   kernel.host().change(stale.map(({ name }) => ({ op: 'link-delete', link: name, missingOk: true })));
-  if (table.empty) table.delete();
+  if (!table.empty) return;
+  attempt(() => {
+    const tables = kernel.host().packetFilter.tables();
+    if (tables.some((each) => each.table === table.name)) table.delete();
+  });
 }

@@ -14,6 +14,7 @@ import type { ProcessId } from './process-id.ts';
 import type { OpenSandbox, Sandboxes } from './sandbox-contract.ts';
 import { sandboxDns } from './sandbox-dns.ts';
 import { changeEtcFiles, nameServersOf } from './sandbox-files.ts';
+import { attempt, mendNetworks, type Joined } from './sandbox-mend.ts';
 import { SandboxNames } from './sandbox-names.ts';
 
 /** Questions to others' name servers at a time, of all containers together. */
@@ -21,8 +22,6 @@ const FORWARDED = 4096;
 
 /** Until a bridge lets through what comes from a new port. */
 const ANNOUNCE_MS = 10;
-
-type Joined = { readonly network: NetworkRecord; readonly endpoint: Endpoint };
 
 export class MachineSandboxes implements Sandboxes {
   readonly #parts: () => EngineParts;
@@ -98,7 +97,7 @@ export class MachineSandboxes implements Sandboxes {
       for (const { network, endpoint } of done) this.#driver(network).detach(network, endpoint, namespace);
       throw error;
     }
-    this.#networking().watch();
+    this.#watch();
   }
 
   /** What this process does for a container whose interfaces are there. */
@@ -189,7 +188,7 @@ export class MachineSandboxes implements Sandboxes {
       await leavePlace(parts, record.id, network);
       throw networkingFailed(error);
     }
-    this.#networking().watch();
+    this.#watch();
   }
 
   async disconnect(record: ContainerRecord, network: NetworkRecord): Promise<void> {
@@ -223,19 +222,30 @@ export class MachineSandboxes implements Sandboxes {
     const joined = endpointsOf(parts, record);
     if (joined.length === 0) return;
     parts.ports.holdAgain(record.id, record.published ?? []);
-    try {
+    attempt(() => {
       using namespace = this.#namespaceOf(record.process!);
-      for (const { network, endpoint } of joined) {
-        const driver = this.#driver(network);
-        if (namespace.link(endpoint.interfaceName) === undefined) driver.attach(network, endpoint, namespace);
-        else driver.adopt(network, endpoint);
+      for (const one of joined) {
+        const { network, endpoint } = one;
+        // one that cannot be mended keeps nothing from the others
+        attempt(() => {
+          if (namespace.link(endpoint.interfaceName) === undefined) this.#attachAnew(record, one);
+          else this.#driver(network).adopt(network, endpoint);
+        });
       }
       this.#began(record, joined, namespace);
-    } catch (error) {
-      // it ends just now, or the machine has changed: it goes on with what it has
-      if (!(error instanceof SyscallError || error instanceof EngineError)) throw error;
-    }
-    this.#networking().watch();
+    });
+    this.#watch();
+  }
+
+  #watch(): void {
+    this.#networking().watch(() => mendNetworks(this.#parts(), (record, one) => this.#attachAnew(record, one)));
+  }
+
+  #attachAnew({ process }: ContainerRecord, one: Joined): void {
+    using namespace = this.#namespaceOf(process!);
+    if (namespace.link(one.endpoint.interfaceName) !== undefined) return;
+    this.#driver(one.network).attach(one.network, one.endpoint, namespace);
+    announceLater(this.#namespaceOf(process!), [one]);
   }
 
   /** At the end of this engine: bridges that nobody uses go, and with the last one the filter. */

@@ -60,6 +60,13 @@ export interface NetworkNamespace extends Disposable {
   setSysctl(name: string, value: string): void;
 
   readonly packetFilter: PacketFilter;
+  /**
+   * The kernel knows nothing more of those connections: their next packet meets the packet filter as a new one does. How
+   * many there were. A kernel that follows none: 0.
+   */
+  forgetConnections(protocol: 'udp' | 'sctp', family: 'inet' | 'inet6', which: (connection: TrackedConnection) => boolean): number;
+  /** Tells of changes of interfaces, addresses and forwarding by anybody, from now on. */
+  watch(): NetworkWatch;
 
   /** A bound socket, close-on-exec and non-blocking, the caller's to close; for node:dgram's `bind({fd})`. */
   udpSocket(at: SocketAddress): BoundSocket;
@@ -71,6 +78,18 @@ export interface NetworkNamespace extends Disposable {
    * kernel without SCTP). Close `fd` to free it.
    */
   reservePort(protocol: 'tcp' | 'udp' | 'sctp', at: SocketAddress): BoundSocket;
+}
+
+export interface NetworkWatch extends Disposable {
+  /** Something has changed since the last call: one system call, and one more for each change. */
+  changed(): boolean;
+}
+
+/** What a packet of a connection was sent to, and who answers: another address where the packet filter has sent it on. */
+export interface TrackedConnection {
+  readonly to: string;
+  readonly toPort: number;
+  readonly answeredBy: string;
 }
 
 export interface SocketAddress {

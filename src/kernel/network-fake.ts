@@ -1,6 +1,17 @@
 /** Network namespaces that record instead of acting: for tests of what is above them and asks them for changes. */
 import { SyscallError } from '../base/errors.ts';
-import type { Address, BoundSocket, Link, LinkRef, NetworkChange, NetworkKernel, NetworkNamespace, Route, SocketAddress } from './network-contract.ts';
+import type {
+  Address,
+  BoundSocket,
+  Link,
+  LinkRef,
+  NetworkChange,
+  NetworkKernel,
+  NetworkNamespace,
+  NetworkWatch,
+  Route,
+  SocketAddress,
+} from './network-contract.ts';
 import type { NftChain, NftChange, NftElement, NftRuleRead, NftSetRead, NftTable, PacketFilter } from './nftables-contract.ts';
 
 /** What is there is what the test has put there; changes are kept, and change nothing. */
@@ -100,6 +111,14 @@ export class RecordingNetworkNamespace implements NetworkNamespace {
 
   routes(family?: 'inet' | 'inet6'): Route[] {
     return this.present.routes.filter((route) => family === undefined || route.family === family);
+  }
+
+  forgetConnections(): number {
+    return 0;
+  }
+
+  watch(): NetworkWatch {
+    return { changed: () => false, [Symbol.dispose]() {} };
   }
 
   sysctl(name: string): string {

@@ -87,6 +87,8 @@ export interface NetworkDriver {
   attach(network: NetworkRecord, endpoint: Endpoint, namespace: NetworkNamespace): void;
   /** The interface is there already: the driver knows of it, and its ports are as the endpoint says. */
   adopt(network: NetworkRecord, endpoint: Endpoint): void;
+  /** What somebody changed by hand of the host's interfaces is as it should be. Those given back have lost theirs for good: attach them anew. */
+  mend(network: NetworkRecord, endpoints: readonly Endpoint[]): readonly Endpoint[];
   /** The interface and the ports go. `namespace` is absent when it is no more: the kernel took the interface with it. */
   detach(network: NetworkRecord, endpoint: Endpoint, namespace: NetworkNamespace | undefined): void;
 }

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { after } from 'node:test';
+import type { NetworkNamespace } from '../../src/kernel/network-contract.ts';
 import { ApiClient } from './api-client.ts';
 import { projectDir } from './paths.ts';
 import { runOk } from './run.ts';
@@ -18,11 +19,14 @@ export class TestDaemon {
   readonly execRoot: string;
   readonly env: NodeJS.ProcessEnv;
   readonly #args: readonly string[];
+  readonly #host: NetworkNamespace | undefined;
   #child: ChildProcess | undefined;
   #client: ApiClient | undefined;
 
-  constructor(folder: string, args: readonly string[]) {
+  /** `host`: the network namespace that it lives in, as if it were a machine of its own. */
+  constructor(folder: string, args: readonly string[], host?: NetworkNamespace) {
     this.folder = folder;
+    this.#host = host;
     this.socket = `${folder}/k.sock`;
     this.dataRoot = `${folder}/data`;
     this.execRoot = `${folder}/exec`;
@@ -51,7 +55,8 @@ export class TestDaemon {
   async start(): Promise<void> {
     if (!existsSync(`${this.folder}/daemon.json`)) writeFileSync(`${this.folder}/daemon.json`, '{}');
     const log = openSync(`${this.folder}/log`, 'a');
-    this.#child = spawn(`${projectDir}/bin/kobako`, this.#args, { stdio: ['ignore', log, log], env: { ...process.env, DOCKER_CONFIG: this.folder } });
+    const launch = () => spawn(`${projectDir}/bin/kobako`, this.#args, { stdio: ['ignore', log, log], env: { ...process.env, DOCKER_CONFIG: this.folder } });
+    this.#child = this.#host === undefined ? launch() : this.#host.within(launch);
     closeSync(log);
     for (const end = Date.now() + 20_000; !(await answers(this.socket)); await new Promise((resolve) => setTimeout(resolve, 10))) {
       assert.ok(this.#child.exitCode === null && Date.now() < end, `the daemon did not start: ${this.log()}`);
@@ -97,14 +102,14 @@ export class TestDaemon {
 }
 
 /** Started, with a busybox image; all its containers go with the test. */
-export async function daemonFor(t: { after(hook: () => unknown): void }, args: readonly string[] = []): Promise<TestDaemon> {
+export async function daemonFor(t: { after(hook: () => unknown): void }, args: readonly string[] = [], host?: NetworkNamespace): Promise<TestDaemon> {
   // before tempFor's: hooks run in the order in which they were added
   t.after(() => end());
-  const daemon = new TestDaemon(tempFor(t as { after(hook: () => void): void }), args);
+  const daemon = new TestDaemon(tempFor(t as { after(hook: () => void): void }), args, host);
   const end = async () => {
     await daemon.stop('SIGKILL');
     writeFileSync(`${daemon.folder}/daemon.json`, '{}');
-    const cleaner = new TestDaemon(daemon.folder, []);
+    const cleaner = new TestDaemon(daemon.folder, [], host);
     await cleaner.start();
     const { json } = await cleaner.api.get('/v1.51/containers/json?all=1', { checked: false });
     for (const { Id } of json as { Id: string }[]) await cleaner.api.delete(`/v1.51/containers/${Id}?force=1`, { checked: false });

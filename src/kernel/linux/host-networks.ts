@@ -1,21 +1,20 @@
-/** The host's routes and interfaces, as proc(5) and sysfs(5) have them. */
-import { readdirSync, readFileSync } from 'node:fs';
+/** The host's routes, as proc(5) has them, and its interfaces. */
+import { readFileSync } from 'node:fs';
 import type { HostNetworks, HostRoute } from '../host-networks-contract.ts';
+import type { Link } from '../network-contract.ts';
+import { linuxNetworkKernel } from './network-namespaces.ts';
 
 /** `HostNetworks` of the network namespace that this process is in. What cannot be read is as if it were not there. */
 export const linuxHostNetworks: HostNetworks = {
   routes: () => [...routes4(read('/proc/net/route')), ...routes6(read('/proc/net/ipv6_route'))],
-  aliased: (prefix) =>
-    interfaces().flatMap((name) => {
-      const alias = read(`/sys/class/net/${name}/ifalias`).trim();
-      return alias.startsWith(prefix) ? [{ name, alias }] : [];
-    }),
-  interfaces,
+  aliased: (prefix) => links().flatMap(({ name, alias = '' }) => (alias.startsWith(prefix) ? [{ name, alias }] : [])),
+  interfaces: () => links().map(({ name }) => name),
 };
 
-function interfaces(): string[] {
+/** Not from /sys, which shows those of the namespace that it was mounted in. */
+function links(): Link[] {
   try {
-    return readdirSync('/sys/class/net');
+    return linuxNetworkKernel().host().links();
   } catch {
     return [];
   }

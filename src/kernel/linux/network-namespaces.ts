@@ -1,7 +1,10 @@
 /** `network-contract.ts` on Linux. */
 import { closeSync, fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { SyscallError } from '../../base/errors.ts';
+import { forgetConnections } from './conntrack.ts';
 import { AF } from './ip-bytes.ts';
 import { NetlinkSocket, NETLINK } from './netlink-socket.ts';
+import { NetlinkWatch } from './netlink-watch.ts';
 import { syscallError } from './socket-calls.ts';
 import { findLink, makeChanges } from './network-changes.ts';
 import { openReservation, openTcpListener, openUdpSocket } from './network-sockets.ts';
@@ -10,7 +13,19 @@ import { processStart } from './process.ts';
 import { decodeLink, deleteLink, dumpLinks } from './rtnetlink-links.ts';
 import { decodeAddress, decodeRoute, dumpOf, RTM_ADDRESS, RTM_ROUTE } from './rtnetlink-routes.ts';
 import { closeNamespace, homeNamespace, unshareNamespace, withinNamespace } from './thread-namespace.ts';
-import type { Address, BoundSocket, Link, LinkRef, NetworkChange, NetworkKernel, NetworkNamespace, Route, SocketAddress } from '../network-contract.ts';
+import type {
+  Address,
+  BoundSocket,
+  Link,
+  LinkRef,
+  NetworkChange,
+  NetworkKernel,
+  NetworkNamespace,
+  NetworkWatch,
+  Route,
+  SocketAddress,
+  TrackedConnection,
+} from '../network-contract.ts';
 import type { PacketFilter } from '../nftables-contract.ts';
 
 const ESRCH = 3;
@@ -150,6 +165,21 @@ class LinuxNetworkNamespace implements NetworkNamespace {
         throw fileError(error, `write sysctl ${name}`);
       }
     });
+  }
+
+  forgetConnections(protocol: 'udp' | 'sctp', family: 'inet' | 'inet6', which: (connection: TrackedConnection) => boolean): number {
+    this.#mustBeOpen();
+    try {
+      return forgetConnections((this.#netfilter ??= this.#open(NETLINK.NETFILTER)), protocol, family, which);
+    } catch (error) {
+      // its modules are not there
+      if (error instanceof SyscallError && ['EINVAL', 'EOPNOTSUPP', 'EPROTONOSUPPORT'].includes(error.code)) return 0;
+      throw error;
+    }
+  }
+
+  watch(): NetworkWatch {
+    return this.within(() => new NetlinkWatch());
   }
 
   udpSocket(at: SocketAddress): BoundSocket {

@@ -7,9 +7,10 @@ import type { NetworkChange, NetworkKernel, NetworkNamespace } from '../../kerne
 import type { Endpoint, NetworkDriver, NetworkRecord } from '../contract.ts';
 import { networkElements, portElements } from '../filter/elements.ts';
 import type { FilterTable } from '../filter/table.ts';
-import { forwarding } from '../host/forwarding.ts';
+import { forwarding, forwards } from '../host/forwarding.ts';
 import { joinEndpoint, setSysctls } from '../host/endpoint.ts';
 import type { OtherFilters } from '../filter/others.ts';
+import { forgetEarlier, forgetEnded } from './connections.ts';
 import { bridgeSettings, type BridgeSettings } from './settings.ts';
 
 export interface BridgeDriverParts {
@@ -68,10 +69,12 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
       const settings = settingsOf(network);
       const veth = vethName(endpoint);
       const host = kernel.host();
-      host.change(vethChanges(settings, endpoint, namespace, veth, !settings.direct && filtersBridges(host)));
+      host.change([vethPair(settings, endpoint, namespace, veth)]);
       try {
+        host.change(portChanges(settings, veth, !settings.direct && filtersBridges(host)));
         joinEndpoint(namespace, endpoint);
         table.set(endpoint.id, elementsOf(endpoint, settings));
+        forgetEarlier(host, endpoint);
       } catch (error) {
         host.change([{ op: 'link-delete', link: veth, missingOk: true }]);
         throw explained(error, `network ${network.name}`);
@@ -80,11 +83,25 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
 
     adopt(network, endpoint) {
       if (!up.has(network.id)) this.up(network);
+      this.mend(network, [endpoint]);
       table.set(endpoint.id, elementsOf(endpoint, settingsOf(network)));
+    },
+
+    mend(network, endpoints) {
+      const host = kernel.host();
+      const settings = settingsOf(network);
+      if (!isWhole(host, settings)) this.up(network);
+      const { index } = host.link(settings.bridge)!;
+      return endpoints.filter((endpoint) => {
+        const veth = host.link(vethName(endpoint));
+        if (veth !== undefined && (veth.master !== index || !veth.up)) host.change(portChanges(settings, veth.name, !settings.direct && filtersBridges(host)));
+        return veth === undefined;
+      });
     },
 
     detach(network, endpoint, namespace) {
       table.remove(endpoint.id, elementsOf(endpoint, settingsOf(network)));
+      forgetEnded(kernel.host(), endpoint);
       if (namespace !== undefined) kernel.host().change([{ op: 'link-delete', link: vethName(endpoint), missingOk: true }]);
     },
   };
@@ -103,20 +120,25 @@ function bridgeChanges({ bridge, gateways }: BridgeSettings, there: readonly str
   ];
 }
 
-function vethChanges(
-  settings: BridgeSettings,
-  { mac, interfaceName }: Endpoint,
-  namespace: NetworkNamespace,
-  veth: string,
-  filtered: boolean,
-): NetworkChange[] {
+function vethPair(settings: BridgeSettings, { mac, interfaceName }: Endpoint, namespace: NetworkNamespace, veth: string): NetworkChange {
   const mtu = mtuOf(settings);
+  return { op: 'link-add', link: { kind: 'veth', name: veth, ...mtu, peer: { name: interfaceName, mac, namespace, ...mtu } } };
+}
+
+function portChanges(settings: BridgeSettings, veth: string, filtered: boolean): NetworkChange[] {
   return [
-    { op: 'link-add', link: { kind: 'veth', name: veth, ...mtu, peer: { name: interfaceName, mac, namespace, ...mtu } } },
     { op: 'link-set', link: veth, settings: { ipv6LinkLocal: 'none', master: settings.bridge, up: true } },
     // hairpin: a container reaches its own published port; isolated: its port of the bridge talks to the host's only
     { op: 'bridge-port-set', link: veth, options: { hairpin: true, ...(settings.direct || filtered ? {} : { isolated: true }) } },
   ];
+}
+
+/** The bridge is there and up, with the host's addresses, and the host forwards. */
+function isWhole(host: NetworkNamespace, { bridge, gateways, internal, subnets6 }: BridgeSettings): boolean {
+  const link = host.link(bridge);
+  if (link === undefined || !link.up || !(internal || forwards(host, subnets6.length > 0))) return false;
+  const there = host.addresses(link.index).map(({ address }) => address);
+  return gateways.every((address) => there.includes(address));
 }
 
 /** Frames between ports of a bridge pass the packet filter, too, which then keeps containers apart: it lets published ports through. */

@@ -27,8 +27,9 @@ export const SETS = {
   /** Subnets and their bridges: who asks for a published port of the same network must hear the answer from the host. */
   hairpin4: { key: ['ipv4_addr', 'ifname'], interval: true },
   hairpin6: { key: ['ipv6_addr', 'ifname'], interval: true },
-  /** Interfaces that the host did not forward between before there were networks. */
-  outside: { key: ['ifname'] },
+  /** Interfaces that the host did not forward between before there were networks, by IP version. */
+  outside4: { key: ['ifname'] },
+  outside6: { key: ['ifname'] },
   /** Published ports: at every address of the host, and at one of them. */
   ports4: { key: ['inet_proto', 'inet_service'], data: ['ipv4_addr', 'inet_service'] },
   ports6: { key: ['inet_proto', 'inet_service'], data: ['ipv6_addr', 'inet_service'] },
@@ -40,6 +41,9 @@ export const SETS = {
 } as const satisfies Record<string, NftSetType>;
 
 export type SetName = keyof typeof SETS;
+
+/** Sets whose elements must outlive all networks, and the engine: the host goes on forwarding. */
+export const LASTING: readonly SetName[] = ['outside4', 'outside6'];
 
 const PORTS = [
   { name: 'at4', ip: 'ip', key: ['ip daddr', 'meta l4proto', 'th dport'] },
@@ -109,7 +113,10 @@ const CHAINS: readonly {
       [{ match: 'iifname', in: 'internal' }, drop],
       [{ match: 'oifname', in: 'internal' }, drop],
       [{ match: 'oifname', in: 'bridges' }, { verdict: { jump: 'incoming' } }],
-      [{ match: 'iifname', in: 'outside' }, { match: 'oifname', in: 'outside' }, drop],
+      // other bridges of ours may have been there before the host was told to forward
+      [{ match: 'iifname', in: 'bridges' }, accept],
+      [{ match: 'meta nfproto', is: 'ipv4' }, { match: 'iifname', in: 'outside4' }, { match: 'oifname', in: 'outside4' }, drop],
+      [{ match: 'meta nfproto', is: 'ipv6' }, { match: 'iifname', in: 'outside6' }, { match: 'oifname', in: 'outside6' }, drop],
     ],
   },
   {

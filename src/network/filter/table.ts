@@ -2,7 +2,7 @@
 import { SyscallError } from '../../base/errors.ts';
 import type { NftChange, PacketFilter } from '../../kernel/nftables-contract.ts';
 import type { FilterElement } from './elements.ts';
-import { RULE_COUNTS, SETS, tableChanges, type SetName } from './rules.ts';
+import { LASTING, RULE_COUNTS, SETS, tableChanges, type SetName } from './rules.ts';
 
 export interface FilterTableOptions {
   readonly filter: PacketFilter;
@@ -24,6 +24,7 @@ export class FilterTable {
   readonly #wanted = new Map<string, readonly FilterElement[]>();
   #generation = -1;
   #known = false;
+  #held = false;
 
   constructor(options: FilterTableOptions) {
     this.#options = options;
@@ -33,6 +34,7 @@ export class FilterTable {
   set(owner: string, elements: readonly FilterElement[]): void {
     const before = this.#wanted.get(owner) ?? [];
     this.#wanted.set(owner, elements);
+    if (this.#held) return;
     const kept = this.#keys();
     const gone = before.filter((each) => !kept.has(keyOf(each)));
     try {
@@ -47,6 +49,7 @@ export class FilterTable {
   /** An owner's elements go. Also for one that this process does not know: give them then. */
   remove(owner: string, elements: readonly FilterElement[] = this.#wanted.get(owner) ?? []): void {
     this.#wanted.delete(owner);
+    if (this.#held) return;
     const kept = this.#keys();
     const gone = elements.filter((each) => !kept.has(keyOf(each)));
     if (gone.length === 0) return;
@@ -58,16 +61,56 @@ export class FilterTable {
     }
   }
 
+  /**
+   * What is wanted by the end of `work` becomes so at once: until then the table stays as an earlier engine left it, and
+   * who talks to its containers notices nothing. Never throws for the table: who needs it next is told.
+   */
+  together(work: () => void): void {
+    this.#held = true;
+    try {
+      work();
+    } finally {
+      this.#held = false;
+      if (!this.empty) {
+        try {
+          this.restore();
+        } catch {
+          this.#known = false;
+        }
+      }
+    }
+  }
+
   /** The table as it should be, whatever is there: in one batch, so that no packet finds it half made. */
   restore(): void {
-    const { table, comment } = this.#options;
+    const lasting = this.#lasting();
+    if (lasting.length > 0) this.#wanted.set(LASTING_OWNER, lasting);
     this.#known = true;
-    const all = [...this.#wanted.values()].flat();
-    this.#apply([
+    this.#apply(this.#replacement([...this.#wanted.values()].flat()));
+  }
+
+  #replacement(elements: readonly FilterElement[]): NftChange[] {
+    const { table, comment } = this.#options;
+    return [
       { op: 'table-delete', family: 'inet', table, missingOk: true },
       ...tableChanges(table, comment),
-      ...this.#elementChanges('elements-add', [...new Map(all.map((each) => [keyOf(each), each])).values()]),
-    ]);
+      ...this.#elementChanges('elements-add', [...new Map(elements.map((each) => [keyOf(each), each])).values()]),
+    ];
+  }
+
+  /** What must not go with networks and engines: wanted here, or by an engine that is no more. */
+  #lasting(): FilterElement[] {
+    const { filter, table } = this.#options;
+    const there = LASTING.flatMap((set) => {
+      try {
+        return filter.elements({ family: 'inet', table, set }).map((element) => ({ set, element }));
+      } catch (error) {
+        if (error instanceof SyscallError && error.code === 'ENOENT') return [];
+        throw error;
+      }
+    });
+    const wanted = [...this.#wanted.values()].flat().filter(({ set }) => LASTING.includes(set));
+    return [...there, ...wanted];
   }
 
   /** Somebody, or this process, has changed a table since the last look. One short system call. */
@@ -88,11 +131,16 @@ export class FilterTable {
     return true;
   }
 
-  /** Nothing is wanted any more. */
+  /** Nothing is wanted any more. It stays with what is lasting, where there is something. */
   delete(): void {
     const { filter, table } = this.#options;
+    const lasting = this.#lasting();
     this.#wanted.clear();
-    filter.change([{ op: 'table-delete', family: 'inet', table, missingOk: true }]);
+    filter.change(lasting.length > 0 ? this.#replacement(lasting) : [{ op: 'table-delete', family: 'inet', table, missingOk: true }]);
+  }
+
+  get name(): string {
+    return this.#options.table;
   }
 
   get empty(): boolean {
@@ -163,6 +211,9 @@ function replaced(changes: readonly NftChange[]): NftChange[] {
     change.op === 'elements-add' ? [{ ...change, op: 'elements-delete', missingOk: true, elements: change.elements.map(({ key }) => ({ key })) }] : [],
   );
 }
+
+/** Of no network. */
+const LASTING_OWNER = 'lasting';
 
 function keyOf({ set, element }: FilterElement): string {
   return `${set} ${JSON.stringify(element.key)} ${JSON.stringify(element.data ?? null)}`;

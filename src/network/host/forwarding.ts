@@ -8,10 +8,11 @@ import type { FilterElement } from '../filter/elements.ts';
  * still not be forwarded is given back, for the packet filter. Empty where it was on already. `bridge`: the one that it is for.
  */
 export function forwarding(host: NetworkNamespace, bridge: string, ipv6: boolean): FilterElement[] {
+  if (forwards(host, ipv6)) return [];
   const four = host.sysctl('net.ipv4.ip_forward') === '0';
   const six = ipv6 && host.sysctl('net.ipv6.conf.all.forwarding') === '0';
-  if (!four && !six) return [];
   const interfaces = host.links().filter(({ loopback, master, name }) => !loopback && master === undefined && name !== bridge);
+  const outside = (set: 'outside4' | 'outside6') => interfaces.map(({ name }): FilterElement => ({ set, element: { key: [name] } }));
   if (six) {
     // a router does not take routes from advertisements, unless it is told to (2)
     for (const { name } of interfaces) {
@@ -25,5 +26,10 @@ export function forwarding(host: NetworkNamespace, bridge: string, ipv6: boolean
     host.setSysctl('net.ipv6.conf.all.forwarding', '1');
   }
   if (four) host.setSysctl('net.ipv4.ip_forward', '1');
-  return interfaces.map(({ name }) => ({ set: 'outside', element: { key: [name] } }));
+  return [...(four ? outside('outside4') : []), ...(six ? outside('outside6') : [])];
+}
+
+/** Whether the host forwards what networks need. */
+export function forwards(host: NetworkNamespace, ipv6: boolean): boolean {
+  return host.sysctl('net.ipv4.ip_forward') !== '0' && !(ipv6 && host.sysctl('net.ipv6.conf.all.forwarding') === '0');
 }

@@ -54,6 +54,14 @@ export function lanDriver(kind: 'macvlan' | 'ipvlan', { kernel, mark }: LanDrive
 
     adopt() {},
 
+    mend(network, endpoints) {
+      if (kernel.host().link(parentOf(network))?.up === true) return [];
+      const lost = kernel.host().link(parentOf(network)) === undefined;
+      this.up(network);
+      // a parent takes its slices with it
+      return lost ? endpoints : [];
+    },
+
     detach(_network, { interfaceName }, namespace) {
       namespace?.change([{ op: 'link-delete', link: interfaceName, missingOk: true }]);
     },

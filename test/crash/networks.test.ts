@@ -1,0 +1,128 @@
+/** The daemon is killed at random moments while clients change networks: nothing of them leaks, nothing is lost. */
+import assert from 'node:assert/strict';
+import { globSync, readdirSync } from 'node:fs';
+import { describe, test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { NetworkNamespace } from '../../src/kernel/network-contract.ts';
+import type { NftSetName } from '../../src/kernel/nftables-contract.ts';
+import { daemonFor, type TestDaemon } from '../support/daemon.ts';
+import { until } from '../support/monitored.ts';
+import { fetchIn, tablesOf } from '../support/net-host.ts';
+import { netLab } from '../support/net-lab.ts';
+import { removed } from './ground.ts';
+
+const ROUNDS = 10;
+const CLIENTS = 3;
+const PARENT = `/kobako-crash-networks-${process.pid}`;
+const PORT = 18_080;
+
+const web = (name: string, more: object = {}) => ({
+  Image: 'busybox',
+  Cmd: ['sh', '-c', `mkdir -p /www && echo ${name} > /www/index.html && exec httpd -f -p 80 -h /www`],
+  ExposedPorts: { '80/tcp': {}, '80/udp': {} },
+  HostConfig: { CgroupParent: PARENT, NetworkMode: 'front', ...more },
+});
+
+/** One client's life: networks and containers come and go until the daemon does. */
+async function client({ api }: TestDaemon, number: number): Promise<void> {
+  const unchecked = { checked: false };
+  const post = (path: string, body?: unknown) => api.post(`/v1.51/${path}`, body, unchecked);
+  for (let i = 0; ; i++) {
+    const network = `net-${number}-${i}`;
+    await post('networks/create', { Name: network, EnableIPv6: i % 3 === 0 });
+    const ports = { '80/tcp': [{ HostIp: i % 2 === 0 ? '' : '127.0.0.1', HostPort: '' }], '80/udp': [{ HostIp: '', HostPort: String(20_000 + number) }] };
+    const body = web(network, { PortBindings: ports, NetworkMode: i % 2 === 0 ? network : 'bridge', AutoRemove: i % 4 === 3 });
+    const { Id } = (await post('containers/create', body)).json as { Id: string };
+    await post(`containers/${Id}/start`);
+    if (i % 2 === 0) await post('networks/front/connect', { Container: Id });
+    if (i % 4 === 1) await post(`containers/${Id}/restart?t=0`);
+    if (i % 3 === 0) await post(`networks/${network}/disconnect`, { Container: Id, Force: true });
+    if ((i + number) % 3 < 2) await api.delete(`/v1.51/containers/${Id}?force=1`, unchecked);
+    if (i % 2 === 1) await api.delete(`/v1.51/networks/${network}`, unchecked);
+  }
+}
+
+/** What there is of networks in the daemon's host, each as a text. */
+function remains(host: NetworkNamespace): string[] {
+  const filter = host.packetFilter;
+  const elements = (set: NftSetName) => filter.elements(set).map(({ key, data }) => `${set.set} ${JSON.stringify(key)} ${JSON.stringify(data)}`);
+  const sets = tablesOf(host).flatMap((table) => filter.sets({ family: 'inet', table }));
+  return [
+    ...host.links().map(({ name, kind }) => `link ${kind} ${kind === 'veth' ? '' : name}`),
+    ...host.addresses().map(({ address }) => `address ${address}`),
+    ...tablesOf(host).map((table) => `table ${table}`),
+    ...sets.flatMap(elements),
+  ].toSorted();
+}
+
+async function everyAddressOnce({ api }: TestDaemon): Promise<void> {
+  const seen = new Set<string>();
+  for (const { Name } of (await api.get('/v1.51/networks')).json as { Name: string }[]) {
+    const { json } = await api.get(`/v1.51/networks/${Name}`, { checked: false });
+    for (const { IPv4Address } of Object.values((json as { Containers?: Record<string, { IPv4Address: string }> }).Containers ?? {})) {
+      if (IPv4Address === '') continue;
+      assert.ok(!seen.has(IPv4Address), `${IPv4Address} twice`);
+      seen.add(IPv4Address);
+    }
+  }
+}
+
+/** A machine of its own for the daemon. */
+async function daemonAlone(t: TestContext): Promise<{ readonly host: NetworkNamespace; readonly daemon: TestDaemon }> {
+  const lab = netLab();
+  const daemon = await daemonFor(t, [], lab.host);
+  // after its containers have gone: hooks run in the order in which they were added
+  t.after(() => lab[Symbol.dispose]());
+  t.after(async () => {
+    for (const parent of globSync(`/sys/fs/cgroup{,/*}${PARENT}`)) await until(`${parent} can be removed`, () => removed(parent));
+  });
+  return { host: lab.host, daemon };
+}
+
+describe('networks and SIGKILL', { skip: process.getuid?.() === 0 ? false : 'needs root' }, () => {
+  test(`of the daemon, at ${ROUNDS} random moments`, { timeout: 300_000 }, async (t) => {
+    const { host, daemon } = await daemonAlone(t);
+    const made = await daemon.api.post('/v1.51/networks/create', { Name: 'front', EnableIPv6: true });
+    assert.equal(made.status, 201, made.text);
+    await daemon.run(web('bystander', { PortBindings: { '80/tcp': [{ HostIp: '', HostPort: String(PORT) }] } }), 'bystander');
+    await daemon.run({ Cmd: ['sleep', '600'], HostConfig: { CgroupParent: PARENT, NetworkMode: 'front' } }, 'friend');
+    const stands = async () => {
+      assert.equal(await fetchIn(host, '127.0.0.1', PORT), 'bystander');
+      assert.equal(await fetchIn(host, '::1', PORT), 'bystander');
+      const exec = await daemon.api.post('/v1.51/containers/friend/exec', { Cmd: ['wget', '-qO-', 'http://bystander/'], AttachStdout: true, Tty: true });
+      const { text } = await daemon.api.post(`/v1.51/exec/${(exec.json as { Id: string }).Id}/start`, { Tty: true });
+      assert.equal(text.trim(), 'bystander');
+    };
+    await stands();
+    const before = remains(host);
+    const files = () => readdirSync(`${daemon.dataRoot}/networks`).length;
+    const [filesBefore, fds] = [files(), () => readdirSync(`/proc/${daemon.pid}/fd`).length];
+    await daemon.stop('SIGKILL');
+    await daemon.start();
+    await sleep(1000); // namespaces are kept ready
+    const fdsBefore = fds();
+    for (let round = 0; round < ROUNDS; round++) {
+      const clients = Array.from({ length: CLIENTS }, (_, number) => client(daemon, number).catch(() => {}));
+      await sleep(20 + Math.random() * 400);
+      await daemon.stop('SIGKILL');
+      assert.equal(await fetchIn(host, '127.0.0.1', PORT), 'bystander', 'ports stay open without a daemon');
+      await Promise.all(clients);
+      await daemon.start();
+      await stands();
+      await everyAddressOnce(daemon);
+      for (const { Id, Names } of (await daemon.api.get('/v1.51/containers/json?all=1')).json as { Id: string; Names: string[] }[]) {
+        if (['/bystander', '/friend'].includes(Names[0]!)) continue;
+        const { status, text } = await daemon.api.delete(`/v1.51/containers/${Id}?force=1`);
+        assert.ok([204, 404, 409].includes(status), text);
+      }
+      await until('the others are gone', async () => ((await daemon.api.get('/v1.51/containers/json?all=1')).json as unknown[]).length === 2);
+      assert.equal((await daemon.api.post('/v1.51/networks/prune')).status, 200);
+      await until('networks are as they were', () => JSON.stringify(remains(host)) === JSON.stringify(before)).catch(() =>
+        assert.deepEqual(remains(host), before),
+      );
+    }
+    assert.equal(files(), filesBefore);
+    await sleep(1000);
+    assert.ok(fds() <= fdsBefore + 2, `${fds()} fds, ${fdsBefore} before`);
+  });
+});
