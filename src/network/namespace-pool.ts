@@ -25,6 +25,12 @@ export class NamespacePool implements Disposable {
     return this.#ready.pop() ?? this.#options.kernel.create();
   }
 
+  /** As `take`; undefined when none is ready: who can do without is not to wait for one. */
+  takeReady(): NetworkNamespace | undefined {
+    this.refill();
+    return this.#ready.pop();
+  }
+
   /** Begins to make what is missing, one at a time. */
   refill(): void {
     if (this.#closed) return;
