@@ -53,7 +53,12 @@ export async function startContainer(parts: EngineParts, record: ContainerRecord
       const again = error instanceof EngineError && error.cause instanceof SyscallError && error.cause.syscall === 'mkdirat' && error.cause.code === 'ENOENT';
       if (again && tries < TRIES) continue;
       const code = ((error as EngineError).detail as { exitCode?: number } | undefined)?.exitCode ?? 128;
-      const kept = parts.store.note(record.id, { process: undefined, monitor: undefined, restarting: undefined, failure: { message: (error as Error).message, code } });
+      const kept = parts.store.note(record.id, {
+        process: undefined,
+        monitor: undefined,
+        restarting: undefined,
+        failure: { message: (error as Error).message, code },
+      });
       parts.sandboxes.ended(record.id);
       for (const stream of early) stream.destroy();
       parts.live.startFailed(record.id);
@@ -102,7 +107,16 @@ async function attempt(
       detached,
       onWaiting: (pid, monitor) => {
         const maker = processId(process.pid);
-        record = { ...record, maker, process: processId(pid), monitor: processId(monitor), pending: undefined, restarting: undefined, previous: undefined, startedAt };
+        record = {
+          ...record,
+          maker,
+          process: processId(pid),
+          monitor: processId(monitor),
+          pending: undefined,
+          restarting: undefined,
+          previous: undefined,
+          startedAt,
+        };
         store.save(record);
         sandbox.arrived(record.process!);
       },

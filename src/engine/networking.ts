@@ -1,5 +1,6 @@
 /** What makes networks of records: the kernel's side of all networks of an engine, opened at the first use. */
-import type { NetworkKernel, NetworkWatch } from '../kernel/network-contract.ts';
+import type { PlanRunner } from '../kernel/contract.ts';
+import type { NetworkKernel, NetworkNamespace, NetworkWatch } from '../kernel/network-contract.ts';
 import { linuxNetworkKernel } from '../kernel/linux/network-namespaces.ts';
 import { bridgeDriver } from '../network/bridge/driver.ts';
 import type { NetworkDriver, NetworkDriverName } from '../network/contract.ts';
@@ -8,6 +9,7 @@ import { FilterTable } from '../network/filter/table.ts';
 import { lanDriver } from '../network/lan/driver.ts';
 import { DATA_ROOT } from '../base/places.ts';
 import { NamespacePool } from '../network/namespace-pool.ts';
+import { planNamespace } from '../runtime/hold.ts';
 
 /** Of the default bridge on the host: an engine that is not the machine's has one of its own. */
 export function defaultBridgeName(containerRoot: string, engineId: string): string {
@@ -34,6 +36,8 @@ export interface NetworkingOptions {
   readonly engineId: string;
   /** One at a time: nobody else changes the filter's table. */
   readonly owned: boolean;
+  /** Makes namespaces ahead of their use. */
+  readonly runner: PlanRunner;
 }
 
 export interface Networking extends Disposable {
@@ -48,13 +52,13 @@ export interface Networking extends Disposable {
 }
 
 /** Touches nothing yet. */
-export function openNetworking({ engineId, owned }: NetworkingOptions): Networking {
+export function openNetworking({ engineId, owned, runner }: NetworkingOptions): Networking {
   const kernel = linuxNetworkKernel();
   const mark = markOf(engineId);
   const { packetFilter: filter } = kernel.host();
   const table = new FilterTable({ filter, table: `${TABLES}-${shortOf(engineId)}`, comment: `of the kobako engine ${engineId}`, owned });
   const others = new OtherFilters({ filter, ours: TABLES });
-  const pool = new NamespacePool({ kernel, size: owned ? READY_NAMESPACES : 0, delay: REFILL_DELAY_MS });
+  const pool = new NamespacePool({ kernel, make: () => madeNamespace(runner, kernel), size: owned ? READY_NAMESPACES : 0, delay: REFILL_DELAY_MS });
   let timer: NodeJS.Timeout | undefined;
   let links: NetworkWatch | undefined;
   return {
@@ -87,4 +91,16 @@ export function openNetworking({ engineId, owned }: NetworkingOptions): Networki
       pool[Symbol.dispose]();
     },
   };
+}
+
+/** By the helper: this thread only opens it. */
+async function madeNamespace(runner: PlanRunner, kernel: NetworkKernel): Promise<NetworkNamespace> {
+  const running = runner.run(planNamespace());
+  running.unref();
+  try {
+    return kernel.open(`/proc/${await running.waiting}/ns/net`);
+  } finally {
+    running.abort();
+    await running.closed;
+  }
 }

@@ -69,7 +69,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
       containers: () => store.all().flatMap((record) => usedImages(record).map((image) => ({ id: record.id, image, running: !store.ended(record) }))),
     }));
   let openedNetworking: Networking | undefined;
-  const networking = () => (openedNetworking ??= openNetworking({ engineId: engineId(root), owned }));
+  const networking = () => (openedNetworking ??= openNetworking({ engineId: engineId(root), owned, runner }));
   let openedNetworks: NetworkParts | undefined;
   const networks = () =>
     (openedNetworks ??= openNetworks({

@@ -41,16 +41,15 @@ export class MachineSandboxes implements Sandboxes {
     const parts = this.#parts();
     const placed = await takePlaces(parts, record);
     const joined = endpointsOf(parts, placed);
-    const nothing = () => {};
+    if (joined.length === 0) return this.#alone(placed, ownUser ? undefined : this.#readyFor(placed));
     const close = () => this.ended(record.id);
-    if (joined.length === 0) return { record: placed, arrived: nothing, started: nothing, [Symbol.dispose]: close };
     if (ownUser) {
       const arrived = (process: ProcessId) => {
         using namespace = this.#namespaceOf(process);
         this.#attach(placed, joined, namespace);
         announceLater(this.#namespaceOf(process), joined);
       };
-      return { record: placed, arrived, started: nothing, [Symbol.dispose]: close };
+      return { record: placed, arrived, started: () => {}, [Symbol.dispose]: close };
     }
     const namespace = this.#take();
     try {
@@ -70,6 +69,26 @@ export class MachineSandboxes implements Sandboxes {
         close();
       },
     };
+  }
+
+  /** Nothing but `lo`, or nothing of its own. */
+  #alone(record: ContainerRecord, namespace: NetworkNamespace | undefined): OpenSandbox {
+    const release = () => namespace?.[Symbol.dispose]();
+    return {
+      record,
+      ...(namespace === undefined ? {} : { path: namespace.path }),
+      arrived: () => {},
+      started: release,
+      [Symbol.dispose]: () => {
+        release();
+        this.ended(record.id);
+      },
+    };
+  }
+
+  /** One that is there already: the helper makes one as well, but the container waits for it. */
+  #readyFor({ hostConfig: { NetworkMode }, config: { NetworkDisabled } }: ContainerRecord): NetworkNamespace | undefined {
+    return NetworkMode === 'none' && !NetworkDisabled ? this.#networking().pool.takeReady() : undefined;
   }
 
   #take(): NetworkNamespace {

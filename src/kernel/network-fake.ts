@@ -101,6 +101,10 @@ export class RecordingNetworkNamespace implements NetworkNamespace {
     return [...this.present.links];
   }
 
+  index(name: string): number | undefined {
+    return this.link(name)?.index;
+  }
+
   link(nameOrIndex: LinkRef): Link | undefined {
     return this.present.links.find(({ name, index }) => name === nameOrIndex || index === nameOrIndex);
   }

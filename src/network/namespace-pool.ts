@@ -3,6 +3,8 @@ import type { NetworkKernel, NetworkNamespace } from '../kernel/network-contract
 
 export interface NamespacePoolOptions {
   readonly kernel: NetworkKernel;
+  /** As `kernel.create`, without keeping this thread from its work. */
+  readonly make: () => Promise<NetworkNamespace>;
   /** How many are kept ready. */
   readonly size: number;
   /** Milliseconds after one was taken before the next is made: not while somebody starts a container. */
@@ -13,6 +15,7 @@ export class NamespacePool implements Disposable {
   readonly #options: NamespacePoolOptions;
   readonly #ready: NetworkNamespace[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #making = false;
   #closed = false;
 
   constructor(options: NamespacePoolOptions) {
@@ -25,21 +28,33 @@ export class NamespacePool implements Disposable {
     return this.#ready.pop() ?? this.#options.kernel.create();
   }
 
+  /** As `take`; undefined when none is ready: who can do without is not to wait for one. */
+  takeReady(): NetworkNamespace | undefined {
+    this.refill();
+    return this.#ready.pop();
+  }
+
   /** Begins to make what is missing, one at a time. */
   refill(): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#making) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      if (this.#ready.length >= this.#options.size) return;
-      try {
-        this.#ready.push(this.#options.kernel.create());
-      } catch {
-        // too many, or no memory: whoever takes one is told
-        return;
+    this.#timer = setTimeout(() => void this.#fill(), this.#options.delay).unref();
+  }
+
+  async #fill(): Promise<void> {
+    if (this.#making) return;
+    this.#making = true;
+    try {
+      while (!this.#closed && this.#ready.length < this.#options.size) {
+        const made = await this.#options.make();
+        if (this.#closed) made[Symbol.dispose]();
+        else this.#ready.push(made);
       }
-      this.refill();
-    }, this.#options.delay).unref();
+    } catch {
+      // too many, or no memory: whoever takes one is told
+    } finally {
+      this.#making = false;
+    }
   }
 
   [Symbol.dispose](): void {

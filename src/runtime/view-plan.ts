@@ -1,26 +1,14 @@
 /** A root file system to look at, without a program in it: /proc/PID/root of a process that waits and never runs anything. */
 import { CLONE_NEW } from '../kernel/constants.ts';
-import { TOKENS, type Plan } from '../plan/ops.ts';
+import type { Plan } from '../plan/ops.ts';
 import { PlanBuilder } from './builder.ts';
-import type { MachineFacts, MonitorSettings, Peer, RootSource, SpecialMounts } from './contract.ts';
+import type { MachineFacts, Peer, RootSource, SpecialMounts } from './contract.ts';
 import { viewTrees } from './early-trees.ts';
+import { addHold } from './hold.ts';
 import { addMount } from './mounts.ts';
 import { checkPeers } from './namespaces.ts';
 import { addPivot, addReadonlyRoot, addRoot, openRootFolder } from './root.ts';
 import type { Mount } from './spec.ts';
-import { addMonitor } from './stdio.ts';
-
-const WAITING: MonitorSettings = {
-  socket: '',
-  log: undefined,
-  exitPath: '',
-  spillDir: '',
-  waitStart: true,
-  stdinOnce: false,
-  backpressure: false,
-  leave: false,
-  forwardSignals: false,
-};
 
 /** Instead of a root of its own: the root mount of a running process's mount namespace, without what is mounted in it. */
 export interface ProcessRoot {
@@ -58,10 +46,7 @@ export function planView(
   if (readonly) addReadonlyRoot(builder, slot);
   addPivot(builder, slot, false);
   builder.container('dumpable', { value: 0 }, { why: 'nobody but root may look through it' });
-  builder.container('post', { token: TOKENS.created });
-  builder.container('wait', { token: TOKENS.start }, { why: 'held as long as somebody looks' });
-  builder.container('exec', { argv: ['/view'], env: [], path: '' }, { why: 'never reached' });
-  addMonitor(builder, { kind: 'inherit' }, WAITING);
+  addHold(builder, 'held as long as somebody looks');
   return { ops: builder.ops };
 }
 

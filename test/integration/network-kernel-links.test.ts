@@ -173,6 +173,8 @@ test('addresses and routes of both families, as ip(8) sees them', options, (t) =
     { link: index, address: 'fd00::2/64', scope: 'global', nodad: true },
   ]);
   assert.deepEqual(b.addresses('nope'), []);
+  assert.equal(b.index('eth0'), index);
+  for (const none of ['nope', '', 'eth0:1', 'eth0\0', 'a'.repeat(16)]) assert.equal(b.index(none), undefined, none);
   assert.equal(b.addresses().length, 5, 'those of lo too');
   assert.deepEqual(b.routes(), [
     { to: 'default', family: 'inet', via: '172.17.0.1', link: index, protocol: 'static' },

@@ -7,11 +7,23 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { processStart } from './process.ts';
 
+/** What runs one plan, which is to be written to its channel. `pid` 0: it is still to be said there. */
+export interface Runner {
+  readonly channel: Socket;
+  readonly pid: number;
+}
+
+/** After a runner was taken: not while its plan runs. */
+const SPARE_DELAY_MS = 10;
+
 export class HelperServer {
   readonly #child: ChildProcess;
   readonly #path: string;
   #ready = false;
   #gone = false;
+  /** A runner that waits for its plan: whoever comes next need not wait for a process to be made. */
+  #spare: Runner | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   /** `folder` is for its socket, which only root can get at. */
   constructor(helper: string, folder: string) {
@@ -42,14 +54,38 @@ export class HelperServer {
     return this.#gone;
   }
 
-  /** A channel to a new runner, which first says its pid. */
-  runner(): Socket {
-    return connect(this.#path);
+  /** A runner: one that waits already, or a new one, which first says its pid. */
+  runner(): Runner {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#makeSpare(), SPARE_DELAY_MS).unref();
+    if (spare === undefined) return { channel: connect(this.#path), pid: 0 };
+    spare.channel.removeAllListeners('data').ref();
+    return spare;
+  }
+
+  #makeSpare(): void {
+    if (this.#gone) return;
+    const channel = connect(this.#path).unref();
+    channel.once('data', (line: Buffer) => {
+      const pid = Number(/"pid":(\d+)}\n$/.exec(line.toString())?.[1]);
+      if (this.#gone || this.#spare !== undefined || !pid) return void channel.destroy();
+      this.#spare = { channel, pid };
+      // it reads on, and so is told when the runner goes
+      channel.on('data', () => channel.destroy());
+    });
+    channel.on('error', () => {});
+    channel.on('close', () => {
+      if (this.#spare?.channel === channel) this.#spare = undefined;
+    });
   }
 
   /** It goes; its runners stay. */
   close(): void {
     this.#gone = true;
+    clearTimeout(this.#timer);
+    this.#spare?.channel.destroy();
     this.#channel.destroy();
     rmSync(this.#path, { force: true });
   }

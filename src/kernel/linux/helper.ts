@@ -180,9 +180,9 @@ function start(helper: string, options: RunPlanOptions): Helper {
 
 /** Its end is known by its channel's. */
 function served(server: HelperServer): Helper {
-  const channel = server.runner();
+  const { channel, pid } = server.runner();
   return {
-    pid: 0,
+    pid,
     channel,
     gone: () => channel.destroyed,
     onGone: (listener) => void channel.on('close', () => listener('')),

@@ -16,8 +16,13 @@ const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const MSG_DONTWAIT = 0x40;
 const MSG_TRUNC = 0x20;
+/** netdevice(7), of a struct ifreq: the name, and from byte 16 on the index. */
+const SIOCGIFINDEX = 0x8933;
+const IFREQ_SIZE = 40;
+const IFNAMSIZ = 16;
 const EINTR = 4;
 const EAGAIN = 11;
+const ENODEV = 19;
 const EINVAL = 22;
 /** The kernel sends at most 32 KiB at once in a dump. */
 const RECEIVE_SIZE = 64 << 10;
@@ -139,6 +144,17 @@ export class NetlinkSocket implements Disposable {
         if (message.type >= NLMSG.MIN_TYPE) messages.push(message);
       }
     }
+  }
+
+  /** Of the interface of that name; undefined: there is none. Unlike a message, it waits for no change that another process makes. */
+  indexOf(name: string): number | undefined {
+    const request = Buffer.alloc(IFREQ_SIZE);
+    if (!/^[^:\0]+$/.test(name) || Buffer.byteLength(name) >= IFNAMSIZ) return undefined;
+    request.write(name);
+    const { ioctl, errno } = socketCalls();
+    if (ioctl(this.#fd, SIOCGIFINDEX, request) === 0) return request.readInt32LE(IFNAMSIZ);
+    if (errno() !== ENODEV) throw syscallError(`ioctl SIOCGIFINDEX ${name}`, errno());
+    return undefined;
   }
 
   /** Rests of a dump that was given up. */

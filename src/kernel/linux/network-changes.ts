@@ -91,9 +91,9 @@ function request(socket: NetlinkSocket, ...requests: NetlinkRequest[]): void {
 
 function indexOfLink(socket: NetlinkSocket, link: LinkRef): number {
   if (typeof link === 'number') return link;
-  const found = findLink(socket, link);
-  if (found === undefined) throw new SyscallError('netlink', ENODEV, 'ENODEV', `${getSystemErrorMap().get(-ENODEV)![1]} (${link})`);
-  return found.index;
+  const index = socket.indexOf(link);
+  if (index === undefined) throw new SyscallError('netlink', ENODEV, 'ENODEV', `${getSystemErrorMap().get(-ENODEV)![1]} (${link})`);
+  return index;
 }
 
 function named(error: SyscallError, syscall: string): SyscallError {

@@ -123,12 +123,16 @@ class LinuxNetworkNamespace implements NetworkNamespace {
     return this.#routes().dump(dumpLinks(), 'netlink links').map(decodeLink);
   }
 
+  index(name: string): number | undefined {
+    return this.#routes().indexOf(name);
+  }
+
   link(nameOrIndex: LinkRef): Link | undefined {
     return findLink(this.#routes(), nameOrIndex);
   }
 
   addresses(link?: LinkRef): Address[] {
-    const index = typeof link === 'string' ? (this.link(link)?.index ?? -1) : link;
+    const index = typeof link === 'string' ? (this.index(link) ?? -1) : link;
     const all = this.#routes()
       .dump(dumpOf(RTM_ADDRESS.GET, UNSPEC, 8), 'netlink addresses')
       .map(decodeAddress);

@@ -16,6 +16,7 @@ export interface SocketCalls {
   setsockopt(fd: number, level: number, name: number, value: Buffer, length: number): number;
   bind(fd: number, address: Buffer, length: number): number;
   listen(fd: number, backlog: number): number;
+  ioctl(fd: number, request: number, argument: Buffer): number;
   getsockname(fd: number, address: Buffer, length: Buffer): number;
   /** `async`: on another thread. */
   readonly send: Transfer & { async(...args: [...Parameters<Transfer>, done: (error: Error | null, result: number) => void]): void };
@@ -36,6 +37,7 @@ export function socketCalls(): SocketCalls {
     setsockopt: call<SocketCalls['setsockopt']>('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)'),
     bind: call<SocketCalls['bind']>('int bind(int fd, const void *address, uint32_t length)'),
     listen: call<SocketCalls['listen']>('int listen(int fd, int backlog)'),
+    ioctl: call<SocketCalls['ioctl']>('int ioctl(int fd, unsigned long request, _Inout_ void *argument)'),
     getsockname: call<SocketCalls['getsockname']>('int getsockname(int fd, _Out_ void *address, _Inout_ void *length)'),
     send: call<SocketCalls['send']>('intptr_t send(int fd, const void *bytes, size_t length, int flags)'),
     recv: call<SocketCalls['recv']>('intptr_t recv(int fd, _Out_ void *bytes, size_t length, int flags)'),

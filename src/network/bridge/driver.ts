@@ -65,7 +65,7 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
     },
 
     attach(network, endpoint, namespace) {
-      if (!up.has(network.id) || kernel.host().link(settingsOf(network).bridge) === undefined) this.up(network);
+      if (!up.has(network.id) || kernel.host().index(settingsOf(network).bridge) === undefined) this.up(network);
       const settings = settingsOf(network);
       const veth = vethName(endpoint);
       const host = kernel.host();

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { SyscallError } from '../base/errors.ts';
+import { RecordingNetworkKernel, type RecordingNetworkNamespace } from '../kernel/network-fake.ts';
+import { NamespacePool } from './namespace-pool.ts';
+
+/** A pool of two, whose namespaces are made when the test says so. */
+function poolOfTwo() {
+  const kernel = new RecordingNetworkKernel();
+  const asked: PromiseWithResolvers<RecordingNetworkNamespace>[] = [];
+  const make = () => {
+    asked.push(Promise.withResolvers<RecordingNetworkNamespace>());
+    return asked.at(-1)!.promise;
+  };
+  const pool = new NamespacePool({ kernel, make, size: 2, delay: 5 });
+  const made = async () => {
+    asked.at(-1)!.resolve(kernel.create());
+    await new Promise(setImmediate);
+  };
+  return { kernel, pool, asked, made };
+}
+
+describe('pool of network namespaces', () => {
+  it('gives what was made ahead, else one that is made now', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { kernel, pool, asked, made } = poolOfTwo();
+    assert.equal(pool.takeReady(), undefined);
+    assert.equal(asked.length, 0, 'not while a container starts');
+    t.mock.timers.tick(5);
+    await made();
+    await made();
+    assert.equal(asked.length, 2, 'no more than its size');
+    const before = kernel.namespaces.length;
+    assert.notEqual(pool.takeReady(), pool.take());
+    assert.equal(kernel.namespaces.length, before);
+    assert.equal(pool.takeReady(), undefined);
+    assert.equal(pool.take(), kernel.namespaces[before]);
+    pool[Symbol.dispose]();
+  });
+
+  it('keeps none that comes after its end, nor those that nobody took', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { kernel, pool, made } = poolOfTwo();
+    pool.refill();
+    t.mock.timers.tick(5);
+    await made();
+    pool[Symbol.dispose]();
+    await made();
+    assert.deepEqual(
+      kernel.namespaces.slice(1).map(({ disposed }) => disposed),
+      [true, true],
+    );
+  });
+
+  it('goes on after one that could not be made', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { pool, asked, made } = poolOfTwo();
+    pool.refill();
+    t.mock.timers.tick(5);
+    asked[0]!.reject(new SyscallError('clone', 28, 'ENOSPC', 'no space left on device'));
+    await new Promise(setImmediate);
+    assert.equal(asked.length, 1);
+    pool.refill();
+    t.mock.timers.tick(5);
+    await made();
+    assert.notEqual(pool.takeReady(), undefined);
+    pool[Symbol.dispose]();
+  });
+});

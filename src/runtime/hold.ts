@@ -1,0 +1,36 @@
+/** Processes that never run a program: they are there for what the kernel keeps as long as they are. */
+import { CLONE_NEW } from '../kernel/constants.ts';
+import { TOKENS, type Plan } from '../plan/ops.ts';
+import { PlanBuilder } from './builder.ts';
+import type { MonitorSettings } from './contract.ts';
+import { addMonitor } from './stdio.ts';
+
+const WAITING: MonitorSettings = {
+  socket: '',
+  log: undefined,
+  exitPath: '',
+  spillDir: '',
+  waitStart: true,
+  stdinOnce: false,
+  backpressure: false,
+  leave: false,
+  forwardSignals: false,
+};
+
+/** The end of a plan: its process waits for a start that never comes, and goes when the plan is aborted. */
+export function addHold(builder: PlanBuilder, why: string): void {
+  builder.container('post', { token: TOKENS.created });
+  builder.container('wait', { token: TOKENS.start }, { why });
+  builder.container('exec', { argv: ['/never'], env: [], path: '' }, { why: 'never reached' });
+  addMonitor(builder, { kind: 'inherit' }, WAITING);
+}
+
+/** A network namespace with `lo` up, at /proc/PID/ns/net of the process that waits. */
+export function planNamespace(): Plan {
+  const builder = new PlanBuilder();
+  builder.monitor('clone', { flags: CLONE_NEW.network }, { why: 'made here, and not by who asks: the kernel may take milliseconds' });
+  builder.container('death-signal', { signal: 9 }, { why: 'it is held by whoever opened it' });
+  builder.container('link-up', { name: 'lo' }, { why: '127.0.0.1 works' });
+  addHold(builder, 'until it has been opened');
+  return { ops: builder.ops };
+}
