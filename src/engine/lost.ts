@@ -52,6 +52,8 @@ export function endGroup({ cgroups }: EngineParts, path: string): void {
 export async function removeContainer(parts: EngineParts, record: Pick<ContainerRecord, 'id' | 'name' | 'cgroupsPath' | 'image'>): Promise<void> {
   // the monitor does this; here it is for one that was killed
   endGroup(parts, record.cgroupsPath);
+  // before its record is gone, which says what it has
+  parts.sandboxes.ended(record.id);
   const removed = parts.store.remove(record);
   if (record.image !== undefined) {
     const { driver, store } = parts.images();
