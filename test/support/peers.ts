@@ -1,5 +1,6 @@
 /** Real engines to test against, where this machine has them at hand. Nothing of the product depends on them. */
 import { existsSync, readdirSync, rmdirSync } from 'node:fs';
+import { request } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { projectDir } from './paths.ts';
@@ -24,12 +25,29 @@ export async function peers(args: readonly string[], env: Readonly<Record<string
     const { code, stdout, stderr } = await run(PEERS, args, { env: { ...process.env, BIND: projectDir, ...env }, timeoutMs: 300_000 });
     if (code === 0) {
       if (args[0] === 'down') await cleanUp();
+      if (args[0] === 'docker') await emptied(stdout.trim().replace('unix://', ''));
       return stdout.trim();
     }
     // the wire of one that was just stopped goes a moment later
     if (tries === 5) throw new Error(`peers ${args.join(' ')}: ${stderr || stdout}`);
     await sleep(1000);
   }
+}
+
+/** What an earlier run left in dockerd goes, but for its images: somebody may have been killed. */
+async function emptied(socketPath: string): Promise<void> {
+  const ask = (method: string, path: string) =>
+    new Promise<string>((resolve, reject) => {
+      const asked = request({ socketPath, method, path, agent: false }, (answer) => {
+        let text = '';
+        answer.on('data', (chunk) => (text += String(chunk)));
+        answer.on('end', () => resolve(text));
+      });
+      asked.on('error', reject).end();
+    });
+  const containers = JSON.parse(await ask('GET', '/containers/json?all=1')) as readonly { Id: string }[];
+  for (const { Id } of containers) await ask('DELETE', `/containers/${Id}?force=1&v=1`);
+  for (const path of ['/networks/prune', '/volumes/prune?filters={"all":["true"]}', '/build/prune?all=1']) await ask('POST', path);
 }
 
 /** The cgroups that dockerd and Podman make for their containers and never remove. */
