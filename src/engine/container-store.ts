@@ -227,7 +227,7 @@ export class ContainerStore {
     }
   }
 
-  /** The spec of its last start, written before the plan runs. */
+  /** The spec of its last start, written before its program runs. */
   saveSpec(id: string, spec: Spec): void {
     writeFileSync(`${this.paths(id).dir}/spec.json`, toJson(spec), { mode: 0o600 });
     if (this.#cache !== undefined) this.#specs.set(id, spec);

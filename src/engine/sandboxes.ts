@@ -50,21 +50,21 @@ export class MachineSandboxes implements Sandboxes {
         this.#attach(placed, joined, namespace);
         announceLater(this.#namespaceOf(process), joined);
       };
-      return { record: placed, arrived, started: () => {}, [Symbol.dispose]: close };
+      return { record: placed, attach: () => {}, arrived, started: () => {}, [Symbol.dispose]: close };
     }
     const namespace = this.#take();
-    try {
-      this.#attach(placed, joined, namespace);
-    } catch (error) {
-      namespace[Symbol.dispose]();
-      close();
-      throw networkingFailed(error);
-    }
     return {
       record: placed,
       path: namespace.path,
-      arrived: () => announce(namespace, joined),
-      started: () => namespace[Symbol.dispose](),
+      attach: () => {
+        try {
+          this.#attach(placed, joined, namespace);
+        } catch (error) {
+          throw networkingFailed(error);
+        }
+      },
+      arrived: () => {},
+      started: () => announceLater(namespace, joined),
       [Symbol.dispose]: () => {
         namespace[Symbol.dispose]();
         close();
@@ -78,6 +78,7 @@ export class MachineSandboxes implements Sandboxes {
     return {
       record,
       ...(namespace === undefined ? {} : { path: namespace.path }),
+      attach: () => {},
       arrived: () => {},
       started: release,
       [Symbol.dispose]: () => {
