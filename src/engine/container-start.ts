@@ -93,7 +93,8 @@ async function attempt(
     });
     writeEtcFiles(parts, record, options, spec);
     if (record.startedAt !== undefined || record.failure !== undefined) record = anew(parts, record);
-    store.saveSpec(id, spec);
+    const first = changesInterfaces(spec);
+    if (first) sandbox.attach();
     const startedAt = rfc3339Nano(nowNano());
     live.began(id);
     const running = await startProcess(parts, {
@@ -105,6 +106,10 @@ async function attempt(
       streams,
       early,
       detached,
+      meanwhile: () => {
+        if (!first) sandbox.attach();
+        store.saveSpec(id, spec);
+      },
       onWaiting: (pid, monitor) => {
         const maker = processId(process.pid);
         record = {
@@ -134,6 +139,11 @@ async function attempt(
     live.forget(id);
     throw error;
   }
+}
+
+/** By name, or all that are there, or all that are to come. */
+function changesInterfaces({ linux }: Spec): boolean {
+  return Object.keys(linux?.sysctl ?? {}).some((name) => /^net[./][^./]+[./](conf|neigh)[./]/.test(name));
 }
 
 /** One that has run, or tried to, before: what is known of its end moves out of the way. */

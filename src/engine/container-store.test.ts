@@ -77,3 +77,18 @@ test('how a container ended is written once; the OOM killer is read from the rep
   assert.equal(store.exit(record().id)?.oomKilled, true);
   assert.deepEqual(readdirSync(store.paths(record().id).dir).sort(), ['container.json', 'exit.json', 'root']);
 });
+
+test('what is remembered is on disk where others read it, else with the next change', async (t) => {
+  const state = tempFor(t);
+  const own = new ContainerStore(state, { owned: true });
+  const onDisk = () => new ContainerStore(state).load(record().id);
+  own.create(record(), undefined, () => {});
+  own.remember(record({ name: 'two' }));
+  assert.deepEqual([own.load(record().id)?.name, onDisk()?.name], ['two', 'one']);
+  own.change(record().id, { paused: true });
+  assert.deepEqual([onDisk()?.name, onDisk()?.paused], ['two', true]);
+  new ContainerStore(state).remember(record({ name: 'three' }));
+  assert.equal(onDisk()?.name, 'three');
+  await own.remove(record());
+  assert.throws(() => own.remember(record()), { kind: 'not-found', message: `No such container: ${record().id}` });
+});

@@ -182,6 +182,16 @@ export class ContainerStore {
     this.#cache?.set(record.id, record);
   }
 
+  /**
+   * As `save`, for what the next start of an engine finds out by itself: one that owns its data root knows it alone, and
+   * it is on disk with the next change.
+   */
+  remember(record: ContainerRecord): void {
+    if (this.#cache === undefined) return this.save(record);
+    if (!this.#cache.has(record.id)) throw new EngineError('not-found', `No such container: ${record.id}`);
+    this.#cache.set(record.id, record);
+  }
+
   /** Changes a container's record, as it is now; undefined when it is no more. */
   change(id: string, change: Partial<ContainerRecord>): ContainerRecord | undefined {
     const now = this.load(id);
@@ -219,7 +229,7 @@ export class ContainerStore {
     }
   }
 
-  /** The spec of its last start, written before the plan runs. */
+  /** The spec of its last start, written before its program runs. */
   saveSpec(id: string, spec: Spec): void {
     writeFileSync(`${this.paths(id).dir}/spec.json`, toJson(spec), { mode: 0o600 });
     if (this.#cache !== undefined) this.#specs.set(id, spec);

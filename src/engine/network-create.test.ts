@@ -82,7 +82,7 @@ describe('drivers', () => {
     const known = (name: string) => networks.store.search(name) !== undefined;
     const driver = {
       up: (network: NetworkRecord) => void calls.push(`up ${network.name} ${known(network.name)}`),
-      down: (network: NetworkRecord) => void calls.push(`down ${network.name} ${known(network.name)}`),
+      down: async (network: NetworkRecord) => void calls.push(`down ${network.name} ${known(network.name)}`),
     };
     const { parts, networks } = ground(t, { driver });
     await createNetwork(parts, lan('10.1.0.0/24'));

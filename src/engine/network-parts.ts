@@ -59,7 +59,8 @@ export function openNetworks({ root, engineId, owned, locks, host, drivers, sett
   });
   let bridge: NetworkRecord = { ...plain('bridge', 'bridge'), ipv6: settings.ipv6 ?? false, options: bridgeOptions(settings) };
   // of one age, so that they are shown the same by every process
-  const predefined = () => [bridge, { ...plain('host', 'host'), created: bridge.created }, { ...plain('none', 'null'), created: bridge.created }];
+  const others = [plain('host', 'host'), plain('none', 'null')];
+  const predefined = () => [bridge, ...others.map((network) => ({ ...network, created: bridge.created }))];
   const store = new NetworkStore({ dir: `${root}/networks`, owned, locks, predefined });
   const given = settings.pools ?? [];
   const six = given.some(({ base }) => parseCidr(base)?.prefix.family === 6);

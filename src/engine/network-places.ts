@@ -67,7 +67,8 @@ export async function takePlaces(parts: EngineParts, record: ContainerRecord): P
       const wanted = wantedNetworks(parts, record);
       let attached: Places = {};
       for (const one of wanted) attached = { ...attached, [one.network.id]: place(parts, record, one, attached) };
-      return keep(parts, record.id, attached, { maker: processId(process.pid), published: undefined });
+      // on disk with its process: before that nobody needs to know
+      return keep(parts, record.id, attached, parts.store.remember.bind(parts.store), { maker: processId(process.pid), published: undefined });
     });
   } catch (error) {
     throw error instanceof EngineError ? new EngineError(error.kind, `failed to set up container networking: ${error.message}`, { cause: error }) : error;
@@ -84,7 +85,7 @@ export async function takePlace(parts: EngineParts, id: string, network: Network
     checkJoinable(network);
     const before = placesOfContainer(parts, record);
     if (before[network.id] !== undefined) throw new EngineError('denied', `endpoint with name ${record.name} already exists in network ${name}`);
-    return keep(parts, id, { ...before, [network.id]: place(parts, record, { network, settings }, before) });
+    return keep(parts, id, { ...before, [network.id]: place(parts, record, { network, settings }, before) }, parts.store.save.bind(parts.store));
   });
 }
 
@@ -104,15 +105,12 @@ export async function leavePlace(parts: EngineParts, id: string, network: Pick<N
 
 /** It runs no more, or could not be started: its addresses and ports are free. */
 export function leavePlaces(parts: EngineParts, id: string): void {
-  const { attached } = parts.store.load(id) ?? {};
-  if (attached === undefined) return;
+  const record = parts.store.load(id);
+  if (record?.attached === undefined) return;
+  const { attached } = record;
   parts.ports.release(id);
-  try {
-    parts.store.note(id, { attached: undefined, published: undefined });
-  } catch (error) {
-    // removed meanwhile, by another process
-    if (!(error instanceof EngineError && error.kind === 'not-found')) throw error;
-  }
+  // that it runs no more says the same
+  parts.store.remember({ ...record, attached: undefined, published: undefined });
   const { store } = parts.networks();
   for (const networkId of Object.keys(attached)) {
     const network = store.load(networkId);
@@ -138,12 +136,18 @@ export function dnsNames({ id, name, config }: ContainerRecord, network: string,
   return [...new Set([name, ...(settings?.Aliases ?? []), id.slice(0, 12), ...(config.Hostname === '' ? [] : [config.Hostname])])];
 }
 
-function keep(parts: EngineParts, id: string, attached: Places, also: Partial<ContainerRecord> = {}): ContainerRecord {
+function keep(
+  parts: EngineParts,
+  id: string,
+  attached: Places,
+  write: (record: ContainerRecord) => void,
+  also: Partial<ContainerRecord> = {},
+): ContainerRecord {
   const now = parts.store.load(id);
   if (now === undefined) throw new EngineError('not-found', `No such container: ${id}`);
   const published = ('published' in also ? undefined : now.published) ?? choosePorts(parts, { ...now, attached });
   const saved = { ...now, ...also, attached, published };
-  parts.store.save(saved);
+  write(saved);
   const before = now.attached ?? {};
   for (const networkId of Object.keys(attached)) {
     const network = before[networkId] === undefined ? parts.networks().store.load(networkId) : undefined;

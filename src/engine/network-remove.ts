@@ -19,7 +19,7 @@ export async function removeNetwork(parts: EngineParts, name: string): Promise<v
 /** Throws `denied` while it is used; `not-found` when it went meanwhile. */
 async function remove(parts: EngineParts, { id, name }: NetworkRecord): Promise<void> {
   const { store, drivers } = parts.networks();
-  const gone = await store.change(() => {
+  const gone = await store.change(async () => {
     const network = store.load(id);
     if (network === undefined) throw new EngineError('not-found', `network ${name} not found`);
     const inUse = (why: string) => new EngineError('denied', `error while removing network: ${why}`);
@@ -29,7 +29,7 @@ async function remove(parts: EngineParts, { id, name }: NetworkRecord): Promise<
       const list = residents.map(({ record, endpoint }) => `name:"${record.name}" id:"${endpoint.EndpointID?.slice(0, 12)}"`);
       throw inUse(`network ${name} has active endpoints (${list.join(', ')})`);
     }
-    if (!network.configOnly) drivers[network.driver]?.down(network);
+    if (!network.configOnly) await drivers[network.driver]?.down(network);
     store.remove(id);
     return network;
   });

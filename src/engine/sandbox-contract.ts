@@ -9,6 +9,11 @@ export interface OpenSandbox extends Disposable {
   readonly record: ContainerRecord;
   /** The namespace to join; absent where the container makes its own, or has another's. */
   readonly path?: string | undefined;
+  /**
+   * Its interfaces, ports and names. To be called once, before its program starts: the plan may run meanwhile, where it
+   * does not change what interfaces are like. Throws in Docker's words.
+   */
+  attach(): void;
   /** The container's first process is there, and does not run its program yet. */
   arrived(process: ProcessId): void;
   /** Its program runs: it is in the namespace itself. */

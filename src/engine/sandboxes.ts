@@ -49,21 +49,21 @@ export class MachineSandboxes implements Sandboxes {
         this.#attach(placed, joined, namespace);
         announceLater(this.#namespaceOf(process), joined);
       };
-      return { record: placed, arrived, started: () => {}, [Symbol.dispose]: close };
+      return { record: placed, attach: () => {}, arrived, started: () => {}, [Symbol.dispose]: close };
     }
     const namespace = this.#take();
-    try {
-      this.#attach(placed, joined, namespace);
-    } catch (error) {
-      namespace[Symbol.dispose]();
-      close();
-      throw networkingFailed(error);
-    }
     return {
       record: placed,
       path: namespace.path,
-      arrived: () => announce(namespace, joined),
-      started: () => namespace[Symbol.dispose](),
+      attach: () => {
+        try {
+          this.#attach(placed, joined, namespace);
+        } catch (error) {
+          throw networkingFailed(error);
+        }
+      },
+      arrived: () => {},
+      started: () => announceLater(namespace, joined),
       [Symbol.dispose]: () => {
         namespace[Symbol.dispose]();
         close();
@@ -77,6 +77,7 @@ export class MachineSandboxes implements Sandboxes {
     return {
       record,
       ...(namespace === undefined ? {} : { path: namespace.path }),
+      attach: () => {},
       arrived: () => {},
       started: release,
       [Symbol.dispose]: () => {
@@ -113,7 +114,8 @@ export class MachineSandboxes implements Sandboxes {
       }
       this.#began(record, joined, namespace);
     } catch (error) {
-      for (const { network, endpoint } of done) this.#driver(network).detach(network, endpoint, namespace);
+      // nobody waits for the interfaces: who cannot start has no namespace either
+      for (const { network, endpoint } of done) void this.#driver(network).detach(network, endpoint, undefined);
       throw error;
     }
     this.#watch();
@@ -168,7 +170,7 @@ export class MachineSandboxes implements Sandboxes {
     const record = parts.store.load(id);
     this.#stop(id);
     if (record?.attached === undefined) return;
-    for (const { network, endpoint } of endpointsOf(parts, record)) this.#detach(network, endpoint, undefined);
+    for (const { network, endpoint } of endpointsOf(parts, record)) void this.#detach(network, endpoint, undefined);
     leavePlaces(parts, id);
   }
 
@@ -179,9 +181,9 @@ export class MachineSandboxes implements Sandboxes {
     this.#parts().ports.release(id);
   }
 
-  #detach(network: NetworkRecord, endpoint: Endpoint, namespace: NetworkNamespace | undefined): void {
+  #detach(network: NetworkRecord, endpoint: Endpoint, namespace: NetworkNamespace | undefined): Promise<void> {
     this.#names.remove(network.id, endpoint.id);
-    this.#driver(network).detach(network, endpoint, namespace);
+    return this.#driver(network).detach(network, endpoint, namespace);
   }
 
   async connect(record: ContainerRecord, network: NetworkRecord): Promise<void> {
@@ -200,7 +202,7 @@ export class MachineSandboxes implements Sandboxes {
         changeEtcFiles(parts, placed, { joined: one.endpoint });
         announceLater(this.#namespaceOf(record.process!), [one]);
       } catch (error) {
-        this.#detach(network, one.endpoint, namespace);
+        await this.#detach(network, one.endpoint, namespace);
         throw error;
       }
     } catch (error) {
@@ -217,7 +219,7 @@ export class MachineSandboxes implements Sandboxes {
     const one = before.find((each) => each.network.id === network.id);
     if (one === undefined || left === undefined) return;
     using namespace = this.#namespaceOf(record.process!);
-    this.#detach(network, one.endpoint, namespace);
+    await this.#detach(network, one.endpoint, namespace);
     this.#reroute(before, endpointsOf(parts, left), namespace);
     changeEtcFiles(parts, left, { left: one.endpoint });
   }
@@ -273,12 +275,12 @@ export class MachineSandboxes implements Sandboxes {
     for (const id of [...this.#dns.keys()]) this.#stop(id);
     parts.ports[Symbol.dispose]();
     const { store, drivers } = parts.networks();
-    await store.change(() => {
+    await store.change(async () => {
       let used = false;
       for (const network of store.all()) {
         if (network.configOnly) continue;
         if (attachedTo(parts, network.id).length > 0) used = true;
-        else drivers[network.driver]?.down(network);
+        else await drivers[network.driver]?.down(network);
       }
       if (!used) this.#networking().table.delete();
     });

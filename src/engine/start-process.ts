@@ -24,6 +24,8 @@ export interface StartInput {
   readonly early?: readonly EarlyStream[];
   /** Let this process end while the program runs. */
   readonly detached: boolean;
+  /** What the program needs and the plan does not, or what is to be known of it: done while the helper is at work. */
+  readonly meanwhile?: () => void;
   readonly onSync?: RunPlanOptions['onSync'];
   /** With the pids of the process, which waits to be started, and of its monitor. */
   readonly onWaiting?: (pid: number, monitor: number) => void;
@@ -59,6 +61,7 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
   running.started.then(input.onStarted, () => {});
   let attached: Promise<AttachEnd> | undefined;
   try {
+    input.meanwhile?.();
     const waiting = await running.waiting;
     input.onWaiting?.(waiting, running.pid);
     for (const early of input.early ?? []) early.connectTo(await attachSocket(input.socket, early.choice));

@@ -10,7 +10,7 @@
  * process is survived, which is right for a folder on a tmpfs, or where a lost layer is pulled again anyway.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, opendirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { digestHex, type Digest } from '../base/digest.ts';
 import { EngineError } from '../base/errors.ts';
@@ -21,6 +21,8 @@ import type { FromWorker, IngestTask } from './worker-protocol.ts';
 
 /** So many files are removed at once, without a thread. */
 const FEW = 64;
+/** Bytes: the file of a folder that has but few names is smaller, on every file system. */
+const FEW_NAMES_SIZE = 64 << 10;
 /** What lies in `tmp` or `trash` for longer, in milliseconds, has probably been left there. */
 const LEFT_MS = 60_000;
 
@@ -87,9 +89,9 @@ export class LayerStore {
 
   /**
    * Takes a folder's name away and removes it in the background. Nothing there is fine. `small`: a few files are not large,
-   * and are removed at once.
+   * and are removed at once. `folders`, the deepest first, are all there is where nobody put anything into it.
    */
-  trash(path: string, small = true): void {
+  trash(path: string, small = true, folders: readonly string[] = []): void {
     const to = `${this.#options.dir}/trash/${randomBytes(12).toString('hex')}`;
     try {
       renameSync(path, to);
@@ -97,6 +99,7 @@ export class LayerStore {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       throw error;
     }
+    if (folders.length > 0 && removedEmpty(to, folders)) return;
     if (!hasFew(to)) this.#discard([to]);
     else if (!small) this.#later(() => rm(to, { recursive: true }));
     else if (!removed(to)) this.#discard([to]);
@@ -191,20 +194,24 @@ export class LayerStore {
 function hasFew(path: string): boolean {
   let left = FEW;
   const isSmall = (folder: Buffer): boolean => {
-    const entries = opendirSync(folder, { encoding: 'buffer' as BufferEncoding });
-    try {
-      for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) {
-        if (--left < 0) return false;
-        const name = entry.name as unknown as Buffer;
-        if (entry.isDirectory() && !isSmall(Buffer.concat([folder, Buffer.from('/'), name]))) return false;
-      }
-      return true;
-    } finally {
-      entries.closeSync();
-    }
+    if (statSync(folder).size > FEW_NAMES_SIZE) return false;
+    const entries = readdirSync(folder, { withFileTypes: true, encoding: 'buffer' });
+    left -= entries.length;
+    return left >= 0 && entries.every((entry) => !entry.isDirectory() || isSmall(Buffer.concat([folder, Buffer.from('/'), entry.name])));
   };
   try {
     return isSmall(Buffer.from(path));
+  } catch {
+    return false;
+  }
+}
+
+/** False where there is more than these folders; perhaps not all of them are there any more then. */
+function removedEmpty(path: string, folders: readonly string[]): boolean {
+  try {
+    for (const folder of folders) rmdirSync(`${path}/${folder}`);
+    rmdirSync(path);
+    return true;
   } catch {
     return false;
   }

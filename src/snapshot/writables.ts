@@ -46,7 +46,8 @@ export class Writables {
 
   remove(id: string): void {
     this.#paths(id);
-    this.#store.trash(`${this.#dir}/${id}`);
+    // with the one that overlayfs makes
+    this.#store.trash(`${this.#dir}/${id}`, true, ['diff', 'work/work', 'work']);
   }
 
   usage(id: string): Promise<Usage> {

@@ -1,6 +1,6 @@
 /** Networks of containers through the daemon: names, ports, connections that come and go, the daemon killed in between. */
 import assert from 'node:assert/strict';
-import { chmodSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
 import { linuxNetworkKernel } from '../../src/kernel/linux/network-namespaces.ts';
@@ -129,6 +129,33 @@ describe('the default bridge', () => {
       (await daemon.api.post(`/v1.51/containers/${second}/start`)).text,
       new RegExp(`Bind for 0\\.0\\.0\\.0:${port} failed: port is already allocated`),
     );
+  });
+
+  test('sysctls of an interface, and of all that come, are of those that it starts with', async (t) => {
+    const daemon = await daemonFor(t);
+    const Sysctls = { 'net.ipv4.conf.eth0.log_martians': '1', 'net.ipv4.conf.default.rp_filter': '2' };
+    const id = await daemon.run({ Cmd: ['sleep', '300'], HostConfig: { Sysctls } });
+    assert.equal(await sh(daemon, id, 'cd /proc/sys/net/ipv4/conf && cat eth0/log_martians default/rp_filter'), '1\n2');
+  });
+
+  test('an interface that cannot be had is an error, nothing is left of the start, and the next try works', async (t) => {
+    const daemon = await daemonFor(t);
+    const bridge = `kbt${String(process.pid).slice(-6)}`;
+    await createNetwork(daemon, 'odd', { Options: { 'com.docker.network.bridge.name': bridge } });
+    host().change([{ op: 'link-delete', link: bridge }]);
+    const other = { name: `${bridge}b` };
+    host().change([{ op: 'link-add', link: { kind: 'veth', name: bridge, peer: other } }]);
+    t.after(() => host().change([{ op: 'link-delete', link: other.name, missingOk: true }]));
+    const id = await daemon.create(web('odd', {}, { NetworkMode: 'odd' }));
+    const refused = await daemon.api.post(`/v1.51/containers/${id}/start`);
+    assert.equal(refused.status, 500);
+    assert.match(refused.text, /failed to set up container networking: .*operation not supported/);
+    const { State } = await inspect(daemon, id);
+    assert.deepEqual([State.Status, State.Pid], ['created', 0]);
+    assert.ok(!existsSync(`/sys/fs/cgroup/pids/kobako/${id}`) && !existsSync(`/sys/fs/cgroup/kobako/${id}`));
+    host().change([{ op: 'link-delete', link: bridge }]);
+    assert.equal((await daemon.api.post(`/v1.51/containers/${id}/start`)).status, 204);
+    assert.equal(await fetchText(await portOf(daemon, id)), 'odd');
   });
 
   test('root of a user namespace only: its network is its own namespace’s', async (t) => {

@@ -237,7 +237,7 @@ describe('bridge networks', { skip }, () => {
     const stranger = container(network, b, 3);
     const second = container(network, b, 2, { namespace: web.namespace, gateway: false, name: 'eth1' });
     assert.equal(await ask(web.namespace, stranger.ipv4, 80), second.ipv4);
-    network.driver.detach(b, second.endpoint, web.namespace);
+    await network.driver.detach(b, second.endpoint, web.namespace);
     assert.equal(web.namespace.link('eth1'), undefined);
     assert.equal(await ask(web.namespace, stranger.ipv4, 80), 'nothing');
   });
@@ -250,7 +250,7 @@ describe('bridge networks', { skip }, () => {
     const client = container(network, record, 3);
     const before = container(network, record, 2);
     for (const address of [before.ipv4, before.ipv6]) assert.notEqual(await ask(client.namespace, address, 80), 'nothing');
-    network.driver.detach(record, before.endpoint, before.namespace);
+    await network.driver.detach(record, before.endpoint, before.namespace);
     // arp(7), locktime: what was learnt in the last second stays
     await new Promise((resolve) => setTimeout(resolve, 1200));
     const after = container(network, record, 2, { mac: '02:00:00:00:00:99' });
@@ -267,9 +267,13 @@ describe('bridge networks', { skip }, () => {
     network.driver.up(record);
     const web = container(network, record, 2, { ports: [published(8080)] });
     assert.equal(await ask(lab.host, '127.0.0.1', 8080), '10.1.0.1');
-    network.driver.detach(record, web.endpoint, web.namespace);
-    assert.equal(await ask(lab.host, '127.0.0.1', 8080), 'ECONNREFUSED');
-    network.driver.down(record);
+    for (const end of [() => network.driver.detach(record, web.endpoint, web.namespace), () => network.driver.down(record)]) {
+      let others = false;
+      setImmediate(() => (others = true));
+      await end();
+      assert.ok(others, 'others go on while the kernel waits');
+      assert.equal(await ask(lab.host, '127.0.0.1', 8080), 'ECONNREFUSED');
+    }
     network.table.delete();
     assert.deepEqual(
       lab.host.links().map(({ name }) => name),
@@ -327,7 +331,7 @@ describe('bridge networks', { skip }, () => {
     assert.equal(await ask(outside, ROUTER4, 8080), '10.91.0.2');
     network.others.check();
     assert.deepEqual([iptables(), firewalld()], [2, 3]);
-    network.driver.down(record);
+    await network.driver.down(record);
     assert.deepEqual([iptables(), firewalld()], [0, 1]);
   });
 

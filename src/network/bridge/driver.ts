@@ -61,7 +61,8 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
       table.remove(network.id, networkElements(settings));
       const host = kernel.host();
       // one that was there before is its owner's
-      if (host.link(settings.bridge)?.alias === `${mark} ${network.id}`) host.change([{ op: 'link-delete', link: settings.bridge, missingOk: true }]);
+      if (host.link(settings.bridge)?.alias === `${mark} ${network.id}`) return host.deleteLinks([settings.bridge]);
+      return Promise.resolve();
     },
 
     attach(network, endpoint, namespace) {
@@ -102,7 +103,7 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
     detach(network, endpoint, namespace) {
       table.remove(endpoint.id, elementsOf(endpoint, settingsOf(network)));
       forgetEnded(kernel.host(), endpoint);
-      if (namespace !== undefined) kernel.host().change([{ op: 'link-delete', link: vethName(endpoint), missingOk: true }]);
+      return namespace === undefined ? Promise.resolve() : kernel.host().deleteLinks([vethName(endpoint)]);
     },
   };
 }

@@ -33,7 +33,8 @@ export function lanDriver(kind: 'macvlan' | 'ipvlan', { kernel, mark }: LanDrive
     down(network) {
       const host = kernel.host();
       const parent = parentOf(network);
-      if (host.link(parent)?.alias === `${mark} ${network.id}`) host.change([{ op: 'link-delete', link: parent, missingOk: true }]);
+      if (host.link(parent)?.alias === `${mark} ${network.id}`) return host.deleteLinks([parent]);
+      return Promise.resolve();
     },
 
     attach(network, endpoint, namespace) {
@@ -63,7 +64,7 @@ export function lanDriver(kind: 'macvlan' | 'ipvlan', { kernel, mark }: LanDrive
     },
 
     detach(_network, { interfaceName }, namespace) {
-      namespace?.change([{ op: 'link-delete', link: interfaceName, missingOk: true }]);
+      return namespace?.deleteLinks([interfaceName]) ?? Promise.resolve();
     },
   };
 }
