@@ -22,6 +22,7 @@ import type { EarlyStream } from './early-stream.ts';
 import { emitMounts } from './volume-events.ts';
 import { foundMounts } from './mount-points.ts';
 import { specialMounts } from '../runtime/run-mounts.ts';
+import { linkVariables } from './links.ts';
 import { logAttributes } from './log-attributes.ts';
 import { settleLost } from './lost.ts';
 import type { EngineParts } from './parts.ts';
@@ -85,7 +86,8 @@ async function attempt(
   try {
     let { record } = sandbox;
     const { size } = streams ?? {};
-    const { spec, plan, warnings } = prepare(parts, given, { ...root, options: found }, holders, {
+    const known = { ...found, env: [...linkVariables(parts, record), ...found.env] };
+    const { spec, plan, warnings } = prepare(parts, given, { ...root, options: known }, holders, {
       size,
       writable: given.image !== undefined,
       makeParents: true,

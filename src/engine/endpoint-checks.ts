@@ -3,14 +3,13 @@ import { isIP } from 'node:net';
 import { invalid } from '../base/errors.ts';
 import { contains, parseAddress, parseCidr } from '../network/address.ts';
 import type { NetworkRecord } from '../network/contract.ts';
-import { isInterfaceName } from '../network/driver-options.ts';
+import { isInterfaceName, SYSCTLS } from '../network/driver-options.ts';
 import { joinedFaults } from '../network/ipam-config.ts';
 import { readMac } from '../network/mac.ts';
 import type { EndpointSettings } from './types/network.ts';
 import { isUserDefined } from './types/predefined-networks.ts';
 
 export const IFNAME = 'com.docker.network.endpoint.ifname';
-const SYSCTLS = 'com.docker.network.endpoint.sysctls';
 
 /** Throws `invalid` with everything that is wrong. */
 export function checkEndpoint(settings: EndpointSettings, network: NetworkRecord): void {

@@ -1,7 +1,10 @@
 /** Docker's legacy links: containers on the default network that are to be known by names of the linking one's choice. */
 import { EngineError, invalid } from '../base/errors.ts';
+import { placesOfContainer } from './attached.ts';
+import { isRunning } from './container-stop.ts';
 import type { ContainerRecord } from './container-store.ts';
 import type { EngineParts } from './parts.ts';
+import { readExposed } from './port-checks.ts';
 import type { HostConfig } from './types/container.ts';
 import { isUserDefined } from './types/predefined-networks.ts';
 
@@ -19,6 +22,41 @@ export function linksById({ store }: EngineParts, { Links, NetworkMode }: Pick<H
       throw error instanceof EngineError ? invalid(`could not get container for ${name}: ${error.message}`) : error;
     }
   });
+}
+
+/**
+ * The variables by which a container on the default network knows those that it is linked to (Docker's legacy links):
+ * `DB_PORT_5432_TCP_ADDR` and so on. Throws in Docker's words where one of them does not run there.
+ */
+export function linkVariables(parts: EngineParts, { name: own, hostConfig, attached = {} }: ContainerRecord): readonly string[] {
+  const bridge = parts.networks().store.find('bridge').id;
+  if (attached[bridge] === undefined) return [];
+  return (hostConfig.Links ?? []).flatMap((text) => {
+    const [id = '', alias = ''] = text.split(':');
+    const other = parts.store.load(id);
+    if (other === undefined) return [];
+    if (!isRunning(parts, other)) throw new EngineError('internal', `Cannot link to a non running container: /${other.name} AS /${own}/${alias}`);
+    const address = placesOfContainer(parts, other)[bridge]?.IPAddress;
+    if (!address) throw new EngineError('internal', `container ${other.id} not attached to default bridge network`);
+    return variablesOf(`/${own}/${alias}`, alias.toUpperCase().replaceAll('-', '_'), address, other);
+  });
+}
+
+function variablesOf(link: string, prefix: string, address: string, { config }: ContainerRecord): string[] {
+  const ports = Object.keys(config.ExposedPorts ?? {})
+    .flatMap(readExposed)
+    .toSorted((a, b) => Number(b.protocol === 'tcp') - Number(a.protocol === 'tcp') || a.port - b.port);
+  const at = ({ port, protocol }: (typeof ports)[number]) => `${protocol}://${address}:${port}`;
+  const [first] = ports;
+  return [
+    ...(first === undefined ? [] : [`${prefix}_PORT=${at(first)}`]),
+    ...ports.flatMap((each) => {
+      const name = `${prefix}_PORT_${each.port}_${each.protocol.toUpperCase()}`;
+      return [`${name}=${at(each)}`, `${name}_ADDR=${address}`, `${name}_PORT=${each.port}`, `${name}_PROTO=${each.protocol}`];
+    }),
+    `${prefix}_NAME=${link}`,
+    ...(config.Env ?? []).filter((entry) => entry.includes('=') && !/^(HOME|PATH)=/.test(entry)).map((entry) => `${prefix}_ENV_${entry}`),
+  ];
 }
 
 /** As `inspect` shows them, by the names of today: `/db:/web/alias`. What is no more is not shown. */

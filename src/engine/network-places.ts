@@ -110,7 +110,12 @@ export function leavePlaces(parts: EngineParts, id: string): void {
   const { attached } = record;
   parts.ports.release(id);
   // that it runs no more says the same
-  parts.store.remember({ ...record, attached: undefined, published: undefined });
+  try {
+    parts.store.remember({ ...record, attached: undefined, published: undefined });
+  } catch (error) {
+    // removed meanwhile, by another process
+    if (!(error instanceof EngineError && error.kind === 'not-found')) throw error;
+  }
   const { store } = parts.networks();
   for (const networkId of Object.keys(attached)) {
     const network = store.load(networkId);

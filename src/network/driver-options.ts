@@ -6,6 +6,10 @@ import type { NetworkDriverName, NetworkRecord } from './contract.ts';
 const BRIDGE = 'com.docker.network.bridge.';
 const BRIDGE_NAME = `${BRIDGE}name`;
 export const MTU = 'com.docker.network.driver.mtu';
+/** Of one endpoint: sysctls of its interface. */
+export const SYSCTLS = 'com.docker.network.endpoint.sysctls';
+/** Interfaces of the host, with `:` between, from which published ports are reached at the containers' own addresses. */
+export const TRUSTED = `${BRIDGE}trusted_host_interfaces`;
 export const IFACE_PREFIX = 'com.docker.network.container_iface_prefix';
 /** How a network's addresses are reached from outside. */
 export const GATEWAY_MODE: Readonly<Record<4 | 6, string>> = { 4: `${BRIDGE}gateway_mode_ipv4`, 6: `${BRIDGE}gateway_mode_ipv6` };
@@ -57,6 +61,8 @@ function checkBridge(options: NetworkRecord['options'], internal: boolean): void
     }
     if (key === BRIDGE_NAME && value !== '' && !isInterfaceName(value))
       throw invalid(`invalid bridge name ${JSON.stringify(value)}: it is no name of an interface`);
+    if (key === TRUSTED)
+      for (const name of value.split(':')) if (!isInterfaceName(name)) throw failed(key, value, `${JSON.stringify(name)} is no name of an interface`);
     // eth, and a number of up to five digits
     if (key === IFACE_PREFIX && value !== '' && !isInterfaceName(`${value}00000`))
       throw invalid(`invalid prefix ${JSON.stringify(value)} of interfaces: the names that it makes are none`);

@@ -5,10 +5,9 @@ import { describe, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NetworkNamespace } from '../../src/kernel/network-contract.ts';
 import type { NftSetName } from '../../src/kernel/nftables-contract.ts';
-import { daemonFor, type TestDaemon } from '../support/daemon.ts';
+import type { TestDaemon } from '../support/daemon.ts';
 import { until } from '../support/monitored.ts';
-import { fetchIn, tablesOf } from '../support/net-host.ts';
-import { netLab } from '../support/net-lab.ts';
+import { createNetwork, daemonAlone, fetchIn, sh, tablesOf, type Alone } from '../support/net-host.ts';
 import { removed } from './ground.ts';
 
 const ROUNDS = 10;
@@ -67,31 +66,25 @@ async function everyAddressOnce({ api }: TestDaemon): Promise<void> {
   }
 }
 
-/** A machine of its own for the daemon. */
-async function daemonAlone(t: TestContext): Promise<{ readonly host: NetworkNamespace; readonly daemon: TestDaemon }> {
-  const lab = netLab();
-  const daemon = await daemonFor(t, [], lab.host);
-  // after its containers have gone: hooks run in the order in which they were added
-  t.after(() => lab[Symbol.dispose]());
+/** The cgroups go when the containers have gone. */
+async function grounded(t: TestContext): Promise<Alone> {
+  const alone = await daemonAlone(t);
   t.after(async () => {
     for (const parent of globSync(`/sys/fs/cgroup{,/*}${PARENT}`)) await until(`${parent} can be removed`, () => removed(parent));
   });
-  return { host: lab.host, daemon };
+  return alone;
 }
 
 describe('networks and SIGKILL', { skip: process.getuid?.() === 0 ? false : 'needs root' }, () => {
   test(`of the daemon, at ${ROUNDS} random moments`, { timeout: 300_000 }, async (t) => {
-    const { host, daemon } = await daemonAlone(t);
-    const made = await daemon.api.post('/v1.51/networks/create', { Name: 'front', EnableIPv6: true });
-    assert.equal(made.status, 201, made.text);
+    const { host, daemon } = await grounded(t);
+    await createNetwork(daemon, 'front', { EnableIPv6: true });
     await daemon.run(web('bystander', { PortBindings: { '80/tcp': [{ HostIp: '', HostPort: String(PORT) }] } }), 'bystander');
     await daemon.run({ Cmd: ['sleep', '600'], HostConfig: { CgroupParent: PARENT, NetworkMode: 'front' } }, 'friend');
     const stands = async () => {
       assert.equal(await fetchIn(host, '127.0.0.1', PORT), 'bystander');
       assert.equal(await fetchIn(host, '::1', PORT), 'bystander');
-      const exec = await daemon.api.post('/v1.51/containers/friend/exec', { Cmd: ['wget', '-qO-', 'http://bystander/'], AttachStdout: true, Tty: true });
-      const { text } = await daemon.api.post(`/v1.51/exec/${(exec.json as { Id: string }).Id}/start`, { Tty: true });
-      assert.equal(text.trim(), 'bystander');
+      assert.equal(await sh(daemon, 'friend', 'wget -qO- http://bystander/'), 'bystander');
     };
     await stands();
     const before = remains(host);

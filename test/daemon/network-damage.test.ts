@@ -1,30 +1,17 @@
 /** What somebody changes by hand of networks is put right: while the daemon runs, and when it starts. On a machine of the daemon's own. */
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
-import { describe, test, type TestContext } from 'node:test';
+import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { NetworkNamespace } from '../../src/kernel/network-contract.ts';
-import { daemonFor, type TestDaemon } from '../support/daemon.ts';
 import { until } from '../support/monitored.ts';
-import { fetchIn, sh, tablesOf } from '../support/net-host.ts';
-import { ask, netLab, type NetLab } from '../support/net-lab.ts';
+import { createNetwork, daemonAlone, fetchIn, namespaceOf, sh, tablesOf } from '../support/net-host.ts';
+import { ask } from '../support/net-lab.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'needs root';
 const PORT = 18_081;
 const OUTSIDE = '10.91.0.2';
-
-async function daemonAlone(t: TestContext): Promise<{ readonly lab: NetLab; readonly host: NetworkNamespace; readonly daemon: TestDaemon }> {
-  const lab = netLab();
-  const daemon = await daemonFor(t, [], lab.host);
-  t.after(() => lab[Symbol.dispose]());
-  return { lab, host: lab.host, daemon };
-}
-
-async function createNetwork({ api }: TestDaemon, Name: string, more: object = {}): Promise<void> {
-  const { status, text } = await api.post('/v1.51/networks/create', { Name, ...more });
-  assert.equal(status, 201, text);
-}
 
 const web = (name: string, NetworkMode: string, HostPort: number) => ({
   Cmd: ['sh', '-c', `mkdir -p /www && echo ${name} > /www/index.html && exec httpd -f -p 80 -h /www`],
@@ -125,7 +112,8 @@ describe('networks that somebody breaks', { skip }, () => {
   });
 
   test('a UDP client that never pauses is answered again after its server’s restart, and reaches nobody else’s', async (t) => {
-    const { lab, host, daemon } = await daemonAlone(t);
+    const alone = await daemonAlone(t);
+    const { lab, host, daemon } = alone;
     const outside = lab.neighbour('wire', '10.91.0.1/24', `${OUTSIDE}/24`);
     const silent = { Cmd: ['sleep', '600'], ExposedPorts: { '7/udp': {} }, HostConfig: { PortBindings: { '7/udp': [{ HostIp: '', HostPort: '7007' }] } } };
     const client = createSocket('udp4');
@@ -138,10 +126,7 @@ describe('networks that somebody breaks', { skip }, () => {
     t.after(() => clearInterval(timer));
     await sleep(100);
     const id = await daemon.run(silent);
-    const echo = async () => {
-      const { State } = (await daemon.api.get(`/v1.51/containers/${id}/json`)).json as { State: { Pid: number } };
-      lab.serveDatagrams(lab.kernel.open(`/proc/${State.Pid}/ns/net`), '0.0.0.0', 7);
-    };
+    const echo = async () => lab.serveDatagrams(await namespaceOf(alone, id), '0.0.0.0', 7);
     const address = async () =>
       ((await daemon.api.get(`/v1.51/containers/${id}/json`)).json as { NetworkSettings: { IPAddress: string } }).NetworkSettings.IPAddress;
     const answered = async (what: string) => {

@@ -1,6 +1,8 @@
 /** A daemon's host that is a network namespace of a test's own: what is in it, and what programs in it are answered. */
+import assert from 'node:assert/strict';
 import type { NetworkNamespace } from '../../src/kernel/network-contract.ts';
-import type { TestDaemon } from './daemon.ts';
+import { daemonFor, type TestDaemon } from './daemon.ts';
+import { netLab, type NetLab } from './net-lab.ts';
 import { run } from './run.ts';
 
 /** What a web server says; '' where nobody answers. Tried for two seconds, for it may just have begun. */
@@ -28,4 +30,31 @@ export async function sh({ api }: TestDaemon, container: string, script: string)
   if (made.status !== 201) throw new Error(made.text);
   const { text } = await api.post(`/v1.51/exec/${(made.json as { Id: string }).Id}/start`, { Tty: true });
   return text.replaceAll('\r\n', '\n').trim();
+}
+
+/** A daemon on a machine of its own: both go with the test. */
+export async function daemonAlone(t: { after(hook: () => unknown): void }, args: readonly string[] = []): Promise<Alone> {
+  const lab = netLab();
+  const daemon = await daemonFor(t, args, lab.host);
+  // after the daemon's own hook: they run in the order in which they were added
+  t.after(() => lab[Symbol.dispose]());
+  return { lab, host: lab.host, daemon };
+}
+
+export interface Alone {
+  readonly lab: NetLab;
+  readonly host: NetworkNamespace;
+  readonly daemon: TestDaemon;
+}
+
+/** The network namespace of a container that runs, disposed of with the lab. */
+export async function namespaceOf({ lab, daemon }: Alone, container: string): Promise<NetworkNamespace> {
+  const { State } = (await daemon.api.get(`/v1.51/containers/${container}/json`)).json as { State: { Pid: number } };
+  return lab.open(`/proc/${State.Pid}/ns/net`);
+}
+
+export async function createNetwork({ api }: TestDaemon, Name: string, more: object = {}): Promise<string> {
+  const { status, text, json } = await api.post('/v1.51/networks/create', { Name, ...more });
+  assert.equal(status, 201, text);
+  return (json as { Id: string }).Id;
 }

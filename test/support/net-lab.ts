@@ -13,6 +13,8 @@ export interface NetLab extends Disposable {
   readonly host: NetworkNamespace;
   /** One more namespace, disposed of with the lab. */
   namespace(): NetworkNamespace;
+  /** One that is there, by the path of its file; the handle goes with the lab. */
+  open(path: string): NetworkNamespace;
   /** A neighbour of the host's on a wire of their own: `address` and `hostAddress` with prefix lengths. */
   neighbour(wire: string, hostAddress: string, address: string): NetworkNamespace;
   /** Answers each connection with the address that it came from. */
@@ -30,6 +32,7 @@ export function netLab(): NetLab {
     kernel: { ...real, host: () => host },
     host,
     namespace: () => keep(real.create()),
+    open: (path) => keep(real.open(path)),
     neighbour(wire, hostAddress, address) {
       const namespace = keep(real.create());
       host.change([

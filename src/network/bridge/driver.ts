@@ -38,9 +38,10 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
       const made = link === undefined;
       try {
         if (made) host.change([{ op: 'link-add', link: { kind: 'bridge', name: bridge, alias: `${mark} ${network.id}`, ...mtuOf(settings) } }]);
-        if (settings.subnets4.length > 0) setSysctls(host, 'ipv4', bridge, { route_localnet: '1' });
+        if (settings.subnets4.length > 0) setSysctls(host, 'ipv4', bridge, { route_localnet: '1', accept_redirects: '0' });
         const six = settings.subnets6.length > 0;
-        if (six || made) setSysctls(host, 'ipv6', bridge, six ? { disable_ipv6: '0', accept_dad: '0', accept_ra: '0' } : { disable_ipv6: '1' });
+        if (six || made)
+          setSysctls(host, 'ipv6', bridge, six ? { disable_ipv6: '0', accept_dad: '0', accept_ra: '0', accept_redirects: '0' } : { disable_ipv6: '1' });
         const there = host.addresses(bridge).map(({ address }) => address);
         host.change(bridgeChanges(settings, there));
         const outside = network.internal ? [] : forwarding(host, bridge, six);

@@ -1,6 +1,6 @@
 /** What a bridge network's options say (Docker's names), with Docker's defaults. The options have been checked at `create`. */
 import type { NetworkRecord } from '../contract.ts';
-import { bridgeName } from '../driver-options.ts';
+import { bridgeName, TRUSTED } from '../driver-options.ts';
 import type { FilteredNetwork, GatewayMode } from '../filter/elements.ts';
 
 export interface BridgeSettings extends FilteredNetwork {
@@ -28,13 +28,14 @@ export function bridgeSettings(network: NetworkRecord): BridgeSettings {
     bridge: bridgeName(network),
     subnets4: network.ipv4 ? subnets(false) : [],
     subnets6: network.ipv6 ? subnets(true) : [],
-    gateways: gateways.filter((address) => (address.includes(':') ? network.ipv6 : network.ipv4) && !isolated(address)),
+    gateways: gateways.filter((address) => (address.includes(':') ? network.ipv6 : network.ipv4 && !flag('inhibit_ipv4', false)) && !isolated(address)),
     internal,
     direct: flag('enable_icc', true),
     masquerade4: masquerade,
     masquerade6: masquerade,
     mode4: mode('4'),
     mode6: mode('6'),
+    trusted: (options[TRUSTED] ?? '').split(':').filter(Boolean),
     hostAddress4: options[`${PREFIX}host_ipv4`] || undefined,
     hostAddress6: options[`${PREFIX}host_ipv6`] || undefined,
     mtu: Number(options[`${PREFIX}driver.mtu`] || 0),

@@ -10,6 +10,7 @@ const NETWORK: FilteredNetwork = {
   direct: true,
   masquerade4: true,
   masquerade6: true,
+  trusted: [],
   mode4: 'nat',
   mode6: 'nat',
 };
@@ -71,7 +72,7 @@ describe('the elements of published ports', () => {
   });
 
   test('routed: the port is open at the own address', () => {
-    assert.deepEqual(portElements([{ ...web, hostIp: '0.0.0.0' }], addresses, { mode4: 'routed', mode6: 'nat' }), [
+    assert.deepEqual(portElements([{ ...web, hostIp: '0.0.0.0' }], addresses, { mode4: 'routed', mode6: 'nat', trusted: [] }), [
       { set: 'open4', element: { key: ['10.1.0.2', 'tcp', 80] } },
     ]);
   });

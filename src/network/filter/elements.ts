@@ -22,6 +22,8 @@ export interface FilteredNetwork {
   /** Leave with the host's address. */
   readonly masquerade4: boolean;
   readonly masquerade6: boolean;
+  /** Interfaces of the host that reach published ports at the containers' own addresses. */
+  readonly trusted: readonly string[];
   readonly mode4: GatewayMode;
   readonly mode6: GatewayMode;
   /** Instead of the address of the interface that they leave by. */
@@ -55,15 +57,16 @@ export function networkElements(network: FilteredNetwork): FilterElement[] {
 export function portElements(
   ports: readonly PublishedPort[],
   addresses: { readonly ipv4?: string | undefined; readonly ipv6?: string | undefined },
-  modes: Pick<FilteredNetwork, 'mode4' | 'mode6'>,
+  { mode4, mode6, trusted }: Pick<FilteredNetwork, 'mode4' | 'mode6' | 'trusted'>,
 ): FilterElement[] {
   return ports.flatMap(({ protocol, containerPort, hostIp, hostPort }): FilterElement[] => {
     const six = isIPv6(hostIp);
     const address = six ? addresses.ipv6 : addresses.ipv4;
     if (address === undefined) return [];
-    if ((six ? modes.mode6 : modes.mode4) === 'routed') return [{ set: six ? 'open6' : 'open4', element: { key: [address, protocol, containerPort] } }];
+    if ((six ? mode6 : mode4) === 'routed') return [{ set: six ? 'open6' : 'open4', element: { key: [address, protocol, containerPort] } }];
     const data = [address, containerPort];
-    if (hostIp === '0.0.0.0' || hostIp === '::') return [{ set: six ? 'ports6' : 'ports4', element: { key: [protocol, hostPort], data } }];
-    return [{ set: six ? 'at6' : 'at4', element: { key: [hostIp, protocol, hostPort], data } }];
+    const direct = trusted.map((name): FilterElement => ({ set: six ? 'trusted6' : 'trusted4', element: { key: [name, address, protocol, containerPort] } }));
+    if (hostIp === '0.0.0.0' || hostIp === '::') return [{ set: six ? 'ports6' : 'ports4', element: { key: [protocol, hostPort], data } }, ...direct];
+    return [{ set: six ? 'at6' : 'at4', element: { key: [hostIp, protocol, hostPort], data } }, ...direct];
   });
 }

@@ -21,6 +21,9 @@ export const SETS = {
   /** Ports of containers that are reached at their own address (gateway mode routed). */
   open4: { key: ['ipv4_addr', 'inet_proto', 'inet_service'] },
   open6: { key: ['ipv6_addr', 'inet_proto', 'inet_service'] },
+  /** The same for who comes by one interface of the host's. */
+  trusted4: { key: ['ifname', 'ipv4_addr', 'inet_proto', 'inet_service'] },
+  trusted6: { key: ['ifname', 'ipv6_addr', 'inet_proto', 'inet_service'] },
   /** Subnets whose packets leave with the host's address. */
   masked4: { key: ['ipv4_addr'], interval: true },
   masked6: { key: ['ipv6_addr'], interval: true },
@@ -102,6 +105,8 @@ const CHAINS: readonly {
       [{ match: 'oifname', in: 'open_bridges' }, accept],
       [{ match: ['ip daddr', 'meta l4proto', 'th dport'], in: 'open4' }, accept],
       [{ match: ['ip6 daddr', 'meta l4proto', 'th dport'], in: 'open6' }, accept],
+      [{ match: ['iifname', 'ip daddr', 'meta l4proto', 'th dport'], in: 'trusted4' }, accept],
+      [{ match: ['iifname', 'ip6 daddr', 'meta l4proto', 'th dport'], in: 'trusted6' }, accept],
       [drop],
     ],
   },

@@ -2,6 +2,7 @@
 import { SyscallError } from '../../base/errors.ts';
 import type { NetworkChange, NetworkNamespace } from '../../kernel/network-contract.ts';
 import type { Endpoint } from '../contract.ts';
+import { SYSCTLS } from '../driver-options.ts';
 
 /** Its addresses, and it goes up; and the default routes that go through it. */
 export function joinEndpoint(namespace: NetworkNamespace, endpoint: Endpoint): void {
@@ -9,11 +10,20 @@ export function joinEndpoint(namespace: NetworkNamespace, endpoint: Endpoint): v
   const addresses = [...(ipv4 === undefined ? [] : [{ link, address: ipv4 }]), ...(ipv6 === undefined ? [] : [{ link, address: ipv6, nodad: true }])];
   setSysctls(namespace, 'ipv6', link, ipv6 === undefined ? { disable_ipv6: '1' } : { disable_ipv6: '0', accept_dad: '0', accept_ra: '0', ndisc_notify: '1' });
   if (ipv4 !== undefined) setSysctls(namespace, 'ipv4', link, { arp_notify: '1' });
+  for (const [name, value] of askedSysctls(endpoint)) namespace.setSysctl(name, value);
   namespace.change([
     ...addresses.map((address): NetworkChange => ({ op: 'address-add', address })),
     { op: 'link-set', link, settings: { up: true } },
     ...defaultRoutes(endpoint),
   ]);
+}
+
+/** What the user wants of the interface: `net.ipv4.conf.IFNAME.log_martians=1,…`. Checked when it was asked for. */
+function askedSysctls({ interfaceName, options }: Endpoint): [name: string, value: string][] {
+  return (options?.[SYSCTLS] ?? '').split(',').flatMap((text) => {
+    const [name = '', value] = text.split(/=(.*)/s);
+    return value === undefined ? [] : [[name.replace('IFNAME', interfaceName.replaceAll('.', '/')), value]];
+  });
 }
 
 /**
