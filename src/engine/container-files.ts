@@ -3,8 +3,9 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { EngineError } from '../base/errors.ts';
 import { O } from '../kernel/constants.ts';
 import type { RootSource } from '../runtime/contract.ts';
+import { withUserMarks } from '../runtime/layers.ts';
 import { hostMountsOf, specialMounts } from '../runtime/run-mounts.ts';
-import type { RunOptions } from '../runtime/run-options.ts';
+import { inUserNamespace, type RunOptions } from '../runtime/run-options.ts';
 import type { IdMapping, Mount } from '../runtime/spec.ts';
 import { toHost, type IdMaps, type IdRange } from '../snapshot/id-map.ts';
 import { containerRoot } from './container-root.ts';
@@ -89,8 +90,10 @@ async function useStopped<T>(parts: EngineParts, record: ContainerRecord, purpos
   const view = { mounts, special, readonly: purpose === 'change' && options.readonlyRootfs };
   if (image !== undefined) {
     using _hold = await store.hold();
-    const at = (mountPoint: string) => imageRoot(driver.root(image.layers, id, mountPoint), purpose);
-    return withView(parts, accountsDir, at, (root) => use({ root, ids: idMaps(parts, record, options) }), view);
+    const marked = inUserNamespace(options) ? withUserMarks : (root: RootSource) => root;
+    const at = (mountPoint: string) => imageRoot(marked(driver.root(image.layers, id, mountPoint)), purpose);
+    // on the disk its owners are the container's, in a user namespace, too: its layers are idmapped there
+    return withView(parts, accountsDir, at, (root) => use({ root, ids: { uid: [], gid: [] } }), view);
   }
   const folder = await containerRoot(parts, record);
   const maps = idMaps(parts, record, options);
