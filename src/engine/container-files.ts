@@ -15,6 +15,7 @@ import { foundMounts } from './mount-points.ts';
 import { lives } from './process-id.ts';
 import type { EngineParts } from './parts.ts';
 import { runOptionsOf } from './run-options-of.ts';
+import { inStartTurn } from './start-turn.ts';
 import { withView } from './view.ts';
 
 export interface ContainerFiles {
@@ -40,7 +41,7 @@ export async function withContainerFiles<T>(
   const running = await useRunning(parts, record, purpose, use);
   if (running !== undefined) return running.result;
   if (purpose !== 'change') return useStopped(parts, record, purpose, use);
-  return parts.live.inTurn(record.id, async () => {
+  return inStartTurn(parts, record.id, async () => {
     const now = parts.store.find(record.id);
     // it may have been started meanwhile
     return ((await useRunning(parts, now, purpose, use)) ?? { result: await useStopped(parts, now, purpose, use) }).result;

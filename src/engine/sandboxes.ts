@@ -47,8 +47,12 @@ export class MachineSandboxes implements Sandboxes {
     if (joined.length === 0) return { record: placed, arrived: nothing, started: nothing, [Symbol.dispose]: close };
     if (ownUser) {
       const arrived = (process: ProcessId) => {
-        using namespace = this.#namespaceOf(process);
-        this.#attach(placed, joined, namespace);
+        try {
+          using namespace = this.#namespaceOf(process);
+          this.#attach(placed, joined, namespace);
+        } catch (error) {
+          throw networkingFailed(error);
+        }
         announceLater(this.#namespaceOf(process), joined);
       };
       return { record: placed, arrived, started: nothing, [Symbol.dispose]: close };

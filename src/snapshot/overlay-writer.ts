@@ -33,17 +33,12 @@ import { cleanPath, placeEntry, splitPath } from './entry-name.ts';
 import { follow } from './follow.ts';
 import type { LayerWriter } from './layer-writer.ts';
 import { bytes, exists, FOLDERS, isWhiteout, join, lstat } from './thread-folders.ts';
+import { writeUserMarks } from './user-marks.ts';
 import { removeTree } from './walk.ts';
 
 const OPAQUE_XATTR = 'trusted.overlay.opaque';
 /** A file beside `fs`: nothing below this layer shows. The kernel does not look for the mark on a layer's own root. */
 export const OPAQUE_ROOT = 'opaque-root';
-/**
- * A folder beside `fs`, where some folder of that hides what is below: those, with the mark that overlayfs reads in a user
- * namespace. It goes right below `fs`. (With both marks in `fs` the second would be an attribute for all to see and copy.)
- */
-export const USER_MARKS = 'user-marks';
-const USER_OPAQUE_XATTR = 'user.overlay.opaque';
 const YES = Buffer.from('y');
 /** Bytes. A file of so many gets its room before it is written, and goes to the disk at once: see `large-file.ts`. */
 const LARGE = 256 << 10;
@@ -136,23 +131,7 @@ export class OverlayWriter implements LayerWriter {
     for (const [path, time] of this.#folderTimes) this.#files.setTimes(bytes(path), { atime: time, mtime: time });
     this.abort();
     if (this.#opaque.has('')) writeFileSync(`${this.#dir}/${OPAQUE_ROOT}`, '');
-    this.#markForUsers();
-  }
-
-  #markForUsers(): void {
-    const marked = [...this.#opaque].filter((path) => path !== '');
-    if (marked.length === 0) return;
-    const base = Buffer.from(`${this.#dir}/${USER_MARKS}/`);
-    for (const path of marked) {
-      const place = Buffer.concat([base, bytes(path)]);
-      mkdirSync(place, { recursive: true, mode: 0o755 });
-      try {
-        this.#files.setXattr(place, USER_OPAQUE_XATTR, YES);
-      } catch (error) {
-        // a tmpfs before Linux 6.6 has none
-        if ((error as { code?: string }).code !== 'EOPNOTSUPP') throw error;
-      }
-    }
+    writeUserMarks(this.#files, this.#dir, [...this.#opaque].filter((path) => path !== '').map(bytes));
   }
 
   abort(): void {

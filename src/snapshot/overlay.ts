@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { SnapshotDriver } from './contract.ts';
 import { driverOf, type DriverOptions, type LayerPlace } from './driver.ts';
-import { USER_MARKS } from './overlay-writer.ts';
+import { USER_MARKS } from './user-marks.ts';
 
 export function overlayDriver(options: DriverOptions): SnapshotDriver {
   return driverOf('overlay', options, unpackedLayer);
