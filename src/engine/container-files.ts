@@ -3,8 +3,9 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { EngineError } from '../base/errors.ts';
 import { O } from '../kernel/constants.ts';
 import type { RootSource } from '../runtime/contract.ts';
+import { withUserMarks } from '../runtime/layers.ts';
 import { hostMountsOf, specialMounts } from '../runtime/run-mounts.ts';
-import type { RunOptions } from '../runtime/run-options.ts';
+import { inUserNamespace, type RunOptions } from '../runtime/run-options.ts';
 import type { IdMapping, Mount } from '../runtime/spec.ts';
 import { toHost, type IdMaps, type IdRange } from '../snapshot/id-map.ts';
 import { containerRoot } from './container-root.ts';
@@ -14,6 +15,7 @@ import { foundMounts } from './mount-points.ts';
 import { lives } from './process-id.ts';
 import type { EngineParts } from './parts.ts';
 import { runOptionsOf } from './run-options-of.ts';
+import { inStartTurn } from './start-turn.ts';
 import { withView } from './view.ts';
 
 export interface ContainerFiles {
@@ -39,7 +41,7 @@ export async function withContainerFiles<T>(
   const running = await useRunning(parts, record, purpose, use);
   if (running !== undefined) return running.result;
   if (purpose !== 'change') return useStopped(parts, record, purpose, use);
-  return parts.live.inTurn(record.id, async () => {
+  return inStartTurn(parts, record.id, async () => {
     const now = parts.store.find(record.id);
     // it may have been started meanwhile
     return ((await useRunning(parts, now, purpose, use)) ?? { result: await useStopped(parts, now, purpose, use) }).result;
@@ -89,8 +91,10 @@ async function useStopped<T>(parts: EngineParts, record: ContainerRecord, purpos
   const view = { mounts, special, readonly: purpose === 'change' && options.readonlyRootfs };
   if (image !== undefined) {
     using _hold = await store.hold();
-    const at = (mountPoint: string) => imageRoot(driver.root(image.layers, id, mountPoint), purpose);
-    return withView(parts, accountsDir, at, (root) => use({ root, ids: idMaps(parts, record, options) }), view);
+    const marked = inUserNamespace(options) ? withUserMarks : (root: RootSource) => root;
+    const at = (mountPoint: string) => imageRoot(marked(driver.root(image.layers, id, mountPoint)), purpose);
+    // on the disk its owners are the container's, in a user namespace, too: its layers are idmapped there
+    return withView(parts, accountsDir, at, (root) => use({ root, ids: { uid: [], gid: [] } }), view);
   }
   const folder = await containerRoot(parts, record);
   const maps = idMaps(parts, record, options);

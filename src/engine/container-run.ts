@@ -8,6 +8,7 @@ import { removeNow } from './container-remove.ts';
 import { checkDocuments } from './create-checks.ts';
 import { foundMounts } from './mount-points.ts';
 import { prepare, startContainer, type Prepared } from './container-start.ts';
+import { inStartTurn } from './start-turn.ts';
 import type { RunningProcess, RunStreams } from './contract.ts';
 import { documentOf } from './document-of-options.ts';
 import { healthBegins } from './health.ts';
@@ -38,7 +39,8 @@ export async function planRun(parts: EngineParts, options: RunOptions): Promise<
 export async function runContainer(parts: EngineParts, options: RunOptions, streams: RunStreams | undefined): Promise<RunningProcess> {
   const { Id } = await createContainer(parts, documentOf(options), { name: options.name, pending: true });
   try {
-    const process = await startContainer(parts, parts.store.find(Id), { streams: options.detach ? undefined : streams, detached: options.detach });
+    const start = { streams: options.detach ? undefined : streams, detached: options.detach };
+    const process = await inStartTurn(parts, Id, () => startContainer(parts, parts.store.find(Id), start));
     const record = parts.store.load(Id);
     // a short program may have ended, and been removed
     if (record !== undefined) healthBegins(parts, record);

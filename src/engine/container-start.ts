@@ -82,7 +82,10 @@ async function attempt(
   const root = { ...plain, options: withDeviceRequests(plain.options, given.hostConfig.DeviceRequests) };
   const { options: found, peers: holders } = await foundMounts(parts, given, root.options);
   const { options } = root;
-  const sandbox = await parts.sandboxes.open(given, { ownUser: inUserNamespace(options) });
+  // before it has places in networks: with the process of its last run on record, others would take those for free
+  const now = store.load(id) ?? given;
+  const fresh = now.startedAt !== undefined || now.failure !== undefined ? anew(parts, now) : now;
+  const sandbox = await parts.sandboxes.open(fresh, { ownUser: inUserNamespace(options) });
   try {
     let { record } = sandbox;
     const { size } = streams ?? {};
@@ -94,7 +97,6 @@ async function attempt(
       networkPath: sandbox.path,
     });
     writeEtcFiles(parts, record, options, spec);
-    if (record.startedAt !== undefined || record.failure !== undefined) record = anew(parts, record);
     const first = changesInterfaces(spec);
     if (first) sandbox.attach();
     const startedAt = rfc3339Nano(nowNano());

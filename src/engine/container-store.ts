@@ -85,6 +85,8 @@ export class ContainerStore {
 
   readonly #sockets: string;
 
+  readonly #starting: string;
+
   readonly #names: ContainerNames;
 
   /** What has been read, where no other process writes. */
@@ -99,6 +101,7 @@ export class ContainerStore {
   constructor(stateDir: string, { root = stateDir, owned = false }: { readonly root?: string; readonly owned?: boolean } = {}) {
     this.#dir = `${root}/containers`;
     this.#sockets = `${stateDir}/sockets`;
+    this.#starting = `${root}/starting`;
     this.#names = new ContainerNames(`${root}/names`, (holder) => this.#holds(holder));
     if (owned) {
       this.#cache = new Map();
@@ -110,6 +113,11 @@ export class ContainerStore {
   /** The socket of a process's monitor, by the process's id. */
   socket(id: string): string {
     return `${this.#sockets}/${id.slice(0, 24)}`;
+  }
+
+  /** Locked by who starts the container; there only meanwhile. */
+  startLock(id: string): string {
+    return `${this.#starting}/${id}`;
   }
 
   /** The socket of an exec's monitor: it begins as its container's does. */

@@ -24,6 +24,7 @@ import type { Containers, StopOptions } from './containers-contract.ts';
 import type { ExecTable } from './execs.ts';
 import { healthBegins, healthEnds, healthResumes } from './health.ts';
 import type { EngineParts } from './parts.ts';
+import { inStartTurn } from './start-turn.ts';
 import { forgetRestarts } from './supervise.ts';
 
 /** Docker says of a kill what it was about, whatever went wrong. */
@@ -38,7 +39,7 @@ async function forKill(name: string, work: () => Promise<void>): Promise<void> {
 export function containersOf(parts: EngineParts, execs: ExecTable): Containers {
   const { store, live } = parts;
   const start = (id: string, warned?: (warnings: readonly string[]) => void) =>
-    live.inTurn(id, async () => {
+    inStartTurn(parts, id, async () => {
       const record = store.find(id);
       if (isRunning(parts, record)) {
         if (store.load(record.id)?.paused) throw new EngineError('conflict', 'cannot start a paused container, try unpause instead');

@@ -106,5 +106,6 @@ function layersOf(parts: EngineParts, record: Pick<ContainerRecord, 'mounts' | '
   if (mount?.image === undefined) throw new EngineError('internal', `image ${source} has not been looked up`);
   const root = parts.images().driver.root(mount.image.layers, undefined, '');
   if (root.kind !== 'overlay') throw new EngineError('internal', 'an image without layers');
-  return { kind: 'layers', lower: root.lower, file: mount.file ?? false };
+  const { lower, userLower } = root;
+  return { kind: 'layers', lower, ...(userLower !== undefined && { userLower }), file: mount.file ?? false };
 }

@@ -45,8 +45,12 @@ export class MachineSandboxes implements Sandboxes {
     const close = () => this.ended(record.id);
     if (ownUser) {
       const arrived = (process: ProcessId) => {
-        using namespace = this.#namespaceOf(process);
-        this.#attach(placed, joined, namespace);
+        try {
+          using namespace = this.#namespaceOf(process);
+          this.#attach(placed, joined, namespace);
+        } catch (error) {
+          throw networkingFailed(error);
+        }
         announceLater(this.#namespaceOf(process), joined);
       };
       return { record: placed, attach: () => {}, arrived, started: () => {}, [Symbol.dispose]: close };

@@ -2,6 +2,7 @@
 import { emitContainer } from './container-events.ts';
 import { removeNow } from './container-remove.ts';
 import { startContainer } from './container-start.ts';
+import { inStartTurn } from './start-turn.ts';
 import type { ContainerRecord } from './container-store.ts';
 import { toldExit } from './container-wait.ts';
 import type { ContainerExit } from './contract.ts';
@@ -58,9 +59,8 @@ export function nextDelay(before: number | undefined, lastedMs: number): number 
 
 /** As in Docker, one that cannot be started again stays as it is, with its error, which its record has. */
 function restart(parts: EngineParts, id: string): void {
-  const { live, store } = parts;
-  live
-    .inTurn(id, () => startAgain(parts, id))
+  const { store } = parts;
+  inStartTurn(parts, id, () => startAgain(parts, id))
     .catch(() => store.note(id, { restarting: undefined }))
     .catch(() => {}); // the disk is full
 }

@@ -30,7 +30,13 @@ export async function takeMounts(
   const taken = {
     kept() {
       kept = true;
-      for (const name of anonymous) store.settle(name);
+      for (const name of anonymous) {
+        try {
+          store.settle(name);
+        } catch {
+          // no room on the disk: the container is there all the same, and the next sweep does it
+        }
+      }
     },
     async [Symbol.asyncDispose]() {
       for (const volume of held.values()) volume[Symbol.dispose]();

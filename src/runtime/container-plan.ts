@@ -8,6 +8,7 @@ import type { ContainerInput, PlanResult } from './contract.ts';
 import { addDevices, addNull, addTerminal } from './devices.ts';
 import { closeTrees, openTrees, type EarlyTrees } from './early-trees.ts';
 import { labelsOf } from './labels.ts';
+import { withUserMarks } from './layers.ts';
 import { addMount, placeOf, type MountContext } from './mounts.ts';
 import {
   addDumpable,
@@ -28,12 +29,13 @@ import type { Hook, Mount, Spec } from './spec.ts';
 import { addContainerStdio, addMonitor, addMonitorEnds, addMonitorStdio } from './stdio.ts';
 
 /** The plan of a container's whole life. Throws `invalid` for a spec that makes no sense. */
-export function planContainer(input: ContainerInput): PlanResult {
-  const { spec, machine, cgroup } = input;
+export function planContainer(given: ContainerInput): PlanResult {
+  const { spec, machine, cgroup } = given;
   if (spec.process === undefined) throw invalid('the spec has no process');
   const builder = new PlanBuilder();
   const namespaces = namespacesOf(spec.linux, machine);
   const userNamespace = namespaces.fresh.has('user') || namespaces.joined.has('user');
+  const input = userNamespace ? { ...given, root: withUserMarks(given.root) } : given;
   const tty = input.stdio.kind === 'pty' || input.stdio.kind === 'console-socket';
   const process: ProcessInput = {
     process: spec.process,

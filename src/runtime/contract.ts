@@ -39,8 +39,12 @@ export type RootSource =
       readonly kind: 'overlay';
       /** Topmost first: folders, or images that the container's process mounts where only it sees them. */
       readonly lower: readonly (string | ErofsLayer)[];
-      /** Where writes go; without it they go to a tmpfs that dies with the container. */
+      /** The same with `user.overlay.` marks, where that is not the same: overlayfs does not see `trusted.` ones in a user namespace. */
+      readonly userLower?: readonly (string | ErofsLayer)[];
+      /** Where writes go: two folders of one that has nothing else. Without it they go to a tmpfs that dies with the container. */
       readonly upper?: { readonly dir: string; readonly work: string };
+      /** What is written has `user.overlay.` marks, as in a user namespace, and `lower` has them. */
+      readonly userMarks?: boolean;
       /** An existing folder that the container's own mount namespace can mount over. */
       readonly mountPoint: string;
       /** In a user namespace: what belongs to 0 on disk belongs to 0 inside. Else owners stay what they are. */
@@ -51,8 +55,6 @@ export type RootSource =
 export interface ErofsLayer {
   readonly kind: 'erofs';
   readonly index: string;
-  /** An index of the same with `user.overlay.` marks instead of `trusted.` ones, which overlayfs does not see in a user namespace. Only where there are marks. */
-  readonly userIndex?: string;
   /** The `device=` of erofs(5): the layer's plain tar. */
   readonly device: string;
 }
@@ -64,7 +66,13 @@ export type SpecialSource =
   /** A file system that the monitor makes, in the host's network; `options` are mount(8)'s words. */
   | { readonly kind: 'file-system'; readonly type: string; readonly device: string; readonly options: readonly string[] }
   /** Layers of an image, topmost first. `file`: the subpath names a file. */
-  | { readonly kind: 'layers'; readonly lower: readonly (string | ErofsLayer)[]; readonly file: boolean };
+  | {
+      readonly kind: 'layers';
+      readonly lower: readonly (string | ErofsLayer)[];
+      /** As a root's. */
+      readonly userLower?: readonly (string | ErofsLayer)[];
+      readonly file: boolean;
+    };
 
 export interface SpecialMount {
   readonly source: SpecialSource;

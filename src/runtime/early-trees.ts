@@ -3,20 +3,22 @@
  * inherits. Three kinds need it: sources that root of a user namespace may not reach, mounts whose owners are mapped
  * (only root of the file system's own user namespace may do that), and what lies in another container.
  */
+import { posix } from 'node:path';
 import { ATTR, TREE } from '../kernel/constants.ts';
-import { invalid } from '../base/errors.ts';
+import { EngineError, invalid } from '../base/errors.ts';
 import type { PlanBuilder } from './builder.ts';
 import type { ContainerInput, RootSource, SpecialMount, SpecialMounts } from './contract.ts';
+import type { LayerTrees } from './layers.ts';
 import { parseMountOptions, type MountOptions } from './mount-options.ts';
 import { bindSource } from './mounts.ts';
 import { idMap, type JoinSlots, type Namespaces } from './namespaces.ts';
 import type { IdMapping, Mount } from './spec.ts';
-import { specialSubject, specialTree } from './special-mounts.ts';
+import { specialSubject, specialTree, userImage } from './special-mounts.ts';
 
 export interface EarlyTrees {
   readonly mounts: ReadonlyMap<Mount, string>;
-  /** The root, or its layers, topmost first; empty when the container's process makes them itself. */
-  readonly root: readonly string[];
+  /** The root, or its layers; empty when the container's process makes them itself. */
+  readonly root: LayerTrees;
   /** The same of mounted images. */
   readonly images: ReadonlyMap<Mount, readonly string[]>;
 }
@@ -40,7 +42,7 @@ export function openTrees(builder: PlanBuilder, input: ContainerInput, namespace
     const special = input.special?.get(mount.destination);
     if (special !== undefined) {
       if (special.source.kind !== 'layers') trees.set(mount, specialOf(context, mount, special));
-      else if (userNamespace) images.set(mount, rootTrees(context, { kind: 'overlay', lower: special.source.lower, mountPoint: '', idmap: true }));
+      else if (userNamespace) images.set(mount, rootTrees(context, userImage(special.source)).layers);
       continue;
     }
     const options = parseMountOptions(mount.options ?? [], mount.type);
@@ -52,14 +54,16 @@ export function openTrees(builder: PlanBuilder, input: ContainerInput, namespace
     if (other !== null) trees.set(mount, treeOf(context, Number(other[1]), other[2]!, options, source));
     else if (userNamespace || mapped) trees.set(mount, copyOf(context, mount, source, options, mapped));
   }
-  const root = userNamespace && namespaces.fresh.has('mount') ? rootTrees(context, input.root) : [];
+  const root = userNamespace && namespaces.fresh.has('mount') ? rootTrees(context, input.root) : { layers: [] };
   for (const slot of context.made.values()) if (slot !== joins.get('user')) builder.monitor('close', { slot });
   return { mounts: trees, root, images };
 }
 
 /** The monitor's copies go: they would keep the mounts busy as long as the container lives. */
 export function closeTrees(builder: PlanBuilder, trees: EarlyTrees): void {
-  for (const slot of [...trees.mounts.values(), ...trees.root, ...[...trees.images.values()].flat()]) builder.monitor('close', { slot });
+  const { layers, upper } = trees.root;
+  const root = upper === undefined ? layers : [...layers, upper];
+  for (const slot of [...trees.mounts.values(), ...root, ...[...trees.images.values()].flat()]) builder.monitor('close', { slot });
 }
 
 function treeOf({ builder }: Context, pid: number, path: string, options: MountOptions, source: string): string {
@@ -151,31 +155,42 @@ function userNamespace({ builder, made }: Context, uids: readonly IdMapping[], g
   return slot;
 }
 
-function rootTrees(context: Context, source: RootSource): string[] {
+function rootTrees(context: Context, source: RootSource): LayerTrees {
   const { builder, input } = context;
-  const layers = source.kind === 'dir' ? [source.path] : source.lower;
-  const flags = TREE.CLONE | TREE.CLOEXEC | (source.kind === 'dir' ? TREE.RECURSIVE : 0);
-  return layers.map((layer) => {
-    const path = typeof layer === 'string' ? layer : layer.index;
+  const isMapped = source.idmap === true;
+  const folder = (path: string, flags: number): string => {
     const subject = `root file system ${path}`;
-    const note = { subject, why: 'here, where every folder can be searched' };
-    let tree: string;
-    if (typeof layer === 'string') {
-      tree = builder.slot('root-tree');
-      builder.monitor('open-tree', { into: tree, path, flags }, note);
-    } else {
-      // no user namespace may mount it
-      const data = [['source', layer.userIndex ?? layer.index] as const, ['device', layer.device] as const];
-      tree = builder.fileSystem('erofs', data, ATTR.RDONLY, note, 'monitor');
-    }
-    if (source.idmap !== true) return tree;
-    if (typeof layer === 'string' && input.machine.idmap?.(path) === false) {
+    const tree = builder.slot('root-tree');
+    builder.monitor('open-tree', { into: tree, path, flags: TREE.CLONE | TREE.CLOEXEC | flags }, { subject, why: 'here, where every folder can be searched' });
+    if (!isMapped) return tree;
+    if (input.machine.idmap?.(path) === false) {
       builder.warnings.push(`this kernel cannot map the owners of ${path}: its files keep them, and those of root belong to nobody inside`);
       return tree;
     }
-    const userns = ownUserNamespace(context);
-    const mapped = { subject: `${subject}, idmapped`, why: 'what belongs to root on disk belongs to root inside' };
-    builder.monitor('mount-setattr', { slot: tree, set: ATTR.IDMAP, clear: 0, propagation: 0, recursive: 0, userns }, mapped);
-    return tree;
+    return mapRoot(context, tree, subject);
+  };
+  if (source.kind === 'dir') return { layers: [folder(source.path, TREE.RECURSIVE)] };
+  const layers = source.lower.map((layer) => {
+    if (typeof layer === 'string') return folder(layer, 0);
+    const subject = `root file system ${layer.index}`;
+    // no user namespace may mount it
+    const data = [['source', layer.index] as const, ['device', layer.device] as const];
+    const tree = builder.fileSystem('erofs', data, ATTR.RDONLY, { subject, why: 'here, where every folder can be searched' }, 'monitor');
+    return isMapped ? mapRoot(context, tree, subject) : tree;
   });
+  if (source.upper === undefined) return { layers };
+  // overlayfs wants both of its folders on one mount
+  const writes = posix.dirname(source.upper.dir);
+  if (isMapped && input.machine.idmap?.(writes) === false) {
+    throw new EngineError('unavailable', `root file system: this kernel cannot map the owners of ${writes}, where root of a user namespace is to write`, {
+      hint: 'idmapped mounts take Linux 5.19, and a data root on ext4, xfs, btrfs, or, from Linux 6.3 on, tmpfs',
+    });
+  }
+  return { layers, upper: folder(writes, 0) };
+}
+
+function mapRoot(context: Context, tree: string, subject: string): string {
+  const note = { subject: `${subject}, idmapped`, why: 'what belongs to root on disk belongs to root inside' };
+  context.builder.monitor('mount-setattr', { slot: tree, set: ATTR.IDMAP, clear: 0, propagation: 0, recursive: 0, userns: ownUserNamespace(context) }, note);
+  return tree;
 }

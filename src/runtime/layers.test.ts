@@ -5,7 +5,7 @@ import { encodePlan } from '../plan/encode.ts';
 import type { Op } from '../plan/ops.ts';
 import { PlanBuilder } from './builder.ts';
 import type { ErofsLayer, RootSource } from './contract.ts';
-import { lowerdirOf, stackedRoot } from './layers.ts';
+import { lowerdirOf, stackedRoot, withUserMarks } from './layers.ts';
 
 type Overlay = Extract<RootSource, { kind: 'overlay' }>;
 const erofs = (name: string): ErofsLayer => ({ kind: 'erofs', index: `/layers/${name}/index`, device: `/layers/${name}/tar` });
@@ -80,7 +80,7 @@ describe('a stacked root', () => {
 
   test('layers that are mounted already are attached, in their order', () => {
     const builder = new PlanBuilder();
-    stackedRoot(builder, overlay([erofs('a'), '/b']), { dir: 'folder', path: '' }, ['tree-a', 'tree-b']);
+    stackedRoot(builder, overlay([erofs('a'), '/b']), { dir: 'folder', path: '' }, { layers: ['tree-a', 'tree-b'] });
     const attached = builder.ops.filter((op) => op.op === 'move-mount').map((op) => ('from' in op ? [op.from, op.dir, op.path] : []));
     assert.deepEqual(attached, [
       ['tmpfs.1', 'folder', ''],
@@ -91,6 +91,20 @@ describe('a stacked root', () => {
       builder.ops.filter((op) => op.op === 'mount').map((op) => ('type' in op ? op.type : '')),
       ['overlay'],
     );
+  });
+
+  test('for a user namespace its folders for writes are on one mount, with its marks', () => {
+    const builder = new PlanBuilder();
+    const source = { ...overlay(['/a'], { dir: '/w/1/diff', work: '/w/1/work' }), userLower: ['/a', '/marks'] };
+    stackedRoot(builder, withUserMarks(source) as Overlay, { path: '/c/root' }, { layers: ['tree-a', 'tree-marks'], upper: 'tree-w' });
+    const attached = builder.ops.filter((op) => op.op === 'move-mount').map((op) => [op.from, op.path]);
+    assert.deepEqual(attached.slice(1), [
+      ['tree-a', '0'],
+      ['tree-marks', '1'],
+      ['tree-w', 'writes'],
+    ]);
+    assert.equal(builder.ops.find((op) => op.op === 'mount')?.data, 'lowerdir=0:1,upperdir=writes/diff,workdir=writes/work,userxattr');
+    assert.ok(!builder.ops.some((op) => op.op === 'symlink'));
   });
 
   test('500 layers fit into a page and a few slots; more are refused', () => {

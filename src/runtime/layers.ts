@@ -8,13 +8,15 @@
  *     0, 1, …   a layer, topmost first: a symbolic link to its folder, or the folder where its EROFS is mounted
  *     0.index, 0.tar   what that EROFS is mounted from
  *     upper, work      the layer for writes, or links to it
+ *     writes           instead of them, the mount that has both: for a user namespace, where root on disk is root inside
  *     root             the overlay
  *
  * Only this mount namespace sees the tmpfs, and pivot_root takes it out of sight; the overlay holds on to the layers.
  */
+import { posix } from 'node:path';
 import { MS, O, O_DIRECTORY, RESOLVE } from '../kernel/constants.ts';
 import { invalid } from '../base/errors.ts';
-import type { PlanBuilder } from './builder.ts';
+import type { Note, PlanBuilder } from './builder.ts';
 import type { ErofsLayer, RootSource } from './contract.ts';
 
 type Overlay = Extract<RootSource, { kind: 'overlay' }>;
@@ -30,6 +32,19 @@ export const PLAIN_UPPER = [
   ['metacopy', 'off'],
 ] as const;
 
+/** Layers that are mounted already, in slots: topmost first, and what has the folders for writes. */
+export interface LayerTrees {
+  readonly layers: readonly string[];
+  readonly upper?: string | undefined;
+}
+
+/** As overlayfs in a user namespace reads and writes it; from outside it must be read so, too. */
+export function withUserMarks(source: RootSource): RootSource {
+  if (source.kind !== 'overlay') return source;
+  const { userLower, ...rest } = source;
+  return { ...rest, lower: userLower ?? source.lower, userMarks: true };
+}
+
 /** overlayfs's `lowerdir`, where the layers are folders that fsconfig(2) can be told of with it; else undefined. */
 export function lowerdirOf(source: Overlay): string | undefined {
   const folders: string[] = [];
@@ -42,12 +57,12 @@ export function lowerdirOf(source: Overlay): string | undefined {
   return fits(lowerdir) && fits(source.upper?.dir ?? '') && fits(source.upper?.work ?? '') ? lowerdir : undefined;
 }
 
-/** Makes the root and attaches it below `at`; returns its slot. `trees`: the layers, where they are mounted already. */
+/** Makes the root and attaches it below `at`; returns its slot. */
 export function stackedRoot(
   builder: PlanBuilder,
   source: Overlay,
   at: { readonly dir?: string; readonly path: string },
-  trees: readonly string[] = [],
+  trees: LayerTrees = { layers: [] },
 ): string {
   const { lower, upper } = source;
   const subject = `root file system of ${lower.length} layers`;
@@ -57,34 +72,40 @@ export function stackedRoot(
   const place = builder.fileSystem('tmpfs', [['mode', '755']], 0, note);
   builder.container('move-mount', { from: place, ...at }, note);
   lower.forEach((layer, index) => {
-    const tree = trees[index];
+    const tree = trees.layers[index];
     if (tree === undefined) addLayer(builder, place, layer, `${index}`);
-    else {
-      builder.container('mkdir', { dir: place, path: `${index}`, mode: 0o755 }, note);
-      builder.container('move-mount', { from: tree, dir: place, path: `${index}` }, note);
-      builder.container('close', { slot: tree });
-    }
+    else attachTree(builder, place, tree, `${index}`, note);
   });
+  let [upperdir, workdir] = ['upper', 'work'];
   if (upper === undefined) {
     const writes = { subject, why: 'a place for writes that dies with the container' };
     builder.container('mkdir', { dir: place, path: 'upper', mode: 0o755 }, writes);
     builder.container('mkdir', { dir: place, path: 'work', mode: 0o700 }, writes);
+  } else if (trees.upper !== undefined) {
+    attachTree(builder, place, trees.upper, 'writes', { subject, why: 'writes go to a layer of their own, whose owners are mapped' });
+    [upperdir, workdir] = [upper.dir, upper.work].map((path) => `writes/${posix.basename(path)}`) as [string, string];
   } else {
     const writes = { subject, why: 'writes go to a layer of their own' };
     builder.container('symlink', { target: upper.dir, dir: place, path: 'upper' }, writes);
     builder.container('symlink', { target: upper.work, dir: place, path: 'work' }, writes);
   }
   builder.container('mkdir', { dir: place, path: 'root', mode: 0o755 }, note);
-  // in a user namespace overlayfs may not keep its marks in `trusted.` attributes; layers are mounted early only for one
-  // (it makes no redirects then, and no files without data)
-  const marks = trees.length > 0 ? 'userxattr' : PLAIN_UPPER.map(([key, value]) => `${key}=${value}`).join(',');
-  const data = `lowerdir=${lower.map((_, index) => index).join(':')},upperdir=upper,workdir=work,${marks}`;
+  // in a user namespace overlayfs may not keep its marks in `trusted.` attributes (it makes no redirects then, and no
+  // files without data)
+  const marks = source.userMarks === true ? 'userxattr' : PLAIN_UPPER.map(([key, value]) => `${key}=${value}`).join(',');
+  const data = `lowerdir=${lower.map((_, index) => index).join(':')},upperdir=${upperdir},workdir=${workdir},${marks}`;
   builder.container('mount', { dir: place, source: 'overlay', path: 'root', type: 'overlay', flags: 0, data }, note);
   const root = builder.slot('overlay');
   const flags = O.PATH | O_DIRECTORY | O.CLOEXEC;
   builder.container('open', { into: root, dir: place, path: 'root', flags, mode: 0, resolve: RESOLVE.NO_SYMLINKS }, note);
   builder.container('close', { slot: place });
   return root;
+}
+
+function attachTree(builder: PlanBuilder, place: string, tree: string, name: string, note: Note): void {
+  builder.container('mkdir', { dir: place, path: name, mode: 0o755 }, note);
+  builder.container('move-mount', { from: tree, dir: place, path: name }, note);
+  builder.container('close', { slot: tree });
 }
 
 function addLayer(builder: PlanBuilder, place: string, layer: string | ErofsLayer, name: string): void {

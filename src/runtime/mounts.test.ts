@@ -170,6 +170,17 @@ describe('trees that the monitor copies before clone', () => {
     assert.equal(opsOf(cannot.ops, 'mount-setattr').length, 1);
     assert.match(cannot.warnings[0]!, /cannot map the owners of \/b/);
   });
+  test('the root’s layer for writes as one tree; an error where its owners cannot be mapped', () => {
+    const root = { kind: 'overlay', lower: ['/a'], upper: { dir: '/w/1/diff', work: '/w/1/work' }, mountPoint: '/m', idmap: true } as const;
+    const { ops } = trees([], userns, { root });
+    assert.deepEqual(
+      opsOf(ops, 'open-tree').map(({ path }) => path),
+      ['/a', '/w/1'],
+    );
+    assert.equal(opsOf(ops, 'mount-setattr').filter(({ set }) => set === ATTR.IDMAP).length, 2);
+    const cannot = machine({ idmap: (path) => path !== '/w/1' });
+    assert.throws(() => trees([], userns, { root, machine: cannot }), { kind: 'unavailable', message: /cannot map the owners of \/w\/1/ });
+  });
   test('below another process’s root: by its pidfd', () => {
     const { ops } = trees([{ destination: '/dev/shm', type: 'bind', source: '/proc/7/root/dev/shm', options: ['rbind', 'nosuid'] }]);
     assert.deepEqual(

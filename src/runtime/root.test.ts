@@ -9,7 +9,7 @@ const root = (source: RootSource, trees: string[] = [], propagation?: string) =>
   built((builder) => {
     openRootFolder(builder, source);
     for (const tree of trees) builder.container('open-tree', { into: tree, path: '/x', flags: 1 });
-    addRoot(builder, source, propagation, machine(), trees);
+    addRoot(builder, source, propagation, machine(), { layers: trees });
   }).ops;
 const overlay = { kind: 'overlay', lower: ['/top:1', '/back\\slash'], mountPoint: '/state/root' } as const;
 const data = (source: RootSource, trees?: string[]) => Object.fromEntries(opsOf(root(source, trees), 'fs-set').map(({ key, value }) => [key, value]));
@@ -70,8 +70,8 @@ describe('the root', () => {
   });
   test('layers copied early lie on the tmpfs, in their order', () => {
     const options = (source: RootSource) => opsOf(root(source, ['a', 'b']), 'mount').map((op) => op.data);
-    assert.deepEqual(options(overlay), ['lowerdir=0:1,upperdir=upper,workdir=work,userxattr']);
-    const given = root({ ...overlay, upper: { dir: '/u', work: '/w' } }, ['a', 'b']);
+    assert.deepEqual(options({ ...overlay, userMarks: true }), ['lowerdir=0:1,upperdir=upper,workdir=work,userxattr']);
+    const given = root({ ...overlay, upper: { dir: '/u', work: '/w' }, userMarks: true }, ['a', 'b']);
     assert.deepEqual(
       opsOf(given, 'symlink').map(({ target, path }) => [target, path]),
       [

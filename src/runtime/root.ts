@@ -3,7 +3,7 @@ import { ATTR, MS, O, O_DIRECTORY, TREE } from '../kernel/constants.ts';
 import { invalid } from '../base/errors.ts';
 import type { PlanBuilder } from './builder.ts';
 import type { MachineFacts, RootSource } from './contract.ts';
-import { lowerdirOf, PLAIN_UPPER, stackedRoot } from './layers.ts';
+import { lowerdirOf, PLAIN_UPPER, stackedRoot, type LayerTrees } from './layers.ts';
 import { propagationFlag } from './mount-options.ts';
 
 /** Where the root will be: a folder that stays reachable, by its fd, when the process no longer is the host's root. */
@@ -16,7 +16,7 @@ export function openRootFolder(builder: PlanBuilder, source: RootSource): void {
 const ROOT_FOLDER = 'root-folder';
 
 /** Makes the new root and attaches it to the folder that `openRootFolder` opened; returns its slot. `trees`: made early. */
-export function addRoot(builder: PlanBuilder, source: RootSource, propagation: string | undefined, machine: MachineFacts, trees: readonly string[]): string {
+export function addRoot(builder: PlanBuilder, source: RootSource, propagation: string | undefined, machine: MachineFacts, trees: LayerTrees): string {
   const flags = propagation === undefined || propagation === '' ? MS.SLAVE | MS.REC : propagationFlag(propagation);
   if (flags === undefined) throw invalid(`rootfsPropagation ${JSON.stringify(propagation)} is not one of private, shared, slave, unbindable and their r-forms`);
   // a root that shares its mounts with the host would let this container's mounts spread there
@@ -29,7 +29,7 @@ export function addRoot(builder: PlanBuilder, source: RootSource, propagation: s
   if (flags & MS.SHARED) {
     builder.container('propagation', { path: machine.mountPoint(at), flags: MS.PRIVATE }, { why: 'the mount that holds the root is ours alone' });
   }
-  const root = source.kind === 'dir' ? bindRoot(builder, source.path, trees[0]) : overlayRoot(builder, source, trees);
+  const root = source.kind === 'dir' ? bindRoot(builder, source.path, trees.layers[0]) : overlayRoot(builder, source, trees);
   if (flags & MS.UNBINDABLE) {
     builder.container('mount-setattr', { slot: root, set: 0, clear: 0, propagation: MS.UNBINDABLE, recursive: 0 });
   }
@@ -52,9 +52,9 @@ function bindRoot(builder: PlanBuilder, path: string, tree: string | undefined):
   return root;
 }
 
-function overlayRoot(builder: PlanBuilder, source: Extract<RootSource, { kind: 'overlay' }>, trees: readonly string[]): string {
+function overlayRoot(builder: PlanBuilder, source: Extract<RootSource, { kind: 'overlay' }>, trees: LayerTrees): string {
   const lowerdir = lowerdirOf(source);
-  if (lowerdir === undefined || trees.length > 0) return stackedRoot(builder, source, { dir: ROOT_FOLDER, path: '' }, trees);
+  if (lowerdir === undefined || source.userMarks === true) return stackedRoot(builder, source, { dir: ROOT_FOLDER, path: '' }, trees);
   const subject = `root file system ${lowerdir}`;
   const note = { subject, why: 'writes go to a layer of their own' };
   let { upper } = source;

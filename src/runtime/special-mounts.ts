@@ -2,7 +2,7 @@
 import { posix } from 'node:path';
 import { ATTR, O, O_DIRECTORY, RESOLVE, TREE } from '../kernel/constants.ts';
 import type { PlanBuilder } from './builder.ts';
-import type { SpecialMount } from './contract.ts';
+import type { SpecialMount, SpecialSource } from './contract.ts';
 import { stackedRoot } from './layers.ts';
 import type { MountOptions } from './mount-options.ts';
 import type { Mount } from './spec.ts';
@@ -49,6 +49,11 @@ function treeBelow(builder: PlanBuilder, folder: string, subpath: string, option
   return tree;
 }
 
+/** The layers of an image as a container in a user namespace has them mounted. */
+export function userImage({ lower, userLower }: Extract<SpecialSource, { kind: 'layers' }>) {
+  return { kind: 'overlay', lower: userLower ?? lower, mountPoint: '', idmap: true, userMarks: true } as const;
+}
+
 /**
  * A read-only view of an image's layers, as a detached tree in the slot that is returned. The layers are put together at
  * the place where the view will be, which nobody sees yet, and taken away from there before it is attached.
@@ -60,7 +65,8 @@ export function imageTree(builder: PlanBuilder, mount: Mount, special: SpecialMo
   const [place, found, tree] = [builder.slot('image-place'), builder.slot('image'), builder.slot('tree')];
   const path = posix.join('/', mount.destination);
   builder.container('ensure-dir', { into: place, root, path: source.file ? posix.dirname(path) : path, mode: 0o755 }, { subject });
-  const layers = stackedRoot(builder, { kind: 'overlay', lower: source.lower, mountPoint: '' }, { dir: place, path: '' }, trees);
+  const image = trees.length > 0 ? userImage(source) : { kind: 'overlay' as const, lower: source.lower, mountPoint: '' };
+  const layers = stackedRoot(builder, image, { dir: place, path: '' }, { layers: trees });
   const open = { into: found, dir: layers, path: subpath ?? '.', flags: O.PATH | O.CLOEXEC, mode: 0, resolve: BELOW };
   builder.container('open', open, { subject, why: 'looked up below the image: no link leads out of it' });
   const flags = TREE.CLONE | TREE.CLOEXEC | TREE.EMPTY_PATH;

@@ -33,7 +33,7 @@ export function planView(
   { mounts = [], special = new Map(), readonly = false }: ViewOptions = {},
 ): Plan {
   const builder = new PlanBuilder();
-  const trees = root.kind === 'process' ? [treeOf(builder, root.process)] : [];
+  const trees = { layers: root.kind === 'process' ? [treeOf(builder, root.process)] : [] };
   const source: RootSource = root.kind === 'process' ? { kind: 'dir', path: root.mountPoint } : root;
   const early = viewTrees(builder, mounts, special);
   builder.monitor('clone', { flags: CLONE_NEW.mount }, { why: 'its mounts are seen by nobody else' });

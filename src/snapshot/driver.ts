@@ -27,6 +27,8 @@ export interface DriverOptions {
 export interface LayerPlace {
   /** For overlayfs. */
   readonly lower: string | ErofsLayer;
+  /** The same with `user.overlay.` marks, where there are marks. */
+  readonly userLower?: readonly (string | ErofsLayer)[];
   readonly tree: TreeSource;
   /** What counts as its usage. */
   readonly counted: string;
@@ -63,9 +65,12 @@ export function driverOf(name: SnapshotDriver['name'], options: DriverOptions, p
     writables: () => writables.list(),
     writableUsage: (id) => writables.usage(id),
     root(layers, writable, mountPoint): RootSource {
-      const lower = places(layers).map((place) => place.lower);
+      const found = places(layers);
+      const lower = found.map((place) => place.lower);
+      const marked = found.some(({ userLower }) => userLower !== undefined);
+      const userLower = found.flatMap((place) => place.userLower ?? [place.lower]);
       const upper = writable === undefined ? undefined : writables.get(writable);
-      return { kind: 'overlay', lower, mountPoint, ...(upper !== undefined && { upper }) };
+      return { kind: 'overlay', lower, ...(marked && { userLower }), mountPoint, ...(upper !== undefined && { upper }) };
     },
     changes: async (layers, writable) => writables.changes(trees(layers), writable),
     async *diff(layers, writable, diffOptions = {}) {

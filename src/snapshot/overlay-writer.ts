@@ -33,6 +33,7 @@ import { cleanPath, placeEntry, splitPath } from './entry-name.ts';
 import { follow } from './follow.ts';
 import type { LayerWriter } from './layer-writer.ts';
 import { bytes, exists, FOLDERS, isWhiteout, join, lstat } from './thread-folders.ts';
+import { writeUserMarks } from './user-marks.ts';
 import { removeTree } from './walk.ts';
 
 const OPAQUE_XATTR = 'trusted.overlay.opaque';
@@ -130,6 +131,7 @@ export class OverlayWriter implements LayerWriter {
     for (const [path, time] of this.#folderTimes) this.#files.setTimes(bytes(path), { atime: time, mtime: time });
     this.abort();
     if (this.#opaque.has('')) writeFileSync(`${this.#dir}/${OPAQUE_ROOT}`, '');
+    writeUserMarks(this.#files, this.#dir, [...this.#opaque].filter((path) => path !== '').map(bytes));
   }
 
   abort(): void {

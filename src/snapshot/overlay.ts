@@ -1,6 +1,8 @@
 /** The driver that unpacks: a layer is a folder as overlayfs reads it. It works on every file system with xattrs. */
+import { existsSync } from 'node:fs';
 import type { SnapshotDriver } from './contract.ts';
 import { driverOf, type DriverOptions, type LayerPlace } from './driver.ts';
+import { USER_MARKS } from './user-marks.ts';
 
 export function overlayDriver(options: DriverOptions): SnapshotDriver {
   return driverOf('overlay', options, unpackedLayer);
@@ -8,5 +10,6 @@ export function overlayDriver(options: DriverOptions): SnapshotDriver {
 
 export function unpackedLayer(folder: string): LayerPlace {
   const path = `${folder}/fs`;
-  return { lower: path, tree: { kind: 'dir', path }, counted: path };
+  const marks = `${folder}/${USER_MARKS}`;
+  return { lower: path, ...(existsSync(marks) && { userLower: [path, marks] }), tree: { kind: 'dir', path }, counted: path };
 }

@@ -1,6 +1,6 @@
 /** The same layers through both drivers: what overlayfs would see of them is the same. */
 import assert from 'node:assert/strict';
-import { existsSync, lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, existsSync, lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { before, describe, test, type TestContext } from 'node:test';
 import { digestHex, type Digest } from '../../src/base/digest.ts';
 import { EngineError } from '../../src/base/errors.ts';
@@ -142,7 +142,21 @@ describe('the erofs driver', () => {
       const layer = root.lower[0] as ErofsLayer;
       const marks = (index: string) => readErofs(readFileSync(index), readFileSync(layer.device)).get('d')!.xattrs;
       assert.deepEqual(marks(layer.index), { 'trusted.overlay.opaque': 'y' });
-      assert.deepEqual(marks(layer.userIndex!), { 'user.overlay.opaque': 'y' });
+      assert.deepEqual(marks((root.userLower![0] as ErofsLayer).index), { 'user.overlay.opaque': 'y' });
+    }));
+
+  test('unpacked, such folders are marked in one of their own', (t) =>
+    withBoth(t, async (both) => {
+      writeFileSync(`${both.dir}/layer`, archive(withBody({ name: 'd/\xe9/.wh..wh..opq' }, ''), withBody({ name: 'd/f' }, 'x')));
+      const { diffId } = await both.overlay.ingestFile({ compression: 'none' }, { path: `${both.dir}/layer` });
+      const root = both.overlay.root([diffId], undefined, '/mnt');
+      assert.ok(root.kind === 'overlay');
+      const folder = folderOf(both, 'overlay', diffId);
+      assert.deepEqual([root.lower, root.userLower], [[`${folder}/fs`], [`${folder}/fs`, `${folder}/user-marks`]]);
+      assert.deepEqual(
+        readdirSync(`${folder}/user-marks/d`),
+        readdirSync(`${folder}/fs/d`).filter((name) => name !== 'f'),
+      );
     }));
 
   test('a plain blob is the tar: one file with two names', (t) =>

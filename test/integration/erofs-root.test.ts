@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { before, describe, test, type TestContext } from 'node:test';
 import { machineFacts } from '../../src/kernel/linux/machine.ts';
 import { planContainer } from '../../src/runtime/container-plan.ts';
@@ -46,7 +47,7 @@ function layerOf(dir: string, name: string, ...parts: Buffer[]): ErofsLayer {
 function indexed(folder: string): ErofsLayer {
   indexTar(`${folder}/tar`, `${folder}/index`);
   indexTar(`${folder}/tar`, `${folder}/index-user`, 'user');
-  return { kind: 'erofs', index: `${folder}/index`, userIndex: `${folder}/index-user`, device: `${folder}/tar` };
+  return { kind: 'erofs', index: `${folder}/index`, device: `${folder}/tar` };
 }
 
 async function busyboxLayer(dir: string): Promise<ErofsLayer> {
@@ -161,7 +162,8 @@ describe('a container', () => {
       const maps = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
       const spec = defaultSpec();
       const linux = { ...spec.linux, uidMappings: maps, gidMappings: maps, namespaces: [...(spec.linux?.namespaces ?? []), { type: 'user' as const }] };
-      const root = { ...overlay(dir, layers, false), idmap: true } as const;
+      const userLower = layers.map((layer) => ({ ...layer, index: `${dirname(layer.index)}/index-user` }));
+      const root = { ...overlay(dir, layers, false), userLower, idmap: true } as const;
       chmodSync(dir, 0o755);
       const said = await inside(
         root,

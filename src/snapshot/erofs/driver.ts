@@ -12,6 +12,6 @@ export function erofsDriver(options: DriverOptions): SnapshotDriver {
     const layer = { kind: 'erofs', index: `${folder}/index`, device: `${folder}/tar` } as const;
     if (!existsSync(layer.index)) return unpackedLayer(folder);
     const userIndex = `${folder}/index-user`;
-    return { lower: existsSync(userIndex) ? { ...layer, userIndex } : layer, tree: layer, counted: folder };
+    return { lower: layer, ...(existsSync(userIndex) && { userLower: [{ ...layer, index: userIndex }] }), tree: layer, counted: folder };
   });
 }
