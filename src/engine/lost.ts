@@ -5,6 +5,7 @@ import type { ContainerRecord } from './container-store.ts';
 import type { ContainerExit, ContainerInfo } from './contract.ts';
 import { lives } from './process-id.ts';
 import type { EngineParts } from './parts.ts';
+import { sweepStartLocks } from './start-turn.ts';
 import { removeAnonymous } from './volume-remove.ts';
 
 const END_MS = 5000;
@@ -52,6 +53,8 @@ export function endGroup({ cgroups }: EngineParts, path: string): void {
 export async function removeContainer(parts: EngineParts, record: Pick<ContainerRecord, 'id' | 'name' | 'cgroupsPath' | 'image'>): Promise<void> {
   // the monitor does this; here it is for one that was killed
   endGroup(parts, record.cgroupsPath);
+  // its starter has seen to this, unless that was another process: without the record nobody knows what it had
+  parts.sandboxes.ended(record.id);
   const removed = parts.store.remove(record);
   if (record.image !== undefined) {
     const { driver, store } = parts.images();
@@ -66,6 +69,7 @@ export async function removeContainer(parts: EngineParts, record: Pick<Container
 export function sweep(parts: EngineParts): void {
   const { store } = parts;
   store.tidy();
+  sweepStartLocks(parts);
   for (const record of store.all()) {
     if (store.lost(record)) settleLost(parts, record);
     if (record.attached !== undefined && (record.process === undefined ? !lives(record.maker) : store.ended(record))) parts.sandboxes.ended(record.id);
