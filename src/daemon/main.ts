@@ -65,6 +65,7 @@ export async function startDaemon(settings: DaemonSettings, log: Log): Promise<D
     registries: { insecure: settings.insecureRegistries, mirrors: settings.registryMirrors },
     labels: settings.labels,
     networks: settings.networks,
+    usernsRemap: settings.usernsRemap,
     leaseGrace: settings.leaseGrace,
   });
   undo.use(engine);

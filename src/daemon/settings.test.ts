@@ -4,6 +4,13 @@ import { daemonSettings } from './settings.ts';
 
 const settings = (args: readonly string[], file = '{}') => daemonSettings(args, {}, () => file);
 
+test('userns-remap: a flag, or the file', () => {
+  assert.equal(settings([]).usernsRemap, '');
+  assert.equal(settings(['--userns-remap', 'default']).usernsRemap, 'default');
+  assert.equal(settings([], '{"userns-remap": "ann:people"}').usernsRemap, 'ann:people');
+  assert.throws(() => settings([], '{"userns-remap": 7}'), /userns-remap in the configuration file must be a string/);
+});
+
 test('how long leases wait after a start: a flag, or the file; whole seconds up to a day', () => {
   assert.equal(settings([]).leaseGrace, undefined);
   assert.equal(settings(['--lease-grace', '0']).leaseGrace, 0);

@@ -31,6 +31,8 @@ export interface DaemonSettings {
   readonly metricsAddress: string | undefined;
   readonly labels: readonly string[];
   readonly networks: NetworkSettings;
+  /** '' for no user namespaces. */
+  readonly usernsRemap: string;
   /** Seconds; the engine's default when absent. */
   readonly leaseGrace: number | undefined;
   readonly configFile: string;
@@ -60,6 +62,7 @@ export const DAEMON_FLAGS: readonly Flag[] = [
   { name: 'tlscert', kind: 'value', value: 'string', help: 'Path to TLS certificate file (default "~/.docker/cert.pem")' },
   { name: 'tlskey', kind: 'value', value: 'string', help: 'Path to TLS key file (default "~/.docker/key.pem")' },
   { name: 'tlsverify', kind: 'flag', help: 'Use TLS and verify the remote' },
+  { name: 'userns-remap', kind: 'value', value: 'string', help: 'User/Group setting for user namespaces' },
   { name: 'validate', kind: 'flag', help: 'Validate daemon configuration and exit' },
   { name: 'version', short: 'v', kind: 'flag', help: 'Print version information and quit' },
 ];
@@ -149,6 +152,7 @@ export function settingsOf(flags: Flags, env: NodeJS.ProcessEnv, readFile: (path
     metricsAddress: text('metrics-addr'),
     labels: list('label', 'labels'),
     networks: networkSettings(flags, file),
+    usernsRemap: text('userns-remap') ?? '',
     leaseGrace: seconds(flags.value('lease-grace') ?? file['lease-grace'], 'lease-grace'),
     configFile,
     validateOnly: flags.on('validate'),

@@ -19,6 +19,7 @@ import { linksById } from './links.ts';
 import { randomName } from './names.ts';
 import type { EngineParts } from './parts.ts';
 import { runOptionsOf } from './run-options-of.ts';
+import { remapped } from './userns-remap.ts';
 import { takeMounts } from './volume-take.ts';
 import type { ContainerConfig, ContainerCreate, HostConfig } from './types/container.ts';
 
@@ -44,7 +45,7 @@ export async function createContainer(parts: EngineParts, body: ContainerCreate,
   using _hold = rootfs === undefined || mountsImages ? await parts.images().store.hold() : undefined;
   const image = rootfs === undefined ? imageOf(parts, body.Image ?? '', options.platform) : undefined;
   const completed = completeConfig(body, image?.config ?? {}, id);
-  const asked = completeHostConfig(body.HostConfig);
+  const asked = remapped(parts.remap, completeHostConfig(body.HostConfig));
   checkDocuments(body, completed, asked);
   const networks = askedNetworks(parts, body, asked);
   const config = withMac(completed, networks.mac);

@@ -9,6 +9,7 @@ import { checkDocuments } from './create-checks.ts';
 import { foundMounts } from './mount-points.ts';
 import { prepare, startContainer, type Prepared } from './container-start.ts';
 import { inStartTurn } from './start-turn.ts';
+import { remapped } from './userns-remap.ts';
 import type { RunningProcess, RunStreams } from './contract.ts';
 import { documentOf } from './document-of-options.ts';
 import { healthBegins } from './health.ts';
@@ -20,7 +21,7 @@ export async function planRun(parts: EngineParts, options: RunOptions): Promise<
   const id = randomBytes(32).toString('hex');
   const body = documentOf(options);
   const image = options.rootfs === undefined ? imageOf(parts, options.image ?? '', undefined) : undefined;
-  const hostConfig = completeHostConfig(body.HostConfig);
+  const hostConfig = remapped(parts.remap, completeHostConfig(body.HostConfig));
   const config = completeConfig(body, image?.config ?? {}, id);
   checkDocuments(body, config, hostConfig);
   const mounts = wantedMounts(parts, config, hostConfig);

@@ -120,6 +120,11 @@ export class ContainerStore {
     return `${this.#starting}/${id}`;
   }
 
+  /** The locks that are there: held, or left by a killed process. */
+  startLocks(): string[] {
+    return entries(this.#starting).map((id) => this.startLock(id));
+  }
+
   /** The socket of an exec's monitor: it begins as its container's does. */
   execSocket(id: string, exec: string): string {
     return this.socket(`${id.slice(0, 12)}${exec}`);

@@ -15,6 +15,7 @@ import type { Networks } from './networks-contract.ts';
 import type { Lease, LeaseOptions, Leases } from './leases-contract.ts';
 import type { System } from './system-contract.ts';
 import type { Volumes } from './volumes-contract.ts';
+import type { Remap } from './userns-remap.ts';
 
 export { DEFAULT_RUN } from '../runtime/run-options.ts';
 export { parseSecurityOptions } from '../runtime/security-options.ts';
@@ -182,6 +183,11 @@ export interface EngineOptions {
   readonly registries?: RegistryOptions;
   /** Of the default bridge, and where networks' subnets come from. Only whoever owns the data root changes them. */
   readonly networks?: NetworkSettings;
+  /**
+   * dockerd's setting: containers get user namespaces with the subordinate ids (subuid(5)) of `default`, which is dockremap,
+   * of `USER[:GROUP]` or of `UID[:GID]`, or with these ids. Throws `invalid` at once for somebody who has none. Default '': none.
+   */
+  readonly usernsRemap?: string | Remap | undefined;
   /** `key=value`, shown by `system.info`. */
   readonly labels?: readonly string[];
   /** Seconds that leases of an earlier engine on the data root wait for their owners, at least. Default 10. */

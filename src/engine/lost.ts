@@ -5,6 +5,7 @@ import type { ContainerRecord } from './container-store.ts';
 import type { ContainerExit, ContainerInfo } from './contract.ts';
 import { lives } from './process-id.ts';
 import type { EngineParts } from './parts.ts';
+import { sweepStartLocks } from './start-turn.ts';
 import { removeAnonymous } from './volume-remove.ts';
 
 const END_MS = 5000;
@@ -68,6 +69,7 @@ export async function removeContainer(parts: EngineParts, record: Pick<Container
 export function sweep(parts: EngineParts): void {
   const { store } = parts;
   store.tidy();
+  sweepStartLocks(parts);
   for (const record of store.all()) {
     if (store.lost(record)) settleLost(parts, record);
     if (record.attached !== undefined && (record.process === undefined ? !lives(record.maker) : store.ended(record))) parts.sandboxes.ended(record.id);

@@ -33,6 +33,7 @@ import { openImages, type OpenImages } from './open-images.ts';
 import type { EngineParts } from './parts.ts';
 import { readLog } from './logs.ts';
 import { HeldPorts } from './held-ports.ts';
+import { readOr } from './sandbox-files.ts';
 import { MachineSandboxes } from './sandboxes.ts';
 import { defaultBridgeName, openNetworking, type Networking } from './networking.ts';
 import { restoreNetworks } from './restore-networks.ts';
@@ -42,6 +43,7 @@ import { attachTo, processHandle } from './start-process.ts';
 import { containerEnded, restore } from './supervise.ts';
 import { systemOf } from './system.ts';
 import { sweepVolumes } from './volume-remove.ts';
+import { remapOf, type SubordinateFiles } from './userns-remap.ts';
 import { volumesOf } from './volumes.ts';
 
 /** Seconds that leases of an earlier engine wait for their owners. */
@@ -54,6 +56,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
   const { stateDir, dataRoot, containerRoot: root } = placesOf(options, process.env);
   const owned = options.owner ?? false;
   checkNetworkSettings(options.networks ?? {});
+  const remap = typeof options.usernsRemap === 'object' ? options.usernsRemap : remapOf(options.usernsRemap ?? '', subordinateFiles());
   const locks = owned ? own([...new Set([root, stateDir])]) : [];
   const store = new ContainerStore(stateDir, { root, owned });
   const events = new EventBus();
@@ -109,6 +112,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     ended: (id, exit) => containerEnded(parts, id, exit),
     dataRoot,
     containerRoot: root,
+    remap,
     owned,
     leases,
     volumes: { store: openVolumeStore(`${dataRoot}/volumes`, { self: owner, lives: ownerLives }), locks: linuxFileLocks },
@@ -206,6 +210,11 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function subordinateFiles(): SubordinateFiles {
+  const [passwd, group, subuid, subgid] = ['passwd', 'group', 'subuid', 'subgid'].map((name) => readOr(`/etc/${name}`)) as [string, string, string, string];
+  return { passwd, group, subuid, subgid };
 }
 
 /** What a container is made of, and the images that are mounted in it. */

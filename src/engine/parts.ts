@@ -13,6 +13,7 @@ import type { ImageParts } from './image-parts.ts';
 import type { HeldPorts } from './held-ports.ts';
 import type { NetworkParts } from './network-parts.ts';
 import type { Sandboxes } from './sandbox-contract.ts';
+import type { Remap } from './userns-remap.ts';
 import type { VolumeStore } from '../volume/contract.ts';
 
 /** Control groups as the use cases need them: the driver of this machine and its files. Paths as in `CgroupDriver`. */
@@ -46,6 +47,8 @@ export interface EngineParts {
   ended(id: string, exit: ContainerExit): Promise<void>;
   /** The folder of what outlives the machine's next start. */
   readonly dataRoot: string;
+  /** Whose ids containers get that do not say otherwise; undefined for those of the host. */
+  readonly remap: Remap | undefined;
   /** The folder of containers and networks. */
   readonly containerRoot: string;
   /** No other process changes what is in the data root: containers are looked after here, whoever started them. */

@@ -18,3 +18,11 @@ export function inStartTurn<T>(parts: EngineParts, id: string, work: () => Promi
     }
   });
 }
+
+/** Those of killed processes go. */
+export function sweepStartLocks({ store, volumes: { locks } }: EngineParts): void {
+  for (const path of store.startLocks()) {
+    using lock = locks.tryLock(path, 'exclusive');
+    if (lock !== undefined) rmSync(path, { force: true });
+  }
+}

@@ -96,6 +96,7 @@ export function systemInfo(parts: EngineParts, settings: SystemSettings): System
       ...(machine.apparmor ? ['name=apparmor'] : []),
       'name=seccomp,profile=builtin',
       ...(machine.selinux ? ['name=selinux'] : []),
+      ...(parts.remap === undefined ? [] : ['name=userns']),
       'name=cgroupns',
     ],
     CDISpecDirs: [],

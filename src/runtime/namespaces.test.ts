@@ -107,6 +107,15 @@ describe('joining', () => {
     assert.ok(hook < user, 'what needs the host’s root as owner comes before');
     assert.equal(ops.at(-1)!.op, 'dumpable', 'a change of owner may have made it dumpable again');
   });
+  test('with a new user namespace: the others by the monitor, for it does not own them', () => {
+    assert.deepEqual(
+      opsOf(plan('user', 'network=/n', 'ipc=/i', 'mount'), 'setns').map(({ side, flags }) => [side, flags]),
+      [
+        ['monitor', CLONE_NEW.ipc],
+        ['monitor', CLONE_NEW.network],
+      ],
+    );
+  });
 });
 
 describe('a time namespace', () => {

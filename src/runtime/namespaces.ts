@@ -81,7 +81,7 @@ export function addMonitorNamespaces(builder: PlanBuilder, namespaces: Namespace
     const subject = `pid namespace ${namespaces.joined.get('pid')!}`;
     builder.monitor('setns', { slot: pid, flags: CLONE_NEW.pid }, { subject, why: 'children of the monitor begin there' });
   }
-  if (namespaces.joined.has('user')) {
+  if (inUser(namespaces)) {
     for (const type of EARLY) join(builder, 'monitor', namespaces, slots, type, 'as root of the host: the user namespace may not own it');
   }
   if (namespaces.fresh.has('time')) {
@@ -98,6 +98,11 @@ export function closeJoins(builder: PlanBuilder, slots: JoinSlots): void {
   for (const slot of slots.values()) builder.monitor('close', { slot });
 }
 
+/** Only root of the user namespace that owns another one may enter that: in one of its own the container's process is not. */
+function inUser({ joined, fresh }: Namespaces): boolean {
+  return joined.has('user') || fresh.has('user');
+}
+
 /** What the monitor can enter for its child, and not be the worse for it. */
 const EARLY: readonly NamespaceType[] = ['ipc', 'uts', 'network'];
 
@@ -107,11 +112,10 @@ const EARLY: readonly NamespaceType[] = ['ipc', 'uts', 'network'];
  * root as its owner.
  */
 export function addJoins(builder: PlanBuilder, namespaces: Namespaces, slots: JoinSlots, beforeRoot: () => void): void {
-  const user = namespaces.joined.has('user');
-  const order: NamespaceType[] = [...(user ? [] : EARLY), 'cgroup', 'time', 'mount'];
+  const order: NamespaceType[] = [...(inUser(namespaces) ? [] : EARLY), 'cgroup', 'time', 'mount'];
   for (const type of order) join(builder, 'container', namespaces, slots, type);
   for (const slot of slots.values()) builder.container('close', { slot });
-  if (!user) return;
+  if (!namespaces.joined.has('user')) return;
   beforeRoot();
   becomeRoot(builder);
 }

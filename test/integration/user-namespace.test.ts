@@ -4,6 +4,7 @@ import { lstatSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { before, describe, test, type TestContext } from 'node:test';
+import type { ContainerCreate } from '../../src/engine/types/container.ts';
 import { machineFacts } from '../../src/kernel/linux/machine.ts';
 import { whyNoErofs } from '../support/erofs-kernel.ts';
 import { helperMissing } from '../support/helper.ts';
@@ -93,6 +94,26 @@ for (const driver of ['overlay', 'erofs'] as const) {
       }));
   });
 }
+
+test('userns-remap: containers get the ids, have networks, exec and each other’s namespaces; one may stay out', async (t) => {
+  const missing = helperMissing();
+  if (missing !== undefined) return t.skip(missing);
+  const ground = imageGround(t);
+  if (machineFacts().idmap?.(ground.folder) === false) return t.skip('no idmapped mounts of the file system of temporary files');
+  await importBusybox(ground, 'bb');
+  const ids = [{ Container: 0, Host: OUTSIDE, Size: 65_536 }];
+  const engine = ground.engine({ usernsRemap: { uids: ids, gids: ids } });
+  const run = async (name: string, hostConfig: object) => {
+    const { Id } = await engine.containers.create({ Image: 'bb', Cmd: ['sleep', '300'], HostConfig: hostConfig } as ContainerCreate, { name });
+    await engine.containers.start(Id);
+    return ground.ok('exec', name, 'sh', '-c', 'cat /proc/self/uid_map; stat -c %u /bin; ip -o -4 addr show eth0 | grep -c 172');
+  };
+  assert.match(await run('mapped', {}), /^ +0 +100000 +65536\n0\n1\n$/);
+  assert.match(await run('joined', { NetworkMode: 'container:mapped' }), /^ +0 +100000 +65536\n0\n1\n$/);
+  assert.match(await run('outside', { UsernsMode: 'host', Privileged: true }), /^ +0 +0 +4294967295\n0\n1\n$/);
+  await assert.rejects(run('refused', { Privileged: true }), { kind: 'invalid', message: /privileged mode is incompatible/ });
+  assert.ok((await engine.system.info()).SecurityOptions.includes('name=userns'));
+});
 
 /** The folder of the only container's writes. */
 function layer(ground: Ground): string {
