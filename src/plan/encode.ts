@@ -40,9 +40,20 @@ class Writer {
     this.#room(4);
     this.length = this.#buffer.writeUInt32LE(value >>> 0, this.length);
   }
-  u64(value: bigint): void {
+  u64(value: number | bigint): void {
     this.#room(8);
-    this.length = this.#buffer.writeBigUInt64LE(BigInt.asUintN(64, value), this.length);
+    // most are numbers, and a bigint costs ten times as much
+    if (typeof value === 'number' && Number.isSafeInteger(value)) {
+      this.#buffer.writeUInt32LE(value >>> 0, this.length);
+      this.length = this.#buffer.writeInt32LE(Math.floor(value / 0x1_0000_0000), this.length + 4);
+    } else this.length = this.#buffer.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)), this.length);
+  }
+  /** In UTF-8; gives how many bytes that are. */
+  text(value: string): number {
+    this.#room(value.length * 3 + 16);
+    const bytes = this.#buffer.write(value, this.length);
+    this.length += bytes;
+    return bytes;
   }
   raw(data: Uint8Array): void {
     this.#room(data.length + 16);
@@ -91,20 +102,19 @@ function writeOp(out: Writer, op: Op, slots: SlotNumbers): void {
   const values = op as unknown as Record<string, unknown>;
   for (const [name, kind] of fieldsOf(op.op)) {
     const value = values[name];
-    const where = `${op.op}.${name}`;
     switch (kind) {
       case 'int':
-        out.u64(BigInt(value as number | bigint));
+        out.u64(value as number | bigint);
         break;
       case 'new':
       case 'slot':
-        out.u64(BigInt(slots.number(value as string, kind === 'new')));
+        out.u64(slots.number(value as string, kind === 'new'));
         break;
       case 'slot?':
-        out.u64(value === undefined ? ABSENT : BigInt(slots.number(value as string, false)));
+        out.u64(value === undefined ? ABSENT : slots.number(value as string, false));
         break;
       case 'str':
-        writeBytes(out, text(value as string, where));
+        writeText(out, value as string, op.op, name);
         break;
       case 'bytes':
         writeBytes(out, value as Uint8Array);
@@ -113,7 +123,7 @@ function writeOp(out: Writer, op: Op, slots: SlotNumbers): void {
         writeBytes(out, new Uint8Array(Uint32Array.from(value as number[]).buffer));
         break;
       case 'strs': {
-        const all = Buffer.concat((value as string[]).flatMap((item) => [text(item, where), Buffer.alloc(1)]));
+        const all = Buffer.concat((value as string[]).flatMap((item) => [bytesOf(item, op.op, name), Buffer.alloc(1)]));
         out.u32((value as string[]).length);
         out.u32(all.length);
         out.raw(all);
@@ -133,9 +143,22 @@ function writeBytes(out: Writer, data: Uint8Array): void {
   out.pad();
 }
 
-function text(value: string, where: string): Buffer {
-  if (value.includes('\0')) throw invalid(`${where}: a NUL byte is not allowed in ${JSON.stringify(value)}`);
+function writeText(out: Writer, value: string, op: string, field: string): void {
+  checkText(value, op, field);
+  const at = out.length;
+  out.u32(0);
+  out.u32At(at, out.text(value));
+  out.u8(0);
+  out.pad();
+}
+
+function bytesOf(value: string, op: string, field: string): Buffer {
+  checkText(value, op, field);
   return Buffer.from(value);
+}
+
+function checkText(value: string, op: string, field: string): void {
+  if (value.includes('\0')) throw invalid(`${op}.${field}: a NUL byte is not allowed in ${JSON.stringify(value)}`);
 }
 
 function errnoOf(name: string): number {

@@ -1,0 +1,88 @@
+/** A helper that serves: the runner that is ready before its plan, and namespaces that are made by one. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { test, type TestContext } from 'node:test';
+import { LinuxPlanRunner } from '../../src/kernel/linux/helper.ts';
+import { linuxNetworkKernel } from '../../src/kernel/linux/network-namespaces.ts';
+import { planNamespace } from '../../src/runtime/hold.ts';
+import { until } from '../support/monitored.ts';
+import { projectDir } from '../support/paths.ts';
+import { tempFor } from '../support/temp.ts';
+
+/** One that serves already. */
+async function servingFor(t: TestContext): Promise<LinuxPlanRunner> {
+  const runner = new LinuxPlanRunner(`${projectDir}/dist/kobako-helper`, { serveIn: tempFor(t) });
+  t.after(() => runner.close());
+  runner.warm();
+  await until('it serves', () => servers().length === 1);
+  await told();
+  return runner;
+}
+
+/** What a process has just become is known here a moment later. */
+const told = () => new Promise((resolve) => setTimeout(resolve, 100));
+
+const parentOf = (pid: number) =>
+  Number(
+    readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')[1],
+  );
+const childrenOf = (parent: number) =>
+  readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return pid > 0 && parentOf(pid) === parent;
+      } catch {
+        return false; // it has just gone
+      }
+    });
+const servers = () => childrenOf(process.pid).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('\0serve\0'));
+
+/** Runs a plan to where its process waits; then that process goes. */
+async function once(runner: LinuxPlanRunner): Promise<{ runner: number; namespace: string }> {
+  const running = runner.run(planNamespace());
+  const namespace = readlinkSync(`/proc/${await running.waiting}/ns/net`);
+  running.abort();
+  await running.closed;
+  return { runner: running.pid, namespace };
+}
+
+test('a plan goes to the runner that waits; one that was killed is replaced; it ends with the server', async (t) => {
+  const runner = await servingFor(t);
+  const [server] = servers();
+  const spare = async () => {
+    await until('one waits', () => childrenOf(server!).length === 1);
+    await told();
+    return childrenOf(server!)[0]!;
+  };
+  await once(runner);
+  const first = await spare();
+  assert.equal((await once(runner)).runner, first);
+  const second = await spare();
+  process.kill(second, 'SIGKILL');
+  await until('it is gone', () => childrenOf(server!).length === 0);
+  await told();
+  assert.notEqual((await once(runner)).runner, second);
+  const third = await spare();
+  runner.close();
+  await until('both are gone', () => !readdirSync('/proc').some((name) => [server, third].includes(Number(name))));
+});
+
+test('the process of a namespace is in one of its own, with lo up, which stays with who opened it', async (t) => {
+  const runner = await servingFor(t);
+  const kernel = linuxNetworkKernel();
+  const running = runner.run(planNamespace());
+  const pid = await running.waiting;
+  assert.notEqual(readlinkSync(`/proc/${pid}/ns/net`), readlinkSync('/proc/self/ns/net'));
+  assert.equal(readlinkSync(`/proc/${pid}/ns/mnt`), readlinkSync('/proc/self/ns/mnt'));
+  using namespace = kernel.open(`/proc/${pid}/ns/net`);
+  running.abort();
+  await running.closed;
+  await until('its process is gone', () => !readdirSync('/proc').includes(String(pid)));
+  assert.deepEqual(
+    namespace.links().map(({ name, up }) => [name, up]),
+    [['lo', true]],
+  );
+});
