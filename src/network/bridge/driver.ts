@@ -21,6 +21,9 @@ export interface BridgeDriverParts {
   readonly mark: string;
 }
 
+/** Until the kernel has taken the interfaces of a namespace that nobody holds. */
+const HELD_MS = 200;
+
 export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
   const { kernel, table, others, mark } = parts;
   /** Networks whose bridge this process has seen to. */
@@ -104,8 +107,17 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
       table.remove(endpoint.id, elementsOf(endpoint, settingsOf(network)));
       forgetEnded(kernel.host(), endpoint);
       if (namespace !== undefined) kernel.host().change([{ op: 'link-delete', link: vethName(endpoint), missingOk: true }]);
+      else deleteHeld(kernel.host(), vethName(endpoint));
     },
   };
+}
+
+/** It goes with its namespace, unless somebody else holds that: its address may be another container's soon. */
+function deleteHeld(host: NetworkNamespace, veth: string): void {
+  const late = async () => {
+    if (host.link(veth) !== undefined) await host.deleteLinks([veth]);
+  };
+  setTimeout(() => late().catch(() => {}), HELD_MS).unref();
 }
 
 /** The host's end of a container's pair. */
