@@ -38,7 +38,8 @@ for (const first of ['dockerd', 'kobako'] as const) {
         await docker('run', '-d', '--name', 'theirs', '-p', `${THEIRS}:80`, IMAGE, ...web('theirs'));
       };
       const kobako = async () => {
-        daemon = await daemonFor(t, [], lab.host);
+        // dockerd takes the subnet that it had the last time, whoever has it now
+        daemon = await daemonFor(t, first === 'kobako' ? ['--bip', '10.219.0.1/16'] : [], lab.host);
         const HostConfig = { PortBindings: { '80/tcp': [{ HostIp: '', HostPort: String(OURS) }] } };
         await daemon.run({ Cmd: web('ours'), ExposedPorts: { '80/tcp': {} }, HostConfig }, 'ours');
       };
