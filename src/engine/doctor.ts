@@ -1,8 +1,10 @@
 /** Use case: what of this machine is in the way, or soon will be, and what mends it. */
 import { partsOf } from '../cgroup/contract.ts';
 import { doctorFacts, namesIn, type DoctorFacts } from '../kernel/linux/doctor-facts.ts';
+import { doctorNetworkFacts } from '../kernel/linux/doctor-network-facts.ts';
 import { openCgroups } from './cgroups.ts';
 import { ContainerStore } from './container-store.ts';
+import { leftInterfaces, networkStateFindings } from './doctor-networks.ts';
 import { lives } from './process-id.ts';
 import type { Cgroups } from './parts.ts';
 
@@ -40,7 +42,8 @@ export function diagnose(options: { readonly stateDir: string; readonly dataRoot
   const facts = doctorFacts([dataRoot, stateDir]);
   const about =
     cgroups === undefined ? undefined : { kind: cgroups.driver.kind, controllers: new Set(cgroups.driver.hierarchies.flatMap((each) => each.controllers)) };
-  return findings(facts, about, leftovers(stateDir, dataRoot, cgroups));
+  const networks = doctorNetworkFacts();
+  return [...findings(facts, about, leftovers(stateDir, dataRoot, cgroups)), ...networkStateFindings(networks, leftInterfaces(networks, dataRoot))];
 }
 
 /** Pure: of facts. */

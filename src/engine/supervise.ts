@@ -32,12 +32,14 @@ export async function containerEnded(parts: EngineParts, id: string, exit: Conta
   if (again) store.note(id, { restarting: true, restartCount: (record.restartCount ?? 0) + 1 });
   live.ended(id, exit);
   if (again) restartLater(parts, id, lasted * 1000);
-  else if (record.hostConfig.AutoRemove) await live.inTurn(id, () => remove(parts, id));
+  else if (record.hostConfig.AutoRemove) await live.inTurn(id, () => remove(parts, id, exit));
 }
 
-async function remove(parts: EngineParts, id: string): Promise<void> {
+async function remove(parts: EngineParts, id: string, exit: ContainerExit): Promise<void> {
   const record = parts.store.load(id);
   if (record !== undefined) await removeNow(parts, record, { volumes: true });
+  // another process was quicker: who waits for it is told all the same
+  else parts.live.removed(id, exit);
 }
 
 /** By its policy, unless somebody stopped it. */

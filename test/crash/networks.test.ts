@@ -1,5 +1,7 @@
 /** The daemon is killed at random moments while clients change networks: nothing of them leaks, nothing is lost. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { globSync, readdirSync } from 'node:fs';
 import { describe, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,9 +10,14 @@ import type { NftSetName } from '../../src/kernel/nftables-contract.ts';
 import type { TestDaemon } from '../support/daemon.ts';
 import { until } from '../support/monitored.ts';
 import { createNetwork, daemonAlone, fetchIn, sh, tablesOf, type Alone } from '../support/net-host.ts';
+import { netLab } from '../support/net-lab.ts';
+import { projectDir } from '../support/paths.ts';
+import { busyboxRootfs } from '../support/rootfs.ts';
+import { run } from '../support/run.ts';
+import { tempFor } from '../support/temp.ts';
 import { removed } from './ground.ts';
 
-const ROUNDS = 10;
+const ROUNDS = 6;
 const CLIENTS = 3;
 const PARENT = `/kobako-crash-networks-${process.pid}`;
 const PORT = 18_080;
@@ -117,5 +124,47 @@ describe('networks and SIGKILL', { skip: process.getuid?.() === 0 ? false : 'nee
     assert.equal(files(), filesBefore);
     await sleep(1000);
     assert.ok(fds() <= fdsBefore + 2, `${fds()} fds, ${fdsBefore} before`);
+  });
+
+  test('of two that run containers without a daemon, at once', { timeout: 120_000 }, async (t) => {
+    const lab = netLab();
+    const { host } = lab;
+    const root = await busyboxRootfs();
+    t.after(async () => {
+      const { stdout } = await engine(['ps', '-aq']);
+      if (stdout !== '') await engine(['rm', '-f', ...stdout.trim().split('\n')]);
+      lab[Symbol.dispose]();
+    });
+    const folder = tempFor(t);
+    const env = { ...process.env, KOBAKO_STATE_DIR: `${folder}/state`, KOBAKO_DATA_ROOT: `${folder}/data`, DOCKER_HOST: '' };
+    const engine = (args: readonly string[]) => run('nsenter', [`--net=${host.path}`, `${projectDir}/bin/kobako`, ...args], { env, timeoutMs: 20_000 });
+    const clean = remains(host);
+    const script = 'mkdir -p /www && echo yes > /www/index.html && exec httpd -f -p 80 -h /www';
+    const start = (port: number) => {
+      const args = ['run', '--rm', '-p', `${port}:80`, '-p', `127.0.0.1:${port}:80/udp`, '--rootfs', `${root}:O`, 'sh', '-c', script];
+      return spawn('nsenter', [`--net=${host.path}`, `${projectDir}/bin/kobako`, ...args], { stdio: 'ignore', env });
+    };
+    for (let round = 0; round < 3; round++) {
+      const both = [start(19_001), start(19_002)];
+      const ends = both.map((child) => once(child, 'exit'));
+      await sleep(100 + Math.random() * 1900);
+      for (const child of both) child.kill('SIGKILL');
+      await Promise.all(ends);
+      // the ports are free for the next one, whatever is left of the first
+      const containers = (await engine(['ps', '-aq'])).stdout.split('\n').filter(Boolean);
+      if (containers.length > 0) await engine(['rm', '-f', ...containers]);
+    }
+    const next = start(19_001);
+    const ended = once(next, 'exit');
+    assert.equal(await fetchIn(host, '127.0.0.1', 19_001, 40), 'yes');
+    next.kill('SIGTERM');
+    await sleep(300);
+    const left = (await engine(['ps', '-aq'])).stdout.split('\n').filter(Boolean);
+    if (left.length > 0) await engine(['rm', '-f', ...left]);
+    assert.deepEqual(await ended, [137, null]);
+    await until('nothing of networks is left', () => JSON.stringify(remains(host)) === JSON.stringify(clean)).catch(() =>
+      assert.deepEqual(remains(host), clean),
+    );
+    assert.equal((await engine(['ps', '-aq'])).stdout, '');
   });
 });

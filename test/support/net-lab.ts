@@ -23,11 +23,12 @@ export interface NetLab extends Disposable {
   serveDatagrams(namespace: NetworkNamespace, address: string, port: number): void;
 }
 
-export function netLab(): NetLab {
+/** `path`: of the file of the namespace that is to be the host; a new one where none is given. */
+export function netLab(path?: string): NetLab {
   const real = linuxNetworkKernel();
   const made: Disposable[] = [];
   const keep = <T extends Disposable>(thing: T): T => (made.push(thing), thing);
-  const host = keep(real.create());
+  const host = keep(path === undefined ? real.create() : real.open(path));
   return {
     kernel: { ...real, host: () => host },
     host,

@@ -21,6 +21,9 @@ export interface BridgeDriverParts {
   readonly mark: string;
 }
 
+/** Until the kernel has taken the interfaces of a namespace that nobody holds. */
+const HELD_MS = 200;
+
 export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
   const { kernel, table, others, mark } = parts;
   /** Networks whose bridge this process has seen to. */
@@ -104,9 +107,19 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
     detach(network, endpoint, namespace) {
       table.remove(endpoint.id, elementsOf(endpoint, settingsOf(network)));
       forgetEnded(kernel.host(), endpoint);
-      return namespace === undefined ? Promise.resolve() : kernel.host().deleteLinks([vethName(endpoint)]);
+      if (namespace !== undefined) return kernel.host().deleteLinks([vethName(endpoint)]);
+      deleteHeld(kernel.host(), vethName(endpoint));
+      return Promise.resolve();
     },
   };
+}
+
+/** It goes with its namespace, unless somebody else holds that: its address may be another container's soon. */
+function deleteHeld(host: NetworkNamespace, veth: string): void {
+  const late = async () => {
+    if (host.link(veth) !== undefined) await host.deleteLinks([veth]);
+  };
+  setTimeout(() => late().catch(() => {}), HELD_MS).unref();
 }
 
 /** The host's end of a container's pair. */
