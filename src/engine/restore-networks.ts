@@ -5,7 +5,7 @@ import { markOf, type Networking } from './networking.ts';
 import type { EngineParts } from './parts.ts';
 import { attempt } from './sandbox-mend.ts';
 
-/** Containers that run have been seen to. Opens the kernel's side only where there is something to do. */
+/** Containers that run have been seen to. What is there of networks that are no more goes, and a filter that nobody wants. */
 export function restoreNetworks(parts: EngineParts, networking: () => Networking): void {
   const { store, drivers, host } = parts.networks();
   const mark = markOf(engineId(parts.containerRoot));

@@ -36,7 +36,7 @@ const DAMAGE: Readonly<Record<string, (host: NetworkNamespace) => void>> = {
 };
 
 describe('networks that somebody breaks', { skip }, () => {
-  test('while the daemon runs, one after the other; when it starts, all at once', { timeout: 120_000 }, async (t) => {
+  test('while the daemon runs, in turn; when it starts, all at once', { timeout: 120_000 }, async (t) => {
     const { lab, host, daemon } = await daemonAlone(t);
     const outside = lab.neighbour('wire', '10.91.0.1/24', `${OUTSIDE}/24`);
     lab.serve(outside, OUTSIDE, 80);
@@ -61,10 +61,12 @@ describe('networks that somebody breaks', { skip }, () => {
       await until(what, async () => isDeepStrictEqual((seen = await state()), all), 10).catch(() => assert.deepEqual(seen, all, what));
     };
     await works('all works');
-    for (const [what, damage] of Object.entries(DAMAGE)) {
-      damage(host);
+    // each where the one before leaves something to break
+    const each = Object.entries(DAMAGE);
+    for (const some of [each.slice(0, 1), each.slice(1, 2), each.slice(2)]) {
+      for (const [, damage] of some) damage(host);
       await sleep(1100);
-      await works(`put right: ${what}`);
+      await works(`put right: ${some.map(([what]) => what).join(', ')}`);
     }
     assert.equal(bridges(host).length, 3, 'also that of a network without containers');
     await daemon.stop('SIGKILL');

@@ -3,6 +3,7 @@
  * long as they keep coming: also when that container is no more, or was not there yet.
  */
 import { isIPv6 } from 'node:net';
+import { EngineError, SyscallError } from '../../base/errors.ts';
 import type { NetworkNamespace, TrackedConnection } from '../../kernel/network-contract.ts';
 import type { Endpoint, PublishedPort } from '../contract.ts';
 
@@ -23,8 +24,13 @@ function followed({ ports, ipv4, ipv6 }: Endpoint): Followed[] {
   );
 }
 
+/** What cannot be forgotten ends by itself, as soon as nobody sends for a while. */
 function forget(host: NetworkNamespace, { protocol, six }: Followed, which: (connection: TrackedConnection) => boolean): void {
-  host.forgetConnections(protocol, six ? 'inet6' : 'inet', which);
+  try {
+    host.forgetConnections(protocol, six ? 'inet6' : 'inet', which);
+  } catch (error) {
+    if (!(error instanceof SyscallError || error instanceof EngineError)) throw error;
+  }
 }
 
 /** Whoever sent to the endpoint's ports before they were published reaches it from now on. */
