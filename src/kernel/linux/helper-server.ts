@@ -32,7 +32,10 @@ export class HelperServer {
     this.#path = `${folder}/${process.pid}.${processStart(process.pid)}.${servers++}`;
     this.#child = spawn(helper, ['serve', '3', this.#path], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'], env: {}, cwd: '/' });
     const channel = this.#channel;
-    channel.once('data', () => (this.#ready = true));
+    channel.once('data', () => {
+      this.#ready = true;
+      this.#makeSpare();
+    });
     channel.on('error', () => {});
     const gone = () => void (this.#gone = true);
     channel.on('close', gone);
