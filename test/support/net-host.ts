@@ -3,13 +3,18 @@ import assert from 'node:assert/strict';
 import type { NetworkNamespace } from '../../src/kernel/network-contract.ts';
 import { daemonFor, type TestDaemon } from './daemon.ts';
 import { netLab, type NetLab } from './net-lab.ts';
+import { projectNode } from './paths.ts';
 import { run } from './run.ts';
+
+const FETCH = `fetch(process.argv[1], { signal: AbortSignal.timeout(2000) })
+  .then((answer) => answer.text())
+  .then((text) => process.stdout.write(text), () => {});`;
 
 /** What a web server says; '' where nobody answers. Tried for two seconds, for it may just have begun. */
 export async function fetchIn(host: NetworkNamespace, address: string, port: number, tries = 20): Promise<string> {
   const shown = address.includes(':') ? `[${address}]` : address;
   for (; ; tries--) {
-    const args = [`--net=${host.path}`, 'curl', '-s', '-m', '2', `http://${shown}:${port}/`];
+    const args = [`--net=${host.path}`, projectNode, '-e', FETCH, `http://${shown}:${port}/`];
     const { stdout } = await run('nsenter', args, { timeoutMs: 10_000 });
     if (stdout !== '' || tries <= 1) return stdout.trim();
     await new Promise((resolve) => setTimeout(resolve, 100));

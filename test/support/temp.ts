@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { globSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { EngineError } from '../../src/base/errors.ts';
 
@@ -53,6 +54,7 @@ function remove(folder: string): string[] {
   const mounts = mountsBelow(folder);
   for (const mount of mounts.toReversed()) execFileSync('umount', ['--lazy', '--no-canonicalize', mount]);
   if (mountsBelow(folder).length > 0) throw new EngineError('internal', `cannot unmount what is in ${folder}`);
+  forget(folder);
   rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   live.delete(folder);
   if (live.size === 0) process.removeListener('exit', removeAll);
@@ -70,6 +72,17 @@ function removeAll(): void {
 }
 
 let swept = false;
+
+/** What an engine in the folder has left on the machine. Loaded where there was one: most folders have none. */
+function forget(folder: string): void {
+  if (globSync(['engine-id', '*/engine-id', '*/*/engine-id'], { cwd: folder }).length === 0) return;
+  const { forgetNetworks } = createRequire(import.meta.url)('./forget-networks.ts') as { forgetNetworks(of: string): void };
+  try {
+    forgetNetworks(folder);
+  } catch {
+    // a kernel without packet filters has nothing of it
+  }
+}
 
 /** Removes what processes that are no more have left. */
 function sweep(): void {

@@ -1,7 +1,7 @@
 /** The host's routes, as proc(5) has them, and its interfaces. */
 import { readFileSync } from 'node:fs';
 import type { HostNetworks, HostRoute } from '../host-networks-contract.ts';
-import type { Link } from '../network-contract.ts';
+import type { Link, NetworkNamespace } from '../network-contract.ts';
 import { linuxNetworkKernel } from './network-namespaces.ts';
 
 /** `HostNetworks` of the network namespace that this process is in. What cannot be read is as if it were not there. */
@@ -11,10 +11,12 @@ export const linuxHostNetworks: HostNetworks = {
   interfaces: () => links().map(({ name }) => name),
 };
 
+let host: NetworkNamespace | undefined;
+
 /** Not from /sys, which shows those of the namespace that it was mounted in. */
 function links(): Link[] {
   try {
-    return linuxNetworkKernel().host().links();
+    return (host ??= linuxNetworkKernel().host()).links();
   } catch {
     return [];
   }
