@@ -114,7 +114,7 @@ async function bundle(entry, output) {
       platform: 'node',
       format: 'cjs',
       target: 'node20',
-      external: ['koffi'],
+      external: ['koffi', '@grpc/grpc-js', 'protobufjs'],
       legalComments: 'none',
       logLevel: 'warning',
       // a CommonJS file has no import.meta; the paths then count from dist/

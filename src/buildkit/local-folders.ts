@@ -1,0 +1,77 @@
+/**
+ * Copies of clients' folders, kept from one build to the next so that only what changed is sent. A copy belongs to one
+ * build at a time: another that runs at once has one of its own.
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LocalFolder, LocalWanted } from '../build/contract.ts';
+import { receiveFiles } from './receive-files.ts';
+import type { Session } from './sessions.ts';
+import { SyncedTree } from './synced-tree.ts';
+
+/** How many copies wait for their next build. */
+const KEPT = 16;
+
+interface Copy {
+  readonly key: string;
+  readonly folder: string;
+  readonly tree: SyncedTree;
+}
+
+export class LocalFolders {
+  readonly #folder: string;
+  /** The one that was used last comes last. */
+  readonly #free: Copy[] = [];
+  #made = false;
+
+  /** `folder` is this object's own: what is in it from before goes. */
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Of the client's folder `name`, what is wanted of it. Throws EngineError. */
+  async open(session: Session, name: string, wanted: LocalWanted, signal: AbortSignal): Promise<LocalFolder> {
+    const copy = this.#take(JSON.stringify([session.sharedKey === '' ? session.id : session.sharedKey, name, wanted.name]));
+    let transferred: number;
+    try {
+      transferred = await receiveFiles(session, copy.tree, { name, followPaths: wanted.followPaths, excludePatterns: wanted.excludePatterns }, signal);
+    } catch (error) {
+      this.#give(copy);
+      throw error;
+    }
+    let given = false;
+    return {
+      path: copy.tree.root,
+      transferred,
+      [Symbol.asyncDispose]: async () => {
+        if (!given) this.#give(copy);
+        given = true;
+      },
+    };
+  }
+
+  /** Drops the copies that no build uses. */
+  prune(): void {
+    for (const copy of this.#free.splice(0)) rmSync(copy.folder, { recursive: true, force: true });
+  }
+
+  #take(key: string): Copy {
+    const at = this.#free.findIndex((each) => each.key === key);
+    if (at !== -1) return this.#free.splice(at, 1)[0]!;
+    if (!this.#made) {
+      mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+      for (const name of readdirSync(this.#folder)) rmSync(join(this.#folder, name), { recursive: true, force: true });
+      this.#made = true;
+    }
+    const folder = mkdtempSync(join(this.#folder, `${createHash('sha256').update(key).digest('hex').slice(0, 16)}-`));
+    const root = join(folder, 'tree');
+    mkdirSync(root, { mode: 0o755 });
+    return { key, folder, tree: new SyncedTree(root) };
+  }
+
+  #give(copy: Copy): void {
+    this.#free.push(copy);
+    while (this.#free.length > KEPT) rmSync(this.#free.shift()!.folder, { recursive: true, force: true });
+  }
+}
