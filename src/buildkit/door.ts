@@ -20,9 +20,10 @@ export interface DoorParts {
 export class Door {
   readonly #server = new GrpcServer();
   readonly #sessions = new Sessions();
+  readonly #folders: LocalFolders;
 
   constructor({ builds, system, folder }: DoorParts) {
-    const folders = new LocalFolders(folder);
+    const folders = (this.#folders = new LocalFolders(folder));
     const sessions = this.#sessions;
     const solver = new Solver({ builds, sessions, folders });
     const worker = () => workerOf(system);
@@ -43,5 +44,6 @@ export class Door {
   close(): void {
     this.#sessions.close();
     this.#server.close();
+    this.#folders.close();
   }
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { LocalFolder, LocalWanted } from '../build/contract.ts';
 import { receiveFiles } from './receive-files.ts';
 import type { Session } from './sessions.ts';
-import { SyncedTree } from './synced-tree.ts';
+import { TreeThread } from './tree-thread.ts';
 
 /** How many copies wait for their next build. */
 const KEPT = 16;
@@ -16,7 +16,9 @@ const KEPT = 16;
 interface Copy {
   readonly key: string;
   readonly folder: string;
-  readonly tree: SyncedTree;
+  /** Its only entry. */
+  readonly root: string;
+  readonly thread: TreeThread;
 }
 
 export class LocalFolders {
@@ -24,6 +26,7 @@ export class LocalFolders {
   /** The one that was used last comes last. */
   readonly #free: Copy[] = [];
   #made = false;
+  #thread: TreeThread | undefined;
 
   /** `folder` is this object's own: what is in it from before goes. */
   constructor(folder: string) {
@@ -35,14 +38,20 @@ export class LocalFolders {
     const copy = this.#take(JSON.stringify([session.sharedKey === '' ? session.id : session.sharedKey, name, wanted.name]));
     let transferred: number;
     try {
-      transferred = await receiveFiles(session, copy.tree, { name, followPaths: wanted.followPaths, excludePatterns: wanted.excludePatterns }, signal);
+      transferred = await receiveFiles(
+        session,
+        copy.thread,
+        copy.root,
+        { name, followPaths: wanted.followPaths, excludePatterns: wanted.excludePatterns },
+        signal,
+      );
     } catch (error) {
       this.#give(copy);
       throw error;
     }
     let given = false;
     return {
-      path: copy.tree.root,
+      path: copy.root,
       transferred,
       [Symbol.asyncDispose]: async () => {
         if (!given) this.#give(copy);
@@ -53,10 +62,18 @@ export class LocalFolders {
 
   /** Drops the copies that no build uses. */
   prune(): void {
-    for (const copy of this.#free.splice(0)) rmSync(copy.folder, { recursive: true, force: true });
+    for (const copy of this.#free.splice(0)) remove(copy);
+  }
+
+  close(): void {
+    this.#thread?.close();
   }
 
   #take(key: string): Copy {
+    if (this.#thread?.dead !== false) {
+      this.prune(); // what is in them is not known any more
+      this.#thread = new TreeThread();
+    }
     const at = this.#free.findIndex((each) => each.key === key);
     if (at !== -1) return this.#free.splice(at, 1)[0]!;
     if (!this.#made) {
@@ -67,11 +84,17 @@ export class LocalFolders {
     const folder = mkdtempSync(join(this.#folder, `${createHash('sha256').update(key).digest('hex').slice(0, 16)}-`));
     const root = join(folder, 'tree');
     mkdirSync(root, { mode: 0o755 });
-    return { key, folder, tree: new SyncedTree(root) };
+    return { key, folder, root, thread: this.#thread };
   }
 
   #give(copy: Copy): void {
+    if (copy.thread.dead) return remove(copy);
     this.#free.push(copy);
-    while (this.#free.length > KEPT) rmSync(this.#free.shift()!.folder, { recursive: true, force: true });
+    while (this.#free.length > KEPT) remove(this.#free.shift()!);
   }
+}
+
+function remove({ root, folder, thread }: Copy): void {
+  if (thread.dead) rmSync(folder, { recursive: true, force: true });
+  else thread.remove(root, folder);
 }

@@ -9,7 +9,7 @@ import { TarReader } from '../tar/reader.ts';
 import { goMode, GO_SYMLINK } from './go-mode.ts';
 import type { GrpcCall } from './grpc-client.ts';
 import { codec } from './messages.ts';
-import { PACKET, type Packet } from './receive-files.ts';
+import { PACKET, readPacket } from './file-packet.ts';
 import type { Session } from './sessions.ts';
 
 const PIECE = 32 * 1024;
@@ -70,11 +70,11 @@ export async function sendFiles(session: Session, index: number, archive: AsyncI
     let ended = false;
     for await (const messages of call.batches()) {
       for (const bytes of messages) {
-        const packet = packets.raw(bytes) as unknown as Packet;
+        const packet = readPacket(bytes);
         if (packet.type === PACKET.REQUEST) {
-          const file = files[packet.ID];
-          if (file === undefined) throw new EngineError('invalid', `the client asks for file ${packet.ID}, which there is not`);
-          const id = packet.ID;
+          const file = files[packet.id];
+          if (file === undefined) throw new EngineError('invalid', `the client asks for file ${packet.id}, which there is not`);
+          const { id } = packet;
           sending = sending.then(() => sendOne(path, file, id, say));
           sending.catch(() => call.cancel());
         } else if (packet.type === PACKET.FIN) {
