@@ -135,7 +135,7 @@ export interface RunInstruction extends InstructionBase {
   readonly mounts: readonly string[];
   readonly network: NetworkMode;
   readonly security: SecurityMode;
-  readonly devices: readonly string[];
+  readonly devices: readonly RunDevice[];
 }
 export interface CmdInstruction extends InstructionBase {
   readonly kind: 'cmd';

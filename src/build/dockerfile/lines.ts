@@ -1,7 +1,7 @@
 /** A Dockerfile's lines put together: continuations joined, comments taken out, here-documents attached. */
 import type { Heredoc, SourceRange } from './ast.ts';
 import { Directives } from './directives.ts';
-import { placed, wrong, wrongAt } from './failure.ts';
+import { placed, wrongAt } from './failure.ts';
 import { heredocsOf } from './heredoc.ts';
 import { skipSpace, trimSpace } from './text.ts';
 
@@ -65,10 +65,12 @@ export function joinLines(text: string, mayHold: (line: string, escape: string) 
     }
     if (hasEmpty) emptyContinuations.push([{ start: source.line, end: source.line }]);
 
-    const heredocs = placed(at(start, source.line), () => {
-      const begun = mayHold(line, directives.escape) ? heredocsOf(line) : [];
-      return begun.map((heredoc) => ({ ...heredoc, content: source.heredoc(heredoc) }));
-    });
+    const heredocs: Heredoc[] = [];
+    for (const heredoc of placed(at(start, source.line), () => (mayHold(line, directives.escape) ? heredocsOf(line) : []))) {
+      const content = source.heredoc(heredoc);
+      if (content === undefined) throw wrongAt(at(start, source.line), 'unterminated heredoc');
+      heredocs.push({ ...heredoc, content });
+    }
     lines.push({ text: line, location: at(start, source.line), comments, heredocs });
     comments = [];
   }
@@ -116,14 +118,14 @@ class Source {
     return line;
   }
 
-  /** The lines up to the one that ends it. */
-  heredoc({ name, chomp }: Heredoc): string {
+  /** The lines up to the one that ends it; undefined where none does. */
+  heredoc({ name, chomp }: Heredoc): string | undefined {
     const parts: string[] = [];
     for (let line = this.next(); line !== undefined; line = this.next()) {
       const bare = withoutEnd(line);
       if ((chomp ? bare.replace(/^\t+/, '') : bare) === name) return parts.join('');
       parts.push(line);
     }
-    throw wrong('unterminated heredoc');
+    return undefined;
   }
 }

@@ -55,7 +55,7 @@ const RULES = {
     description: 'FROM --platform flag should not use a constant value',
     page: 'from-platform-flag-const-disallowed',
   },
-  CopyIgnoredFile: { description: 'Attempting to Copy file that is excluded by .dockerignore', page: 'copy-ignored-file' },
+  CopyIgnoredFile: { description: 'Attempting to Copy file that is excluded by .dockerignore', page: 'copy-ignored-file', experimental: true },
   InvalidDefinitionDescription: {
     description:
       'Comment for build stage or argument should follow the format: `# <arg/stage name> <description>`. If this is not intended to be a ' +
