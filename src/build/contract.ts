@@ -217,6 +217,8 @@ export interface BuildFailureDetail {
   readonly vertex?: Digest | undefined;
   /** Of a RUN's program. */
   readonly exitCode?: number | undefined;
+  /** Of a RUN: the program with its arguments. */
+  readonly command?: string | undefined;
 }
 
 /** One thing that the cache keeps. */

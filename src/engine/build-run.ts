@@ -57,7 +57,7 @@ export async function runStep(
   const exitCode = await runIn(parts, { ...input, layers }, work, { signal, tell });
   if (exitCode !== 0) {
     throw new EngineError('invalid', `process ${JSON.stringify(input.argv.join(' '))} did not complete successfully: exit code: ${exitCode}`, {
-      detail: { exitCode },
+      detail: { exitCode, command: input.argv.join(' ') },
     });
   }
   const places = input.mounts.map(({ target }) => target);
@@ -192,10 +192,16 @@ function writeEtc({ engine }: BuildParts, dir: string, record: ContainerRecord, 
   return files;
 }
 
+/** What a step may say, in bytes: BuildKit's. */
+const MAX_LOG = 2 << 20;
+
 function logStream(stream: 1 | 2, tell: (note: StepNote) => void): Writable {
+  let left = MAX_LOG;
   return new Writable({
     write(chunk: Buffer, _encoding, done) {
-      tell({ kind: 'log', stream, data: Buffer.from(chunk) });
+      if (left > 0) tell({ kind: 'log', stream, data: Buffer.from(chunk.subarray(0, left)) });
+      if (left > 0 && chunk.length >= left) tell({ kind: 'log', stream, data: Buffer.from('[output clipped, log limit 2MiB reached]\n') });
+      left -= chunk.length;
       done();
     },
   });

@@ -61,6 +61,7 @@ class Solver {
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   #number = 0;
+  #begun = 0;
 
   constructor(parts: BuildParts, input: SolveInput) {
     this.#parts = parts;
@@ -70,7 +71,11 @@ class Solver {
 
   async all(): Promise<StageState> {
     const { stages, target } = this.#input.plan;
-    for (const stage of stages) this.#stage(stage.index);
+    for (const stage of stages) {
+      const running = this.#stage(stage.index);
+      // who reads lines wants them in the file's order
+      if (this.#input.request.classic === true) await running.catch(() => {});
+    }
     let failed: { readonly error: unknown } | undefined;
     await Promise.all(
       [...this.#stages.values()].map((running) =>
@@ -95,9 +100,12 @@ class Solver {
   }
 
   async #runStage(stage: PlannedStage): Promise<StageState> {
+    this.#begins(`FROM ${stage.baseName}${stage.name === '' ? '' : ` AS ${stage.name}`}`);
     let state = await this.#base(stage);
+    this.#done(state, false);
     for (const step of stage.steps) {
       if (this.#signal.aborted) throw this.#signal.reason;
+      this.#begins(step.title.replace(/^\[[^\]]*\] /, ''));
       const vertex = step.kind === 'config' ? undefined : this.#vertex(step.title, state.vertex);
       try {
         state = await this.#step(stage, step, state, vertex);
@@ -111,6 +119,22 @@ class Solver {
 
   #vertex(name: string, input: Digest | undefined): Vertex {
     return new Vertex(this.#input.say, name, input === undefined ? [] : [input], keyOf('vertex', name, input, this.#number++));
+  }
+
+  /** For clients of the older builder. */
+  #begins(text: string): void {
+    const { stages } = this.#input.plan;
+    const total = stages.reduce((sum, { steps }) => sum + 1 + steps.length, 0);
+    if (this.#input.request.classic === true) this.#input.say({ kind: 'step', number: ++this.#begun, total, text });
+  }
+
+  #done({ layers, history }: StageState, cached: boolean): void {
+    if (this.#input.request.classic !== true) return;
+    const id = keyOf(
+      layers.map(({ diffId }) => diffId),
+      history.map(({ created_by }) => created_by),
+    );
+    this.#input.say({ kind: 'stepped', id, cached });
   }
 
   async #base({ base, baseName, fromTitle, location }: PlannedStage): Promise<StageState> {
@@ -132,14 +156,20 @@ class Solver {
   }
 
   async #step(stage: PlannedStage, step: Step, state: StageState, vertex: Vertex | undefined): Promise<StageState> {
-    if (step.kind === 'config' || vertex === undefined) return { ...state, history: [...state.history, ...step.history.map(lineOf)] };
+    if (step.kind === 'config' || vertex === undefined) {
+      const changed = { ...state, history: [...state.history, ...step.history.map(lineOf)] };
+      this.#done(changed, false);
+      return changed;
+    }
     const todo = await this.#todo(step, state, vertex);
     const nonce = stage.ignoreCache ? [this.#input.work] : [];
     const outcome = await this.#once(todo, state, vertex, stage.ignoreCache, nonce);
     const created = new Date(outcome.createdAt).toISOString();
     const history = step.history.map((line) => (line.empty_layer === true ? lineOf(line) : { created, ...lineOf(line) }));
     const layers = [...state.layers, outcome.layer];
-    return { layers, history: [...state.history, ...history], record: todo.key, vertex: vertex.digest };
+    const changed = { layers, history: [...state.history, ...history], record: todo.key, vertex: vertex.digest };
+    this.#done(changed, outcome.cached);
+    return changed;
   }
 
   async #once(todo: Todo, state: StageState, vertex: Vertex, ignoreCache: boolean, nonce: readonly string[]): Promise<StepOutcome> {
