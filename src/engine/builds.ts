@@ -5,6 +5,7 @@ import { EngineError, invalid } from '../base/errors.ts';
 import type { BuildFailureDetail, BuildRequest, BuildResult, Builds, SourceFile, SourceRange } from '../build/contract.ts';
 import { locationOf } from '../build/dockerfile/failure.ts';
 import type { BaseImage, BuildPlan, ImageNeed, ImageSettings, Source } from '../build/dockerfile/plan.ts';
+import { planStages } from '../build/dockerfile/plan-stages.ts';
 import { keyOf } from '../build/keys.ts';
 import { Vertex, type OnBuildEvent } from '../build/progress.ts';
 import { hostPlatform, parsePlatform } from '../image/platform.ts';
@@ -14,7 +15,7 @@ import { BuildContexts } from './build-contexts.ts';
 import { exportBuilt } from './build-export.ts';
 import { cacheUsage, collectCache, pruneCache } from './build-gc.ts';
 import { builtImage } from './build-image.ts';
-import { excludeMatcher, ignoreMatcher, ignorePatterns, planStages } from './build-language.ts';
+import { ignoredPatterns, pathMatcher } from './build-language.ts';
 import { workFolder, type BuildParts } from './build-parts.ts';
 import { solve } from './build-solve.ts';
 
@@ -100,9 +101,9 @@ class Build {
       plan,
       image: (needed) => this.#base(needed),
       contexts,
-      ignored: (name) => (name === 'context' && contexts.source(name)?.kind !== 'local' ? ignoreMatcher(ignore) : undefined),
-      ignorePatterns: ignorePatterns(ignore),
-      excluded: excludeMatcher,
+      ignored: (name) => (name === 'context' && contexts.source(name)?.kind !== 'local' ? pathMatcher(ignoredPatterns(ignore)) : undefined),
+      ignorePatterns: ignoredPatterns(ignore),
+      excluded: pathMatcher,
       work: work.path,
       source,
       say: this.#say,
@@ -159,7 +160,7 @@ class Build {
           images: known,
           noCache: request.noCache === true ? [] : request.noCache === false ? undefined : request.noCache,
           ...(request.network === 'none' || request.network === 'host' ? { network: request.network } : {}),
-          ignore: ignorePatterns(ignore),
+          ignore: ignoredPatterns(ignore),
         }),
       );
       if (plan !== undefined) return plan;
