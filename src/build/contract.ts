@@ -9,6 +9,12 @@
 import type { Digest } from '../base/digest.ts';
 import type { Credentials, Descriptor } from '../image/contract.ts';
 
+/** A layer, as manifests and configs name it. */
+export interface LayerRef {
+  readonly diffId: Digest;
+  readonly descriptor: Descriptor;
+}
+
 /** Which part of a local context is wanted. Patterns are .dockerignore's; paths have no slash in front. */
 export interface LocalWanted {
   /** Paths that are enough, with all below them, and with what links on the way lead to; absent: all. */
@@ -211,6 +217,8 @@ export interface BuildFailureDetail {
   readonly vertex?: Digest | undefined;
   /** Of a RUN's program. */
   readonly exitCode?: number | undefined;
+  /** Of a RUN: the program with its arguments. */
+  readonly command?: string | undefined;
 }
 
 /** One thing that the cache keeps. */

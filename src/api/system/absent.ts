@@ -13,9 +13,6 @@ const pluginRoutes: readonly Route[] = [
 ];
 
 const buildRoutes: readonly Route[] = [
-  { method: 'POST', path: '/build', handler: later(BUILDS) },
-  { method: 'POST', path: '/build/cancel', handler: later(BUILDS) },
-  { method: 'POST', path: '/build/prune', handler: (request) => request.send({ CachesDeleted: null, SpaceReclaimed: 0 }) },
   { method: 'POST', path: '/session', handler: later(BUILDS) },
   { method: 'POST', path: '/grpc', handler: later(BUILDS) },
 ];

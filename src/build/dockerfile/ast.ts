@@ -25,6 +25,8 @@ export interface Heredoc {
 export interface KeyValue {
   readonly key: string;
   readonly value: string;
+  /** Written in the old form, `key value`. */
+  readonly legacy: boolean;
 }
 
 export interface ArgPair {
@@ -77,6 +79,8 @@ export type SecurityMode = 'sandbox' | 'insecure';
 
 /** What every instruction has. */
 export interface InstructionBase {
+  /** The keyword as it is written, as `run`. */
+  readonly keyword: string;
   /** The logical line as it is written, continuations joined, trimmed: what messages and history show. */
   readonly source: string;
   readonly location: readonly SourceRange[];
@@ -131,7 +135,7 @@ export interface RunInstruction extends InstructionBase {
   readonly mounts: readonly string[];
   readonly network: NetworkMode;
   readonly security: SecurityMode;
-  readonly devices: readonly string[];
+  readonly devices: readonly RunDevice[];
 }
 export interface CmdInstruction extends InstructionBase {
   readonly kind: 'cmd';
@@ -221,7 +225,8 @@ export interface Stage {
   readonly platform: string;
   /** The comment above FROM that begins with the stage's name, without it. */
   readonly comment: string;
-  /** FROM's own line and place. */
+  /** FROM's keyword, line and place. */
+  readonly keyword: string;
   readonly source: string;
   readonly location: readonly SourceRange[];
   readonly instructions: readonly Instruction[];
@@ -259,6 +264,6 @@ export interface Dockerfile {
   readonly globalArgs: readonly ArgInstruction[];
   /** At least one. */
   readonly stages: readonly Stage[];
-  /** What parsing alone finds. */
+  /** What parsing alone finds, those of rules that `check` skips or does not ask for among them. */
   readonly warnings: readonly BuildWarning[];
 }

@@ -2,14 +2,8 @@
  * What is to be done: the stages that a target needs, each a list of steps whose variables are expanded, with the image
  * config and the history that come out. Data only; the solver runs it.
  */
+import type { Platform } from '../../image/contract.ts';
 import type { BuildWarning, CheckSettings, NetworkMode, RunDevice, RunMount, SecurityMode, SourceRange } from './ast.ts';
-
-export interface Platform {
-  readonly os: string;
-  readonly architecture: string;
-  /** `v7`; empty where there is none. */
-  readonly variant: string;
-}
 
 /** The `config` of an OCI image config, with Docker's additions; members as the document spells them. */
 export interface ImageSettings {
@@ -43,7 +37,7 @@ export interface BaseImage {
   readonly author?: string | undefined;
 }
 
-/** An image that a stage begins with or that something is copied from. */
+/** An image whose config must be known, as a stage begins with it. */
 export interface ImageNeed {
   /** `imageKey(name, platform)`: how `PlanOptions.images` names it. */
   readonly key: string;
@@ -67,8 +61,8 @@ export type Source =
 
 /** What every step has. */
 export interface StepBase {
-  /** What the progress shows after `[stage 2/5] `: the line with its variables expanded. */
-  readonly text: string;
+  /** What the progress shows: the line with its variables expanded, behind the stage and the step's number, as `[build 2/5] RUN make`. */
+  readonly title: string;
   readonly location: readonly SourceRange[];
   /** Lines that this step adds to the history: mostly one. A line without `empty_layer` is a layer of this step. */
   readonly history: readonly HistoryLine[];
@@ -76,19 +70,28 @@ export interface StepBase {
   readonly onbuild: boolean;
 }
 
+export interface PlannedMount extends RunMount {
+  /** Where a bind's or a cache's files come from; undefined for the other types. A cache without `from` begins empty: scratch. */
+  readonly origin: Source | undefined;
+  /** `source` as a path in the origin: absolute and cleaned. Of a secret and ssh it stays as it is written. */
+  readonly source: string;
+  /** Absolute and cleaned; empty for a secret or ssh without one. */
+  readonly target: string;
+}
+
 export interface RunStep extends StepBase {
   readonly kind: 'run';
   /** The whole argument list, the shell's words included. */
   readonly argv: readonly string[];
-  /** Here-documents that the command reads as files, in `/dev/pipes`: a `RUN <<EOF` whose content is the script has `stdin`-free argv already. */
+  /** A here-document that begins with `#!` is a file to be there, read-only, while it runs; any other is in `argv` already. */
   readonly files: readonly { readonly path: string; readonly content: string; readonly mode: number }[];
-  /** `NAME=value`: the config's, the build arguments in scope, and `secretEnv` not among them. */
+  /** `NAME=value`: the config's and the build arguments in scope. What secrets add (`mounts[].env`) is not among them. */
   readonly env: readonly string[];
   /** Proxy variables: they are there when it runs, and are no part of the cache's key. */
   readonly proxyEnv: readonly string[];
   readonly cwd: string;
   readonly user: string;
-  readonly mounts: readonly (RunMount & { readonly source: string; readonly fromSource: Source | undefined })[];
+  readonly mounts: readonly PlannedMount[];
   readonly network: NetworkMode;
   readonly security: SecurityMode;
   readonly devices: readonly RunDevice[];
@@ -96,8 +99,10 @@ export interface RunStep extends StepBase {
 
 /** A source of COPY or ADD. */
 export type CopySource =
-  /** A path in `from`, cleaned; may hold wildcards. With `--parents` `pivot` is how many leading bytes of the path (before `/./`) are left out. */
-  | { readonly kind: 'path'; readonly path: string; readonly pivot: string | undefined }
+  /** A path in `from`: absolute, cleaned, it cannot climb out; may hold wildcards (filepath.Match). */
+  | { readonly kind: 'path'; readonly path: string }
+  /** With `--parents`: what `pattern` matches below `path` is copied with its folders. Without wildcards in both it must be there. */
+  | { readonly kind: 'parents'; readonly path: string; readonly pattern: string; readonly required: boolean }
   | { readonly kind: 'file'; readonly path: string; readonly content: string }
   | { readonly kind: 'http'; readonly url: string; readonly checksum: string; readonly filename: string }
   | { readonly kind: 'git'; readonly url: string; readonly checksum: string; readonly keepGitDir: boolean };
@@ -108,7 +113,7 @@ export interface CopyStep extends StepBase {
   readonly add: boolean;
   readonly from: Source;
   readonly sources: readonly CopySource[];
-  /** Absolute; a trailing `/` is kept: the target is a folder. */
+  /** Absolute; a `/` at the end says that it is a folder. */
   readonly destination: string;
   readonly chown: string;
   /** Octal, or a symbolic mode as chmod(1) takes it; empty: as the source has it. */
@@ -119,10 +124,12 @@ export interface CopyStep extends StepBase {
   readonly unpack: boolean | undefined;
 }
 
-/** A folder is made, where it is not there (0755, the user of the stage owns it not: root does). */
+/** A folder is made with its parents, 0755, where it is not there. */
 export interface WorkdirStep extends StepBase {
   readonly kind: 'workdir';
   readonly path: string;
+  /** Who owns what is made, as USER says; empty: root. */
+  readonly user: string;
 }
 
 /** Only the config changes. */
@@ -135,8 +142,8 @@ export type Step = RunStep | CopyStep | WorkdirStep | ConfigStep;
 export interface PlannedStage {
   readonly index: number;
   readonly name: string;
-  /** What the progress shows: the name, or `stage-0`. */
-  readonly title: string;
+  /** What the progress shows before `FROM image`, as `[build 1/5] `. Empty where the base is no image. */
+  readonly fromTitle: string;
   readonly base: Source;
   /** FROM's name with its variables expanded, as it is written. */
   readonly baseName: string;
@@ -163,11 +170,11 @@ export interface BuildPlan {
 
 export interface PlanOptions {
   readonly buildArgs?: Readonly<Record<string, string>>;
-  /** A stage's name or its number; empty or undefined: the last one. */
+  /** A stage's name; empty or undefined: the last one. */
   readonly target?: string | undefined;
   /** Of the machine that builds. */
   readonly buildPlatform: Platform;
-  /** What is built for; undefined: the same. */
+  /** What is built for; undefined: the same, and the platform of the base decides. */
   readonly targetPlatform?: Platform | undefined;
   readonly labels?: Readonly<Record<string, string>>;
   /** Name → `docker-image://…`, `local:…`, `target:…` … */
@@ -176,8 +183,13 @@ export interface PlanOptions {
   readonly images?: ReadonlyMap<string, BaseImage>;
   /** Undefined: no stage's cache is left out; empty: all; otherwise the stages with these names. */
   readonly noCache?: readonly string[] | undefined;
-  /** `SOURCE_DATE_EPOCH` and the like come with `buildArgs`. `--network` of the whole build: */
+  /** More than one platform is built: titles tell them apart. */
+  readonly multiPlatform?: boolean | undefined;
+  /** Every stage is planned, needed or not: for the checks. */
+  readonly allStages?: boolean | undefined;
+  /** `--network` of the whole build. */
   readonly network?: NetworkMode | undefined;
+  /** Instead of the file's own; `BUILDKIT_DOCKERFILE_CHECK` among the build arguments does the same. */
   readonly check?: CheckSettings | undefined;
   /** Patterns of the `.dockerignore` in force, for the check CopyIgnoredFile. */
   readonly ignore?: readonly string[] | undefined;

@@ -1,0 +1,154 @@
+/** A stage while its instructions are gone through: its config, variables, history and numbers. */
+import { formatPlatform } from '../../image/platform.ts';
+import type { Platform } from '../../image/contract.ts';
+import type { IgnorePatterns } from '../ignore/patterns.ts';
+import type { ArgPair, Dockerfile, Instruction, SourceRange } from './ast.ts';
+import { checkUndefined } from './from-checks.ts';
+import { type StageGraph, type StageNode, titleOf } from './graph.ts';
+import { expand } from './expand.ts';
+import { wrong } from './failure.ts';
+import type { BaseImage, CopyStep, HistoryLine, ImageSettings, PlanOptions, RunStep, Step, WorkdirStep } from './plan.ts';
+import type { Findings } from './rules.ts';
+import { NO_VARIABLES } from './scope.ts';
+
+const COMMENT = 'buildkit.dockerfile.v0';
+const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const DEFAULT_SHELL = ['/bin/sh', '-c'];
+/** So long a history (characters) is no image's. */
+const MAX_HISTORY = 32 << 20;
+
+/** What all stages of a build share. */
+export interface BuildContext {
+  readonly dockerfile: Dockerfile;
+  readonly options: PlanOptions;
+  readonly buildArgs: Readonly<Record<string, string>>;
+  readonly scope: ReadonlyMap<string, string>;
+  readonly findings: Findings;
+  readonly graph: StageGraph;
+  /** Build arguments that an ARG took. */
+  readonly taken: Set<string>;
+  /** There is but one stage, and nothing is copied from an image: titles do without its name. */
+  readonly single: boolean;
+  /** The `.dockerignore` in force, for the check of what it leaves out. */
+  readonly ignored: IgnorePatterns | undefined;
+  /** Characters of history and titles until now. */
+  written: number;
+}
+
+/** What a step is beside what every step has. */
+type StepBody =
+  | Omit<RunStep, 'title' | 'location' | 'history' | 'onbuild'>
+  | Omit<CopyStep, 'title' | 'location' | 'history' | 'onbuild'>
+  | Omit<WorkdirStep, 'title' | 'location' | 'history' | 'onbuild'>
+  | { readonly kind: 'config' };
+
+export class StageState {
+  readonly node: StageNode;
+  readonly context: BuildContext;
+  readonly platform: Platform;
+  readonly settings: ImageSettings;
+  author: string;
+  /** The variables that expansion and RUN see, in the order in which they were set. */
+  readonly env: Map<string, string>;
+  readonly args: ArgPair[];
+  readonly steps: Step[] = [];
+  readonly fromTitle: string;
+  workdirSet: boolean;
+  /** Where CMD, ENTRYPOINT and HEALTHCHECK were given last, in this stage. */
+  readonly given = new Map<string, readonly SourceRange[]>();
+  /** Whether the instruction being done is a trigger of the base. */
+  onbuild = false;
+  readonly #total: number;
+  #number = 0;
+
+  constructor(context: BuildContext, node: StageNode, base: StageState | undefined, image: BaseImage | undefined) {
+    this.context = context;
+    this.node = node;
+    const target = context.options.targetPlatform ?? context.options.buildPlatform;
+    const named = node.base.kind === 'scratch' ? target : (node.platform ?? target);
+    this.platform = base?.platform ?? named;
+    this.settings = structuredClone(base?.settings ?? image?.settings ?? {});
+    delete this.settings.OnBuild;
+    this.author = base?.author ?? image?.author ?? '';
+    this.env = new Map(base?.env);
+    this.args = [...(base?.args ?? [])];
+    this.workdirSet = base?.workdirSet ?? false;
+    const env = (this.settings.Env ??= []);
+    if (this.platform.os !== 'windows' && !env.some((pair) => pair.startsWith('PATH='))) env.push(DEFAULT_PATH);
+    for (const pair of env) {
+      const equals = pair.indexOf('=');
+      this.setVariable(equals === -1 ? pair : pair.slice(0, equals), equals === -1 ? '' : pair.slice(equals + 1));
+    }
+    const fromImage = node.base.kind === 'image' || node.base.kind === 'named-context';
+    const instructions = node.replaced ? [] : [...node.triggers, ...node.stage.instructions];
+    this.#total = (fromImage ? 1 : 0) + instructions.filter(({ kind }) => ['add', 'copy', 'run', 'workdir'].includes(kind)).length;
+    this.fromTitle = fromImage ? this.title('') : '';
+  }
+
+  /** As messages name it. */
+  get name(): string {
+    return this.context.single ? '' : titleOf(this.node);
+  }
+
+  get cwd(): string {
+    return this.settings.WorkingDir || '/';
+  }
+
+  /** The command line with the shell of the stage before it. */
+  withShell(line: string): string[] {
+    return [...(this.settings.Shell?.length ? this.settings.Shell : DEFAULT_SHELL), line];
+  }
+
+  /** The last one set is the last in order. */
+  setVariable(name: string, value: string): void {
+    this.env.delete(name);
+    this.env.set(name, value);
+  }
+
+  setArg(arg: ArgPair): void {
+    this.args.push(arg);
+    if (arg.value !== undefined && !NO_VARIABLES.has(arg.key)) this.setVariable(arg.key, arg.value);
+  }
+
+  /** Expands a word of the instruction; undefined variables are found fault with. */
+  expand(word: string, instruction: Instruction): string {
+    return this.#expanded(word, instruction, this.context.dockerfile.escape, false).text;
+  }
+
+  /** As `expand`, into words at white space. */
+  expandWords(word: string): readonly string[] {
+    return expand(word, this.env, { escape: this.context.dockerfile.escape }).words;
+  }
+
+  /** As `expand`, for a here-document: quotes mean nothing there, and the escape character is always the backslash. */
+  expandContent(content: string, instruction: Instruction): string {
+    return this.#expanded(content, instruction, '\\', true).text;
+  }
+
+  #expanded(word: string, instruction: Instruction, escape: string, plainQuotes: boolean) {
+    const result = expand(word, this.env, { escape, plainQuotes });
+    const known = new Set(this.args.map(({ key }) => key));
+    for (const name of NO_VARIABLES) known.add(name);
+    if (result.unmatched.size > 0) checkUndefined(result.unmatched, known, this.env, instruction.location, this.context.findings);
+    return result;
+  }
+
+  /** What the progress shows of an instruction that runs. Each call takes the next number. */
+  title(text: string): string {
+    if (this.#total === 0) return text;
+    const platform = this.context.options.multiPlatform === true ? `${formatPlatform(this.platform)} ` : '';
+    const name = this.context.single ? '' : `${titleOf(this.node)} `;
+    const width = 1 + Math.floor(Math.log10(this.#total));
+    const number = String(++this.#number).padStart(width);
+    return `[${platform}${name}${number}/${this.#total}] ${this.onbuild ? 'ONBUILD ' : ''}${text}`;
+  }
+
+  /** `createdBy` becomes a line of the history; with a layer it is one of those that have one. */
+  add(instruction: Instruction, body: StepBody, createdBy: string | undefined, title: string, layer: boolean): void {
+    this.context.written += (createdBy ?? '').length + title.length;
+    if (this.context.written > MAX_HISTORY) throw wrong('the history of the build grew too long');
+    const line: HistoryLine = { created_by: createdBy ?? '', comment: COMMENT, ...(layer ? {} : { empty_layer: true }) };
+    const common = { title, location: instruction.location, history: createdBy === undefined ? [] : [line], onbuild: this.onbuild };
+    this.steps.push({ ...body, ...common });
+  }
+}

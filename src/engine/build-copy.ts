@@ -1,0 +1,328 @@
+/** COPY and ADD: files of a context, a stage or an image into a layer, through the workers that no link leads astray. */
+import { posix } from 'node:path';
+import type { Digest } from '../base/digest.ts';
+import { EngineError, invalid } from '../base/errors.ts';
+import type { LayerRef } from '../build/contract.ts';
+import { parseChmod } from '../build/chmod.ts';
+import { ContentHash, CopyTar, type CopyRules } from '../build/copy-tar.ts';
+import type { CopyStep } from '../build/dockerfile/plan.ts';
+import { keyOf } from '../build/keys.ts';
+import type { RootedFiles } from '../snapshot/contract.ts';
+import { resolveUser } from '../runtime/users.ts';
+import { archiveKind, plainTar } from './build-archive.ts';
+import { fileBytes, isFolder, itemsOf, type CopyItem } from './build-items.ts';
+import { accountsOf, keepChanges, mountable, viewOf, writableLayer } from './build-layer.ts';
+import { inCopyTurn, workFolder, type BuildParts } from './build-parts.ts';
+
+/** Files that something is copied from, for as long as `use` takes. */
+export interface FileRoot {
+  open<T>(use: (root: string) => Promise<T>): Promise<T>;
+  /** Of a client's files: whoever they belong to there, here they are root's. */
+  readonly owned: boolean;
+  /** Whether a path from the root is no part of it. */
+  readonly ignored?: ((path: string) => boolean) | undefined;
+  /** What a client calls it, for messages. */
+  readonly what: 'context' | 'other';
+}
+
+/** A source, with where it is found. `add`: of something fetched, which has one file or folder at its root. */
+export type FoundSource =
+  /** `below`: what is found is copied with its folders, from below that one on. `optional`: nothing may be found. */
+  | { readonly kind: 'path'; readonly root: FileRoot; readonly path: string; readonly below?: string; readonly optional?: boolean }
+  | { readonly kind: 'fetched'; readonly root: FileRoot; readonly path: string; readonly name: string; readonly key: string }
+  | { readonly kind: 'file'; readonly path: string; readonly content: Buffer };
+
+export interface CopyInput {
+  readonly layers: readonly Digest[];
+  readonly step: Pick<CopyStep, 'add' | 'destination' | 'chown' | 'chmod' | 'unpack'>;
+  readonly sources: readonly FoundSource[];
+  /** Whether a path within an item, or an item's own name, is left out. */
+  readonly excluded?: ((path: string) => boolean) | undefined;
+  /** Nanoseconds since 1970, of folders that are made. */
+  readonly now: bigint;
+  /** The destination alone is wanted. */
+  readonly foldersOnly?: boolean | undefined;
+}
+
+/** What a copy depends on, besides the layers below. Throws `not-found` for a source that is none. */
+export async function copyKey(parts: BuildParts, input: CopyInput): Promise<Digest> {
+  const { rooted } = parts.engine.images().driver;
+  const { step, sources } = input;
+  const found: unknown[] = [];
+  for (const source of sources) {
+    if (source.kind === 'file') found.push([source.path, keyOf(source.content.toString('base64'))]);
+    else if (source.kind === 'fetched') found.push([source.name, source.key]);
+    else {
+      const { root } = source;
+      const [names, content] = await root.open(async (at) => {
+        const hash = new ContentHash();
+        const items = await foundItems(rooted, at, source);
+        for (const item of items) {
+          hash.text(item.asked);
+          const reader = hash.take({ rename: within(item, root, input), owner: root.owned ? ROOT : undefined });
+          for await (const chunk of rooted.archive(at, item.path)) reader.push(chunk);
+          reader.end();
+        }
+        return [items.map(({ asked, kind }) => [asked, kind]), hash.digest()];
+      });
+      found.push([names, content, source.below]);
+    }
+  }
+  return keyOf('copy', found, step.add, step.destination, step.chown, step.chmod, step.unpack);
+}
+
+const ROOT = { uid: 0, gid: 0 };
+
+/** The files on top of the layers, as a layer of their own. */
+export async function copyStep(parts: BuildParts, input: CopyInput, signal: AbortSignal): Promise<LayerRef> {
+  const layers = await mountable(parts, input.layers);
+  using work = workFolder(parts, 'copy');
+  using _writable = writableLayer(parts, work.id);
+  const owner = await ownerOf(parts, layers, input.step.chown);
+  await viewOf(parts, layers, work.id, (target) => inCopyTurn(parts, () => new Copying(parts, input, target, owner, signal).all()));
+  return await keepChanges(parts, layers, work.id, { without: [], signal });
+}
+
+async function ownerOf(parts: BuildParts, layers: readonly Digest[], chown: string): Promise<{ uid: number; gid: number } | undefined> {
+  if (chown === '') return undefined;
+  const [user = '', group] = chown.split(':');
+  // with one number, or one name, the group goes with the user
+  const asked = group === undefined || group === '' ? (/^\d+$/.test(user) ? `${user}:${user}` : user) : `${user || '0'}:${group}`;
+  const { uid, gid } = resolveUser(asked, /^[\d:]*$/.test(asked) ? { passwd: '', group: '' } : await accountsOf(parts, layers));
+  return { uid, gid };
+}
+
+/** What an item's archive calls its insides, as paths within the item; undefined where that is left out. */
+function within(item: CopyItem, root: FileRoot, { excluded }: Pick<CopyInput, 'excluded'>): (name: string) => string | undefined {
+  const base = item.path.replace(/^\/+/, '');
+  return (name) => {
+    const slash = name.indexOf('/');
+    const inside = slash < 0 ? '' : name.slice(slash + 1);
+    if (inside === '' && item.kind === 'folder') return '';
+    const text = Buffer.from(inside, 'latin1').toString();
+    if (root.ignored?.(inside === '' ? base : posix.join(base, text)) === true) return undefined;
+    if (excluded?.(inside === '' ? posix.basename(item.asked) : text) === true) return undefined;
+    return inside;
+  };
+}
+
+async function foundItems(files: RootedFiles, at: string, source: Extract<FoundSource, { kind: 'path' }>): Promise<CopyItem[]> {
+  const items = await itemsOf(files, at, source.path, true).catch((error: unknown) => {
+    if (!(error instanceof EngineError) || error.kind !== 'not-found') throw error;
+    if (source.optional === true) return [];
+    const { path } = error.detail as { path: string };
+    throw new EngineError('not-found', `failed to calculate checksum of ref: ${JSON.stringify(path)}: not found`, { cause: error });
+  });
+  const { ignored } = source.root;
+  return ignored === undefined ? items : items.filter(({ path, kind }) => kind === 'folder' || !ignored(path.replace(/^\/+/, '')));
+}
+
+/** One COPY or ADD at work in a view of its target. */
+class Copying {
+  readonly #files: RootedFiles;
+  readonly #input: CopyInput;
+  readonly #target: string;
+  readonly #owner: { readonly uid: number; readonly gid: number } | undefined;
+  readonly #signal: AbortSignal;
+  /** Folders of the target that are there by now. */
+  readonly #there = new Set<string>(['/']);
+
+  constructor(parts: BuildParts, input: CopyInput, target: string, owner: { readonly uid: number; readonly gid: number } | undefined, signal: AbortSignal) {
+    this.#files = parts.engine.images().driver.rooted;
+    this.#input = input;
+    this.#target = target;
+    this.#owner = owner;
+    this.#signal = signal;
+  }
+
+  async all(): Promise<void> {
+    const { sources } = this.#input;
+    await this.#makeTop();
+    for (const source of sources) {
+      if (this.#signal.aborted) throw this.#signal.reason;
+      if (source.kind === 'file') await this.#inline(source);
+      else await source.root.open((at) => (source.kind === 'path' ? this.#path(source, at) : this.#fetched(source, at)));
+    }
+  }
+
+  /** A destination that is to be a folder is one. */
+  async #makeTop(): Promise<void> {
+    const { destination } = this.#input.step;
+    if (!destination.endsWith('/') || (this.#input.sources.length === 0 && this.#input.foldersOnly !== true)) return;
+    await this.#unpack(async (out) => this.#parents(out, posix.join(destination, 'x')));
+  }
+
+  async #inline({ path, content }: Extract<FoundSource, { kind: 'file' }>): Promise<void> {
+    const name = await this.#nameFor(path);
+    await this.#unpack(async (out) => {
+      await this.#parents(out, name);
+      const fields = { ...(this.#owner ?? ROOT), mtime: this.#input.now };
+      const mode = this.#mode();
+      out.file(latin1(name), content, { ...fields, mode: mode?.kind === 'octal' ? mode.mode : 0o644 });
+    });
+  }
+
+  async #path(source: Extract<FoundSource, { kind: 'path' }>, at: string): Promise<void> {
+    const { step } = this.#input;
+    for (const item of await foundItems(this.#files, at, source)) {
+      if (step.add && step.unpack !== false && item.kind === 'file') {
+        const kind = await archiveKind(fileBytes(this.#files, at, item.path));
+        if (kind !== undefined) {
+          await this.#archive(plainTar(kind, fileBytes(this.#files, at, item.path)));
+          continue;
+        }
+      }
+      const target = source.below === undefined ? undefined : posix.join(step.destination, posix.relative(source.below, `/${item.asked}`));
+      await this.#item(item, source.root, at, target);
+    }
+  }
+
+  async #fetched(source: Extract<FoundSource, { kind: 'fetched' }>, at: string): Promise<void> {
+    const [item] = await itemsOf(this.#files, at, source.path, false);
+    if (item!.kind === 'file' && this.#input.step.unpack === true) {
+      const kind = await archiveKind(fileBytes(this.#files, at, item!.path));
+      if (kind !== undefined) return this.#archive(plainTar(kind, fileBytes(this.#files, at, item!.path)));
+    }
+    await this.#item({ ...item!, asked: source.name }, source.root, at, undefined);
+  }
+
+  async #item(item: CopyItem, root: FileRoot, at: string, given: string | undefined): Promise<void> {
+    const { destination } = this.#input.step;
+    const inside = within(item, root, this.#input);
+    if (item.kind !== 'folder' && inside(posix.basename(item.path)) === undefined) return;
+    const target = (given ?? (item.kind === 'folder' ? destination : await this.#nameFor(item.asked))).replace(/(.)\/+$/, '$1');
+    const exists = item.kind === 'folder' && (this.#there.has(target) || (await isFolder(this.#files, this.#target, target)));
+    const top = latin1(target);
+    const mode = this.#mode();
+    const rules: CopyRules = {
+      rename: (name) => {
+        const path = inside(name);
+        if (path === undefined || (path === '' && item.kind === 'folder' && exists)) return undefined;
+        return path === '' ? top : `${top === '' ? '' : `${top}/`}${path}`;
+      },
+      ...(this.#owner !== undefined ? { owner: this.#owner } : root.owned ? { owner: ROOT } : {}),
+      ...(mode === undefined ? {} : { mode }),
+    };
+    await this.#unpack(async (out, flush) => {
+      await this.#parents(out, target);
+      const reader = out.take(rules);
+      for await (const chunk of this.#files.archive(at, item.path)) {
+        if (this.#signal.aborted) throw this.#signal.reason;
+        reader.push(chunk);
+        await flush();
+      }
+      reader.end();
+    });
+  }
+
+  async #archive(tar: AsyncIterable<Uint8Array>): Promise<void> {
+    const folder = this.#input.step.destination.replace(/(.)\/+$/, '$1');
+    await this.#unpack(async (out) => this.#parents(out, posix.join(folder, 'x')));
+    await this.#files.unpack(this.#target, folder, tar, this.#owner === undefined ? {} : { owner: this.#owner });
+  }
+
+  /** The file's name in the target. */
+  async #nameFor(asked: string): Promise<string> {
+    const { destination } = this.#input.step;
+    const into = destination.endsWith('/') || (await isFolder(this.#files, this.#target, destination));
+    return into ? posix.join(destination, posix.basename(asked)) : destination;
+  }
+
+  /** Folders above a name that are missing. */
+  async #parents(out: CopyTar, name: string): Promise<void> {
+    const parts = posix
+      .dirname(name)
+      .split('/')
+      .filter((part) => part !== '');
+    let path = '';
+    for (const part of parts) {
+      path += `/${part}`;
+      if (this.#there.has(path)) continue;
+      if (!(await isFolder(this.#files, this.#target, path))) out.folder(latin1(path), { mode: 0o755, ...(this.#owner ?? ROOT), mtime: this.#input.now });
+      this.#there.add(path);
+    }
+  }
+
+  /** What `make` writes comes into the target; `flush` waits for room. */
+  async #unpack(make: (out: CopyTar, flush: () => Promise<void>) => Promise<void>): Promise<void> {
+    const pieces = new Pieces();
+    const out = new CopyTar((chunk) => pieces.push(chunk));
+    const unpacking = this.#files.unpack(this.#target, '/', pieces, {}).catch((error: unknown) => {
+      pieces.stop();
+      throw error;
+    });
+    unpacking.catch(() => {});
+    try {
+      await make(out, () => pieces.room());
+      out.end();
+      pieces.end();
+    } catch (error) {
+      pieces.fail(error);
+      await unpacking.catch(() => {});
+      throw error;
+    }
+    await unpacking;
+  }
+
+  #mode() {
+    return parseChmod(this.#input.step.chmod);
+  }
+}
+
+/** Without the slash in front, one character a byte. */
+function latin1(path: string): string {
+  return Buffer.from(path.replace(/^\/+/, '')).toString('latin1');
+}
+
+const AHEAD = 4 << 20;
+
+/** From who writes to who reads, with a bound on what is between them. */
+class Pieces implements AsyncIterable<Uint8Array> {
+  readonly #ready: Buffer[] = [];
+  #size = 0;
+  #over = false;
+  #error: unknown;
+  #wake: () => void = () => {};
+  #free: () => void = () => {};
+
+  push(chunk: Buffer): void {
+    if (this.#over) throw this.#error ?? invalid('the target takes no more files');
+    this.#ready.push(chunk);
+    this.#size += chunk.length;
+    this.#wake();
+  }
+
+  async room(): Promise<void> {
+    while (this.#size > AHEAD && !this.#over) await new Promise<void>((resolve) => (this.#free = resolve));
+  }
+
+  end(): void {
+    this.#over = true;
+    this.#wake();
+  }
+
+  fail(error: unknown): void {
+    this.#error = error;
+    this.end();
+  }
+
+  /** Nobody reads any more. */
+  stop(): void {
+    this.#over = true;
+    this.#free();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const chunk = this.#ready.shift();
+      if (chunk !== undefined) {
+        this.#size -= chunk.length;
+        this.#free();
+        // who unpacks takes the memory
+        yield Uint8Array.from(chunk);
+      } else if (this.#error !== undefined) throw this.#error;
+      else if (this.#over) return;
+      else await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+}

@@ -1,0 +1,241 @@
+/** Use cases: builds, and what their cache has. */
+import { parseDockerfile } from '../build/dockerfile/parse.ts';
+import type { Dockerfile } from '../build/dockerfile/ast.ts';
+import { EngineError, invalid } from '../base/errors.ts';
+import type { BuildFailureDetail, BuildRequest, BuildResult, Builds, SourceFile, SourceRange } from '../build/contract.ts';
+import { locationOf } from '../build/dockerfile/failure.ts';
+import type { BaseImage, BuildPlan, ImageNeed, ImageSettings, Source } from '../build/dockerfile/plan.ts';
+import { planStages } from '../build/dockerfile/plan-stages.ts';
+import { keyOf } from '../build/keys.ts';
+import { Vertex, type OnBuildEvent } from '../build/progress.ts';
+import { hostPlatform, parsePlatform } from '../image/platform.ts';
+import { familiarReference, parseReference, repositoryName, withDefaultTag } from '../image/reference.ts';
+import { findBase, type BaseFound } from './build-bases.ts';
+import { BuildContexts } from './build-contexts.ts';
+import { exportBuilt } from './build-export.ts';
+import { cacheUsage, collectCache, pruneCache } from './build-gc.ts';
+import { builtImage } from './build-image.ts';
+import { ignoredPatterns, pathMatcher } from './build-language.ts';
+import { workFolder, type BuildParts } from './build-parts.ts';
+import { solve } from './build-solve.ts';
+
+export function buildsOf(parts: () => BuildParts): Builds {
+  const running = new Map<string, AbortController>();
+  return {
+    build: (request) => build(parts(), running, request),
+    cancel: async (id) => running.get(id)?.abort(new EngineError('cancelled', 'context canceled')),
+    usage: async () => cacheUsage(parts()),
+    prune: (options = {}) => pruneCache(parts(), options),
+  };
+}
+
+async function build(parts: BuildParts, running: Map<string, AbortController>, request: BuildRequest): Promise<BuildResult> {
+  const stop = new AbortController();
+  const signal = request.signal === undefined ? stop.signal : AbortSignal.any([request.signal, stop.signal]);
+  if (request.id !== undefined && running.has(request.id)) throw new EngineError('conflict', `build ${request.id} is at work already`);
+  if (request.id !== undefined) running.set(request.id, stop);
+  try {
+    return await new Build(parts, request, signal).run();
+  } catch (error) {
+    throw signal.aborted && !(error instanceof EngineError && error.kind === 'cancelled') ? cancelled(signal, error) : error;
+  } finally {
+    if (request.id !== undefined) running.delete(request.id);
+  }
+}
+
+function cancelled(signal: AbortSignal, cause: unknown): EngineError {
+  return signal.reason instanceof EngineError ? signal.reason : new EngineError('cancelled', 'context canceled', { cause });
+}
+
+class Build {
+  readonly #parts: BuildParts;
+  readonly #request: BuildRequest;
+  readonly #signal: AbortSignal;
+  readonly #say: OnBuildEvent;
+  readonly #bases = new Map<string, Promise<BaseFound>>();
+  #number = 0;
+
+  constructor(parts: BuildParts, request: BuildRequest, signal: AbortSignal) {
+    this.#parts = parts;
+    this.#request = request;
+    this.#signal = signal;
+    this.#say = request.onEvent ?? (() => {});
+  }
+
+  async run(): Promise<BuildResult> {
+    const { store, driver } = this.#parts.engine.images();
+    const request = this.#request;
+    // what is made on the way is nobody's until the end
+    using _hold = await store.hold(this.#signal);
+    using work = workFolder(this.#parts, 'build');
+    await using contexts = new BuildContexts(request.contexts, {
+      files: driver.rooted,
+      work: work.path,
+      signal: this.#signal,
+      show: (name, task) => {
+        const vertex = this.#vertex(name);
+        return vertex.run(async () => {
+          let last = 0;
+          const result = await task((transferred) => {
+            last = transferred;
+            vertex.note({ kind: 'status', id: 'transferring context:', current: transferred, total: 0 });
+          });
+          vertex.note({ kind: 'status', id: 'transferring context:', current: last, total: last, done: true });
+          return result;
+        });
+      },
+    });
+    const { file, source, ignore, vertex } = await this.#definition(contexts);
+    const plan = await this.#plan(file, source, ignore);
+    for (const warning of plan.warnings) {
+      vertex.warn({
+        short: warning.rule === '' ? warning.message : `${warning.rule}: ${warning.message}`,
+        detail: warning.description === '' ? [] : [warning.description],
+        url: warning.url,
+        source,
+        ranges: rangesOf(warning.location),
+      });
+    }
+    const state = await solve(this.#parts, {
+      request,
+      plan,
+      image: (needed) => this.#base(needed),
+      contexts,
+      ignored: (name) => (name === 'context' && contexts.source(name)?.kind !== 'local' ? pathMatcher(ignoredPatterns(ignore)) : undefined),
+      ignorePatterns: ignoredPatterns(ignore),
+      excluded: pathMatcher,
+      work: work.path,
+      source,
+      say: this.#say,
+      signal: this.#signal,
+    });
+    const epoch = epochOf(request);
+    const built = builtImage(plan.target, state, epoch);
+    const result = await exportBuilt(this.#parts, built, request, (name) => this.#vertex(name), this.#signal);
+    collectCache(this.#parts);
+    const unused = plan.unusedArgs.length === 0 ? [] : [`[Warning] One or more build-args [${plan.unusedArgs.join(' ')}] were not consumed`];
+    return { ...result, warnings: unused };
+  }
+
+  #vertex(name: string): Vertex {
+    return new Vertex(this.#say, name, [], keyOf('vertex', name, this.#number++, this.#request.id));
+  }
+
+  async #definition(contexts: BuildContexts) {
+    const { dockerfile = {} } = this.#request;
+    const vertex = this.#vertex('[internal] load build definition from Dockerfile');
+    return vertex.run(async () => {
+      const name = 'text' in dockerfile ? (dockerfile.name ?? 'Dockerfile') : (dockerfile.path ?? 'Dockerfile');
+      const read =
+        'text' in dockerfile
+          ? { text: dockerfile.text, ignore: undefined }
+          : await contexts.dockerfile(dockerfile.context ?? 'context', dockerfile.path ?? 'Dockerfile');
+      const size = Buffer.byteLength(read.text);
+      vertex.note({ kind: 'status', id: 'transferring dockerfile:', current: size, total: size, done: true });
+      const source: SourceFile = { filename: name.replace(/^.*\//, ''), data: Buffer.from(read.text) };
+      const file = inFile(source, () => parseDockerfile(read.text));
+      return { file, source, ignore: read.ignore, vertex };
+    });
+  }
+
+  async #plan(file: Dockerfile, source: SourceFile, ignore: string | undefined): Promise<BuildPlan> {
+    const request = this.#request;
+    const buildArgs = Object.fromEntries(Object.entries(request.buildArgs ?? {}).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
+    const known = new Map<string, BaseImage>();
+    const named = Object.fromEntries(
+      Object.entries(request.contexts).flatMap(([name, context]) => {
+        if (name === 'context') return [];
+        return [[name, context.kind === 'image' ? `docker-image://${context.name}` : `local:${name}`]];
+      }),
+    );
+    for (;;) {
+      const { missing, plan } = inFile(source, () =>
+        planStages(file, {
+          buildArgs,
+          target: request.target,
+          buildPlatform: hostPlatform(),
+          ...(request.platform === undefined || request.platform === '' ? {} : { targetPlatform: parsePlatform(request.platform) }),
+          labels: request.labels ?? {},
+          namedContexts: named,
+          images: known,
+          noCache: request.noCache === true ? [] : request.noCache === false ? undefined : request.noCache,
+          ...(request.network === 'none' || request.network === 'host' ? { network: request.network } : {}),
+          ignore: ignoredPatterns(ignore),
+        }),
+      );
+      if (plan !== undefined) return plan;
+      await Promise.all(
+        missing.map(async (need) => {
+          const { config } = await this.#need(need, source);
+          const { architecture, os, variant, author } = config;
+          known.set(need.key, {
+            settings: (config.config ?? {}) as ImageSettings,
+            platform: { os, architecture, ...(variant === undefined ? {} : { variant }) },
+            ...(author === undefined ? {} : { author }),
+          });
+        }),
+      );
+    }
+  }
+
+  async #need(need: ImageNeed, source: SourceFile): Promise<BaseFound> {
+    try {
+      return await this.#base(need);
+    } catch (error) {
+      if (!(error instanceof EngineError) || error.kind === 'cancelled') throw error;
+      throw failure(error, `${need.name}: ${error.message}`, source, rangesOf(need.location));
+    }
+  }
+
+  #base({ key, name, platform }: Pick<Extract<Source, { kind: 'image' }>, 'key' | 'name' | 'platform'>): Promise<BaseFound> {
+    const known = this.#bases.get(key);
+    if (known !== undefined) return known;
+    const vertex = this.#vertex(`[internal] load metadata for ${shownName(name)}`);
+    const { pull = false, credentials } = this.#request;
+    const report = (id: string, current: number, total: number) => vertex.note({ kind: 'status', id, current, total, done: current === total });
+    const found = vertex.run(() => findBase(this.#parts.engine.images(), name, { platform, pull, credentials, signal: this.#signal, report }));
+    found.catch(() => {}); // whoever asked is told
+    this.#bases.set(key, found);
+    return found;
+  }
+}
+
+/** As BuildKit shows it: `docker.io/library/busybox:latest`. */
+function shownName(name: string): string {
+  try {
+    const reference = withDefaultTag(parseReference(name));
+    return reference.tag === undefined ? familiarReference(reference) : `${repositoryName(reference)}:${reference.tag}`;
+  } catch {
+    return name;
+  }
+}
+
+function epochOf({ buildArgs, exporters }: BuildRequest): number | undefined {
+  const text = exporters
+    ?.map((exporter) => ('attributes' in exporter ? exporter.attributes?.['source-date-epoch'] : undefined))
+    .find((each) => each !== undefined);
+  const epoch = text ?? buildArgs?.['SOURCE_DATE_EPOCH'];
+  if (epoch === undefined || epoch === '') return undefined;
+  if (!/^\d{1,12}$/.test(epoch)) throw invalid(`invalid SOURCE_DATE_EPOCH: ${epoch}`);
+  return Number(epoch) * 1000;
+}
+
+/** What is wrong with the text is said with its place. */
+function inFile<T>(source: SourceFile, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const location = locationOf(error);
+    if (!(error instanceof EngineError) || location === undefined) throw error;
+    throw failure(error, error.message, source, rangesOf(location));
+  }
+}
+
+function failure(error: EngineError, message: string, source: SourceFile, ranges: readonly SourceRange[]): EngineError<BuildFailureDetail> {
+  const { kind, hint } = error;
+  return new EngineError(kind, message, { detail: { source, ranges }, cause: error, ...(hint === undefined ? {} : { hint }) });
+}
+
+function rangesOf(location: readonly { readonly start: number; readonly end: number }[]): SourceRange[] {
+  return location.map(({ start, end }) => ({ start: { line: start, character: 0 }, end: { line: end, character: 0 } }));
+}
