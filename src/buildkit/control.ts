@@ -4,6 +4,7 @@ import type * as Grpc from '@grpc/grpc-js';
 import { EngineError } from '../base/errors.ts';
 import type { Builds, CacheRecord, PruneOptions } from '../build/contract.ts';
 import type { Handlers, ServerCall } from './grpc-server.ts';
+import { CODES } from './grpc-status.ts';
 import { historyEvents } from './history.ts';
 import type { LocalFolders } from './local-folders.ts';
 import { timestamp, type Message } from './messages.ts';
@@ -59,7 +60,7 @@ export function controlHandlers({ solver, builds, sessions, folders, worker }: C
         try {
           sessions.add(call.headers, () => bytesOf(stream, call));
         } catch (error) {
-          stream.emit('error', { code: 3, details: (error as Error).message });
+          stream.emit('error', { code: CODES.UNKNOWN, details: (error as Error).message });
         }
       },
     },

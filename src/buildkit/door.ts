@@ -1,4 +1,6 @@
 /** BuildKit's door: what the routes hand connections to. Loaded with a client's first. */
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Builds } from '../build/contract.ts';
 import type { System } from '../engine/system-contract.ts';
@@ -13,8 +15,10 @@ import { workerOf } from './worker.ts';
 export interface DoorParts {
   readonly builds: Builds;
   readonly system: System;
-  /** For copies of clients' folders: the door's own. */
+  /** For files: the door's own. What is in it from before goes. */
   readonly folder: string;
+  /** For sockets: the door's own, too, and with a short path. */
+  readonly run: string;
 }
 
 export class Door {
@@ -22,10 +26,13 @@ export class Door {
   readonly #sessions = new Sessions();
   readonly #folders: LocalFolders;
 
-  constructor({ builds, system, folder }: DoorParts) {
-    const folders = (this.#folders = new LocalFolders(folder));
+  constructor({ builds, system, folder, run }: DoorParts) {
+    for (const each of [folder, run]) rmSync(each, { recursive: true, force: true });
+    const [contexts, scratch] = [join(folder, 'contexts'), join(folder, 'scratch')];
+    for (const each of [contexts, scratch, run]) mkdirSync(each, { recursive: true, mode: 0o700 });
+    const folders = (this.#folders = new LocalFolders(contexts));
     const sessions = this.#sessions;
-    const solver = new Solver({ builds, sessions, folders });
+    const solver = new Solver({ builds, sessions, folders, scratch, run });
     const worker = () => workerOf(system);
     this.#server.add('moby.buildkit.v1.Control', controlHandlers({ solver, builds, sessions, folders, worker }));
     this.#server.add('moby.buildkit.v1.frontend.LLBBridge', bridgeHandlers(solver, worker));

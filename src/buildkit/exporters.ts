@@ -10,8 +10,8 @@ export interface ExporterEntry {
   readonly Attrs: Attributes;
 }
 
-/** Throws `invalid` for a type that is not known. */
-export function exportersOf(entries: readonly ExporterEntry[], session: Session): readonly Exporter[] {
+/** `scratch`: a folder for what waits to be sent. Throws `invalid` for a type that is not known. */
+export function exportersOf(entries: readonly ExporterEntry[], session: Session, scratch: string): readonly Exporter[] {
   return entries.map(({ Type, Attrs }, index): Exporter => {
     const { name = '', push, ...attributes } = Attrs;
     const names = name.split(',').filter((each) => each !== '');
@@ -24,7 +24,7 @@ export function exportersOf(entries: readonly ExporterEntry[], session: Session)
       case 'tar':
         return { type: Type, names, attributes, receive: (archive, metadata, signal) => sendArchive(session, index, archive, metadata, signal) };
       case 'local':
-        return { type: 'local', attributes, receive: (archive, _metadata, signal) => sendFiles(session, index, archive, signal) };
+        return { type: 'local', attributes, receive: (archive, _metadata, signal) => sendFiles(session, index, archive, scratch, signal) };
       case 'cacheonly':
         return { type: 'cacheonly' };
       default:

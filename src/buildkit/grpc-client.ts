@@ -85,27 +85,51 @@ export class GrpcClient {
   }
 }
 
+/** What may wait for its reader. Bytes. */
+const MAX_QUEUE = 4 * 1024 * 1024;
+
 /** One call, with messages in both directions. */
 export class GrpcCall {
   readonly #stream: ClientHttp2Stream;
   readonly #signal: AbortSignal | undefined;
+  // read as it comes: a stream that the other side closes loses what is still in it
+  #queue: Buffer[] = [];
+  #queued = 0;
+  #ended = false;
+  #closed = false;
   #trailers: IncomingHttpHeaders | undefined;
   #failure: Error | undefined;
+  #wake: () => void = () => {};
   readonly #onAbort = (): void => this.cancel();
 
   constructor(stream: ClientHttp2Stream, signal: AbortSignal | undefined) {
     this.#stream = stream;
     this.#signal = signal;
+    stream.on('data', (piece: Buffer) => {
+      this.#queue.push(piece);
+      this.#queued += piece.length;
+      if (this.#queued > MAX_QUEUE) stream.pause();
+      this.#wake();
+    });
+    stream.once('end', () => {
+      this.#ended = true;
+      this.#wake();
+    });
     stream.on('response', (headers) => {
       if (headers['grpc-status'] !== undefined) this.#trailers ??= headers; // a failure at once has its trailers in the head
     });
     stream.on('trailers', (trailers: IncomingHttpHeaders) => {
       this.#trailers = trailers;
+      this.#wake();
     });
     stream.on('error', (error) => {
       this.#failure ??= error;
     });
-    stream.once('close', () => signal?.removeEventListener('abort', this.#onAbort));
+    stream.once('close', () => {
+      signal?.removeEventListener('abort', this.#onAbort);
+      this.#closed = true;
+      this.#wake();
+    });
     if (signal?.aborted === true) this.cancel();
     else signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
@@ -136,17 +160,23 @@ export class GrpcCall {
     if (!this.#stream.destroyed) this.#stream.close(constants.NGHTTP2_CANCEL);
   }
 
-  /** The messages as they come, those of a piece together; each is read before the next piece is. Throws GrpcError at a failure. */
+  /** The messages as they come, some at a time. Throws GrpcError at a failure. Leaving off cancels the call. */
   async *batches(): AsyncGenerator<Buffer[]> {
     const unframer = new Unframer(MAX_MESSAGE);
     try {
-      for await (const piece of this.#stream) {
-        const messages = unframer.push(piece as Buffer);
+      for (;;) {
+        const pieces = this.#queue;
+        this.#queue = [];
+        this.#queued = 0;
+        if (this.#stream.isPaused()) this.#stream.resume();
+        const messages = pieces.flatMap((piece) => unframer.push(piece));
         if (messages.length > 0) yield messages;
+        if (this.#queue.length > 0) continue;
+        if (this.#closed || (this.#ended && this.#trailers !== undefined)) break;
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
       }
-    } catch (error) {
-      if (error instanceof GrpcError) throw error;
-      this.#failure ??= error as Error;
     } finally {
       this.cancel();
     }

@@ -1,8 +1,8 @@
 /** Builds that have been, or are, as `buildx history` lists them. They are remembered as long as the daemon runs. */
-import { EngineError } from '../base/errors.ts';
 import type { VertexEvent } from '../build/contract.ts';
 import type { Attributes } from './attributes.ts';
 import { failureOf } from './failure.ts';
+import { CODES, GrpcError } from './grpc-status.ts';
 import type { Job, Jobs } from './job.ts';
 import { timestamp, type Message } from './messages.ts';
 
@@ -24,7 +24,7 @@ export async function* historyEvents(jobs: Jobs, request: Message, signal: Abort
       told.set(job.ref, type);
       yield { type, record: recordOf(job) };
     }
-    if (early && ref !== '' && told.size === 0 && !active) throw new EngineError('not-found', `no such build record ${ref}`);
+    if (early && ref !== '' && told.size === 0 && !active) throw new GrpcError(CODES.NOT_FOUND, `no such build record ${ref}`);
     if (early || signal.aborted) return;
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     if (signal.aborted) return;

@@ -3,7 +3,7 @@
  * build at a time: another that runs at once has one of its own.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LocalFolder, LocalWanted } from '../build/contract.ts';
 import { receiveFiles } from './receive-files.ts';
@@ -25,10 +25,9 @@ export class LocalFolders {
   readonly #folder: string;
   /** The one that was used last comes last. */
   readonly #free: Copy[] = [];
-  #made = false;
   #thread: TreeThread | undefined;
 
-  /** `folder` is this object's own: what is in it from before goes. */
+  /** `folder` is this object's own, and empty. */
   constructor(folder: string) {
     this.#folder = folder;
   }
@@ -76,11 +75,6 @@ export class LocalFolders {
     }
     const at = this.#free.findIndex((each) => each.key === key);
     if (at !== -1) return this.#free.splice(at, 1)[0]!;
-    if (!this.#made) {
-      mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-      for (const name of readdirSync(this.#folder)) rmSync(join(this.#folder, name), { recursive: true, force: true });
-      this.#made = true;
-    }
     const folder = mkdtempSync(join(this.#folder, `${createHash('sha256').update(key).digest('hex').slice(0, 16)}-`));
     const root = join(folder, 'tree');
     mkdirSync(root, { mode: 0o755 });

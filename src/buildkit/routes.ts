@@ -1,14 +1,14 @@
 /** `POST /grpc` and `POST /session`: connections that become HTTP/2, as buildx and the docker CLI ask for them. */
 import type { ApiRequest, Route } from '../api/contract.ts';
 import { invalid } from '../base/errors.ts';
-import type { Builds } from '../build/contract.ts';
 import type { Engine } from '../engine/contract.ts';
 import type { Door } from './door.ts';
 
 export interface BuildkitOptions {
-  /** For copies of clients' folders; what is in it from before goes. */
+  /** For copies of clients' folders and for results on their way; what is in it from before goes. */
   readonly folder: string;
-  readonly builds: Builds;
+  /** For sockets, as `folder`; its path is short. */
+  readonly run: string;
 }
 
 export interface BuildkitRoutes {
@@ -18,11 +18,11 @@ export interface BuildkitRoutes {
 }
 
 /** What serves them is loaded when the first client comes: the daemon starts no slower for it. */
-export function buildkitRoutes({ folder, builds }: BuildkitOptions): BuildkitRoutes {
+export function buildkitRoutes({ folder, run }: BuildkitOptions): BuildkitRoutes {
   let door: Promise<Door> | undefined;
   let closed = false;
-  const open = ({ system }: Engine): Promise<Door> => {
-    door ??= import('./door.ts').then((module) => new module.Door({ builds, system, folder }));
+  const open = ({ builds, system }: Engine): Promise<Door> => {
+    door ??= import('./door.ts').then((module) => new module.Door({ builds, system, folder, run }));
     return door;
   };
   const upgrade = async (request: ApiRequest): Promise<void> => {

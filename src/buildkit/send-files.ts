@@ -1,7 +1,6 @@
 /** Results on their way to the client: as one stream of bytes, or as files, which it asks for one by one. */
 import { once } from 'node:events';
 import { createReadStream, createWriteStream, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EngineError } from '../base/errors.ts';
 import type { TarEntry, TarType } from '../tar/contract.ts';
@@ -48,11 +47,11 @@ interface Sent {
   readonly hardLink: boolean;
 }
 
-/** The files of a tar, for the client's folder. */
-export async function sendFiles(session: Session, index: number, archive: AsyncIterable<Buffer>, signal: AbortSignal): Promise<void> {
+/** The files of a tar, for the client's folder. They wait in the folder `scratch`. */
+export async function sendFiles(session: Session, index: number, archive: AsyncIterable<Buffer>, scratch: string, signal: AbortSignal): Promise<void> {
   const method = session.method('moby.filesync.v1.FileSend', 'DiffCopy');
   const packets = codec('fsutil.types.Packet');
-  const folder = mkdtempSync(join(tmpdir(), 'kobako-files-'));
+  const folder = mkdtempSync(join(scratch, 'files-'));
   try {
     // the client may ask for any of them at any time
     const path = join(folder, 'tar');

@@ -1,7 +1,6 @@
 /** What else a client serves on its session: secrets, agents, credentials, a tar from its standard input. */
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EngineError } from '../base/errors.ts';
 import type { SshSocket } from '../build/contract.ts';
@@ -34,8 +33,8 @@ export async function credentialsOf(session: Session, host: string, signal: Abor
   return username === '' ? { identityToken: secret } : { username, password: secret };
 }
 
-/** A socket on this machine that leads to the client's agent. Undefined where it has no such agent. */
-export async function sshSocketOf(session: Session, id: string, signal: AbortSignal): Promise<SshSocket | undefined> {
+/** A socket in `run` that leads to the client's agent. Undefined where it has no such agent. */
+export async function sshSocketOf(session: Session, id: string, run: string, signal: AbortSignal): Promise<SshSocket | undefined> {
   const check = session.offered('moby.sshforward.v1.SSH', 'CheckAgent');
   const forward = session.offered('moby.sshforward.v1.SSH', 'ForwardAgent');
   if (check === undefined || forward === undefined) return undefined;
@@ -68,7 +67,7 @@ export async function sshSocketOf(session: Session, id: string, signal: AbortSig
       () => socket.destroy(),
     );
   });
-  const folder = mkdtempSync(join(tmpdir(), 'kobako-ssh-'));
+  const folder = mkdtempSync(join(run, 'ssh-'));
   const path = join(folder, 'agent.sock');
   const dispose = async (): Promise<void> => {
     for (const socket of sockets) socket.destroy();

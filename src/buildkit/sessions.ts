@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream';
 import { EngineError, invalid } from '../base/errors.ts';
 import { GrpcClient } from './grpc-client.ts';
-import { GrpcError } from './grpc-status.ts';
+import { CODES, GrpcError } from './grpc-status.ts';
 import { methodsOf, type Message, type Method } from './messages.ts';
 
 const UUID = 'x-docker-expose-session-uuid';
@@ -98,5 +98,5 @@ export class Sessions {
 
 /** Whether the other side has said that it has no such thing. */
 export function isNotFound(error: unknown): boolean {
-  return error instanceof GrpcError && error.code === 5;
+  return error instanceof GrpcError && error.code === CODES.NOT_FOUND;
 }

@@ -33,6 +33,10 @@ export interface SolverParts {
   readonly builds: Builds;
   readonly sessions: Sessions;
   readonly folders: LocalFolders;
+  /** For what waits to be sent. */
+  readonly scratch: string;
+  /** For sockets: its path is short. */
+  readonly run: string;
 }
 
 export class Solver {
@@ -110,7 +114,7 @@ export class Solver {
   }
 
   async #build(job: Job, pending: Pending, how: How, signal: AbortSignal): Promise<BuildResult> {
-    const { builds, sessions, folders } = this.#parts;
+    const { builds, sessions, folders, scratch, run } = this.#parts;
     const session = await sessions.get(job.sessionId, signal);
     const { attributes, inputs } = pending;
     const contexts = await contextsOf({
@@ -122,7 +126,7 @@ export class Solver {
       input: (definition, aborted) => this.#imageOf(job, this.#named(definition), aborted),
       signal,
     });
-    const exporters: readonly Exporter[] = exportersOf(how.exporters, session);
+    const exporters: readonly Exporter[] = exportersOf(how.exporters, session, scratch);
     return builds.build({
       ...requestOf(attributes),
       ...contexts,
@@ -132,7 +136,7 @@ export class Solver {
       cacheTo: how.cacheTo,
       entitlements: how.entitlements,
       secret: (id, aborted) => secretOf(session, id, aborted),
-      ssh: (id, aborted) => sshSocketOf(session, id, aborted),
+      ssh: (id, aborted) => sshSocketOf(session, id, run, aborted),
       credentials: (host, aborted) => credentialsOf(session, host, aborted),
       onEvent: (event) => job.event(event),
       signal,

@@ -35,9 +35,9 @@ function vertex(event: VertexEvent): object {
 function status(event: StatusEvent): object {
   const { id, vertex: digest, current, total } = event;
   const times = { timestamp: timestamp(event.timestamp), started: timestamp(event.started), completed: timestamp(event.completed) };
-  // of `transferring context:` BuildKit's name is the first word
-  const name = id.startsWith('transferring ') ? 'transferring' : id;
-  return { ID: id, name, vertex: digest, current, total, ...times };
+  // of what is transferred BuildKit knows no total, and has another name
+  const transfer = id.startsWith('transferring ');
+  return { ID: id, name: transfer ? 'transferring' : id, vertex: digest, current, total: transfer ? 0 : total, ...times };
 }
 
 function warning(event: WarningEvent): object {
