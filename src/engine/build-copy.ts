@@ -10,7 +10,7 @@ import { keyOf } from '../build/keys.ts';
 import type { RootedFiles } from '../snapshot/contract.ts';
 import { resolveUser } from '../runtime/users.ts';
 import { archiveKind, plainTar } from './build-archive.ts';
-import { fileBytes, isFolder, itemsOf, type CopyItem } from './build-items.ts';
+import { fileBytes, isDirectory, isFolder, isLink, itemsOf, lookup, type CopyItem } from './build-items.ts';
 import { accountsOf, keepChanges, mountable, viewOf, writableLayer } from './build-layer.ts';
 import { inCopyTurn, workFolder, type BuildParts } from './build-parts.ts';
 
@@ -149,16 +149,16 @@ class Copying {
   async #makeTop(): Promise<void> {
     const { destination } = this.#input.step;
     if (!destination.endsWith('/') || (this.#input.sources.length === 0 && this.#input.foldersOnly !== true)) return;
-    await this.#unpack(async (out) => this.#parents(out, posix.join(destination, 'x')));
+    await this.#unpack(async (out) => void (await this.#parents(out, posix.join(destination, 'x'))));
   }
 
   async #inline({ path, content }: Extract<FoundSource, { kind: 'file' }>): Promise<void> {
     const name = await this.#nameFor(path);
     await this.#unpack(async (out) => {
-      await this.#parents(out, name);
+      const real = await this.#parents(out, name);
       const fields = { ...(this.#owner ?? ROOT), mtime: this.#input.now };
       const mode = this.#mode();
-      out.file(latin1(name), content, { ...fields, mode: mode?.kind === 'octal' ? mode.mode : 0o644 });
+      out.file(latin1(real), content, { ...fields, mode: mode?.kind === 'octal' ? mode.mode : 0o644 });
     });
   }
 
@@ -192,7 +192,7 @@ class Copying {
     if (item.kind !== 'folder' && inside(posix.basename(item.path)) === undefined) return;
     const target = (given ?? (item.kind === 'folder' ? destination : await this.#nameFor(item.asked))).replace(/(.)\/+$/, '$1');
     const exists = item.kind === 'folder' && (this.#there.has(target) || (await isFolder(this.#files, this.#target, target)));
-    const top = latin1(target);
+    let top = latin1(target);
     const mode = this.#mode();
     const rules: CopyRules = {
       rename: (name) => {
@@ -204,7 +204,8 @@ class Copying {
       ...(mode === undefined ? {} : { mode }),
     };
     await this.#unpack(async (out, flush) => {
-      await this.#parents(out, target);
+      // a folder that is a link is where that leads
+      top = latin1(target === '/' ? '/' : await this.#parents(out, target));
       const reader = out.take(rules);
       for await (const chunk of this.#files.archive(at, item.path)) {
         if (this.#signal.aborted) throw this.#signal.reason;
@@ -217,8 +218,11 @@ class Copying {
 
   async #archive(tar: AsyncIterable<Uint8Array>): Promise<void> {
     const folder = this.#input.step.destination.replace(/(.)\/+$/, '$1');
-    await this.#unpack(async (out) => this.#parents(out, posix.join(folder, 'x')));
-    await this.#files.unpack(this.#target, folder, tar, this.#owner === undefined ? {} : { owner: this.#owner });
+    let real = folder;
+    await this.#unpack(async (out) => {
+      real = posix.dirname(await this.#parents(out, posix.join(folder, 'x')));
+    });
+    await this.#files.unpack(this.#target, real, tar, this.#owner === undefined ? {} : { owner: this.#owner });
   }
 
   /** The file's name in the target. */
@@ -228,19 +232,24 @@ class Copying {
     return into ? posix.join(destination, posix.basename(asked)) : destination;
   }
 
-  /** Folders above a name that are missing. */
-  async #parents(out: CopyTar, name: string): Promise<void> {
-    const parts = posix
-      .dirname(name)
-      .split('/')
-      .filter((part) => part !== '');
+  /** Folders above a name that are missing; links on the way lead on within the target, also where they lead to nothing. Gives the name's real place. */
+  async #parents(out: CopyTar, name: string): Promise<string> {
+    const rest = posix.dirname(name).split('/').toReversed();
     let path = '';
-    for (const part of parts) {
+    for (let part = rest.pop(); part !== undefined; part = rest.pop()) {
+      if (part === '') continue;
       path += `/${part}`;
       if (this.#there.has(path)) continue;
-      if (!(await isFolder(this.#files, this.#target, path))) out.folder(latin1(path), { mode: 0o755, ...(this.#owner ?? ROOT), mtime: this.#input.now });
+      const stat = await lookup(this.#files, this.#target, path);
+      if (stat !== undefined && isLink(stat)) {
+        rest.push(...stat.linkTarget.split('/').toReversed());
+        path = '';
+        continue;
+      }
+      if (stat === undefined || !isDirectory(stat)) out.folder(latin1(path), { mode: 0o755, ...(this.#owner ?? ROOT), mtime: this.#input.now });
       this.#there.add(path);
     }
+    return posix.join(path === '' ? '/' : path, posix.basename(name));
   }
 
   /** What `make` writes comes into the target; `flush` waits for room. */

@@ -14,7 +14,7 @@ export interface GitSource {
 
 /** As Docker tells a repository from a file. */
 export function isGitUrl(text: string): boolean {
-  if (/^(git|ssh):\/\//.test(text) || /^git@[^:/]+:/.test(text) || /^github\.com\//.test(text)) return true;
+  if (/^(git|ssh):\/\//.test(text) || /^git@[^:/]+:/.test(text) || text.startsWith('github.com/')) return true;
   return /^https?:\/\/[^#?]+\.git(?:[#?].*)?$/.test(text);
 }
 

@@ -7,7 +7,8 @@ import { TarReader } from '../tar/reader.ts';
 /** Go's os.FileMode. */
 const FOLDER = 2 ** 31;
 const LINK = 2 ** 27;
-const REGULAR_MASK = 2 ** 31 + 2 ** 27 + 2 ** 26 + 2 ** 25 + 2 ** 24;
+/** Devices, pipes and sockets. */
+const SPECIAL = 2 ** 26 + 2 ** 25 + 2 ** 24;
 /** As the kernel's. */
 const MAX_LINKS = 40;
 /** Wildcards find so many at most. */
@@ -20,6 +21,14 @@ export interface CopyItem {
   /** As it was asked for, from the root, without a slash in front. */
   readonly asked: string;
   readonly kind: 'folder' | 'file' | 'other';
+}
+
+export function isDirectory({ mode }: Pick<FileStat, 'mode'>): boolean {
+  return mode >= FOLDER;
+}
+
+export function isLink({ mode }: Pick<FileStat, 'mode'>): boolean {
+  return mode < FOLDER && (mode & LINK) !== 0;
 }
 
 /** Undefined where there is nothing. */
@@ -64,8 +73,8 @@ async function followed(files: RootedFiles, root: string, asked: string): Promis
   for (let links = 0; links < MAX_LINKS; links++) {
     const stat = await lookup(files, root, path);
     if (stat === undefined) throw new EngineError('not-found', `${JSON.stringify(asked)}: not found`, { detail: { path: asked } });
-    if ((stat.mode & LINK) === 0) {
-      const kind = stat.mode >= FOLDER ? 'folder' : stat.mode % FOLDER < 2 ** 24 || (stat.mode & (REGULAR_MASK % FOLDER)) === 0 ? 'file' : 'other';
+    if (!isLink(stat)) {
+      const kind = isDirectory(stat) ? 'folder' : (stat.mode & SPECIAL) === 0 ? 'file' : 'other';
       return { path, asked: asked.replace(/^\/+/, ''), kind };
     }
     path = stat.linkTarget;

@@ -188,7 +188,9 @@ class Mounting {
   }
 
   async #secret(mount: Mount): Promise<void> {
-    const { id, target, env, required, mode = 0o400, uid = 0, gid = 0 } = mount;
+    const { env, required, mode = 0o400, uid = 0, gid = 0 } = mount;
+    const id = mount.id === '' ? posix.basename(mount.target) : mount.id;
+    const target = mount.target === '' && (env === undefined || env === '') ? `/run/secrets/${posix.basename(id)}` : mount.target;
     const value = await this.#input.request.secret?.(id, this.#signal);
     if (value === undefined) {
       if (required) throw invalid(`secret ${id}: not found`);

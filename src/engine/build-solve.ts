@@ -105,7 +105,7 @@ class Solver {
     this.#done(state, false);
     for (const step of stage.steps) {
       if (this.#signal.aborted) throw this.#signal.reason;
-      this.#begins(step.title.replace(/^\[[^\]]*\] /, ''));
+      this.#begins(step.onbuild ? step.title.replace(/^\[[^\]]*\] /, '') : this.#written(step.location));
       const vertex = step.kind === 'config' ? undefined : this.#vertex(step.title, state.vertex);
       try {
         state = await this.#step(stage, step, state, vertex);
@@ -126,6 +126,13 @@ class Solver {
     const { stages } = this.#input.plan;
     const total = stages.reduce((sum, { steps }) => sum + 1 + steps.length, 0);
     if (this.#input.request.classic === true) this.#input.say({ kind: 'step', number: ++this.#begun, total, text });
+  }
+
+  /** Lines of the Dockerfile as one. */
+  #written(location: readonly SourceRange[]): string {
+    const lines = this.#input.source.data.toString().split('\n');
+    const parts = location.flatMap(({ start, end }) => lines.slice(start - 1, end));
+    return parts.map((line) => line.replace(/[\\`]\s*$/, '').trim()).join(' ');
   }
 
   #done({ layers, history }: StageState, cached: boolean): void {

@@ -1,19 +1,247 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { buildGround } from '../support/build-ground.ts';
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { describe, test, type TestContext } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import type { BuildEvent, BuildFailureDetail } from '../../src/engine/builds-contract.ts';
+import type { EngineError } from '../../src/base/errors.ts';
+import { buildGround, type BuildGround } from '../support/build-ground.ts';
+import { dir, file, layerTar, link, symlink } from '../support/layers.ts';
 
-test('builds: RUN, COPY, ENV and CMD become an image that runs', async (t) => {
-  const ground = await buildGround(t);
-  const dockerfile = ['FROM busybox', 'RUN echo made > /made && echo said', 'COPY hello.txt /dir/', 'ENV A=b', 'CMD ["sh", "-c", "cat /dir/hello.txt"]'].join(
-    '\n',
-  );
-  const built = await ground.build(dockerfile, { 'hello.txt': 'hello\n' });
-  assert.match(built.log, /said/);
-  assert.equal(await ground.run(built.imageId!, 'cat /made /dir/hello.txt; echo $A'), 'made\nhello\nb\n');
-  const again = await ground.build(dockerfile, { 'hello.txt': 'hello\n' });
-  assert.equal(again.imageId, built.imageId);
-  assert.equal(again.log, '');
-  const changed = await ground.build(dockerfile, { 'hello.txt': 'changed\n' });
-  assert.notEqual(changed.imageId, built.imageId);
-  assert.equal(changed.log, '', 'RUN comes before what has changed');
+const lines = (...text: readonly string[]) => `${text.join('\n')}\n`;
+
+/** What a build of this prints. */
+async function said(ground: BuildGround, dockerfile: string, files: Readonly<Record<string, string | Buffer>> = {}, more: object = {}): Promise<string> {
+  return (await ground.build(dockerfile, files, more)).log;
+}
+
+describe('builds', () => {
+  test('RUN, COPY, ENV and CMD become an image that runs; what is known is not done again', async (t) => {
+    const ground = await buildGround(t);
+    const dockerfile = lines('FROM busybox', 'RUN echo made > /made && echo said', 'COPY hello.txt /dir/', 'ENV A=b', 'CMD ["sh", "-c", "cat /dir/hello.txt"]');
+    const built = await ground.build(dockerfile, { 'hello.txt': 'hello\n' });
+    assert.match(built.log, /said/);
+    assert.equal(await ground.run(built.imageId!, 'cat /made /dir/hello.txt; echo $A'), 'made\nhello\nb\n');
+    const again = await ground.build(dockerfile, { 'hello.txt': 'hello\n' });
+    assert.equal(again.imageId, built.imageId);
+    assert.equal(again.log, '');
+    const changed = await ground.build(dockerfile, { 'hello.txt': 'changed\n' });
+    assert.notEqual(changed.imageId, built.imageId);
+    assert.equal(changed.log, '', 'RUN comes before what has changed');
+    const uncached = await ground.build(dockerfile, { 'hello.txt': 'hello\n' }, { noCache: true });
+    assert.match(uncached.log, /said/);
+  });
+
+  test('COPY and ADD put files where Docker puts them', async (t) => {
+    const ground = await buildGround(t);
+    const archive = gzipSync(layerTar([dir('in'), file('in/a', 'archived', { uid: 7 })]));
+    const files = { 'a.txt': 'a', 'b.txt': 'b', 'sub/c.txt': 'c', 'sub/deep/d.txt': 'd', 'x.tgz': archive };
+    // what comes to the same files would be known
+    const look = (...copies: readonly string[]) =>
+      said(ground, lines('FROM busybox', ...copies, 'RUN cd /to && find . | sort && stat -c "%n %u:%g %a" *'), files, { noCache: true });
+    assert.equal(await look('COPY a.txt b.txt /to/'), './a.txt\n./b.txt\na.txt 0:0 644\nb.txt 0:0 644\n'.replace(/^/, '.\n'));
+    assert.equal(await look('WORKDIR /to', 'COPY sub .'), '.\n./c.txt\n./deep\n./deep/d.txt\nc.txt 0:0 644\ndeep 0:0 755\n');
+    assert.equal(await look('COPY *.txt /to/'), '.\n./a.txt\n./b.txt\na.txt 0:0 644\nb.txt 0:0 644\n');
+    assert.equal(await look('COPY a.txt /to/renamed'), '.\n./renamed\nrenamed 0:0 644\n');
+    assert.equal(await look('COPY --chown=3:4 --chmod=600 a.txt /to/'), '.\n./a.txt\na.txt 3:4 600\n');
+    assert.equal(await look('COPY --chmod=u+x,go-r a.txt /to/'), '.\n./a.txt\na.txt 0:0 700\n');
+    assert.equal(await look('COPY --parents sub/deep /to/'), '.\n./sub\n./sub/deep\n./sub/deep/d.txt\nsub 0:0 755\n');
+    assert.equal(await look('COPY --exclude=c.txt sub /to/'), '.\n./deep\n./deep/d.txt\ndeep 0:0 755\n');
+    assert.equal(await look('ADD x.tgz /to/'), '.\n./in\n./in/a\nin 0:0 755\n');
+    assert.equal(await look('COPY --link a.txt /to/'), '.\n./a.txt\na.txt 0:0 644\n');
+    assert.equal(await look('COPY <<EOF /to/here', 'text', 'EOF'), '.\n./here\nhere 0:0 644\n');
+  });
+
+  test('stages: unneeded ones are not built, files come from others, equal steps run once', async (t) => {
+    const ground = await buildGround(t);
+    const dockerfile = lines(
+      'FROM busybox AS never',
+      'RUN exit 1',
+      'FROM busybox AS one',
+      'RUN echo one > /file; echo ran',
+      'FROM busybox AS two',
+      'RUN echo one > /file; echo ran',
+      'FROM scratch',
+      'COPY --from=one /file /1',
+      'COPY --from=two /file /2',
+      'COPY --from=busybox /bin /bin',
+    );
+    const built = await ground.build(dockerfile);
+    // each of the two vertices is told of it, and it ran once
+    assert.equal(await ground.run(built.imageId!, 'cat /1 /2'), 'one\none\n');
+    const config = await ground.engine.images.inspect(built.imageId!);
+    assert.equal(config.layers.length, 3);
+  });
+
+  test("a step that fails says so in BuildKit's words, with its place", async (t) => {
+    const ground = await buildGround(t);
+    const error = await ground.build(lines('FROM busybox', 'RUN echo why >&2; exit 3')).then(
+      () => assert.fail('it was built'),
+      (failure: EngineError<BuildFailureDetail>) => failure,
+    );
+    assert.equal(error.message, 'process "/bin/sh -c echo why >&2; exit 3" did not complete successfully: exit code: 3');
+    assert.equal(error.detail?.exitCode, 3);
+    assert.deepEqual(
+      error.detail?.ranges?.map(({ start }) => start.line),
+      [2],
+    );
+    await assert.rejects(ground.build(lines('FROM busybox', 'COPY nothing /')), /"\/nothing": not found/);
+    await assert.rejects(ground.build(lines('FROM busybox', 'RUN --network=host true')), /network.host is not allowed/);
+  });
+
+  test('mounts of RUN: bind, cache, tmpfs, and none of them is in the layer', async (t) => {
+    const ground = await buildGround(t);
+    const dockerfile = lines(
+      'FROM busybox AS other',
+      'RUN echo other > /o',
+      'FROM busybox',
+      'RUN --mount=target=/ctx,source=sub cat /ctx/f && ! touch /ctx/x 2>/dev/null',
+      'RUN --mount=from=other,source=/o,target=/o cat /o',
+      'RUN --mount=target=/ctx,rw touch /ctx/x && echo written',
+      'RUN --mount=type=tmpfs,target=/t grep -o "/t tmpfs" /proc/mounts && echo x > /t/x',
+      'RUN --mount=type=cache,target=/cache,id=builds-test echo again >> /cache/f; cat /cache/f',
+      'RUN ls -d /ctx /o /t /cache 2>/dev/null; echo end',
+    );
+    const first = await ground.build(dockerfile, { 'sub/f': 'bound\n' });
+    assert.equal(first.log, 'bound\nother\nwritten\n/t tmpfs\nagain\nend\n');
+    const second = await ground.build(dockerfile, { 'sub/f': 'bound\n' }, { noCache: true });
+    assert.match(second.log, /again\nagain\nend\n$/, 'a cache outlives the build');
+  });
+
+  test('secrets are seen while a step runs, and nowhere afterwards', async (t) => {
+    const ground = await buildGround(t);
+    const value = `s3cr3t-${'x'.repeat(20)}`;
+    const dockerfile = lines(
+      'FROM busybox',
+      'RUN --mount=type=secret,id=key,mode=0440,uid=5 wc -c < /run/secrets/key && stat -c "%u %a" /run/secrets/key && stat -f -c %T /run/secrets/key',
+      'RUN --mount=type=secret,id=key,env=KEY test ${#KEY} = 27 && echo env',
+      'RUN --mount=type=secret,id=absent ls /run/secrets 2>/dev/null; echo end',
+    );
+    const secret = async (id: string) => (id === 'key' ? Buffer.from(value) : undefined);
+    assert.equal(await said(ground, dockerfile, {}, { secret }), '27\n5 440\ntmpfs\nenv\nend\n');
+    const found = execFileSync('sh', ['-c', 'grep -rlF "$1" "$2" /dev/shm || true', 'sh', value, ground.folder], { encoding: 'utf8' });
+    assert.equal(found, '');
+    await assert.rejects(ground.build(lines('FROM busybox', 'RUN --mount=type=secret,id=none,required=true true')), /secret none: not found/);
+  });
+
+  test('an ssh agent is reached through its socket', async (t) => {
+    const ground = await buildGround(t);
+    const path = `${ground.folder}/agent`;
+    const server = createServer((socket) => socket.end('agent\n'));
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    t.after(() => server.close());
+    const ssh = async () => ({ path, async [Symbol.asyncDispose]() {} });
+    assert.match(
+      await said(ground, lines('FROM busybox', 'RUN --mount=type=ssh test -S $SSH_AUTH_SOCK && echo $SSH_AUTH_SOCK'), {}, { ssh }),
+      /^\/run\/buildkit\/ssh_agent\.0\n$/,
+    );
+    await assert.rejects(ground.build(lines('FROM busybox', 'RUN --mount=type=ssh,required=true true')), /unset ssh forward key default/);
+  });
+
+  test('networks: the default bridge, none, and names that are added', async (t) => {
+    const ground = await buildGround(t);
+    const step = 'RUN ip -o link | grep -c eth0; grep -c added /etc/hosts';
+    assert.equal(await said(ground, lines('FROM busybox', step), {}, { network: 'default', addHosts: ['added:1.2.3.4'] }), '1\n1\n');
+    assert.equal(await said(ground, lines('FROM busybox', `${step}; true`), {}, { network: 'none' }), '0\n0\n');
+  });
+
+  test('links of a context lead nowhere outside of it, and none of a target outside of that', async (t) => {
+    const ground = await buildGround(t);
+    const tar = layerTar([
+      symlink('out', '/etc/passwd'),
+      symlink('up', '../../../../../../etc'),
+      file('f', 'inside\n'),
+      link('hard', 'f'),
+      file('Dockerfile', lines('FROM busybox', 'RUN ln -s /../../../../tmp/kobako-escape /evil', 'COPY f /evil/x', 'RUN cat /tmp/kobako-escape/x')),
+    ]);
+    const context = (bytes: Buffer) => ({
+      context: {
+        kind: 'tar' as const,
+        bytes: (async function* () {
+          yield bytes;
+        })(),
+      },
+    });
+    assert.match(await said(ground, '', {}, { contexts: context(tar) }), /inside/);
+    for (const source of ['out', 'up/passwd', '../../etc/passwd']) {
+      const bytes = layerTar([
+        symlink('out', '/etc/passwd'),
+        symlink('up', '../../../../../../etc'),
+        file('Dockerfile', lines('FROM busybox', `COPY ${source} /x`)),
+      ]);
+      await assert.rejects(ground.build('', {}, { contexts: context(bytes) }), /not found/);
+    }
+    const climbing = layerTar([file('../climbed', 'x'), file('Dockerfile', 'FROM busybox')]);
+    await assert.rejects(ground.build('', {}, { contexts: context(climbing) }), /climbed|outside|invalid/);
+  });
+
+  test('a build that is given up leaves nothing at work', async (t) => {
+    const ground = await buildGround(t);
+    const stop = new AbortController();
+    const events: BuildEvent[] = [];
+    const building = ground.build(
+      lines('FROM busybox', 'RUN echo begun; sleep 1000'),
+      {},
+      {
+        signal: stop.signal,
+        onEvent: (event: BuildEvent) => {
+          events.push(event);
+          if (event.kind === 'log') stop.abort();
+        },
+      },
+    );
+    await assert.rejects(building, { kind: 'cancelled' });
+    assert.deepEqual(readdirSync(`${ground.dataRoot}/build/work`), []);
+    assert.ok(!execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }).includes('sleep 1000'));
+    assert.ok(events.some((event) => event.kind === 'vertex' && event.error === 'context canceled'));
+  });
+
+  test('the cache: what it has, and what prune takes', async (t: TestContext) => {
+    const ground = await buildGround(t);
+    const built = await ground.build(lines('FROM busybox', 'RUN echo cached > /f'));
+    const records = await ground.engine.builds.usage();
+    assert.deepEqual(
+      records.map(({ type, shared, description }) => [type, shared, description]),
+      [['regular', true, '[2/2] RUN echo cached > /f']],
+    );
+    assert.equal((await ground.engine.system.df()).BuildCache?.length, 1);
+    assert.deepEqual((await ground.engine.builds.prune()).removed, [], 'an image has it');
+    await ground.engine.images.remove(built.imageId!, { force: true });
+    const again = await ground.build(lines('FROM busybox', 'RUN echo cached > /f'), {}, { exporters: [] });
+    assert.equal(again.log, '', 'the cache keeps what no image has');
+    assert.equal((await ground.engine.builds.prune()).removed.length, 1);
+    assert.deepEqual(await ground.engine.builds.usage(), []);
+    assert.equal(await said(ground, lines('FROM busybox', 'RUN echo cached > /f; echo ran')), 'ran\n');
+  });
+
+  test('exporters: a tar of the files, and an archive that can be loaded', async (t) => {
+    const ground = await buildGround(t);
+    const receiver = () => {
+      const pieces: Buffer[] = [];
+      const receive = async (archive: AsyncIterable<Buffer>) => {
+        for await (const piece of archive) pieces.push(Buffer.from(piece));
+      };
+      return { receive, bytes: () => Buffer.concat(pieces) };
+    };
+    const tar = receiver();
+    const docker = receiver();
+    await ground.build(
+      lines('FROM scratch', 'COPY f /f'),
+      { f: 'exported' },
+      {
+        exporters: [
+          { type: 'tar', receive: tar.receive },
+          { type: 'docker', names: ['exported:1'], receive: docker.receive },
+        ],
+      },
+    );
+    assert.match(execFileSync('tar', ['-t'], { input: tar.bytes(), encoding: 'utf8' }), /^f$/m);
+    const [loaded] = await ground.engine.images.load(
+      (async function* () {
+        yield docker.bytes();
+      })(),
+    );
+    assert.deepEqual(loaded?.names, ['exported:1']);
+  });
 });

@@ -26,12 +26,10 @@ export interface BuildGround {
 }
 
 export async function buildGround(t: TestContext): Promise<BuildGround> {
-  let engine: LocalEngine | undefined;
-  t.after(async () => engine?.close());
   const folder = tempFor(t);
   const dataRoot = `${folder}/data`;
-  engine = openEngine({ stateDir: `${folder}/state`, dataRoot, owner: true });
-  const opened = engine;
+  const opened = openEngine({ stateDir: `${folder}/state`, dataRoot, owner: true });
+  t.after(() => opened.close());
   const pack = spawn('tar', ['-C', await busyboxRootfs(), '-c', '.'], { stdio: ['ignore', 'pipe', 'ignore'] });
   await opened.images.import(pack.stdout, { name: 'busybox' });
   return {
