@@ -219,6 +219,10 @@ export interface BuildFailureDetail {
   readonly exitCode?: number | undefined;
   /** Of a RUN: the program with its arguments. */
   readonly command?: string | undefined;
+  /** Why that program could not be started. */
+  readonly notStarted?: string | undefined;
+  /** The text is no Dockerfile: nothing was begun. */
+  readonly unreadable?: boolean | undefined;
 }
 
 /** One thing that the cache keeps. */

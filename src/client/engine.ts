@@ -36,7 +36,7 @@ export function connectEngine(url: string, options: ConnectOptions = {}): Engine
   return {
     containers: { ...lifecycleClient(http), ...filesClient(http), ...observingClient(http) },
     execs: new ExecClient(http),
-    builds: buildsClient(http),
+    builds: buildsClient(http, options.credentials),
     images: remoteImages(http, options.credentials === undefined ? {} : { credentials: options.credentials }),
     networks: remoteNetworks(http),
     volumes: volumesClient(http),

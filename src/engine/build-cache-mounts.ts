@@ -12,6 +12,8 @@ export interface CacheWish {
   readonly id: string;
   readonly target: string;
   readonly sharing: CacheSharing | undefined;
+  /** Plain data that tells where its first files come from; undefined for an empty one. */
+  readonly origin?: unknown;
   readonly uid: number | undefined;
   readonly gid: number | undefined;
   readonly mode: number | undefined;
@@ -20,12 +22,13 @@ export interface CacheWish {
 /** A cache's folder, this step's for as long as it is not disposed of: alone, or with others. `fill` is called with a new one. */
 export async function cacheFolder(
   parts: BuildParts,
-  { id, target, sharing, uid = 0, gid = 0, mode = 0o755 }: CacheWish,
+  { id, target, sharing, origin, uid = 0, gid = 0, mode = 0o755 }: CacheWish,
   fill: (folder: string) => Promise<void>,
   signal: AbortSignal,
 ): Promise<Disposable & { readonly path: string }> {
   const name = id === '' ? target : id;
-  const hex = digestHex(keyOf('cache', name));
+  // what it begins with tells caches of one id apart
+  const hex = digestHex(keyOf('cache', name, uid, gid, mode, origin));
   const { locks } = parts.engine.volumes;
   const take = (folder: string, lock: Disposable) => made(parts, { folder, lock, name, uid, gid, mode }, fill);
   const base = `${parts.dir}/mounts/${hex}`;

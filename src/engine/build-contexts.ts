@@ -120,7 +120,7 @@ export class BuildContexts implements AsyncDisposable {
       case 'remote':
         return this.#show(`[internal] load remote build context`, async (report) => {
           const folder = `${this.#work}/context-${number}`;
-          mkdirSync(folder, { mode: 0o700 });
+          mkdirSync(folder, { mode: 0o755 });
           const fetched = await fetchRemote(source.url, `${this.#work}/remote-${number}`, this.#signal);
           if (fetched.kind === 'folder') return { path: fetched.path };
           return this.#tar(fetched.bytes, folder, report);
@@ -131,7 +131,7 @@ export class BuildContexts implements AsyncDisposable {
   }
 
   async #tar(bytes: AsyncIterable<Uint8Array>, folder: string, report: (transferred: number) => void): Promise<OpenContext> {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
     let transferred = 0;
     const signal = this.#signal;
     const counted = async function* (): AsyncGenerator<Buffer> {

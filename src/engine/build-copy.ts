@@ -83,13 +83,22 @@ export async function copyStep(parts: BuildParts, input: CopyInput, signal: Abor
   return await keepChanges(parts, layers, work.id, { without: [], signal });
 }
 
+/** As BuildKit: a name that the files below do not know is 0. */
 async function ownerOf(parts: BuildParts, layers: readonly Digest[], chown: string): Promise<{ uid: number; gid: number } | undefined> {
   if (chown === '') return undefined;
-  const [user = '', group] = chown.split(':');
-  // with one number, or one name, the group goes with the user
-  const asked = group === undefined || group === '' ? (/^\d+$/.test(user) ? `${user}:${user}` : user) : `${user || '0'}:${group}`;
-  const { uid, gid } = resolveUser(asked, /^[\d:]*$/.test(asked) ? { passwd: '', group: '' } : await accountsOf(parts, layers));
-  return { uid, gid };
+  const [user = '', group = ''] = chown.split(':');
+  const accounts = /^[\d:]*$/.test(chown) ? { passwd: '', group: '' } : await accountsOf(parts, layers);
+  const known = (text: string) => {
+    try {
+      return resolveUser(text, accounts);
+    } catch {
+      return { uid: 0, gid: 0 };
+    }
+  };
+  const { uid, gid } = known(user);
+  // a number alone is the group's, too
+  if (group === '') return { uid, gid: /^\d+$/.test(user) ? uid : gid };
+  return { uid, gid: known(`0:${group}`).gid };
 }
 
 /** What an item's archive calls its insides, as paths within the item; undefined where that is left out. */
@@ -246,7 +255,8 @@ class Copying {
         path = '';
         continue;
       }
-      if (stat === undefined || !isDirectory(stat)) out.folder(latin1(path), { mode: 0o755, ...(this.#owner ?? ROOT), mtime: this.#input.now });
+      if (stat !== undefined && !isDirectory(stat)) throw invalid(`mkdir ${path}: not a directory`);
+      if (stat === undefined) out.folder(latin1(path), { mode: 0o755, ...(this.#owner ?? ROOT), mtime: this.#input.now });
       this.#there.add(path);
     }
     return posix.join(path === '' ? '/' : path, posix.basename(name));

@@ -182,9 +182,15 @@ class Mounting {
         );
       } else await (await this.#input.root(mount.origin)).open(copy);
     };
-    const folder = this.#stack.use(await cacheFolder(this.#parts, mount, fill, this.#signal));
+    const folder = this.#stack.use(await cacheFolder(this.#parts, { ...mount, origin: await this.#beginning(mount) }, fill, this.#signal));
     const nested = mount.origin === undefined && mount.source !== '' && mount.source !== '/' ? posix.normalize(`/${mount.source}`).slice(1) : undefined;
     this.#push({ kind: 'folder', path: folder.path }, mount.target, nested, mount.readOnly ? ['ro'] : []);
+  }
+
+  /** What a new cache begins with. */
+  async #beginning({ origin, source }: Mount): Promise<unknown> {
+    if (origin === undefined || origin.kind === 'scratch') return undefined;
+    return [origin.kind, (await this.#input.layers(origin)).map(({ diffId }) => diffId), source];
   }
 
   async #secret(mount: Mount): Promise<void> {

@@ -54,15 +54,29 @@ export async function runStep(
   const layers = await mountable(parts, input.layers);
   using work = workFolder(parts, 'run');
   using _writable = writableLayer(parts, work.id);
-  const exitCode = await runIn(parts, { ...input, layers }, work, { signal, tell });
-  if (exitCode !== 0) {
-    throw new EngineError('invalid', `process ${JSON.stringify(input.argv.join(' '))} did not complete successfully: exit code: ${exitCode}`, {
-      detail: { exitCode, command: input.argv.join(' ') },
+  const command = input.argv.join(' ');
+  const failed = (exitCode: number, detail: object = {}) =>
+    new EngineError('invalid', `process ${JSON.stringify(command)} did not complete successfully: exit code: ${exitCode}`, {
+      detail: { exitCode, command, ...detail },
     });
-  }
+  const exitCode = await runIn(parts, { ...input, layers }, work, { signal, tell }).catch((error: unknown) => {
+    if (!isNotStarted(error)) throw error;
+    tell({ kind: 'log', stream: 2, data: Buffer.from(`runc run failed: ${NOT_STARTED}: ${error.message}\n`) });
+    throw failed(1, { notStarted: `${NOT_STARTED}: ${error.message}` });
+  });
+  if (exitCode !== 0) throw failed(exitCode);
   const places = input.mounts.map(({ target }) => target);
   const stubs = places.length === 0 ? [] : await mountStubs(parts, layers, work.id, places);
   return await keepChanges(parts, layers, work.id, { without: [...OWN_PLACES, ...stubs], signal });
+}
+
+/** runc's words, which clients show. */
+const NOT_STARTED = 'unable to start container process: error during container init';
+
+/** The program is none, or may not be run. */
+function isNotStarted(error: unknown): error is EngineError {
+  const code = error instanceof EngineError ? (error.detail as { exitCode?: number } | undefined)?.exitCode : undefined;
+  return code === 126 || code === 127;
 }
 
 async function runIn(

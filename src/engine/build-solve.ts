@@ -259,7 +259,7 @@ class Solver {
   #allow({ privileged }: { readonly privileged: boolean }, step: RunStep): void {
     const granted = this.#input.request.entitlements ?? [];
     const asks = step.network === 'host' ? 'network.host' : privileged ? 'security.insecure' : undefined;
-    if (asks !== undefined && !granted.includes(asks)) throw new EngineError('denied', `${asks} is not allowed`);
+    if (asks !== undefined && !granted.includes(asks)) throw new EngineError('denied', `failed to load LLB: ${asks} is not allowed`);
   }
 
   async #layersOf(source: Source): Promise<readonly LayerRef[]> {

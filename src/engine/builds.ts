@@ -133,7 +133,7 @@ class Build {
       const size = Buffer.byteLength(read.text);
       vertex.note({ kind: 'status', id: 'transferring dockerfile:', current: size, total: size, done: true });
       const source: SourceFile = { filename: name.replace(/^.*\//, ''), data: Buffer.from(read.text) };
-      const file = inFile(source, () => parseDockerfile(read.text));
+      const file = inFile(source, () => parseDockerfile(read.text), { unreadable: true, classic: this.#request.classic === true });
       return { file, source, ignore: read.ignore, vertex };
     });
   }
@@ -221,19 +221,24 @@ function epochOf({ buildArgs, exporters }: BuildRequest): number | undefined {
 }
 
 /** What is wrong with the text is said with its place. */
-function inFile<T>(source: SourceFile, work: () => T): T {
+function inFile<T>(source: SourceFile, work: () => T, { unreadable = false, classic = false } = {}): T {
   try {
     return work();
   } catch (error) {
     const location = locationOf(error);
-    if (!(error instanceof EngineError) || location === undefined) throw error;
-    throw failure(error, error.message, source, rangesOf(location));
+    if (!(error instanceof EngineError) || (location === undefined && !unreadable)) throw error;
+    const plain = classic && !error.message.startsWith('dockerfile parse error');
+    throw failure(error, plain && unreadable ? `failed to parse Dockerfile: ${error.message}` : error.message, source, rangesOf(location ?? []), unreadable);
   }
 }
 
-function failure(error: EngineError, message: string, source: SourceFile, ranges: readonly SourceRange[]): EngineError<BuildFailureDetail> {
+function failure(error: EngineError, message: string, source: SourceFile, ranges: readonly SourceRange[], unreadable = false): EngineError<BuildFailureDetail> {
   const { kind, hint } = error;
-  return new EngineError(kind, message, { detail: { source, ranges }, cause: error, ...(hint === undefined ? {} : { hint }) });
+  return new EngineError(kind, message, {
+    detail: { source, ranges, ...(unreadable ? { unreadable } : {}) },
+    cause: error,
+    ...(hint === undefined ? {} : { hint }),
+  });
 }
 
 function rangesOf(location: readonly { readonly start: number; readonly end: number }[]): SourceRange[] {

@@ -179,9 +179,11 @@ describe('builds', () => {
   test('a build that is given up leaves nothing at work', async (t) => {
     const ground = await buildGround(t);
     const stop = new AbortController();
+    // nobody else's
+    const program = `sleep ${100_000 + process.pid}`;
     const events: BuildEvent[] = [];
     const building = ground.build(
-      lines('FROM busybox', 'RUN echo begun; sleep 1000'),
+      lines('FROM busybox', `RUN echo begun; ${program}`),
       {},
       {
         signal: stop.signal,
@@ -193,7 +195,7 @@ describe('builds', () => {
     );
     await assert.rejects(building, { kind: 'cancelled' });
     assert.deepEqual(readdirSync(`${ground.dataRoot}/build/work`), []);
-    assert.ok(!execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }).includes('sleep 1000'));
+    assert.ok(!execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }).includes(program));
     assert.ok(events.some((event) => event.kind === 'vertex' && event.error === 'context canceled'));
   });
 

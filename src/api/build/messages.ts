@@ -39,10 +39,20 @@ export function resultLines({ imageId, warnings }: BuildResult, names: readonly 
 /** In the older builder's words. */
 export function classicError(error: unknown): JsonMessage {
   const message = error instanceof Error ? error.message : String(error);
-  const { command, exitCode } = (error instanceof EngineError ? (error.detail as BuildFailureDetail | undefined) : undefined) ?? {};
+  const { command, exitCode, notStarted } = (error instanceof EngineError ? (error.detail as BuildFailureDetail | undefined) : undefined) ?? {};
+  if (notStarted !== undefined) {
+    const text = `failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ${notStarted}`;
+    return { errorDetail: { message: text }, error: text };
+  }
   if (command === undefined || exitCode === undefined) return { errorDetail: { message }, error: message };
   const text = `The command '${command}' returned a non-zero code: ${exitCode}`;
   return { errorDetail: { code: exitCode, message: text }, error: text };
+}
+
+/** Whether the older builder would have begun by then: its answer is then a stream with the error in it. */
+export function isBegun(error: unknown): boolean {
+  const detail = error instanceof EngineError ? (error.detail as BuildFailureDetail | undefined) : undefined;
+  return detail?.source !== undefined && detail.unreadable !== true;
 }
 
 function shortId(id: string): string {

@@ -1,7 +1,7 @@
 /** The older builder's door: `POST /build`; and the build cache. */
 import type { ApiRequest, Route } from '../contract.ts';
 import { MessageQueue } from '../json-messages.ts';
-import { classicError, classicLines, resultLines } from './messages.ts';
+import { classicError, classicLines, isBegun, resultLines } from './messages.ts';
 import { buildNames, buildParameters } from './parameters.ts';
 
 const build: Route['handler'] = async (request, { builds, images }) => {
@@ -19,7 +19,7 @@ const build: Route['handler'] = async (request, { builds, images }) => {
     });
     for (const line of resultLines(result, names, quiet)) out.add(undefined, line);
   } catch (error) {
-    if (!out.opened) throw error;
+    if (!out.opened && !isBegun(error)) throw error;
     out.add(undefined, classicError(error));
   }
   await out.end();

@@ -29,14 +29,13 @@ export function evaluate(stage: StageState, instruction: Instruction): void {
       const pairs = keyValues(stage, instruction, instruction.pairs);
       for (const { key, value } of pairs) {
         if (soundsSecret(key)) warnSecret(stage, 'ENV', key, instruction.location);
-        stage.setVariable(key, value);
-        setPair((settings.Env ??= []), key, value);
+        stage.setEnv(key, value);
       }
       return configure(stage, instruction, ['ENV', ...pairs.map(({ key, value }) => `${key}=${value}`)].join(' '));
     }
     case 'label': {
       const pairs = keyValues(stage, instruction, instruction.pairs);
-      settings.Labels = { ...settings.Labels, ...Object.fromEntries(pairs.map(({ key, value }) => [key, value])) };
+      for (const { key, value } of pairs) stage.labels.set(key, value);
       return configure(stage, instruction, ['LABEL', ...pairs.map(({ key, value }) => `${key}=${value}`)].join(' '));
     }
     case 'maintainer':
@@ -52,7 +51,7 @@ export function evaluate(stage: StageState, instruction: Instruction): void {
     case 'volume': {
       const volumes = instruction.volumes.map((volume) => stage.expand(volume, instruction));
       if (volumes.includes('')) throw wrong('VOLUME specified can not be an empty string');
-      settings.Volumes = { ...settings.Volumes, ...Object.fromEntries(volumes.map((volume) => [volume, {}])) };
+      for (const volume of volumes) stage.volumes.set(volume, volume);
       return configure(stage, instruction, `VOLUME [${volumes.join(' ')}]`);
     }
     case 'expose':
@@ -102,6 +101,7 @@ function warnSecret(stage: StageState, keyword: 'ARG' | 'ENV', key: string, loca
 }
 
 function keyValues(stage: StageState, instruction: Instruction, pairs: readonly KeyValue[]): { key: string; value: string }[] {
+  stage.charge(pairs.length);
   const expanded = pairs.map(({ key, value }) => ({ key: stage.expand(key, instruction), value: stage.expand(value, instruction) }));
   if (pairs.some(({ legacy }) => legacy)) {
     const { keyword } = instruction;
@@ -109,12 +109,6 @@ function keyValues(stage: StageState, instruction: Instruction, pairs: readonly 
     stage.context.findings.add('LegacyKeyValueFormat', instruction.location, message);
   }
   return expanded;
-}
-
-/** A variable that is there keeps its place. */
-function setPair(env: string[], key: string, value: string): void {
-  const at = env.findIndex((pair) => pair === key || pair.startsWith(`${key}=`));
-  env.splice(at === -1 ? env.length : at, at === -1 ? 0 : 1, `${key}=${value}`);
 }
 
 function declare(stage: StageState, instruction: ArgInstruction): void {
@@ -159,7 +153,7 @@ function expose(stage: StageState, instruction: Instruction, words: readonly str
       }
       return parsed.ports;
     });
-  stage.settings.ExposedPorts = { ...stage.settings.ExposedPorts, ...Object.fromEntries(ports.map((port) => [port, {}])) };
+  for (const port of ports) stage.ports.set(port, port);
   configure(stage, instruction, `EXPOSE [${ports.join(' ')}]`);
 }
 

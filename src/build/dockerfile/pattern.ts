@@ -4,8 +4,8 @@
  */
 import { wrong } from './failure.ts';
 
-/** So many comparisons of a pattern's place with a character before it is given up: tens of milliseconds. */
-const MAX_WORK = 20_000_000;
+/** So many comparisons of a pattern's place with a character before it is given up: some tenths of a second. */
+const MAX_WORK = 5_000_000;
 
 /** A literal character, or what stands for others. */
 type Token = { readonly kind: 'char'; readonly char: string } | { readonly kind: 'any' } | { readonly kind: 'run' };

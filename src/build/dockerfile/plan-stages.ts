@@ -40,7 +40,7 @@ export function planStages(dockerfile: Dockerfile, options: PlanOptions): PlanRe
 
   const ignored = options.ignore === undefined ? undefined : new IgnorePatterns(options.ignore);
   const taken = new Set<string>(declared);
-  const context: BuildContext = { dockerfile, options, buildArgs, scope: values, findings, graph, taken, single, ignored, written: 0 };
+  const context: BuildContext = { dockerfile, options, buildArgs, scope: values, findings, graph, taken, single, ignored, work: 0 };
   const states = new Map<StageNode, StageState>();
   for (const node of nodes) {
     const base = graph.baseOf(node);
@@ -51,8 +51,7 @@ export function planStages(dockerfile: Dockerfile, options: PlanOptions): PlanRe
     evaluateAll(state);
   }
   const targetState = states.get(target)!;
-  const labels = Object.entries(options.labels ?? {});
-  if (labels.length > 0) targetState.settings.Labels = { ...targetState.settings.Labels, ...Object.fromEntries(labels) };
+  for (const [name, value] of Object.entries(options.labels ?? {})) targetState.labels.set(name, value);
 
   const warnings = reported(findings.warnings, check);
   failOnWarnings(warnings, check);
@@ -123,13 +122,14 @@ function evaluateAll(state: StageState): void {
   }
 }
 
-function planned({ node, context, platform, steps, settings, author, fromTitle }: StageState): PlannedStage {
+function planned(state: StageState): PlannedStage {
+  const { node, context, platform, steps, author, fromTitle } = state;
   const { stage, base, baseName } = node;
   const { noCache } = context.options;
   const uses = [...node.uses.keys()].map((used) => used.stage.index);
   const needs = new Set(base.kind === 'stage' ? [base.index, ...uses] : uses);
   return {
-    ...{ index: stage.index, name: stage.name, fromTitle, base, baseName, platform, location: stage.location, steps, settings, author },
+    ...{ index: stage.index, name: stage.name, fromTitle, base, baseName, platform, location: stage.location, steps, settings: state.finish(), author },
     needs: [...needs].toSorted((a, b) => a - b),
     ignoreCache: noCache !== undefined && (noCache.length === 0 || noCache.some((name) => name.toLowerCase() === stage.name)),
   };

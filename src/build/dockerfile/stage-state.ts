@@ -10,12 +10,13 @@ import { wrong } from './failure.ts';
 import type { BaseImage, CopyStep, HistoryLine, ImageSettings, PlanOptions, RunStep, Step, WorkdirStep } from './plan.ts';
 import type { Findings } from './rules.ts';
 import { NO_VARIABLES } from './scope.ts';
+import { sortedRecord } from './text.ts';
 
 const COMMENT = 'buildkit.dockerfile.v0';
-const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const DEFAULT_SHELL = ['/bin/sh', '-c'];
-/** So long a history (characters) is no image's. */
-const MAX_HISTORY = 32 << 20;
+/** What a build may come to: characters of history, and variables copied from stage to stage and to RUN. */
+const MAX_WORK = 32 << 20;
 
 /** What all stages of a build share. */
 export interface BuildContext {
@@ -27,12 +28,12 @@ export interface BuildContext {
   readonly graph: StageGraph;
   /** Build arguments that an ARG took. */
   readonly taken: Set<string>;
-  /** There is but one stage, and nothing is copied from an image: titles do without its name. */
+  /** There is but one stage, and nothing is copied from an image: without a name of its own, titles do without one. */
   readonly single: boolean;
   /** The `.dockerignore` in force, for the check of what it leaves out. */
   readonly ignored: IgnorePatterns | undefined;
-  /** Characters of history and titles until now. */
-  written: number;
+  /** Of `MAX_WORK`, until now. */
+  work: number;
 }
 
 /** What a step is beside what every step has. */
@@ -46,7 +47,11 @@ export class StageState {
   readonly node: StageNode;
   readonly context: BuildContext;
   readonly platform: Platform;
-  readonly settings: ImageSettings;
+  /** The config but for what is in maps below. */
+  readonly settings: Omit<ImageSettings, 'Env' | 'Labels' | 'ExposedPorts' | 'Volumes'>;
+  readonly labels: Map<string, string>;
+  readonly ports: Map<string, string>;
+  readonly volumes: Map<string, string>;
   author: string;
   /** The variables that expansion and RUN see, in the order in which they were set. */
   readonly env: Map<string, string>;
@@ -58,6 +63,7 @@ export class StageState {
   readonly given = new Map<string, readonly SourceRange[]>();
   /** Whether the instruction being done is a trigger of the base. */
   onbuild = false;
+  readonly #variables: Map<string, string>;
   readonly #total: number;
   #number = 0;
 
@@ -67,18 +73,24 @@ export class StageState {
     const target = context.options.targetPlatform ?? context.options.buildPlatform;
     const named = node.base.kind === 'scratch' ? target : (node.platform ?? target);
     this.platform = base?.platform ?? named;
-    this.settings = structuredClone(base?.settings ?? image?.settings ?? {});
-    delete this.settings.OnBuild;
+    const { Env = [], Labels = {}, ExposedPorts = {}, Volumes = {}, OnBuild: _, ...rest } = structuredClone(base?.finish() ?? image?.settings ?? {});
+    this.settings = rest;
+    this.labels = new Map(Object.entries(Labels));
+    this.ports = new Map(Object.entries(ExposedPorts).map(([port]) => [port, port]));
+    this.volumes = new Map(Object.entries(Volumes).map(([volume]) => [volume, volume]));
+    this.#variables = new Map(
+      Env.map((pair) => {
+        const equals = pair.indexOf('=');
+        return equals === -1 ? [pair, ''] : [pair.slice(0, equals), pair.slice(equals + 1)];
+      }),
+    );
     this.author = base?.author ?? image?.author ?? '';
     this.env = new Map(base?.env);
     this.args = [...(base?.args ?? [])];
     this.workdirSet = base?.workdirSet ?? false;
-    const env = (this.settings.Env ??= []);
-    if (this.platform.os !== 'windows' && !env.some((pair) => pair.startsWith('PATH='))) env.push(DEFAULT_PATH);
-    for (const pair of env) {
-      const equals = pair.indexOf('=');
-      this.setVariable(equals === -1 ? pair : pair.slice(0, equals), equals === -1 ? '' : pair.slice(equals + 1));
-    }
+    if (this.platform.os !== 'windows' && !this.#variables.has('PATH')) this.#variables.set('PATH', DEFAULT_PATH);
+    for (const [name, value] of this.#variables) this.setVariable(name, value);
+    this.charge(this.env.size + this.args.length + this.labels.size + this.ports.size + this.volumes.size);
     const fromImage = node.base.kind === 'image' || node.base.kind === 'named-context';
     const instructions = node.replaced ? [] : [...node.triggers, ...node.stage.instructions];
     this.#total = (fromImage ? 1 : 0) + instructions.filter(({ kind }) => ['add', 'copy', 'run', 'workdir'].includes(kind)).length;
@@ -87,7 +99,7 @@ export class StageState {
 
   /** As messages name it. */
   get name(): string {
-    return this.context.single ? '' : titleOf(this.node);
+    return this.context.single ? this.node.stage.name : titleOf(this.node);
   }
 
   get cwd(): string {
@@ -97,6 +109,29 @@ export class StageState {
   /** The command line with the shell of the stage before it. */
   withShell(line: string): string[] {
     return [...(this.settings.Shell?.length ? this.settings.Shell : DEFAULT_SHELL), line];
+  }
+
+  /** Keeps a hostile Dockerfile from growing without end. Throws `invalid`. */
+  charge(work: number): void {
+    this.context.work += work;
+    if (this.context.work > MAX_WORK) throw wrong('the build grew too large');
+  }
+
+  /** The config as it is now, its maps in the order in which Go writes them. */
+  finish(): ImageSettings {
+    return {
+      ...this.settings,
+      Env: [...this.#variables].map(([name, value]) => `${name}=${value}`),
+      ...(this.labels.size === 0 ? {} : { Labels: sortedRecord(this.labels, (value) => value) }),
+      ...(this.ports.size === 0 ? {} : { ExposedPorts: sortedRecord(this.ports, () => ({})) }),
+      ...(this.volumes.size === 0 ? {} : { Volumes: sortedRecord(this.volumes, () => ({})) }),
+    };
+  }
+
+  /** ENV: in the config, where one that is there keeps its place, and for what follows. */
+  setEnv(name: string, value: string): void {
+    this.#variables.set(name, value);
+    this.setVariable(name, value);
   }
 
   /** The last one set is the last in order. */
@@ -127,9 +162,10 @@ export class StageState {
 
   #expanded(word: string, instruction: Instruction, escape: string, plainQuotes: boolean) {
     const result = expand(word, this.env, { escape, plainQuotes });
-    const known = new Set(this.args.map(({ key }) => key));
-    for (const name of NO_VARIABLES) known.add(name);
-    if (result.unmatched.size > 0) checkUndefined(result.unmatched, known, this.env, instruction.location, this.context.findings);
+    if (result.unmatched.size === 0) return result;
+    this.charge(this.args.length + result.unmatched.size * this.env.size);
+    const known = new Set([...this.args.map(({ key }) => key), ...NO_VARIABLES]);
+    checkUndefined(result.unmatched, known, this.env, instruction.location, this.context.findings);
     return result;
   }
 
@@ -137,7 +173,7 @@ export class StageState {
   title(text: string): string {
     if (this.#total === 0) return text;
     const platform = this.context.options.multiPlatform === true ? `${formatPlatform(this.platform)} ` : '';
-    const name = this.context.single ? '' : `${titleOf(this.node)} `;
+    const name = this.name === '' ? '' : `${this.name} `;
     const width = 1 + Math.floor(Math.log10(this.#total));
     const number = String(++this.#number).padStart(width);
     return `[${platform}${name}${number}/${this.#total}] ${this.onbuild ? 'ONBUILD ' : ''}${text}`;
@@ -145,8 +181,7 @@ export class StageState {
 
   /** `createdBy` becomes a line of the history; with a layer it is one of those that have one. */
   add(instruction: Instruction, body: StepBody, createdBy: string | undefined, title: string, layer: boolean): void {
-    this.context.written += (createdBy ?? '').length + title.length;
-    if (this.context.written > MAX_HISTORY) throw wrong('the history of the build grew too long');
+    this.charge((createdBy ?? '').length + title.length);
     const line: HistoryLine = { created_by: createdBy ?? '', comment: COMMENT, ...(layer ? {} : { empty_layer: true }) };
     const common = { title, location: instruction.location, history: createdBy === undefined ? [] : [line], onbuild: this.onbuild };
     this.steps.push({ ...body, ...common });

@@ -98,3 +98,8 @@ export function cut(text: string, separator: string): readonly [before: string, 
 export function compareBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
+
+/** A record with its names in the order in which Go writes a map: the same input makes the same document. */
+export function sortedRecord<T, R>(map: ReadonlyMap<string, T>, to: (value: T) => R): Record<string, R> {
+  return Object.fromEntries([...map].toSorted(([a], [b]) => compareBytes(a, b)).map(([name, value]) => [name, to(value)]));
+}

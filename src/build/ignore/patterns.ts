@@ -38,7 +38,7 @@ export class IgnorePatterns {
     let matched = false;
     for (const { wild, exception } of this.#patterns) {
       if (exception !== matched) continue;
-      if (wild.matches(path) || parents(path).some((parent) => wild.matches(parent))) matched = !exception;
+      if (wild.matchesOrParent(path)) matched = !exception;
     }
     return matched;
   }
@@ -50,8 +50,7 @@ export class IgnorePatterns {
       let match = parent?.[index] ?? false;
       if (!match) {
         if (exception !== matched) return false;
-        match = wild.matches(path);
-        if (!match && parent === undefined) match = parents(path).some((each) => wild.matches(each));
+        match = parent === undefined ? wild.matchesOrParent(path) : wild.matches(path);
       }
       if (match) matched = !exception;
       return match;
@@ -62,10 +61,4 @@ export class IgnorePatterns {
 
 function withoutEndSlash(path: string): string {
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
-}
-
-function parents(path: string): string[] {
-  const found: string[] = [];
-  for (let at = path.indexOf('/', 1); at !== -1; at = path.indexOf('/', at + 1)) found.push(path.slice(0, at));
-  return found;
 }

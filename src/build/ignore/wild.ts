@@ -31,7 +31,7 @@ export function checkGlob(pattern: string): void {
 
 /** A pattern of `.dockerignore`, cleaned, that is used again and again. */
 export class Wild {
-  readonly #matches: (path: string) => boolean;
+  readonly #test: (path: string, orParent: boolean) => boolean;
 
   /** Throws `invalid` for a malformed pattern. */
   constructor(pattern: string) {
@@ -40,17 +40,27 @@ export class Wild {
     const plain = !pattern.includes('\\');
     // as moby: `**` before a plain name is any beginning, even in the middle of a name
     const suffix = pattern.slice(2);
-    const leads = pattern.startsWith('**') && plain && !/[*?[\]]/.test(suffix);
-    const trails = pattern.endsWith('**') && plain && special === 1;
-    if (special === 0) this.#matches = (path) => path === text(tokens);
-    else if (leads) this.#matches = (path) => path.endsWith(suffix) || (suffix.startsWith('/') && path === suffix.slice(1));
-    else if (trails) this.#matches = (path) => path.startsWith(pattern.slice(0, -2));
-    else this.#matches = (path) => run(tokens, path);
+    if (special === 0) this.#test = (path, orParent) => begins(path, text(tokens), orParent);
+    else if (pattern.startsWith('**') && plain && !/[*?[\]]/.test(suffix)) {
+      const bare = suffix.startsWith('/') ? suffix.slice(1) : undefined;
+      this.#test = (path, orParent) =>
+        path.endsWith(suffix) || (orParent && path.includes(`${suffix}/`)) || (bare !== undefined && begins(path, bare, orParent));
+    } else if (pattern.endsWith('**') && plain && special === 1) this.#test = (path) => path.startsWith(pattern.slice(0, -2));
+    else this.#test = (path, orParent) => run(tokens, path, orParent);
   }
 
   matches(path: string): boolean {
-    return this.#matches(path);
+    return this.#test(path, false);
   }
+
+  /** The path, or a folder above it. */
+  matchesOrParent(path: string): boolean {
+    return this.#test(path, true);
+  }
+}
+
+function begins(path: string, name: string, orParent: boolean): boolean {
+  return path === name || (orParent && path.startsWith(`${name}/`));
 }
 
 function text(tokens: readonly Token[]): string {
@@ -109,9 +119,10 @@ function malformed(): Error {
   return invalid('syntax error in pattern');
 }
 
-function run(tokens: readonly Token[], path: string): boolean {
+function run(tokens: readonly Token[], path: string, orParent = false): boolean {
   let active = closure(tokens, [0]);
   for (const char of path) {
+    if (orParent && char === '/' && active.at(-1) === tokens.length) return true;
     const next: number[] = [];
     for (const at of active) {
       const token = tokens[at];
@@ -120,7 +131,7 @@ function run(tokens: readonly Token[], path: string): boolean {
     if (next.length === 0) return false;
     active = closure(tokens, next);
   }
-  return active.includes(tokens.length);
+  return active.at(-1) === tokens.length;
 }
 
 /** The places after `char` was read at one; ascending. */
@@ -150,18 +161,19 @@ function step(token: Token, char: string, at: number, next: number[]): void {
   }
 }
 
-/** With the places that are reached without a character. Ascending, each once. */
+/** With the places that are reached without a character. Ascending, each once; `places` need not be. */
 function closure(tokens: readonly Token[], places: readonly number[]): number[] {
-  const seen = new Set<number>();
-  const add = (place: number): void => {
-    for (let at = place; !seen.has(at);) {
-      seen.add(at);
+  const seen = new Uint8Array(tokens.length + 1);
+  for (const place of places) {
+    for (let at = place; seen[at] === 0;) {
+      seen[at] = 1;
       const token = tokens[at];
       if (token?.kind === 'some' || token?.kind === 'all') at++;
       else if (token?.kind === 'folders' && !token.within) at += 2;
       else break;
     }
-  };
-  for (const place of places) add(place);
-  return [...seen];
+  }
+  const all: number[] = [];
+  for (let at = seen.indexOf(1); at !== -1; at = seen.indexOf(1, at + 1)) all.push(at);
+  return all;
 }
