@@ -3,6 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Builds } from '../build/contract.ts';
+import type { Images } from '../engine/images-contract.ts';
 import type { System } from '../engine/system-contract.ts';
 import { bridgeHandlers } from './bridge.ts';
 import { controlHandlers } from './control.ts';
@@ -14,6 +15,7 @@ import { workerOf } from './worker.ts';
 
 export interface DoorParts {
   readonly builds: Builds;
+  readonly images: Images;
   readonly system: System;
   /** For files: the door's own. What is in it from before goes. */
   readonly folder: string;
@@ -26,13 +28,13 @@ export class Door {
   readonly #sessions = new Sessions();
   readonly #folders: LocalFolders;
 
-  constructor({ builds, system, folder, run }: DoorParts) {
+  constructor({ builds, images, system, folder, run }: DoorParts) {
     for (const each of [folder, run]) rmSync(each, { recursive: true, force: true });
     const [contexts, scratch] = [join(folder, 'contexts'), join(folder, 'scratch')];
     for (const each of [contexts, scratch, run]) mkdirSync(each, { recursive: true, mode: 0o700 });
     const folders = (this.#folders = new LocalFolders(contexts));
     const sessions = this.#sessions;
-    const solver = new Solver({ builds, sessions, folders, scratch, run });
+    const solver = new Solver({ builds, images, sessions, folders, scratch, run });
     const worker = () => workerOf(system);
     this.#server.add('moby.buildkit.v1.Control', controlHandlers({ solver, builds, sessions, folders, worker }));
     this.#server.add('moby.buildkit.v1.frontend.LLBBridge', bridgeHandlers(solver, worker));

@@ -10,6 +10,8 @@ const CLIPPED = Buffer.from('\n[output clipped]\n');
 /** Result of a frontend's solve: what is to be built, not built yet. */
 export interface Pending {
   readonly id: string;
+  /** Of the client that has its contexts. */
+  readonly sessionId: string;
   /** Attributes of the frontend. */
   readonly attributes: Readonly<Record<string, string>>;
   readonly inputs: Readonly<Record<string, Message>>;

@@ -21,8 +21,8 @@ export interface BuildkitRoutes {
 export function buildkitRoutes({ folder, run }: BuildkitOptions): BuildkitRoutes {
   let door: Promise<Door> | undefined;
   let closed = false;
-  const open = ({ builds, system }: Engine): Promise<Door> => {
-    door ??= import('./door.ts').then((module) => new module.Door({ builds, system, folder, run }));
+  const open = ({ builds, images, system }: Engine): Promise<Door> => {
+    door ??= import('./door.ts').then((module) => new module.Door({ builds, images, system, folder, run }));
     return door;
   };
   const upgrade = async (request: ApiRequest): Promise<void> => {

@@ -9,6 +9,7 @@ import type { BuildResult, Builds, CachePlace, Exporter } from '../build/contrac
 import { cachePlaces, requestOf, type Attributes } from './attributes.ts';
 import { contextsOf } from './contexts.ts';
 import { exportersOf, type ExporterEntry } from './exporters.ts';
+import type { Images } from '../engine/images-contract.ts';
 import { GrpcError } from './grpc-status.ts';
 import { Jobs, type Job, type Pending } from './job.ts';
 import type { LocalFolders } from './local-folders.ts';
@@ -31,6 +32,7 @@ const ONLY_STEPS: How = { exporters: [{ Type: 'cacheonly', Attrs: {} }], cacheFr
 
 export interface SolverParts {
   readonly builds: Builds;
+  readonly images: Images;
   readonly sessions: Sessions;
   readonly folders: LocalFolders;
   /** For what waits to be sent. */
@@ -83,7 +85,7 @@ export class Solver {
       return refOf(known);
     }
     if (frontend !== FRONTEND) throw invalid(`frontend ${JSON.stringify(frontend)} is not supported: ${FRONTEND} is`);
-    const pending = pendingOf(request['FrontendOpt'] as Attributes, request['FrontendInputs'] as Readonly<Record<string, Message>>);
+    const pending = pendingOf(job, request['FrontendOpt'], request['FrontendInputs']);
     job.pending.set(pending.id, pending);
     return refOf(pending);
   }
@@ -98,7 +100,7 @@ export class Solver {
   /** What a build's result is; undefined where there is none. */
   async #resultOf(job: Job, request: Message, signal: AbortSignal): Promise<Pending | undefined> {
     const frontend = request['Frontend'] as string;
-    if (frontend === FRONTEND) return pendingOf(request['FrontendAttrs'] as Attributes, request['FrontendInputs'] as Readonly<Record<string, Message>>);
+    if (frontend === FRONTEND) return pendingOf(job, request['FrontendAttrs'], request['FrontendInputs']);
     if (frontend !== '') throw invalid(`frontend ${JSON.stringify(frontend)} is not supported: ${FRONTEND} is`);
     const definition = request['Definition'] as Message | null;
     if (!isEmpty(definition)) return this.#named(definition!);
@@ -115,32 +117,52 @@ export class Solver {
 
   async #build(job: Job, pending: Pending, how: How, signal: AbortSignal): Promise<BuildResult> {
     const { builds, sessions, folders, scratch, run } = this.#parts;
-    const session = await sessions.get(job.sessionId, signal);
+    const session = await sessions.get(pending.sessionId, signal);
     const { attributes, inputs } = pending;
-    const contexts = await contextsOf({
-      sessions,
-      folders,
-      session,
-      attributes,
-      inputs,
-      input: (definition, aborted) => this.#imageOf(job, this.#named(definition), aborted),
-      signal,
-    });
-    const exporters: readonly Exporter[] = exportersOf(how.exporters, session, scratch);
-    return builds.build({
-      ...requestOf(attributes),
-      ...contexts,
-      id: job.ref,
-      exporters,
-      cacheFrom: how.cacheFrom,
-      cacheTo: how.cacheTo,
-      entitlements: how.entitlements,
-      secret: (id, aborted) => secretOf(session, id, aborted),
-      ssh: (id, aborted) => sshSocketOf(session, id, run, aborted),
-      credentials: (host, aborted) => credentialsOf(session, host, aborted),
-      onEvent: (event) => job.event(event),
-      signal,
-    });
+    const images: string[] = [];
+    try {
+      const contexts = await contextsOf({
+        sessions,
+        folders,
+        session,
+        attributes,
+        inputs,
+        input: async (definition, aborted) => {
+          const id = await this.#imageOf(job, this.#named(definition), aborted);
+          images.push(id);
+          return id;
+        },
+        signal,
+      });
+      const exporters: readonly Exporter[] = exportersOf(how.exporters, session, scratch);
+      return await builds.build({
+        ...requestOf(attributes),
+        ...contexts,
+        // one that others build on is a build of its own
+        id: pending.id,
+        exporters,
+        cacheFrom: how.cacheFrom,
+        cacheTo: how.cacheTo,
+        entitlements: how.entitlements,
+        secret: (id, aborted) => secretOf(session, id, aborted),
+        ssh: (id, aborted) => sshSocketOf(session, id, run, aborted),
+        credentials: (host, aborted) => credentialsOf(session, host, aborted),
+        onEvent: (event) => job.event(event),
+        signal,
+      });
+    } finally {
+      await this.#dropInputs(images);
+    }
+  }
+
+  /** The images that only this build needed go, but for those that have got names since. */
+  async #dropInputs(ids: readonly string[]): Promise<void> {
+    const { images } = this.#parts;
+    for (const id of ids) {
+      try {
+        if (((await images.inspect(id)) as { readonly RepoTags?: readonly string[] }).RepoTags?.length === 0) await images.remove(id);
+      } catch {} // somebody uses it, or has removed it
+    }
   }
 
   async #imageOf(job: Job, pending: Pending, signal: AbortSignal): Promise<string> {
@@ -160,16 +182,27 @@ export class Solver {
   }
 }
 
-function pendingOf(attributes: Attributes, inputs: Readonly<Record<string, Message>>): Pending {
-  return { id: randomBytes(16).toString('hex'), attributes, inputs };
+function pendingOf(job: Job, attributes: unknown, inputs: unknown): Pending {
+  return {
+    id: randomBytes(16).toString('hex'),
+    sessionId: job.sessionId,
+    attributes: attributes as Attributes,
+    inputs: inputs as Readonly<Record<string, Message>>,
+  };
 }
 
 function refOf(pending: Pending): Message {
   const op = codec('pb.Op');
   const source = op.encode({ source: { identifier: `${RESULT}${pending.id}` } });
-  const digest = `sha256:${createHash('sha256').update(source).digest('hex')}`;
+  const digest = digestOf(source);
   const last = op.encode({ inputs: [{ digest, index: 0 }] });
-  return { ref: { id: pending.id, def: { def: [source, last] } } };
+  // clients take no definition that has an operation without its metadata
+  const metadata = { [digest]: {}, [digestOf(last)]: {} };
+  return { ref: { id: pending.id, def: { def: [source, last], metadata, Source: {} } } };
+}
+
+function digestOf(bytes: Buffer): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }
 
 /** Of the one result that there may be. */
