@@ -31,6 +31,8 @@ const REFUSED: readonly (readonly [file: string, imported: string])[] = [
   ['src/build/dockerfile/x.ts', '../../image/store.ts'],
   ['src/build/dockerfile/x.ts', 'node:fs'],
   ['src/build/ignore/x.ts', 'node:fs'],
+  ['src/build/x.ts', '../engine/contract.ts'],
+  ['src/build/x.ts', '../image/names.ts'],
   ['src/engine/x.ts', '../cli/main.ts'],
   ['src/engine/x.ts', 'node:child_process'],
   ['src/engine/x.ts', '../api/contract.ts'],
