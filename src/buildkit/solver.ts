@@ -138,8 +138,6 @@ export class Solver {
       return await builds.build({
         ...requestOf(attributes),
         ...contexts,
-        // one that others build on is a build of its own
-        id: pending.id,
         exporters,
         cacheFrom: how.cacheFrom,
         cacheTo: how.cacheTo,
