@@ -1,5 +1,6 @@
 /** BuildKit's LLBBridge service: the calls within a build. A client names the build in a header. */
 import { EngineError } from '../base/errors.ts';
+import type { Attributes } from './attributes.ts';
 import type { Handlers, ServerCall } from './grpc-server.ts';
 import type { Job } from './job.ts';
 import type { Solver } from './solver.ts';
@@ -65,6 +66,10 @@ export function bridgeHandlers(solver: Solver, worker: () => Promise<Worker>): H
         const job = jobOf(call);
         const result = solver.frontend(job, request);
         const ref = result['ref'] as { readonly id: string } | undefined;
+        const attributes = request['FrontendOpt'] as Attributes;
+        if (ref !== undefined && attributes['requestid']) {
+          return { result: { ref: {}, metadata: await solver.subrequest(job, ref.id, attributes, call.signal) } };
+        }
         if (request['Evaluate'] === true && ref !== undefined) await solver.evaluate(job, ref.id, call.signal);
         return { result: ref === undefined ? { ref: {} } : result };
       },

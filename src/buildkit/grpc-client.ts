@@ -31,7 +31,9 @@ export class GrpcClient {
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: WINDOW },
     });
-    this.#session.on('connect', () => this.#session.setLocalWindowSize(WINDOW));
+    this.#session.on('connect', () => {
+      if (!this.#session.destroyed) this.#session.setLocalWindowSize(WINDOW);
+    });
     this.#session.on('error', () => {}); // 'close' follows
     this.#session.once('close', () => this.#gone());
     let answered = true;

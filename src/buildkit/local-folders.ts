@@ -37,13 +37,7 @@ export class LocalFolders {
     const copy = this.#take(JSON.stringify([session.sharedKey === '' ? session.id : session.sharedKey, name, wanted.name]));
     let transferred: number;
     try {
-      transferred = await receiveFiles(
-        session,
-        copy.thread,
-        copy.root,
-        { name, followPaths: wanted.followPaths, excludePatterns: wanted.excludePatterns },
-        signal,
-      );
+      transferred = await receiveFiles(session, copy.thread, copy.root, { ...wanted, name }, signal);
     } catch (error) {
       this.#give(copy);
       throw error;

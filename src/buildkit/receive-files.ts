@@ -9,7 +9,11 @@ export interface FilesWanted {
   readonly name: string;
   readonly followPaths?: readonly string[] | undefined;
   readonly excludePatterns?: readonly string[] | undefined;
+  readonly report?: ((transferred: number) => void) | undefined;
 }
+
+/** Milliseconds between two reports. */
+const REPORT_MS = 100;
 
 /** Bytes that may wait for the disk. */
 const MAX_WAITING = 16 * 1024 * 1024;
@@ -23,6 +27,7 @@ export async function receiveFiles(session: Session, thread: TreeThread, root: s
   const round = thread.begin(root);
   let transferred = 0;
   let waiting = 0;
+  let next = performance.now() + REPORT_MS;
   let last: Promise<unknown> = Promise.resolve();
   let failure: { readonly error: unknown } | undefined;
   const answered = ({ requests, fin, ended }: RoundAnswer): void => {
@@ -47,6 +52,10 @@ export async function receiveFiles(session: Session, thread: TreeThread, root: s
       const bytes = messages.reduce((sum, each) => sum + each.length, 0);
       transferred += bytes;
       push(messages, bytes);
+      if (performance.now() > next) {
+        next = performance.now() + REPORT_MS;
+        wanted.report?.(transferred);
+      }
       if (waiting > MAX_WAITING) await last;
     }
     await last;

@@ -5,7 +5,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { EngineError, invalid } from '../base/errors.ts';
-import type { BuildResult, Builds, CachePlace, Exporter } from '../build/contract.ts';
+import type { BuildRequest, BuildResult, Builds, CachePlace, Exporter } from '../build/contract.ts';
 import { cachePlaces, requestOf, type Attributes } from './attributes.ts';
 import { contextsOf } from './contexts.ts';
 import { exportersOf, type ExporterEntry } from './exporters.ts';
@@ -16,6 +16,7 @@ import type { LocalFolders } from './local-folders.ts';
 import { codec, type Message } from './messages.ts';
 import { credentialsOf, secretOf, sshSocketOf } from './session-parts.ts';
 import type { Sessions } from './sessions.ts';
+import { descriptionFor, subrequestAnswer } from './subrequest.ts';
 
 const FRONTEND = 'dockerfile.v0';
 /** Of operations that name a result of this daemon. */
@@ -90,6 +91,13 @@ export class Solver {
     return refOf(pending);
   }
 
+  /** What a client asks besides: the answer as metadata of a result. */
+  async subrequest(job: Job, id: string, attributes: Attributes, signal: AbortSignal): Promise<Readonly<Record<string, Buffer>>> {
+    const what = descriptionFor(attributes['requestid']!);
+    const request = await this.#request(job, job.pending.get(id)!, [], signal);
+    return subrequestAnswer(attributes['requestid']!, await this.#parts.builds.describe(request, what));
+  }
+
   /** Runs the steps of a result, and makes nothing of it. */
   async evaluate(job: Job, id: string, signal: AbortSignal): Promise<void> {
     const pending = job.pending.get(id);
@@ -116,41 +124,37 @@ export class Solver {
   }
 
   async #build(job: Job, pending: Pending, how: How, signal: AbortSignal): Promise<BuildResult> {
-    const { builds, sessions, folders, scratch, run } = this.#parts;
-    const session = await sessions.get(pending.sessionId, signal);
-    const { attributes, inputs } = pending;
     const images: string[] = [];
     try {
-      const contexts = await contextsOf({
-        sessions,
-        folders,
-        session,
-        attributes,
-        inputs,
-        input: async (definition, aborted) => {
-          const id = await this.#imageOf(job, this.#named(definition), aborted);
-          images.push(id);
-          return id;
-        },
-        signal,
-      });
-      const exporters: readonly Exporter[] = exportersOf(how.exporters, session, scratch);
-      return await builds.build({
-        ...requestOf(attributes),
-        ...contexts,
-        exporters,
-        cacheFrom: how.cacheFrom,
-        cacheTo: how.cacheTo,
-        entitlements: how.entitlements,
-        secret: (id, aborted) => secretOf(session, id, aborted),
-        ssh: (id, aborted) => sshSocketOf(session, id, run, aborted),
-        credentials: (host, aborted) => credentialsOf(session, host, aborted),
-        onEvent: (event) => job.event(event),
-        signal,
-      });
+      const request = await this.#request(job, pending, images, signal);
+      const session = await this.#parts.sessions.get(pending.sessionId, signal);
+      const exporters: readonly Exporter[] = exportersOf(how.exporters, session, this.#parts.scratch);
+      const { cacheFrom, cacheTo, entitlements } = how;
+      return await this.#parts.builds.build({ ...request, exporters, cacheFrom, cacheTo, entitlements });
     } finally {
       await this.#dropInputs(images);
     }
+  }
+
+  /** What is to be built, without what becomes of it. Images that are made for it are added to `images`. */
+  async #request(job: Job, pending: Pending, images: string[], signal: AbortSignal): Promise<BuildRequest> {
+    const { sessions, folders, run } = this.#parts;
+    const session = await sessions.get(pending.sessionId, signal);
+    const { attributes, inputs } = pending;
+    const input = async (definition: Message, aborted: AbortSignal): Promise<string> => {
+      const id = await this.#imageOf(job, this.#named(definition), aborted);
+      images.push(id);
+      return id;
+    };
+    return {
+      ...requestOf(attributes),
+      ...(await contextsOf({ sessions, folders, session, attributes, inputs, input, signal })),
+      secret: (id, aborted) => secretOf(session, id, aborted),
+      ssh: (id, aborted) => sshSocketOf(session, id, run, aborted),
+      credentials: (host, aborted) => credentialsOf(session, host, aborted),
+      onEvent: (event) => job.event(event),
+      signal,
+    };
   }
 
   /** The images that only this build needed go, but for those that have got names since. */

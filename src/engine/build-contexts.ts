@@ -120,7 +120,7 @@ export class BuildContexts implements AsyncDisposable {
     switch (source.kind) {
       case 'local':
         return this.#show(`[internal] ${shown}`, async (report) => {
-          const folder = await source.open({ ...wish, name: `[internal] ${shown}` }, this.#signal);
+          const folder = await source.open({ ...wish, name: `[internal] ${shown}`, report }, this.#signal);
           this.#folders.push(folder);
           report(folder.transferred ?? 0);
           return folder;

@@ -151,6 +151,28 @@ describe('buildx', { skip: missing ?? false }, async () => {
     assert.doesNotMatch(stderr, /^#\d+ [\d.]+ left$/m);
   });
 
+  test('checks, outlines and targets, without a build', async () => {
+    const text =
+      '# V is a version\nARG V=1\nFROM busybox AS First\nARG V\nRUN --mount=type=secret,id=s,required=true echo $V\n# last is the last\nFROM busybox AS last\nCOPY --from=First /etc /e\nMAINTAINER x\n';
+    const folder = context({ Dockerfile: text });
+    const check = await docker(['build', '--check', folder]);
+    assert.equal(check.code, 1);
+    assert.match(check.stdout, /WARNING: StageNameCasing - https:\/\/docs\.docker\.com\/go\/dockerfile\/rule\/stage-name-casing\//);
+    assert.match(check.stdout, /WARNING: MaintainerDeprecated/);
+    assert.match(check.stdout, />>> MAINTAINER x/);
+    assert.doesNotMatch(check.stderr, /RUN/);
+    const outline = fine(await docker(['build', '--call=outline', folder]));
+    assert.match(outline.stdout, /^V +1 +is a version/m);
+    assert.match(outline.stdout, /^s +true/m);
+    const targets = fine(await docker(['build', '--call=targets', folder]));
+    assert.match(targets.stdout, /^first/m);
+    assert.match(targets.stdout, /^last \(default\) +is the last/m);
+    writeFileSync(`${folder}/Dockerfile`, 'FROM busybox\nENV x=y\n');
+    assert.match(fine(await docker(['build', '--check', folder])).stdout, /Check complete, no warnings found/);
+    writeFileSync(`${folder}/Dockerfile`, 'FROM busybox\nRUN --mount=type=none true\n');
+    assert.equal((await docker(['build', '--check', folder])).code, 1);
+  });
+
   test('bake: targets at once, and one on another', async () => {
     const folder = context({
       'docker-bake.json': JSON.stringify({
