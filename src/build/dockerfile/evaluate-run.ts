@@ -73,15 +73,15 @@ function plannedMount(stage: StageState, instruction: RunInstruction, text: stri
   }
   const target = absolute(stage.cwd, mount.target);
   if (target === '/') throw wrong(`invalid mount target ${goQuote(target)}`);
-  const origin = mount.type === 'tmpfs' ? undefined : originOf(stage, mount.from, mount.type === 'cache');
+  const origin = mount.type === 'tmpfs' ? undefined : originOf(stage, mount.from, target, mount.type === 'cache');
   return { ...mount, origin, source: absolute('/', mount.source), target };
 }
 
-function originOf(stage: StageState, from: string, cache: boolean): Source {
+function originOf(stage: StageState, from: string, target: string, cache: boolean): Source {
   if (from === '') return cache ? { kind: 'scratch' } : { kind: 'context' };
   const origin = stage.context.graph.origin(from, false);
   if (origin.kind === 'stage' && origin.index >= stage.node.stage.index) {
-    throw wrong(`cannot mount from stage ${goQuote(from)} to ${goQuote(stage.name)}, stage needs to be defined before current command`);
+    throw wrong(`cannot mount from stage ${goQuote(from)} to ${goQuote(target)}, stage needs to be defined before current command`);
   }
   return origin;
 }
