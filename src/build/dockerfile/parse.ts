@@ -13,14 +13,13 @@ const MAX_TEXT = 16 << 20;
 
 /**
  * Throws `invalid` in BuildKit's words; where a line is to blame its place is in the error's detail (`locationOf`). Nothing
- * is expanded, nothing is looked up.
+ * is expanded, nothing is looked up. `findings` gets what the checks find, also where it throws.
  */
-export function parseDockerfile(text: string): Dockerfile {
+export function parseDockerfile(text: string, findings: Findings = new Findings()): Dockerfile {
   if (text === '') throw wrong('the Dockerfile cannot be empty');
   if (text.length > MAX_TEXT) throw wrong('the Dockerfile is too long');
   const { lines, directives, emptyContinuations } = joinLines(text, (line, escape) => holdsHeredocs(parseNode(line, escape)));
   const check = parseCheck(directives.values.get('check') ?? '');
-  const findings = new Findings();
   for (const location of emptyContinuations) findings.add('NoEmptyContinuation', location, 'Empty continuation line');
 
   const globalArgs: ArgInstruction[] = [];
