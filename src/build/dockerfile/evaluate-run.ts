@@ -15,7 +15,7 @@ const PIPES = '/dev/pipes/';
 export function runCommand(stage: StageState, instruction: RunInstruction): void {
   const { context, settings } = stage;
   const mounts = instruction.mounts.map((mount) => plannedMount(stage, instruction, mount));
-  stage.charge(stage.env.size + stage.args.length);
+  stage.chargeScope();
   const { argv, files, summary } = commandOf(stage, instruction);
   const hidden = mounts.flatMap(({ env }) => env ?? []);
   const title = stage.title(expandedTitle(stage, instruction.source + summary, hidden, true));

@@ -121,6 +121,15 @@ const RECORDED: readonly (readonly [dockerfile: string, message: string, lines: 
   ['FROM b\nENV a=${b:?}\n', 'failed to process "${b:?}": b: is not allowed to be unset', [2]],
   ['FROM b\nHEALTHCHECK --interval=1 CMD x\n', 'dockerfile parse error on line 2: time: missing unit in duration "1"', [2]],
   ['FROM b\nCOPY --exclude --link Dockerfile /\n', 'dockerfile parse error on line 2: missing a value on flag: --exclude', [2]],
+  ['FROM b\nCOPY --chmod=u+q Dockerfile /\n', 'invalid syntax', [2]],
+  ['FROM b\nADD --checksum=foo http://x/y /\n', 'invalid checksum digest format', [2]],
+  ['FROM b\nADD --checksum=sha256:0 a b /\n', "checksum can't be specified for multiple sources", [2]],
+  ["FROM b\nENV A=1 \\\n  # foo\n  B=$\nENV x='\n", 'failed to process "\'": unexpected end of statement while looking for matching single-quote', [5]],
+  ['FROM b\nEXPOSE /tcp\n', 'invalid port: "/tcp": no port specified', [2]],
+  ['FROM b\nEXPOSE 1.2.3:80:80\n', 'invalid IP address: 1.2.3', [2]],
+  ['FROM b\nEXPOSE 80-79\n', 'invalid containerPort: 80-79', [2]],
+  ['ARG x=${y:?nope}\nFROM b\n', 'failed to process "${y:?nope}": y: nope', [1]],
+  ['FROM b\nCOPY <<a /x\ny\n', 'unterminated heredoc', [2, 3]],
 ];
 
 test('errors are in the words of Docker, at the lines of Docker', () => {

@@ -207,6 +207,9 @@ test('global and predefined arguments', () => {
   assert.equal(given.target.baseName, 'b:v9');
   assert.deepEqual(given.target.settings.Labels, { a: 'v9', b: 'x', c: 'linux/amd64', d: '9', e: '' });
   assert.deepEqual(given.unusedArgs, ['UNUSED']);
+  const stage = (text: string, target?: string) =>
+    plan(`FROM b AS one\nARG TARGETSTAGE\nLABEL a=$TARGETSTAGE\n${text}`, { target }).target.settings.Labels?.['a'];
+  assert.deepEqual([stage(''), stage('FROM one'), stage('FROM one AS two'), stage('FROM one AS two', 'one')], ['one', 'default', 'two', 'one']);
 });
 
 test('named contexts stand in for images, stages and files', () => {

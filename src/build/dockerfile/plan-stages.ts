@@ -26,7 +26,7 @@ export function planStages(dockerfile: Dockerfile, options: PlanOptions, finding
   checkCasing(dockerfile.stages, findings);
 
   const targetPlatform = options.targetPlatform ?? options.buildPlatform;
-  const targetName = options.target || dockerfile.stages.at(-1)!.name;
+  const targetName = options.target || dockerfile.stages.at(-1)!.name || 'default';
   const predefined = predefinedArgs(options.buildPlatform, targetPlatform, targetName, buildArgs);
   checkDefaultArgs(dockerfile, predefined, findings);
   const { values, declared } = globalScope(predefined, dockerfile.globalArgs, buildArgs, dockerfile.escape);
