@@ -1,7 +1,7 @@
 /** RUN: the command with its here-documents, mounts and variables. */
 import type { RunInstruction } from './ast.ts';
 import { wrong } from './failure.ts';
-import { heredocOrNone, withoutTabs } from './heredoc.ts';
+import { fileName, heredocOrNone, withoutTabs } from './heredoc.ts';
 import { parseMount } from './mount.ts';
 import { absolute } from './paths.ts';
 import type { PlannedMount, RunStep, Source } from './plan.ts';
@@ -55,8 +55,7 @@ function commandOf(stage: StageState, { command, heredocs }: RunInstruction): { 
   const content = first.chomp ? withoutTabs(first.content) : first.content;
   const summary = ` (${summarize(first.content)})`;
   if (!content.startsWith('#!')) return { argv: stage.withShell(content), files: [], summary };
-  const path = absolute(PIPES, first.name);
-  if (!path.startsWith(PIPES)) throw wrong(`invalid heredoc name ${goQuote(first.name)}`);
+  const path = PIPES + fileName(first.name);
   return { argv: stage.withShell(path), files: [{ path, content, mode: 0o755 }], summary };
 }
 
