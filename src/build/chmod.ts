@@ -26,10 +26,10 @@ export function parseChmod(text: string): ModeChange | undefined {
   }
   if (/^[0-9]+$/.test(text)) throw invalid(`invalid chmod parameter: '${text}'. it should be octal string and between 0 and 07777`);
   const clauses = text.split(',').flatMap((part) => {
-    const [, who = '', actions = ''] = /^([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)$/.exec(part) ?? [];
+    const [, who = '', actions = ''] = /^([ugoa]*)((?:[-+=](?:[ugo]|[rwxXst]*))+)$/.exec(part) ?? [];
     if (actions === '') throw invalid(`invalid chmod parameter: '${text}'`);
     const mask = who === '' ? 0o7777 : [...who].reduce((sum, letter) => sum | WHO[letter]!, 0);
-    return [...actions.matchAll(/([-+=])([rwxXst]*|[ugo])/g)].map(([, op, letters = '']): Clause => {
+    return [...actions.matchAll(/([-+=])([ugo]|[rwxXst]*)/g)].map(([, op, letters = '']): Clause => {
       const copyFrom = SHIFT[letters];
       let bits = 0;
       for (const letter of copyFrom === undefined ? letters : '') {

@@ -207,6 +207,9 @@ test('global and predefined arguments', () => {
   assert.equal(given.target.baseName, 'b:v9');
   assert.deepEqual(given.target.settings.Labels, { a: 'v9', b: 'x', c: 'linux/amd64', d: '9', e: '' });
   assert.deepEqual(given.unusedArgs, ['UNUSED']);
+  const stage = (text: string, target?: string) =>
+    plan(`FROM b AS one\nARG TARGETSTAGE\nLABEL a=$TARGETSTAGE\n${text}`, { target }).target.settings.Labels?.['a'];
+  assert.deepEqual([stage(''), stage('FROM one'), stage('FROM one AS two'), stage('FROM one AS two', 'one')], ['one', 'default', 'two', 'one']);
 });
 
 test('named contexts stand in for images, stages and files', () => {
@@ -228,6 +231,8 @@ test('named contexts stand in for images, stages and files', () => {
     ],
   );
   assert.deepEqual(plan('FROM x', { namedContexts: { x: 'docker-image://scratch' } }).target.base, { kind: 'scratch' });
+  const both = { x: 'local:any', 'x::linux/amd64': 'local:amd64', 'x::linux/arm64': 'local:arm64' };
+  assert.deepEqual(plan('FROM x', { namedContexts: both }).target.base, { kind: 'named-context', name: 'x::linux/amd64', value: 'local:amd64' });
 });
 
 function copyOf(line: string, before = ''): CopyStep {
@@ -271,6 +276,7 @@ test('here-documents of RUN: the script, a file, or the shell’s', () => {
   assert.deepEqual([script.argv, script.files], [['/bin/sh', '-c', '/dev/pipes/E'], [{ path: '/dev/pipes/E', content: '#!/bin/x\ny\n', mode: 0o755 }]]);
   assert.deepEqual(run('RUN cat <<-A - <<B\n\tx\n\tA\ny\nB').argv, ['/bin/sh', '-c', 'cat <<-A - <<B\n\tx\nA\ny\nB']);
   assert.throws(() => run('RUN <<../../x\n#!/bin/sh\n../../x'), /invalid heredoc name/);
+  assert.throws(() => plan('FROM scratch\nCOPY <<a/../../b /x\na/../../b\n'), /invalid heredoc name/);
 });
 
 test('mounts of RUN', () => {

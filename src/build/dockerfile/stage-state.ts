@@ -15,8 +15,10 @@ import { sortedRecord } from './text.ts';
 const COMMENT = 'buildkit.dockerfile.v0';
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const DEFAULT_SHELL = ['/bin/sh', '-c'];
-/** What a build may come to: characters of history, and variables copied from stage to stage and to RUN. */
+/** What a build may come to: characters of history, and what is copied from stage to stage and to RUN, which weighs more. */
 const MAX_WORK = 32 << 20;
+/** Of a variable, a label or a port that is copied. */
+const WEIGHT = 32;
 
 /** What all stages of a build share. */
 export interface BuildContext {
@@ -90,7 +92,7 @@ export class StageState {
     this.workdirSet = base?.workdirSet ?? false;
     if (this.platform.os !== 'windows' && !this.#variables.has('PATH')) this.#variables.set('PATH', DEFAULT_PATH);
     for (const [name, value] of this.#variables) this.setVariable(name, value);
-    this.charge(this.env.size + this.args.length + this.labels.size + this.ports.size + this.volumes.size);
+    this.charge(WEIGHT * (this.env.size + this.args.length + this.labels.size + this.ports.size + this.volumes.size));
     const fromImage = node.base.kind === 'image' || node.base.kind === 'named-context';
     const instructions = node.replaced ? [] : [...node.triggers, ...node.stage.instructions];
     this.#total = (fromImage ? 1 : 0) + instructions.filter(({ kind }) => ['add', 'copy', 'run', 'workdir'].includes(kind)).length;
@@ -109,6 +111,11 @@ export class StageState {
   /** The command line with the shell of the stage before it. */
   withShell(line: string): string[] {
     return [...(this.settings.Shell?.length ? this.settings.Shell : DEFAULT_SHELL), line];
+  }
+
+  /** The variables in scope are copied once more. */
+  chargeScope(): void {
+    this.charge(WEIGHT * (this.env.size + this.args.length));
   }
 
   /** Keeps a hostile Dockerfile from growing without end. Throws `invalid`. */
