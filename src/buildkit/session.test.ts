@@ -27,9 +27,12 @@ function sessionWith(t: TestContext, methods: readonly string[], serve: Serve, s
   const [ours, theirs] = duplexPair();
   const server = createServer();
   server.on('stream', (stream: ServerHttp2Stream, headers) => {
+    if (stream.destroyed) return; // cancelled on its way
     let trailers = {};
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-    stream.on('wantTrailers', () => stream.sendTrailers(trailers));
+    stream.on('wantTrailers', () => {
+      if (!stream.destroyed) stream.sendTrailers(trailers);
+    });
     stream.on('error', () => {});
     const take = serve({
       path: headers[':path']!,
