@@ -50,16 +50,15 @@ const LLB_CAPS = [
 ];
 
 export function bridgeHandlers(solver: Solver, worker: () => Promise<Worker>): Handlers {
-  /** A call may come before the build's own Solve has. */
-  const jobOf = ({ headers }: ServerCall): Job => {
-    const ref = headers[BUILD] ?? '';
-    if (ref === '') throw new EngineError('invalid', 'no build id');
-    return solver.jobs.get(ref);
+  const jobOf = (call: ServerCall): Job => {
+    const job = solver.jobs.find(refOf(call));
+    if (job?.solving !== true) throw new EngineError('not-found', `no such build ${refOf(call)}`);
+    return job;
   };
   return {
     unary: {
       Ping: async (_request, call) => {
-        jobOf(call);
+        refOf(call); // the build's own call may still be on its way
         return { FrontendAPICaps: FRONTEND_CAPS.map(enabled), LLBCaps: LLB_CAPS.map(enabled), Workers: [await worker()] };
       },
       Solve: async (request, call) => {
@@ -84,6 +83,12 @@ export function bridgeHandlers(solver: Solver, worker: () => Promise<Worker>): H
       Inputs: () => ({ Definitions: {} }),
     },
   };
+}
+
+function refOf({ headers }: ServerCall): string {
+  const ref = headers[BUILD] ?? '';
+  if (ref === '') throw new EngineError('invalid', 'no build id');
+  return ref;
 }
 
 function enabled(id: string): object {

@@ -1,4 +1,5 @@
 /** `POST /grpc` and `POST /session`: connections that become HTTP/2, as buildx and the docker CLI ask for them. */
+import type { Duplex } from 'node:stream';
 import type { ApiRequest, Route } from '../api/contract.ts';
 import { invalid } from '../base/errors.ts';
 import type { Engine } from '../engine/contract.ts';
@@ -38,7 +39,7 @@ export function buildkitRoutes({ folder, run }: BuildkitOptions): BuildkitRoutes
         handler: async (request, engine) => {
           await upgrade(request);
           const to = await open(engine);
-          to.calls(request.hijack());
+          to.calls(taken(request));
         },
       },
       {
@@ -48,7 +49,7 @@ export function buildkitRoutes({ folder, run }: BuildkitOptions): BuildkitRoutes
         handler: async (request, engine) => {
           await upgrade(request);
           const to = await open(engine);
-          to.session(request.headers, () => request.hijack());
+          to.session(request.headers, () => taken(request));
         },
       },
     ],
@@ -58,4 +59,11 @@ export function buildkitRoutes({ folder, run }: BuildkitOptions): BuildkitRoutes
       void door?.then((each) => each.close());
     },
   };
+}
+
+/** The connection. HTTP/2 knows no closed half: with the client's end it is over. */
+function taken(request: ApiRequest): Duplex {
+  const connection = request.hijack();
+  connection.once('end', () => connection.destroy());
+  return connection;
 }

@@ -76,7 +76,6 @@ export class Solver {
 
   /** `LLBBridge.Solve`: names what is to be built. */
   frontend(job: Job, request: Message): Message {
-    if (!job.solving) throw new EngineError('not-found', `no such build ${job.ref}`);
     const frontend = request['Frontend'] as string;
     const definition = request['Definition'] as Message | null;
     if (frontend === '' && isEmpty(definition)) return {};
