@@ -110,7 +110,7 @@ class Build {
       signal: this.#signal,
     });
     const epoch = epochOf(request);
-    const built = builtImage(plan.target, state, epoch);
+    const built = builtImage(plan.target, state, { epoch, scratch: isOnScratch(plan) });
     const result = await exportBuilt(this.#parts, built, request, (name) => this.#vertex(name), this.#signal);
     collectCache(this.#parts);
     const unused = plan.unusedArgs.length === 0 ? [] : [`[Warning] One or more build-args [${plan.unusedArgs.join(' ')}] were not consumed`];
@@ -198,6 +198,18 @@ class Build {
     this.#bases.set(key, found);
     return found;
   }
+}
+
+/** Whether the target begins with nothing, through whatever stages. */
+function isOnScratch({ target, stages }: BuildPlan): boolean {
+  let { base } = target;
+  for (let next = base; next.kind === 'stage'; base = next) {
+    const { index } = next;
+    const below = stages.find((stage) => stage.index === index);
+    if (below === undefined) return false;
+    next = below.base;
+  }
+  return base.kind === 'scratch';
 }
 
 /** As BuildKit shows it: `docker.io/library/busybox:latest`. */
