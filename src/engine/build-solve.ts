@@ -12,6 +12,7 @@ import { chainIds } from '../image/chain-id.ts';
 import { rfc3339 } from './build-image.ts';
 import type { HistoryEntry } from '../image/contract.ts';
 import type { BaseFound } from './build-bases.ts';
+import type { ImportedRecord } from './build-cache-transfer.ts';
 import type { BuildContexts } from './build-contexts.ts';
 import { copyKey, copyStep, linksOnTheWay, type FileRoot, type FoundSource } from './build-copy.ts';
 import { viewOf, mountable } from './build-layer.ts';
@@ -43,6 +44,10 @@ export interface SolveInput {
   readonly ignored: (context: string) => FileRoot['ignored'];
   readonly ignorePatterns: readonly string[];
   readonly excluded: (patterns: readonly string[]) => ((path: string) => boolean) | undefined;
+  /** Records from elsewhere, by their keys. */
+  readonly imported: ReadonlyMap<Digest, ImportedRecord>;
+  /** Gets the keys of the steps that were done, or found done. */
+  readonly done: Set<Digest>;
   readonly work: string;
   readonly source: SourceFile;
   readonly say: OnBuildEvent;
@@ -204,7 +209,14 @@ class Solver {
   async #once(todo: Todo, state: StageState, vertex: Vertex, ignoreCache: boolean, nonce: readonly string[]): Promise<StepOutcome> {
     const { cache, flights, engine } = this.#parts;
     const images = engine.images();
-    const record = ignoreCache ? undefined : cache.find(todo.key);
+    this.#input.done.add(todo.key);
+    let record = ignoreCache ? undefined : cache.find(todo.key);
+    const elsewhere = ignoreCache || record !== undefined ? undefined : this.#input.imported.get(todo.key);
+    if (elsewhere !== undefined) {
+      // a layer that cannot be had is made
+      record = await elsewhere.take(this.#signal).catch(() => undefined);
+      if (record !== undefined) cache.put({ ...record, parent: state.record });
+    }
     if (record !== undefined && images.driver.has(record.layer.diffId) && images.store.blobs.has(record.layer.descriptor.digest)) {
       cache.touch(record);
       vertex.end({ cached: true });

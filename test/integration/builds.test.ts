@@ -4,9 +4,10 @@ import { readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import type { BuildEvent, BuildFailureDetail } from '../../src/engine/builds-contract.ts';
+import type { BuildEvent, BuildFailureDetail, CachePlace } from '../../src/engine/builds-contract.ts';
 import type { EngineError } from '../../src/base/errors.ts';
 import { buildGround, type BuildGround } from '../support/build-ground.ts';
+import { fakeRegistry } from '../support/fake-registry.ts';
 import { dir, file, layerTar, link, symlink } from '../support/layers.ts';
 
 const lines = (...text: readonly string[]) => `${text.join('\n')}\n`;
@@ -245,5 +246,35 @@ describe('builds', () => {
       })(),
     );
     assert.deepEqual(loaded?.names, ['exported:1']);
+  });
+
+  test('a cache that was exported is used by another engine: a folder, a registry, an image', async (t) => {
+    const ground = await buildGround(t);
+    const registry = await fakeRegistry(t);
+    const dockerfile = lines('FROM busybox AS made', 'RUN echo ran > /f; echo more > /g; echo ran', 'FROM busybox', 'COPY --from=made /f /f', 'RUN echo last');
+    const host = registry.host;
+    await ground.build(
+      dockerfile,
+      {},
+      {
+        cacheTo: [
+          { type: 'local', attributes: { dest: `${ground.folder}/cache`, mode: 'max' } },
+          { type: 'registry', attributes: { ref: `${host}/cache:max`, mode: 'max' } },
+          { type: 'inline', attributes: {} },
+        ],
+        exporters: [{ type: 'image', names: [`${host}/inline:1`], push: true }],
+      },
+    );
+    const places: readonly (readonly [CachePlace, string])[] = [
+      [{ type: 'local', attributes: { src: `${ground.folder}/cache` } }, ''],
+      [{ type: 'registry', attributes: { ref: `${host}/cache:max` } }, ''],
+      // it has what the image has
+      [{ type: 'registry', attributes: { ref: `${host}/inline:1` } }, 'ran\n'],
+      [{ type: 'registry', attributes: { ref: `${host}/none:1` } }, 'ran\nlast\n'],
+    ];
+    for (const [place, log] of places) {
+      const other = await buildGround(t);
+      assert.equal((await other.build(dockerfile, {}, { cacheFrom: [place] })).log, log, JSON.stringify(place));
+    }
   });
 });
