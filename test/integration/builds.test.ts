@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer, type AddressInfo } from 'node:net';
 import { describe, test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { BuildEvent, BuildFailureDetail, CachePlace } from '../../src/engine/builds-contract.ts';
@@ -275,6 +277,63 @@ describe('builds', () => {
     for (const [place, log] of places) {
       const other = await buildGround(t);
       assert.equal((await other.build(dockerfile, {}, { cacheFrom: [place] })).log, log, JSON.stringify(place));
+    }
+  });
+
+  test('ADD fetches files and repositories, and unpacks what it is to unpack', async (t) => {
+    const ground = await buildGround(t);
+    const repository = `${ground.folder}/served/repo`;
+    const script = `mkdir -p "$1/sub" && cd "$1" && git init -q -b main && echo tracked > sub/f && ln -s /etc out && git add . && git -c user.name=n -c user.email=e@x commit -qm one && git clone -q --bare . ../repo.git && git -C ../repo.git update-server-info`;
+    execFileSync('sh', ['-c', script, 'sh', repository]);
+    const served = (path: string) => readFileSync(`${ground.folder}/served${path}`);
+    const server = createHttpServer((request, response) => {
+      const path = new URL(request.url ?? '/', 'http://x').pathname;
+      if (path === '/hangs') return;
+      if (path === '/round') return void response.writeHead(302, { location: '/round' }).end();
+      if (path === '/moved') return void response.writeHead(302, { location: '/file.txt' }).end();
+      if (path === '/file.txt') return void response.writeHead(200, { 'last-modified': 'Tue, 14 Nov 2023 22:13:20 GMT' }).end('fetched\n');
+      try {
+        response.end(served(path));
+      } catch {
+        response.writeHead(404).end();
+      }
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const digest = createHash('sha256').update('fetched\n').digest('hex');
+    const look = (...steps: readonly string[]) => said(ground, lines('FROM busybox', ...steps), {}, { noCache: true });
+    assert.equal(
+      await look(`ADD --checksum=sha256:${digest} ${base}/moved /to/`, 'RUN stat -c "%n %a %Y" /to/* && cat /to/*'),
+      '/to/moved 600 1700000000\nfetched\n',
+    );
+    assert.equal(await look(`ADD ${base}/repo.git#main:sub /to/`, 'RUN ls -A /to && cat /to/f'), 'f\ntracked\n');
+    assert.equal(await look(`ADD --keep-git-dir=true ${base}/repo.git /to/`, 'RUN ls -Ad /to/.git/HEAD /to/sub'), '/to/.git/HEAD\n/to/sub\n');
+    await assert.rejects(look(`ADD --checksum=sha256:${'0'.repeat(64)} ${base}/file.txt /to/`), /digest mismatch/);
+    await assert.rejects(look(`ADD ${base}/round /to/`), /stopped after 10 redirects/);
+    await assert.rejects(look(`ADD ${base}/nothing /to/`), /invalid response status 404/);
+    await assert.rejects(look(`ADD ${base}/repo.git#nowhere /to/`), /repository does not contain ref nowhere/);
+    await assert.rejects(look(`ADD ${base}/repo.git#main:out /to/`), /is not in the repository/);
+    // one that hangs ends with the build
+    const stop = new AbortController();
+    const hanging = ground.build(lines('FROM busybox', `ADD ${base}/hangs /to/`), {}, { signal: stop.signal });
+    server.once('request', () => stop.abort());
+    await assert.rejects(hanging, { kind: 'cancelled' });
+  });
+
+  test('archives of every kind are contexts, and unpacked by ADD', async (t) => {
+    const ground = await buildGround(t);
+    const tar = layerTar([file('inside', 'unpacked\n'), file('Dockerfile', lines('FROM busybox', 'COPY inside /x', 'RUN cat /x'))]);
+    for (const program of ['gzip', 'bzip2', 'xz']) {
+      const packed = execFileSync(program, ['-c'], { input: tar });
+      assert.equal(await said(ground, lines('FROM busybox', 'ADD packed /to/', 'RUN cat /to/inside'), { packed }, { noCache: true }), 'unpacked\n', program);
+      const bytes = (async function* () {
+        yield packed;
+      })();
+      assert.equal(await said(ground, '', {}, { contexts: { context: { kind: 'tar', bytes } }, noCache: true }), 'unpacked\n', program);
     }
   });
 });
