@@ -223,6 +223,8 @@ export interface BuildFailureDetail {
   readonly command?: string | undefined;
   /** Why that program could not be started. */
   readonly notStarted?: string | undefined;
+  /** It is about something that is elsewhere, and not about a line. */
+  readonly elsewhere?: boolean | undefined;
   /** The text is no Dockerfile: nothing was begun. */
   readonly unreadable?: boolean | undefined;
 }

@@ -1,5 +1,6 @@
 /** Archives that ADD unpacks. */
 import { gunzipSync, zstdDecompressSync, constants } from 'node:zlib';
+import { unpackWith } from '../kernel/linux/unpack-program.ts';
 
 /** How an archive is packed. What rooted files unpack by themselves, they do. */
 export type ArchiveKind = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz';
@@ -26,9 +27,9 @@ export async function archiveKind(bytes: AsyncIterable<Buffer>): Promise<Archive
   return undefined;
 }
 
-/** The bytes for who unpacks gzip and zstd by himself; others are refused there by their name. */
-export function plainTar(_kind: ArchiveKind, bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  return bytes;
+/** The bytes for who unpacks gzip and zstd by himself. */
+export function plainTar(kind: ArchiveKind, bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  return kind === 'bzip2' || kind === 'xz' ? unpackWith(kind, bytes) : bytes;
 }
 
 function begin(unpack: () => Buffer): Buffer {

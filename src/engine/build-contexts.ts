@@ -4,7 +4,7 @@ import { EngineError, invalid } from '../base/errors.ts';
 import type { ContextSource, LocalFolder } from '../build/contract.ts';
 import { readInRoot } from '../kernel/linux/read-in-root.ts';
 import type { RootedFiles } from '../snapshot/contract.ts';
-import { archiveKind } from './build-archive.ts';
+import { archiveKind, plainTar } from './build-archive.ts';
 import type { FileRoot } from './build-copy.ts';
 import { fetchRemote } from './build-remote.ts';
 import { lookup } from './build-items.ts';
@@ -167,7 +167,7 @@ export class BuildContexts implements AsyncDisposable {
       for (const chunk of head) yield Uint8Array.from(chunk);
       yield* source;
     };
-    await this.#files.unpack(folder, '/', all(), {});
+    await this.#files.unpack(folder, '/', plainTar(kind, all()), {});
     return { path: folder };
   }
 

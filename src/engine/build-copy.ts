@@ -1,4 +1,5 @@
 /** COPY and ADD: files of a context, a stage or an image into a layer, through the workers that no link leads astray. */
+import { randomBytes } from 'node:crypto';
 import { posix } from 'node:path';
 import type { Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
@@ -120,10 +121,20 @@ async function foundItems(files: RootedFiles, at: string, source: Extract<FoundS
     if (!(error instanceof EngineError) || error.kind !== 'not-found') throw error;
     if (source.optional === true) return [];
     const { path } = error.detail as { path: string };
-    throw new EngineError('not-found', `failed to calculate checksum of ref: ${JSON.stringify(path)}: not found`, { cause: error });
+    throw notThere(path, error);
   });
   const { ignored } = source.root;
   return ignored === undefined ? items : items.filter(({ path, kind }) => kind === 'folder' || !ignored(path.replace(/^\/+/, '')));
+}
+
+/** In BuildKit's words: with a reference that nobody but it knows. */
+export function notThere(path: string, cause: unknown): EngineError {
+  const reference = randomBytes(13).toString('hex').slice(0, 25);
+  return new EngineError(
+    'not-found',
+    `failed to compute cache key: failed to calculate checksum of ref ${reference}::${reference}: ${JSON.stringify(path)}: not found`,
+    { cause },
+  );
 }
 
 /** One COPY or ADD at work in a view of its target. */
@@ -154,17 +165,17 @@ class Copying {
     }
   }
 
-  /** A destination that is to be a folder is one. */
+  /** The destination itself, where nothing is copied. */
   async #makeTop(): Promise<void> {
     const { destination } = this.#input.step;
-    if (!destination.endsWith('/') || (this.#input.sources.length === 0 && this.#input.foldersOnly !== true)) return;
+    if (this.#input.foldersOnly !== true) return;
     await this.#unpack(async (out) => void (await this.#parents(out, posix.join(destination, 'x'))));
   }
 
   async #inline({ path, content }: Extract<FoundSource, { kind: 'file' }>): Promise<void> {
     const name = await this.#nameFor(path);
     await this.#unpack(async (out) => {
-      const real = await this.#parents(out, name);
+      const real = await this.#place(out, name);
       const fields = { ...(this.#owner ?? ROOT), mtime: this.#input.now };
       const mode = this.#mode();
       out.file(latin1(real), content, { ...fields, mode: mode?.kind === 'octal' ? mode.mode : 0o644 });
@@ -181,8 +192,7 @@ class Copying {
           continue;
         }
       }
-      const target = source.below === undefined ? undefined : posix.join(step.destination, posix.relative(source.below, `/${item.asked}`));
-      await this.#item(item, source.root, at, target);
+      await this.#item(item, source.root, at, source.below === undefined ? undefined : await this.#withFolders(item, source.below, at));
     }
   }
 
@@ -192,29 +202,29 @@ class Copying {
       const kind = await archiveKind(fileBytes(this.#files, at, item!.path));
       if (kind !== undefined) return this.#archive(plainTar(kind, fileBytes(this.#files, at, item!.path)));
     }
-    await this.#item({ ...item!, asked: source.name }, source.root, at, undefined);
+    await this.#item({ ...item!, asked: source.name }, source.root, at);
   }
 
-  async #item(item: CopyItem, root: FileRoot, at: string, given: string | undefined): Promise<void> {
+  async #item(item: CopyItem, root: FileRoot, at: string, given?: { readonly target: string; readonly modes: ReadonlyMap<string, number> }): Promise<void> {
+    const modes = given?.modes;
     const { destination } = this.#input.step;
     const inside = within(item, root, this.#input);
     if (item.kind !== 'folder' && inside(posix.basename(item.path)) === undefined) return;
-    const target = (given ?? (item.kind === 'folder' ? destination : await this.#nameFor(item.asked))).replace(/(.)\/+$/, '$1');
-    const exists = item.kind === 'folder' && (this.#there.has(target) || (await isFolder(this.#files, this.#target, target)));
+    const target = (given?.target ?? (item.kind === 'folder' ? destination : await this.#nameFor(item.asked))).replace(/(.)\/+$/, '$1');
     let top = latin1(target);
     const mode = this.#mode();
     const rules: CopyRules = {
       rename: (name) => {
         const path = inside(name);
-        if (path === undefined || (path === '' && item.kind === 'folder' && exists)) return undefined;
+        if (path === undefined || (path === '' && item.kind === 'folder')) return undefined;
         return path === '' ? top : `${top === '' ? '' : `${top}/`}${path}`;
       },
       ...(this.#owner !== undefined ? { owner: this.#owner } : root.owned ? { owner: ROOT } : {}),
       ...(mode === undefined ? {} : { mode }),
     };
     await this.#unpack(async (out, flush) => {
-      // a folder that is a link is where that leads
-      top = latin1(target === '/' ? '/' : await this.#parents(out, target));
+      // the folder itself is a new one, or that which is there
+      top = latin1(item.kind === 'folder' ? await this.#folder(out, target, modes) : await this.#place(out, target, modes));
       const reader = out.take(rules);
       for await (const chunk of this.#files.archive(at, item.path)) {
         if (this.#signal.aborted) throw this.#signal.reason;
@@ -225,13 +235,43 @@ class Copying {
     });
   }
 
+  /** Where an item is with its folders, which are as they are in the source. */
+  async #withFolders({ asked }: CopyItem, below: string, at: string): Promise<{ target: string; modes: Map<string, number> }> {
+    const { destination } = this.#input.step;
+    const relative = posix.relative(below, `/${asked}`);
+    const modes = new Map<string, number>();
+    for (let folder = relative; folder !== '.' && folder !== ''; folder = posix.dirname(folder)) {
+      const stat = await lookup(this.#files, at, posix.join(below, folder));
+      if (stat !== undefined && isDirectory(stat)) modes.set(posix.join(destination, folder), stat.mode & 0o777);
+    }
+    return { target: posix.join(destination, relative), modes };
+  }
+
+  async #folder(out: CopyTar, target: string, modes: ReadonlyMap<string, number> | undefined): Promise<string> {
+    try {
+      return posix.dirname(await this.#parents(out, posix.join(target, 'x'), modes));
+    } catch (error) {
+      throw (error as Error).message === `mkdir ${target}: not a directory` ? invalid(`cannot copy to non-directory: ${target}`) : error;
+    }
+  }
+
+  /** A file's place: its folders are made, and a link that is its destination by name is followed. */
+  async #place(out: CopyTar, target: string, modes?: ReadonlyMap<string, number>): Promise<string> {
+    const real = await this.#parents(out, target, modes);
+    const stat = target === this.#input.step.destination ? await lookup(this.#files, this.#target, real) : undefined;
+    return stat === undefined || !isLink(stat) ? real : this.#parents(out, stat.linkTarget);
+  }
+
   async #archive(tar: AsyncIterable<Uint8Array>): Promise<void> {
     const folder = this.#input.step.destination.replace(/(.)\/+$/, '$1');
     let real = folder;
     await this.#unpack(async (out) => {
       real = posix.dirname(await this.#parents(out, posix.join(folder, 'x')));
     });
-    await this.#files.unpack(this.#target, real, tar, this.#owner === undefined ? {} : { owner: this.#owner });
+    await this.#files.unpack(this.#target, real, tar, this.#owner === undefined ? {} : { owner: this.#owner }).catch((error: unknown) => {
+      const name = /^invalid archive: ("[^]*") is outside of/.exec((error as Error).message)?.[1];
+      throw name === undefined ? error : invalid(`invalid entry name ${name}`);
+    });
   }
 
   /** The file's name in the target. */
@@ -242,7 +282,7 @@ class Copying {
   }
 
   /** Folders above a name that are missing; links on the way lead on within the target, also where they lead to nothing. Gives the name's real place. */
-  async #parents(out: CopyTar, name: string): Promise<string> {
+  async #parents(out: CopyTar, name: string, modes?: ReadonlyMap<string, number>): Promise<string> {
     const rest = posix.dirname(name).split('/').toReversed();
     let path = '';
     for (let part = rest.pop(); part !== undefined; part = rest.pop()) {
@@ -256,7 +296,7 @@ class Copying {
         continue;
       }
       if (stat !== undefined && !isDirectory(stat)) throw invalid(`mkdir ${path}: not a directory`);
-      if (stat === undefined) out.folder(latin1(path), { mode: 0o755, ...(this.#owner ?? ROOT), mtime: this.#input.now });
+      if (stat === undefined) out.folder(latin1(path), { mode: modes?.get(path) ?? 0o755, ...(this.#owner ?? ROOT), mtime: this.#input.now });
       this.#there.add(path);
     }
     return posix.join(path === '' ? '/' : path, posix.basename(name));
@@ -344,4 +384,20 @@ class Pieces implements AsyncIterable<Uint8Array> {
       else await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
+}
+
+/** Whether a link is on the way to a destination in these layers. */
+export async function linksOnTheWay(parts: BuildParts, layers: readonly Digest[], destination: string): Promise<boolean> {
+  if (layers.length === 0) return false;
+  const { rooted } = parts.engine.images().driver;
+  return viewOf(parts, layers, undefined, async (root) => {
+    let path = '';
+    for (const part of destination.split('/').filter((each) => each !== '')) {
+      path += `/${part}`;
+      const stat = await lookup(rooted, root, path);
+      if (stat === undefined) return false;
+      if (isLink(stat)) return true;
+    }
+    return false;
+  });
 }

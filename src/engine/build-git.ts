@@ -55,12 +55,16 @@ export async function gitCheckout(
   await git(['init', '--quiet', '--template='], options);
   await git(['remote', 'add', 'origin', '--', remote], options);
   const isCommit = /^[0-9a-f]{40}$/.test(ref);
+  const fetch = (...args: readonly string[]) => git(['fetch', '--quiet', '--no-recurse-submodules', ...args], options);
+  const wanted = ['origin', '--', ref === '' ? 'HEAD' : ref];
   try {
-    await git(['fetch', '--quiet', '--depth=1', '--no-recurse-submodules', 'origin', '--', ref === '' ? 'HEAD' : ref], options);
+    await fetch('--depth=1', ...wanted);
   } catch (error) {
-    // a server that gives no single commit gives all that leads to its branches
-    if (!isCommit || signal.aborted) throw error;
-    await git(['fetch', '--quiet', '--no-recurse-submodules', 'origin', '+refs/heads/*:refs/remotes/origin/*', '+refs/tags/*:refs/tags/*'], options);
+    if (signal.aborted) throw error;
+    // a server of plain files gives no part of a history, and one that gives no single commit gives all that leads to its branches
+    if (/shallow/.test((error as Error).message) && !isCommit) await fetch(...wanted);
+    else if (isCommit) await fetch('origin', '+refs/heads/*:refs/remotes/origin/*', '+refs/tags/*:refs/tags/*');
+    else throw error;
   }
   const commit = (await git(['rev-parse', '--verify', '--end-of-options', isCommit ? `${ref}^{commit}` : 'FETCH_HEAD^{commit}'], options)).trim();
   if (checksum !== '' && !commit.startsWith(checksum)) throw invalid(`expected checksum to match ${checksum}, got ${commit}`);

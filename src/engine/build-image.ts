@@ -9,36 +9,45 @@ export interface BuiltImage {
   readonly layers: readonly LayerRef[];
 }
 
-/** `epoch`: milliseconds since 1970; nothing says that it is younger. */
-export function builtImage(stage: PlannedStage, { layers, history }: StageState, epoch: number | undefined): BuiltImage {
-  const dated = datedHistory(history, epoch);
+/** `epoch`: milliseconds since 1970; what is made here says that it is no younger. `scratch`: no image is below. */
+export function builtImage(
+  stage: PlannedStage,
+  { layers, history, own }: StageState,
+  { epoch, scratch }: { readonly epoch: number | undefined; readonly scratch: boolean },
+): BuiltImage {
+  const dated = datedHistory(history, own, epoch);
   const { platform, settings, author } = stage;
-  const created = dated.findLast((line) => line.created !== undefined)?.created ?? new Date(epoch ?? Date.now()).toISOString();
+  const last = dated.findLast((line) => line.created !== undefined)?.created ?? rfc3339(epoch ?? Date.now());
   const config: ImageConfig = {
     architecture: platform.architecture,
     os: platform.os,
     ...(platform.variant ? { variant: platform.variant } : {}),
-    created,
+    created: clamped(last, epoch),
     ...(author === '' ? {} : { author }),
-    config: settings as ContainerConfig,
+    config: { ...(scratch ? { WorkingDir: '/' } : {}), ...settings } as ContainerConfig,
     rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
     history: dated,
   };
   return { config, layers };
 }
 
+/** RFC 3339 as Go writes it: without zeros at the end of the fraction. */
+export function rfc3339(milliseconds: number): string {
+  return new Date(milliseconds).toISOString().replace(/\.?0+Z$/, 'Z');
+}
+
+function clamped(time: string, epoch: number | undefined): string {
+  return epoch !== undefined && Date.parse(time) > epoch ? rfc3339(epoch) : time;
+}
+
 /** A line that made no layer is as old as the first new layer after it, else as the last before it. */
-function datedHistory(history: readonly HistoryEntry[], epoch: number | undefined): HistoryEntry[] {
-  const latest = epoch === undefined ? undefined : new Date(epoch).toISOString();
-  const clamp = (time: string) => (latest !== undefined && Date.parse(time) > epoch! ? latest : time);
+function datedHistory(history: readonly HistoryEntry[], own: number, epoch: number | undefined): HistoryEntry[] {
   const firstOpen = history.findIndex(({ created }) => created === undefined);
-  const now = history.slice(Math.max(0, firstOpen)).find(({ created }) => created !== undefined)?.created;
-  let last = now ?? history.findLast(({ created }) => created !== undefined)?.created ?? latest ?? new Date().toISOString();
+  const next = history.slice(Math.max(0, firstOpen)).find(({ created }) => created !== undefined)?.created;
+  let last = next ?? history.findLast(({ created }) => created !== undefined)?.created ?? rfc3339(epoch ?? Date.now());
   return history.map((line, index) => {
-    if (line.created !== undefined) {
-      if (index > firstOpen) last = line.created;
-      return { ...line, created: clamp(line.created) };
-    }
-    return { created: clamp(last), ...line };
+    if (line.created !== undefined && index > firstOpen) last = line.created;
+    const created = line.created ?? last;
+    return { ...line, created: index < own ? created : clamped(created, epoch) };
   });
 }

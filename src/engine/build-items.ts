@@ -55,6 +55,16 @@ export async function itemsOf(files: RootedFiles, root: string, path: string, wi
     if (found.length > MAX_MATCHES) throw new EngineError('invalid', `${path} matches too many files`);
     const part = parts[index];
     if (part === undefined) return void found.push(at === '' ? '/' : at);
+    if (part === '**') {
+      // no folder, or any number of them
+      await walk(at, index + 1);
+      if (!(await isFolder(files, root, at === '' ? '/' : at))) return;
+      for (const name of await files.list(root, at === '' ? '/' : at)) {
+        const stat = await lookup(files, root, `${at}/${name}`);
+        if (stat !== undefined && isDirectory(stat)) await walk(`${at}/${name}`, index);
+      }
+      return;
+    }
     if (!/[*?[\\]/.test(part)) {
       if ((await lookup(files, root, `${at}/${part}`)) !== undefined) await walk(`${at}/${part}`, index + 1);
       return;
@@ -64,7 +74,7 @@ export async function itemsOf(files: RootedFiles, root: string, path: string, wi
   };
   await walk('', 0);
   const items: CopyItem[] = [];
-  for (const each of found) items.push(await followed(files, root, each));
+  for (const each of new Set(found)) items.push(await followed(files, root, each));
   return items;
 }
 

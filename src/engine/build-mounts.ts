@@ -8,7 +8,7 @@ import { ContentHash } from '../build/copy-tar.ts';
 import type { RunStep, Source } from '../build/dockerfile/plan.ts';
 import type { MountOption } from '../runtime/run-options.ts';
 import { cacheFolder } from './build-cache-mounts.ts';
-import type { FileRoot } from './build-copy.ts';
+import { notThere, type FileRoot } from './build-copy.ts';
 import { fileBytes, isFolder, itemsOf } from './build-items.ts';
 import { mountable, viewOf } from './build-layer.ts';
 import { secretFolder, workFolder, type BuildParts } from './build-parts.ts';
@@ -52,7 +52,9 @@ async function contentKey(parts: BuildParts, mount: Mount, input: MountsInput): 
   const { rooted } = parts.engine.images().driver;
   return root.open(async (at) => {
     const hash = new ContentHash();
-    const [item] = await itemsOf(rooted, at, mount.source, false);
+    const [item] = await itemsOf(rooted, at, mount.source, false).catch((error: unknown) => {
+      throw error instanceof EngineError && error.kind === 'not-found' ? notThere(mount.source, error) : error;
+    });
     const reader = hash.take({ rename: (name) => name, owner: { uid: 0, gid: 0 } });
     for await (const chunk of rooted.archive(at, item!.path)) reader.push(chunk);
     reader.end();
@@ -144,9 +146,7 @@ class Mounting {
   async #there(at: string, source: string): Promise<boolean> {
     const { rooted } = this.#parts.engine.images().driver;
     const [item] = await itemsOf(rooted, at, source, false).catch((error: unknown) => {
-      throw error instanceof EngineError && error.kind === 'not-found'
-        ? new EngineError('not-found', `failed to calculate checksum of ref: ${JSON.stringify(source)}: not found`, { cause: error })
-        : error;
+      throw error instanceof EngineError && error.kind === 'not-found' ? notThere(source, error) : error;
     });
     return item!.kind === 'folder';
   }

@@ -9,10 +9,12 @@ import type { BuildPlan, CopyStep, HistoryLine, PlannedStage, RunStep, Source, S
 import { keyOf } from '../build/keys.ts';
 import { Vertex, type OnBuildEvent, type StepNote } from '../build/progress.ts';
 import { chainIds } from '../image/chain-id.ts';
+import { rfc3339 } from './build-image.ts';
 import type { HistoryEntry } from '../image/contract.ts';
 import type { BaseFound } from './build-bases.ts';
+import type { ImportedRecord } from './build-cache-transfer.ts';
 import type { BuildContexts } from './build-contexts.ts';
-import { copyKey, copyStep, type FileRoot, type FoundSource } from './build-copy.ts';
+import { copyKey, copyStep, linksOnTheWay, type FileRoot, type FoundSource } from './build-copy.ts';
 import { viewOf, mountable } from './build-layer.ts';
 import { runMounts } from './build-mounts.ts';
 import type { BuildParts, StepOutcome } from './build-parts.ts';
@@ -25,6 +27,8 @@ export interface StageState {
   readonly layers: readonly LayerRef[];
   /** Without `created` where that is the exporter's to say. */
   readonly history: readonly HistoryEntry[];
+  /** From where on the history is this build's; what is before is the base's. */
+  readonly own: number;
   /** Of the last step's record. */
   readonly record: Digest | undefined;
   readonly vertex: Digest | undefined;
@@ -40,6 +44,10 @@ export interface SolveInput {
   readonly ignored: (context: string) => FileRoot['ignored'];
   readonly ignorePatterns: readonly string[];
   readonly excluded: (patterns: readonly string[]) => ((path: string) => boolean) | undefined;
+  /** Records from elsewhere, by their keys. */
+  readonly imported: ReadonlyMap<Digest, ImportedRecord>;
+  /** Gets the keys of the steps that were done, or found done. */
+  readonly done: Set<Digest>;
   readonly work: string;
   readonly source: SourceFile;
   readonly say: OnBuildEvent;
@@ -52,7 +60,7 @@ export async function solve(parts: BuildParts, input: SolveInput): Promise<Stage
   return solver.all();
 }
 
-const SCRATCH: StageState = { layers: [], history: [], record: undefined, vertex: undefined };
+const SCRATCH: StageState = { layers: [], history: [], own: 0, record: undefined, vertex: undefined };
 
 class Solver {
   readonly #parts: BuildParts;
@@ -71,6 +79,7 @@ class Solver {
 
   async all(): Promise<StageState> {
     const { stages, target } = this.#input.plan;
+    this.#allow();
     for (const stage of stages) {
       const running = this.#stage(stage.index);
       // who reads lines wants them in the file's order
@@ -155,11 +164,29 @@ class Solver {
         vertex.start();
         vertex.end({ cached: true });
         const { layers, config } = await this.#input.image(base);
-        return { layers, history: historyOf(config.history ?? [], layers.length), record: undefined, vertex: vertex.digest };
+        const history = historyOf(config.history ?? [], layers.length);
+        return { layers, history, own: history.length, record: undefined, vertex: vertex.digest };
       }
+      case 'named-context':
+        return this.#files(base, baseName).catch((error: unknown) => {
+          throw this.#placed(error, location, undefined);
+        });
       default:
         throw this.#placed(invalid(`${baseName} is not an image`), location, undefined);
     }
+  }
+
+  /** A context's files as what a stage begins with. */
+  async #files(base: Source, name: string): Promise<StageState> {
+    const vertex = this.#vertex(`[context ${name}] load from client`, undefined);
+    const root = await this.#root(base);
+    const step = { add: false, destination: '/', chown: '', chmod: '', unpack: undefined };
+    const copy = { layers: [], step, sources: [{ kind: 'path' as const, root, path: '/' }], now: BigInt(Date.now()) * 1_000_000n };
+    const key = keyOf('context', await copyKey(this.#parts, copy));
+    const todo = { key, description: vertex.name, work: (signal: AbortSignal) => copyStep(this.#parts, copy, signal) };
+    const { layer, createdAt } = await this.#once(todo, SCRATCH, vertex, false, []);
+    const created = rfc3339(createdAt);
+    return { layers: [layer], history: [{ created, created_by: `context ${name}` }], own: 0, record: key, vertex: vertex.digest };
   }
 
   async #step(stage: PlannedStage, step: Step, state: StageState, vertex: Vertex | undefined): Promise<StageState> {
@@ -171,10 +198,10 @@ class Solver {
     const todo = await this.#todo(step, state, vertex);
     const nonce = stage.ignoreCache ? [this.#input.work] : [];
     const outcome = await this.#once(todo, state, vertex, stage.ignoreCache, nonce);
-    const created = new Date(outcome.createdAt).toISOString();
+    const created = rfc3339(outcome.createdAt);
     const history = step.history.map((line) => (line.empty_layer === true ? lineOf(line) : { created, ...lineOf(line) }));
     const layers = [...state.layers, outcome.layer];
-    const changed = { layers, history: [...state.history, ...history], record: todo.key, vertex: vertex.digest };
+    const changed = { layers, history: [...state.history, ...history], own: state.own, record: todo.key, vertex: vertex.digest };
     this.#done(changed, outcome.cached);
     return changed;
   }
@@ -182,7 +209,14 @@ class Solver {
   async #once(todo: Todo, state: StageState, vertex: Vertex, ignoreCache: boolean, nonce: readonly string[]): Promise<StepOutcome> {
     const { cache, flights, engine } = this.#parts;
     const images = engine.images();
-    const record = ignoreCache ? undefined : cache.find(todo.key);
+    this.#input.done.add(todo.key);
+    let record = ignoreCache ? undefined : cache.find(todo.key);
+    const elsewhere = ignoreCache || record !== undefined ? undefined : this.#input.imported.get(todo.key);
+    if (elsewhere !== undefined) {
+      // a layer that cannot be had is made
+      record = await elsewhere.take(this.#signal).catch(() => undefined);
+      if (record !== undefined) cache.put({ ...record, parent: state.record });
+    }
     if (record !== undefined && images.driver.has(record.layer.diffId) && images.store.blobs.has(record.layer.descriptor.digest)) {
       cache.touch(record);
       vertex.end({ cached: true });
@@ -216,7 +250,8 @@ class Solver {
     }
     if (step.kind === 'copy') {
       const sources = await this.#sources(step);
-      const alone = step.link && !step.destination.includes('..');
+      // where a link leads elsewhere the layer depends on those below after all
+      const alone = step.link && !(await linksOnTheWay(parts, layers, step.destination));
       const excluded = this.#input.excluded(step.exclude);
       const copy = { layers: alone ? [] : layers, step, sources, excluded, now: BigInt(Date.now()) * 1_000_000n };
       const key = keyOf(alone ? 'link' : below, await copyKey(parts, copy), step.exclude);
@@ -232,7 +267,6 @@ class Solver {
       shmSize: request.shmSize,
       cgroupParent: request.cgroupParent,
     };
-    this.#allow(settings, step);
     const mounts = await runMounts(parts, step, {
       request,
       work: this.#input.work,
@@ -255,11 +289,14 @@ class Solver {
     };
   }
 
-  /** Throws `denied` for what a client was not granted. */
-  #allow({ privileged }: { readonly privileged: boolean }, step: RunStep): void {
+  /** Throws `denied` for what a client was not granted: before anything is done. */
+  #allow(): void {
     const granted = this.#input.request.entitlements ?? [];
-    const asks = step.network === 'host' ? 'network.host' : privileged ? 'security.insecure' : undefined;
-    if (asks !== undefined && !granted.includes(asks)) throw new EngineError('denied', `failed to load LLB: ${asks} is not allowed`);
+    for (const step of this.#input.plan.stages.flatMap(({ steps }) => steps)) {
+      if (step.kind !== 'run') continue;
+      const asks = step.network === 'host' ? 'network.host' : step.security === 'insecure' ? 'security.insecure' : undefined;
+      if (asks !== undefined && !granted.includes(asks)) throw new EngineError('denied', `failed to load LLB: ${asks} is not allowed`);
+    }
   }
 
   async #layersOf(source: Source): Promise<readonly LayerRef[]> {
@@ -315,7 +352,7 @@ class Solver {
   #placed(error: unknown, location: readonly SourceRange[], vertex: Vertex | undefined): unknown {
     if (!(error instanceof EngineError)) return error;
     const known = (error.detail ?? {}) as BuildFailureDetail;
-    if (known.source !== undefined || error.kind === 'cancelled') return error;
+    if (known.source !== undefined || known.elsewhere === true || error.kind === 'cancelled') return error;
     const ranges = location.map(({ start, end }) => ({ start: { line: start, character: 0 }, end: { line: end, character: 0 } }));
     const detail: BuildFailureDetail = { ...known, source: this.#input.source, ranges, ...(vertex === undefined ? {} : { vertex: vertex.digest }) };
     return new EngineError(error.kind, error.message, { detail, cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) });

@@ -1,7 +1,9 @@
 /** Use cases: builds, and what their cache has. */
 import { parseDockerfile } from '../build/dockerfile/parse.ts';
 import type { Dockerfile } from '../build/dockerfile/ast.ts';
+import type { Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
+import type { StepRecord } from '../build/cache.ts';
 import type { BuildDescription, BuildFailureDetail, BuildRequest, BuildResult, Builds, SourceFile, SourceRange } from '../build/contract.ts';
 import { locationOf } from '../build/dockerfile/failure.ts';
 import type { BaseImage, BuildPlan, ImageNeed, ImageSettings, PlanOptions, Source } from '../build/dockerfile/plan.ts';
@@ -15,7 +17,8 @@ import { BuildContexts } from './build-contexts.ts';
 import { describedInputs, describedWarnings, emptyDescription } from './build-describe.ts';
 import { exportBuilt } from './build-export.ts';
 import { cacheUsage, collectCache, pruneCache } from './build-gc.ts';
-import { builtImage } from './build-image.ts';
+import { exportCache, importCache, INLINE, recordsDocument, type ImportedRecord } from './build-cache-transfer.ts';
+import { builtImage, type BuiltImage } from './build-image.ts';
 import { ignoredPatterns, pathMatcher } from './build-language.ts';
 import { workFolder, type BuildParts } from './build-parts.ts';
 import { solve } from './build-solve.ts';
@@ -82,6 +85,7 @@ class Build {
         ranges: rangesOf(warning.location),
       });
     }
+    const done = new Set<Digest>();
     const state = await solve(this.#parts, {
       request,
       plan,
@@ -90,14 +94,20 @@ class Build {
       ignored: (name) => (name === 'context' && contexts.source(name)?.kind !== 'local' ? pathMatcher(ignoredPatterns(ignore)) : undefined),
       ignorePatterns: ignoredPatterns(ignore),
       excluded: pathMatcher,
+      imported: await this.#imported(),
+      done,
       work: work.path,
       source,
       say: this.#say,
       signal: this.#signal,
     });
     const epoch = epochOf(request);
-    const built = builtImage(plan.target, state, epoch);
-    const result = await exportBuilt(this.#parts, built, request, (name) => this.#vertex(name), this.#signal);
+    const built = builtImage(plan.target, state, { epoch, scratch: isOnScratch(plan) });
+    const records = [...done].flatMap((key) => this.#parts.cache.find(key) ?? []);
+    const inline = request.cacheTo?.some(({ type }) => type === 'inline') === true;
+    const shown = inline ? { ...built, config: { ...built.config, [INLINE]: recordsDocument(inResult(records, built)) } } : built;
+    const result = await exportBuilt(this.#parts, shown, request, (name) => this.#vertex(name), this.#signal);
+    await this.#exportCache(records, built);
     collectCache(this.#parts);
     const unused = plan.unusedArgs.length === 0 ? [] : [`[Warning] One or more build-args [${plan.unusedArgs.join(' ')}] were not consumed`];
     return { ...result, warnings: unused };
@@ -138,6 +148,29 @@ class Build {
         });
       },
     });
+  }
+
+  async #imported(): Promise<ReadonlyMap<Digest, ImportedRecord>> {
+    const all = new Map<Digest, ImportedRecord>();
+    for (const place of this.#request.cacheFrom ?? []) {
+      if (place.type === 'inline') continue;
+      const vertex = this.#vertex(`importing cache manifest from ${place.attributes['ref'] ?? place.attributes['src'] ?? place.type}`);
+      // as BuildKit: without it the build takes longer
+      const found = await vertex.run(() => importCache(this.#parts, place, this.#request, this.#signal)).catch(() => undefined);
+      for (const [key, record] of found ?? []) all.set(key, record);
+    }
+    return all;
+  }
+
+  async #exportCache(records: readonly StepRecord[], built: BuiltImage): Promise<void> {
+    for (const place of this.#request.cacheTo ?? []) {
+      if (place.type === 'inline') continue;
+      const chosen = place.attributes['mode'] === 'max' ? records : inResult(records, built);
+      const name = place.type === 'local' ? 'exporting cache to client directory' : 'exporting cache to registry';
+      const vertex = this.#vertex(name);
+      const work = vertex.run(() => exportCache(this.#parts, place, chosen, this.#request, this.#signal));
+      await (place.attributes['ignore-error'] === 'true' ? work.catch(() => {}) : work);
+    }
   }
 
   #vertex(name: string): Vertex {
@@ -222,6 +255,24 @@ class Build {
     this.#bases.set(key, found);
     return found;
   }
+}
+
+/** `mode=min`: the steps whose layers the result has. */
+function inResult(records: readonly StepRecord[], { layers }: BuiltImage): StepRecord[] {
+  const there = new Set(layers.map(({ diffId }) => diffId));
+  return records.filter(({ layer }) => there.has(layer.diffId));
+}
+
+/** Whether the target begins with nothing, through whatever stages. */
+function isOnScratch({ target, stages }: BuildPlan): boolean {
+  let { base } = target;
+  for (let next = base; next.kind === 'stage'; base = next) {
+    const { index } = next;
+    const below = stages.find((stage) => stage.index === index);
+    if (below === undefined) return false;
+    next = below.base;
+  }
+  return base.kind === 'scratch';
 }
 
 /** As BuildKit shows it: `docker.io/library/busybox:latest`. */

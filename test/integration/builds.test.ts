@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer, type AddressInfo } from 'node:net';
 import { describe, test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import type { BuildEvent, BuildFailureDetail } from '../../src/engine/builds-contract.ts';
+import type { BuildEvent, BuildFailureDetail, CachePlace } from '../../src/engine/builds-contract.ts';
 import type { EngineError } from '../../src/base/errors.ts';
 import { buildGround, type BuildGround } from '../support/build-ground.ts';
+import { fakeRegistry } from '../support/fake-registry.ts';
 import { dir, file, layerTar, link, symlink } from '../support/layers.ts';
 
 const lines = (...text: readonly string[]) => `${text.join('\n')}\n`;
@@ -245,5 +248,92 @@ describe('builds', () => {
       })(),
     );
     assert.deepEqual(loaded?.names, ['exported:1']);
+  });
+
+  test('a cache that was exported is used by another engine: a folder, a registry, an image', async (t) => {
+    const ground = await buildGround(t);
+    const registry = await fakeRegistry(t);
+    const dockerfile = lines('FROM busybox AS made', 'RUN echo ran > /f; echo more > /g; echo ran', 'FROM busybox', 'COPY --from=made /f /f', 'RUN echo last');
+    const host = registry.host;
+    await ground.build(
+      dockerfile,
+      {},
+      {
+        cacheTo: [
+          { type: 'local', attributes: { dest: `${ground.folder}/cache`, mode: 'max' } },
+          { type: 'registry', attributes: { ref: `${host}/cache:max`, mode: 'max' } },
+          { type: 'inline', attributes: {} },
+        ],
+        exporters: [{ type: 'image', names: [`${host}/inline:1`], push: true }],
+      },
+    );
+    const places: readonly (readonly [CachePlace, string])[] = [
+      [{ type: 'local', attributes: { src: `${ground.folder}/cache` } }, ''],
+      [{ type: 'registry', attributes: { ref: `${host}/cache:max` } }, ''],
+      // it has what the image has
+      [{ type: 'registry', attributes: { ref: `${host}/inline:1` } }, 'ran\n'],
+      [{ type: 'registry', attributes: { ref: `${host}/none:1` } }, 'ran\nlast\n'],
+    ];
+    for (const [place, log] of places) {
+      const other = await buildGround(t);
+      assert.equal((await other.build(dockerfile, {}, { cacheFrom: [place] })).log, log, JSON.stringify(place));
+    }
+  });
+
+  test('ADD fetches files and repositories, and unpacks what it is to unpack', async (t) => {
+    const ground = await buildGround(t);
+    const repository = `${ground.folder}/served/repo`;
+    const script = `mkdir -p "$1/sub" && cd "$1" && git init -q -b main && echo tracked > sub/f && ln -s /etc out && git add . && git -c user.name=n -c user.email=e@x commit -qm one && git clone -q --bare . ../repo.git && git -C ../repo.git update-server-info`;
+    execFileSync('sh', ['-c', script, 'sh', repository]);
+    const served = (path: string) => readFileSync(`${ground.folder}/served${path}`);
+    const server = createHttpServer((request, response) => {
+      const path = new URL(request.url ?? '/', 'http://x').pathname;
+      if (path === '/hangs') return;
+      if (path === '/round') return void response.writeHead(302, { location: '/round' }).end();
+      if (path === '/moved') return void response.writeHead(302, { location: '/file.txt' }).end();
+      if (path === '/file.txt') return void response.writeHead(200, { 'last-modified': 'Tue, 14 Nov 2023 22:13:20 GMT' }).end('fetched\n');
+      try {
+        response.end(served(path));
+      } catch {
+        response.writeHead(404).end();
+      }
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const digest = createHash('sha256').update('fetched\n').digest('hex');
+    const look = (...steps: readonly string[]) => said(ground, lines('FROM busybox', ...steps), {}, { noCache: true });
+    assert.equal(
+      await look(`ADD --checksum=sha256:${digest} ${base}/moved /to/`, 'RUN stat -c "%n %a %Y" /to/* && cat /to/*'),
+      '/to/moved 600 1700000000\nfetched\n',
+    );
+    assert.equal(await look(`ADD ${base}/repo.git#main:sub /to/`, 'RUN ls -A /to && cat /to/f'), 'f\ntracked\n');
+    assert.equal(await look(`ADD --keep-git-dir=true ${base}/repo.git /to/`, 'RUN ls -Ad /to/.git/HEAD /to/sub'), '/to/.git/HEAD\n/to/sub\n');
+    await assert.rejects(look(`ADD --checksum=sha256:${'0'.repeat(64)} ${base}/file.txt /to/`), /digest mismatch/);
+    await assert.rejects(look(`ADD ${base}/round /to/`), /stopped after 10 redirects/);
+    await assert.rejects(look(`ADD ${base}/nothing /to/`), /invalid response status 404/);
+    await assert.rejects(look(`ADD ${base}/repo.git#nowhere /to/`), /repository does not contain ref nowhere/);
+    await assert.rejects(look(`ADD ${base}/repo.git#main:out /to/`), /is not in the repository/);
+    // one that hangs ends with the build
+    const stop = new AbortController();
+    const hanging = ground.build(lines('FROM busybox', `ADD ${base}/hangs /to/`), {}, { signal: stop.signal });
+    server.once('request', () => stop.abort());
+    await assert.rejects(hanging, { kind: 'cancelled' });
+  });
+
+  test('archives of every kind are contexts, and unpacked by ADD', async (t) => {
+    const ground = await buildGround(t);
+    const tar = layerTar([file('inside', 'unpacked\n'), file('Dockerfile', lines('FROM busybox', 'COPY inside /x', 'RUN cat /x'))]);
+    for (const program of ['gzip', 'bzip2', 'xz']) {
+      const packed = execFileSync(program, ['-c'], { input: tar });
+      assert.equal(await said(ground, lines('FROM busybox', 'ADD packed /to/', 'RUN cat /to/inside'), { packed }, { noCache: true }), 'unpacked\n', program);
+      const bytes = (async function* () {
+        yield packed;
+      })();
+      assert.equal(await said(ground, '', {}, { contexts: { context: { kind: 'tar', bytes } }, noCache: true }), 'unpacked\n', program);
+    }
   });
 });
