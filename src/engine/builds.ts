@@ -99,6 +99,7 @@ class Build {
         ranges: rangesOf(warning.location),
       });
     }
+    await this.#sources(plan, source);
     const done = new Set<Digest>();
     const state = await solve(this.#parts, {
       request,
@@ -155,20 +156,18 @@ class Build {
   }
 
   async #definition(contexts: BuildContexts) {
-    const { dockerfile = {} } = this.#request;
+    const { dockerfile = {}, classic = false } = this.#request;
+    const name = 'text' in dockerfile ? (dockerfile.name ?? 'Dockerfile') : (dockerfile.path ?? 'Dockerfile');
     const vertex = this.#vertex('[internal] load build definition from Dockerfile');
-    return vertex.run(async () => {
-      const name = 'text' in dockerfile ? (dockerfile.name ?? 'Dockerfile') : (dockerfile.path ?? 'Dockerfile');
-      const read =
-        'text' in dockerfile
-          ? { text: dockerfile.text, ignore: undefined }
-          : await contexts.dockerfile(dockerfile.context ?? 'context', dockerfile.path ?? 'Dockerfile');
-      const size = Buffer.byteLength(read.text);
+    const read = await vertex.run(async () => {
+      const found = 'text' in dockerfile ? { text: dockerfile.text, ignore: undefined } : await contexts.dockerfile(dockerfile.context ?? 'context', name);
+      const size = Buffer.byteLength(found.text);
       vertex.note({ kind: 'status', id: 'transferring dockerfile:', current: size, total: size, done: true });
-      const source: SourceFile = { filename: name.replace(/^.*\//, ''), data: Buffer.from(read.text) };
-      const file = inFile(source, () => parseDockerfile(read.text), { unreadable: true, classic: this.#request.classic === true });
-      return { file, source, ignore: read.ignore, vertex };
+      return found;
     });
+    const source: SourceFile = { filename: name.replace(/^.*\//, ''), data: Buffer.from(read.text) };
+    const file = inFile(source, () => parseDockerfile(read.text), { unreadable: true, classic });
+    return { file, source, ignore: read.ignore, vertex };
   }
 
   async #plan(file: Dockerfile, source: SourceFile, ignore: string | undefined): Promise<BuildPlan> {
@@ -211,12 +210,25 @@ class Build {
     }
   }
 
+  /** Images that something is copied from: what cannot be had is said before anything is done. */
+  async #sources({ stages }: BuildPlan, source: SourceFile): Promise<void> {
+    const needs = stages.flatMap(({ steps }) =>
+      steps.flatMap((step) => {
+        const from = step.kind === 'copy' ? [step.from] : step.kind === 'run' ? step.mounts.map(({ origin }) => origin) : [];
+        return from.flatMap((each) => (each?.kind === 'image' ? { ...each, location: step.location } : []));
+      }),
+    );
+    await Promise.all(needs.map((need) => this.#need(need, source)));
+  }
+
   async #need(need: ImageNeed, source: SourceFile): Promise<BaseFound> {
     try {
       return await this.#base(need);
     } catch (error) {
       if (!(error instanceof EngineError) || error.kind === 'cancelled') throw error;
-      throw failure(error, `${need.name}: ${error.message}`, source, rangesOf(need.location));
+      const text =
+        this.#request.classic === true ? error.message : `${need.name}: failed to resolve source metadata for ${shownName(need.name)}: ${error.message}`;
+      throw failure(error, text, source, rangesOf(need.location));
     }
   }
 
