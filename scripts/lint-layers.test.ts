@@ -56,12 +56,18 @@ const REFUSED: readonly (readonly [file: string, imported: string])[] = [
   ['src/client/x.ts', '../runtime/spec.ts'],
   ['src/client/x.ts', '../api/contract.ts'],
   ['src/client/x.ts', 'node:child_process'],
+  ['src/buildkit/x.ts', '../engine/open-engine.ts'],
+  ['src/buildkit/x.ts', '../build/solve.ts'],
+  ['src/buildkit/x.ts', '../api/server.ts'],
+  ['src/buildkit/x.ts', 'node:child_process'],
 ];
 const ALLOWED: readonly (readonly [file: string, imported: string])[] = [
   ['src/plan/x.ts', '../base/errors.ts'],
   ['src/kernel/linux/x.ts', '../../plan/ops.ts'],
   ['src/runtime/x.ts', '../kernel/constants.ts'],
   ['src/cgroup/x.ts', '../runtime/spec.ts'],
+  ['src/buildkit/x.ts', '../build/contract.ts'],
+  ['src/buildkit/x.ts', '../api/contract.ts'],
   ['src/snapshot/x.ts', '../image/contract.ts'],
   ['src/image/x.ts', '../snapshot/contract.ts'],
   ['src/network/x.ts', '../kernel/contract.ts'],

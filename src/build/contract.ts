@@ -23,6 +23,8 @@ export interface LocalWanted {
   readonly excludePatterns?: readonly string[] | undefined;
   /** What it is for, as BuildKit says it: `[internal] load build context`. */
   readonly name: string;
+  /** Told now and then how many bytes have come. */
+  readonly report?: ((transferred: number) => void) | undefined;
 }
 
 /** A folder of this machine with a context's files. It does not change until it is disposed of. */
@@ -255,6 +257,49 @@ export interface PruneOptions {
   readonly minFreeSpace?: number | undefined;
 }
 
+export interface DescribedArg {
+  readonly name: string;
+  /** What it is now; empty where it has no default and none was given. */
+  readonly value: string;
+  /** The comment above it. */
+  readonly description: string;
+  readonly ranges: readonly SourceRange[];
+}
+
+export interface DescribedMount {
+  readonly name: string;
+  readonly required: boolean;
+  readonly ranges: readonly SourceRange[];
+}
+
+/** What a Dockerfile says of itself: for `--check` and `--call`. */
+export interface BuildDescription {
+  readonly source: SourceFile;
+  readonly targets: readonly {
+    readonly name: string;
+    readonly base: string;
+    readonly platform: string;
+    readonly description: string;
+    readonly default: boolean;
+    readonly ranges: readonly SourceRange[];
+  }[];
+  /** What the target can be given; only with `outline`. */
+  readonly target: { readonly name: string; readonly description: string };
+  readonly args: readonly DescribedArg[];
+  readonly secrets: readonly DescribedMount[];
+  readonly ssh: readonly DescribedMount[];
+  /** Of the build checks; only with `lint`. */
+  readonly warnings: readonly {
+    readonly rule: string;
+    readonly description: string;
+    readonly url: string;
+    readonly detail: string;
+    readonly ranges: readonly SourceRange[];
+  }[];
+  /** Why it cannot be built; only with `lint`. */
+  readonly error: { readonly message: string; readonly ranges: readonly SourceRange[] } | undefined;
+}
+
 /** Every method throws EngineError. */
 export interface Builds {
   /**
@@ -262,6 +307,8 @@ export interface Builds {
    * `BuildFailureDetail`; `cancelled` at the signal. Then nothing of it is left but what the cache keeps.
    */
   build(request: BuildRequest): Promise<BuildResult>;
+  /** Reads the Dockerfile, and builds nothing. Throws as `build` does; with `lint` what is wrong with it is in the answer. */
+  describe(request: BuildRequest, what: 'targets' | 'outline' | 'lint'): Promise<BuildDescription>;
   /** Ends the build with that id; does nothing where there is none. */
   cancel(id: string): Promise<void>;
   usage(): Promise<readonly CacheRecord[]>;

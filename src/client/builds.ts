@@ -11,6 +11,11 @@ import { kindOf } from './http-error.ts';
 export function buildsClient(http: HttpClient, credentials?: (domain: string) => Promise<Credentials | undefined>): Builds {
   return {
     build: (request) => build(http, request, credentials),
+    describe: async () => {
+      throw new EngineError('unavailable', 'a Dockerfile cannot be described by a daemon this way', {
+        hint: 'use docker buildx, or the engine in this process',
+      });
+    },
     cancel: async (id) => void (await http.status({ method: 'POST', path: '/build/cancel', query: { id } })),
     usage: async () => {
       const { BuildCache } = await http.json<{ BuildCache: readonly CacheDocument[] | null }>({

@@ -72,7 +72,17 @@ export class BuildContexts implements AsyncDisposable {
     if (source.kind === 'local') {
       const wanted = { followPaths: [path, `${path}.dockerignore`, '.dockerignore'], name: '[internal] load build definition from Dockerfile' };
       await using folder = await source.open(wanted, this.#signal);
-      return await this.#read(folder.path, path, false);
+      const read = await this.#read(folder.path, path, false);
+      const main = name === 'context' ? undefined : this.source('context');
+      if (main?.kind !== 'local' || (await lookup(this.#files, folder.path, `${path}.dockerignore`)) !== undefined) return read;
+      // the Dockerfile may be elsewhere: without one of its own, the context's counts
+      const ignore = await this.#show('[internal] load .dockerignore', async (report) => {
+        const wish = { followPaths: ['.dockerignore'], name: '[internal] load .dockerignore' };
+        await using beside = await main.open(wish, this.#signal);
+        report(beside.transferred ?? 0);
+        return (await lookup(this.#files, beside.path, '.dockerignore')) === undefined ? undefined : readInRoot(beside.path, '.dockerignore');
+      });
+      return { text: read.text, ignore };
     }
     const opened = await this.#open(name, {});
     return this.#read(opened.path, opened.single === true ? 'Dockerfile' : path, opened.single === true);
@@ -110,7 +120,7 @@ export class BuildContexts implements AsyncDisposable {
     switch (source.kind) {
       case 'local':
         return this.#show(`[internal] ${shown}`, async (report) => {
-          const folder = await source.open({ ...wish, name: `[internal] ${shown}` }, this.#signal);
+          const folder = await source.open({ ...wish, name: `[internal] ${shown}`, report }, this.#signal);
           this.#folders.push(folder);
           report(folder.transferred ?? 0);
           return folder;

@@ -4,9 +4,9 @@ import type { Dockerfile } from '../build/dockerfile/ast.ts';
 import type { Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { StepRecord } from '../build/cache.ts';
-import type { BuildFailureDetail, BuildRequest, BuildResult, Builds, SourceFile, SourceRange } from '../build/contract.ts';
+import type { BuildDescription, BuildFailureDetail, BuildRequest, BuildResult, Builds, SourceFile, SourceRange } from '../build/contract.ts';
 import { locationOf } from '../build/dockerfile/failure.ts';
-import type { BaseImage, BuildPlan, ImageNeed, ImageSettings, Source } from '../build/dockerfile/plan.ts';
+import type { BaseImage, BuildPlan, ImageNeed, ImageSettings, PlanOptions, Source } from '../build/dockerfile/plan.ts';
 import { planStages } from '../build/dockerfile/plan-stages.ts';
 import { keyOf } from '../build/keys.ts';
 import { Vertex, type OnBuildEvent } from '../build/progress.ts';
@@ -14,6 +14,7 @@ import { hostPlatform, parsePlatform } from '../image/platform.ts';
 import { familiarReference, parseReference, repositoryName, withDefaultTag } from '../image/reference.ts';
 import { findBase, type BaseFound } from './build-bases.ts';
 import { BuildContexts } from './build-contexts.ts';
+import { describedInputs, describedWarnings, emptyDescription } from './build-describe.ts';
 import { exportBuilt } from './build-export.ts';
 import { cacheUsage, collectCache, pruneCache } from './build-gc.ts';
 import { exportCache, importCache, INLINE, recordsDocument, type ImportedRecord } from './build-cache-transfer.ts';
@@ -26,6 +27,7 @@ export function buildsOf(parts: () => BuildParts): Builds {
   const running = new Map<string, AbortController>();
   return {
     build: (request) => build(parts(), running, request),
+    describe: (request, what) => new Build(parts(), request, request.signal ?? new AbortController().signal).describe(what),
     cancel: async (id) => running.get(id)?.abort(new EngineError('cancelled', 'context canceled')),
     usage: async () => cacheUsage(parts()),
     prune: (options = {}) => pruneCache(parts(), options),
@@ -66,28 +68,12 @@ class Build {
   }
 
   async run(): Promise<BuildResult> {
-    const { store, driver } = this.#parts.engine.images();
+    const { store } = this.#parts.engine.images();
     const request = this.#request;
     // what is made on the way is nobody's until the end
     using _hold = await store.hold(this.#signal);
     using work = workFolder(this.#parts, 'build');
-    await using contexts = new BuildContexts(request.contexts, {
-      files: driver.rooted,
-      work: work.path,
-      signal: this.#signal,
-      show: (name, task) => {
-        const vertex = this.#vertex(name);
-        return vertex.run(async () => {
-          let last = 0;
-          const result = await task((transferred) => {
-            last = transferred;
-            vertex.note({ kind: 'status', id: 'transferring context:', current: transferred, total: 0 });
-          });
-          vertex.note({ kind: 'status', id: 'transferring context:', current: last, total: last, done: true });
-          return result;
-        });
-      },
-    });
+    await using contexts = this.#contexts(work.path);
     const { file, source, ignore, vertex } = await this.#definition(contexts);
     const plan = await this.#plan(file, source, ignore);
     for (const warning of plan.warnings) {
@@ -151,6 +137,43 @@ class Build {
     }
   }
 
+  async describe(what: 'targets' | 'outline' | 'lint'): Promise<BuildDescription> {
+    using work = workFolder(this.#parts, 'build');
+    await using contexts = this.#contexts(work.path);
+    const { file, source, ignore } = await this.#definition(contexts);
+    const description = emptyDescription(source, file);
+    if (what === 'targets') return description;
+    if (what === 'outline') return { ...description, ...describedInputs(file, await this.#plan(file, source, ignore), this.#request.buildArgs ?? {}) };
+    try {
+      const { warnings } = await this.#plan(file, source, ignore, { allStages: this.#request.target === undefined });
+      return { ...description, warnings: describedWarnings(warnings) };
+    } catch (error) {
+      const { ranges } = (error as { readonly detail?: BuildFailureDetail }).detail ?? {};
+      if (ranges === undefined) throw error;
+      return { ...description, warnings: describedWarnings(file.warnings), error: { message: (error as Error).message, ranges } };
+    }
+  }
+
+  #contexts(work: string): BuildContexts {
+    return new BuildContexts(this.#request.contexts, {
+      files: this.#parts.engine.images().driver.rooted,
+      work,
+      signal: this.#signal,
+      show: (name, task) => {
+        const vertex = this.#vertex(name);
+        return vertex.run(async () => {
+          let last = 0;
+          const result = await task((transferred) => {
+            last = transferred;
+            vertex.note({ kind: 'status', id: 'transferring context:', current: transferred, total: 0 });
+          });
+          vertex.note({ kind: 'status', id: 'transferring context:', current: last, total: last, done: true });
+          return result;
+        });
+      },
+    });
+  }
+
   #vertex(name: string): Vertex {
     return new Vertex(this.#say, name, [], keyOf('vertex', name, this.#number++, this.#request.id));
   }
@@ -170,7 +193,7 @@ class Build {
     return { file, source, ignore: read.ignore, vertex };
   }
 
-  async #plan(file: Dockerfile, source: SourceFile, ignore: string | undefined): Promise<BuildPlan> {
+  async #plan(file: Dockerfile, source: SourceFile, ignore: string | undefined, more: Pick<PlanOptions, 'allStages'> = {}): Promise<BuildPlan> {
     const request = this.#request;
     const buildArgs = Object.fromEntries(Object.entries(request.buildArgs ?? {}).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
     const known = new Map<string, BaseImage>();
@@ -183,6 +206,7 @@ class Build {
     for (;;) {
       const { missing, plan } = inFile(source, () =>
         planStages(file, {
+          ...more,
           buildArgs,
           target: request.target,
           buildPlatform: hostPlatform(),

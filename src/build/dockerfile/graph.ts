@@ -165,7 +165,8 @@ export class StageGraph {
     if (!value.startsWith(IMAGE_CONTEXT)) return { kind: 'named-context', name: key, value };
     const image = value.slice(IMAGE_CONTEXT.length);
     if (image === 'scratch') return { kind: 'scratch' };
-    const full = formatReference(withDefaultTag(parseReference(image)));
+    // of a result that has no name there is the id
+    const full = IMAGE_ID.test(image) ? image : formatReference(withDefaultTag(parseReference(image)));
     const of = platform ?? this.#target;
     return { kind: 'image', key: imageKey(full, of), name: full, platform: of };
   }
@@ -227,6 +228,7 @@ export class StageGraph {
 /** More stages are no Dockerfile that anybody wrote. */
 const MAX_STAGES = 10_000;
 const IMAGE_CONTEXT = 'docker-image://';
+const IMAGE_ID = /^sha256:[0-9a-f]{64}$/;
 
 /** The name, or `stage-0` after the position. */
 export function titleOf({ stage }: StageNode): string {
