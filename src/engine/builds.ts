@@ -4,8 +4,7 @@ import type { Dockerfile } from '../build/dockerfile/ast.ts';
 import type { Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { StepRecord } from '../build/cache.ts';
-import type { BuildDescription, BuildFailureDetail, BuildRequest, BuildResult, Builds, SourceFile, SourceRange } from '../build/contract.ts';
-import { locationOf } from '../build/dockerfile/failure.ts';
+import type { BuildDescription, BuildFailureDetail, BuildRequest, BuildResult, Builds, SourceFile } from '../build/contract.ts';
 import type { BaseImage, BuildPlan, ImageNeed, ImageSettings, PlanOptions, Source } from '../build/dockerfile/plan.ts';
 import { planStages } from '../build/dockerfile/plan-stages.ts';
 import { keyOf } from '../build/keys.ts';
@@ -16,6 +15,7 @@ import { findBase, type BaseFound } from './build-bases.ts';
 import { BuildContexts } from './build-contexts.ts';
 import { describedInputs, describedWarnings, emptyDescription } from './build-describe.ts';
 import { exportBuilt } from './build-export.ts';
+import { failure, inFile, rangesOf } from './build-failure.ts';
 import { cacheUsage, collectCache, pruneCache } from './build-gc.ts';
 import { exportCache, importCache, INLINE, recordsDocument, type ImportedRecord } from './build-cache-transfer.ts';
 import { builtImage, type BuiltImage } from './build-image.ts';
@@ -305,29 +305,4 @@ function epochOf({ buildArgs, exporters }: BuildRequest): number | undefined {
   if (epoch === undefined || epoch === '') return undefined;
   if (!/^\d{1,12}$/.test(epoch)) throw invalid(`invalid SOURCE_DATE_EPOCH: ${epoch}`);
   return Number(epoch) * 1000;
-}
-
-/** What is wrong with the text is said with its place. */
-function inFile<T>(source: SourceFile, work: () => T, { unreadable = false, classic = false } = {}): T {
-  try {
-    return work();
-  } catch (error) {
-    const location = locationOf(error);
-    if (!(error instanceof EngineError) || (location === undefined && !unreadable)) throw error;
-    const plain = classic && !error.message.startsWith('dockerfile parse error');
-    throw failure(error, plain && unreadable ? `failed to parse Dockerfile: ${error.message}` : error.message, source, rangesOf(location ?? []), unreadable);
-  }
-}
-
-function failure(error: EngineError, message: string, source: SourceFile, ranges: readonly SourceRange[], unreadable = false): EngineError<BuildFailureDetail> {
-  const { kind, hint } = error;
-  return new EngineError(kind, message, {
-    detail: { source, ranges, ...(unreadable ? { unreadable } : {}) },
-    cause: error,
-    ...(hint === undefined ? {} : { hint }),
-  });
-}
-
-function rangesOf(location: readonly { readonly start: number; readonly end: number }[]): SourceRange[] {
-  return location.map(({ start, end }) => ({ start: { line: start, character: 0 }, end: { line: end, character: 0 } }));
 }
