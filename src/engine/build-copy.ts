@@ -14,6 +14,7 @@ import { archiveKind, plainTar } from './build-archive.ts';
 import { fileBytes, isDirectory, isFolder, isLink, itemsOf, lookup, type CopyItem } from './build-items.ts';
 import { accountsOf, keepChanges, mountable, viewOf, writableLayer } from './build-layer.ts';
 import { inCopyTurn, workFolder, type BuildParts } from './build-parts.ts';
+import { Pieces } from './build-pieces.ts';
 
 /** Files that something is copied from, for as long as `use` takes. */
 export interface FileRoot {
@@ -331,59 +332,6 @@ class Copying {
 /** Without the slash in front, one character a byte. */
 function latin1(path: string): string {
   return Buffer.from(path.replace(/^\/+/, '')).toString('latin1');
-}
-
-const AHEAD = 4 << 20;
-
-/** From who writes to who reads, with a bound on what is between them. */
-class Pieces implements AsyncIterable<Uint8Array> {
-  readonly #ready: Buffer[] = [];
-  #size = 0;
-  #over = false;
-  #error: unknown;
-  #wake: () => void = () => {};
-  #free: () => void = () => {};
-
-  push(chunk: Buffer): void {
-    if (this.#over) throw this.#error ?? invalid('the target takes no more files');
-    this.#ready.push(chunk);
-    this.#size += chunk.length;
-    this.#wake();
-  }
-
-  async room(): Promise<void> {
-    while (this.#size > AHEAD && !this.#over) await new Promise<void>((resolve) => (this.#free = resolve));
-  }
-
-  end(): void {
-    this.#over = true;
-    this.#wake();
-  }
-
-  fail(error: unknown): void {
-    this.#error = error;
-    this.end();
-  }
-
-  /** Nobody reads any more. */
-  stop(): void {
-    this.#over = true;
-    this.#free();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    for (;;) {
-      const chunk = this.#ready.shift();
-      if (chunk !== undefined) {
-        this.#size -= chunk.length;
-        this.#free();
-        // who unpacks takes the memory
-        yield Uint8Array.from(chunk);
-      } else if (this.#error !== undefined) throw this.#error;
-      else if (this.#over) return;
-      else await new Promise<void>((resolve) => (this.#wake = resolve));
-    }
-  }
 }
 
 /** Whether a link is on the way to a destination in these layers. */

@@ -4,8 +4,7 @@ import type { Dockerfile } from '../build/dockerfile/ast.ts';
 import type { Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { StepRecord } from '../build/cache.ts';
-import type { BuildDescription, BuildFailureDetail, BuildRequest, BuildResult, Builds, SourceFile, SourceRange } from '../build/contract.ts';
-import { locationOf } from '../build/dockerfile/failure.ts';
+import type { BuildDescription, BuildFailureDetail, BuildRequest, BuildResult, Builds, SourceFile } from '../build/contract.ts';
 import type { BaseImage, BuildPlan, ImageNeed, ImageSettings, PlanOptions, Source } from '../build/dockerfile/plan.ts';
 import { planStages } from '../build/dockerfile/plan-stages.ts';
 import { keyOf } from '../build/keys.ts';
@@ -16,6 +15,7 @@ import { findBase, type BaseFound } from './build-bases.ts';
 import { BuildContexts } from './build-contexts.ts';
 import { describedInputs, describedWarnings, emptyDescription } from './build-describe.ts';
 import { exportBuilt } from './build-export.ts';
+import { failure, inFile, rangesOf } from './build-failure.ts';
 import { cacheUsage, collectCache, pruneCache } from './build-gc.ts';
 import { exportCache, importCache, INLINE, recordsDocument, type ImportedRecord } from './build-cache-transfer.ts';
 import { builtImage, type BuiltImage } from './build-image.ts';
@@ -85,6 +85,7 @@ class Build {
         ranges: rangesOf(warning.location),
       });
     }
+    await this.#sources(plan, source);
     const done = new Set<Digest>();
     const state = await solve(this.#parts, {
       request,
@@ -111,6 +112,29 @@ class Build {
     collectCache(this.#parts);
     const unused = plan.unusedArgs.length === 0 ? [] : [`[Warning] One or more build-args [${plan.unusedArgs.join(' ')}] were not consumed`];
     return { ...result, warnings: unused };
+  }
+
+  async #imported(): Promise<ReadonlyMap<Digest, ImportedRecord>> {
+    const all = new Map<Digest, ImportedRecord>();
+    for (const place of this.#request.cacheFrom ?? []) {
+      if (place.type === 'inline') continue;
+      const vertex = this.#vertex(`importing cache manifest from ${place.attributes['ref'] ?? place.attributes['src'] ?? place.type}`);
+      // as BuildKit: without it the build takes longer
+      const found = await vertex.run(() => importCache(this.#parts, place, this.#request, this.#signal)).catch(() => undefined);
+      for (const [key, record] of found ?? []) all.set(key, record);
+    }
+    return all;
+  }
+
+  async #exportCache(records: readonly StepRecord[], built: BuiltImage): Promise<void> {
+    for (const place of this.#request.cacheTo ?? []) {
+      if (place.type === 'inline') continue;
+      const chosen = place.attributes['mode'] === 'max' ? records : inResult(records, built);
+      const name = place.type === 'local' ? 'exporting cache to client directory' : 'exporting cache to registry';
+      const vertex = this.#vertex(name);
+      const work = vertex.run(() => exportCache(this.#parts, place, chosen, this.#request, this.#signal));
+      await (place.attributes['ignore-error'] === 'true' ? work.catch(() => {}) : work);
+    }
   }
 
   async describe(what: 'targets' | 'outline' | 'lint'): Promise<BuildDescription> {
@@ -150,48 +174,23 @@ class Build {
     });
   }
 
-  async #imported(): Promise<ReadonlyMap<Digest, ImportedRecord>> {
-    const all = new Map<Digest, ImportedRecord>();
-    for (const place of this.#request.cacheFrom ?? []) {
-      if (place.type === 'inline') continue;
-      const vertex = this.#vertex(`importing cache manifest from ${place.attributes['ref'] ?? place.attributes['src'] ?? place.type}`);
-      // as BuildKit: without it the build takes longer
-      const found = await vertex.run(() => importCache(this.#parts, place, this.#request, this.#signal)).catch(() => undefined);
-      for (const [key, record] of found ?? []) all.set(key, record);
-    }
-    return all;
-  }
-
-  async #exportCache(records: readonly StepRecord[], built: BuiltImage): Promise<void> {
-    for (const place of this.#request.cacheTo ?? []) {
-      if (place.type === 'inline') continue;
-      const chosen = place.attributes['mode'] === 'max' ? records : inResult(records, built);
-      const name = place.type === 'local' ? 'exporting cache to client directory' : 'exporting cache to registry';
-      const vertex = this.#vertex(name);
-      const work = vertex.run(() => exportCache(this.#parts, place, chosen, this.#request, this.#signal));
-      await (place.attributes['ignore-error'] === 'true' ? work.catch(() => {}) : work);
-    }
-  }
-
   #vertex(name: string): Vertex {
     return new Vertex(this.#say, name, [], keyOf('vertex', name, this.#number++, this.#request.id));
   }
 
   async #definition(contexts: BuildContexts) {
-    const { dockerfile = {} } = this.#request;
+    const { dockerfile = {}, classic = false } = this.#request;
+    const name = 'text' in dockerfile ? (dockerfile.name ?? 'Dockerfile') : (dockerfile.path ?? 'Dockerfile');
     const vertex = this.#vertex('[internal] load build definition from Dockerfile');
-    return vertex.run(async () => {
-      const name = 'text' in dockerfile ? (dockerfile.name ?? 'Dockerfile') : (dockerfile.path ?? 'Dockerfile');
-      const read =
-        'text' in dockerfile
-          ? { text: dockerfile.text, ignore: undefined }
-          : await contexts.dockerfile(dockerfile.context ?? 'context', dockerfile.path ?? 'Dockerfile');
-      const size = Buffer.byteLength(read.text);
+    const read = await vertex.run(async () => {
+      const found = 'text' in dockerfile ? { text: dockerfile.text, ignore: undefined } : await contexts.dockerfile(dockerfile.context ?? 'context', name);
+      const size = Buffer.byteLength(found.text);
       vertex.note({ kind: 'status', id: 'transferring dockerfile:', current: size, total: size, done: true });
-      const source: SourceFile = { filename: name.replace(/^.*\//, ''), data: Buffer.from(read.text) };
-      const file = inFile(source, () => parseDockerfile(read.text), { unreadable: true, classic: this.#request.classic === true });
-      return { file, source, ignore: read.ignore, vertex };
+      return found;
     });
+    const source: SourceFile = { filename: name.replace(/^.*\//, ''), data: Buffer.from(read.text) };
+    const file = inFile(source, () => parseDockerfile(read.text), { unreadable: true, classic });
+    return { file, source, ignore: read.ignore, vertex };
   }
 
   async #plan(file: Dockerfile, source: SourceFile, ignore: string | undefined, more: Pick<PlanOptions, 'allStages'> = {}): Promise<BuildPlan> {
@@ -235,12 +234,25 @@ class Build {
     }
   }
 
+  /** Images that something is copied from: what cannot be had is said before anything is done. */
+  async #sources({ stages }: BuildPlan, source: SourceFile): Promise<void> {
+    const needs = stages.flatMap(({ steps }) =>
+      steps.flatMap((step) => {
+        const from = step.kind === 'copy' ? [step.from] : step.kind === 'run' ? step.mounts.map(({ origin }) => origin) : [];
+        return from.flatMap((each) => (each?.kind === 'image' ? { ...each, location: step.location } : []));
+      }),
+    );
+    await Promise.all(needs.map((need) => this.#need(need, source)));
+  }
+
   async #need(need: ImageNeed, source: SourceFile): Promise<BaseFound> {
     try {
       return await this.#base(need);
     } catch (error) {
       if (!(error instanceof EngineError) || error.kind === 'cancelled') throw error;
-      throw failure(error, `${need.name}: ${error.message}`, source, rangesOf(need.location));
+      const text =
+        this.#request.classic === true ? error.message : `${need.name}: failed to resolve source metadata for ${shownName(need.name)}: ${error.message}`;
+      throw failure(error, text, source, rangesOf(need.location));
     }
   }
 
@@ -293,29 +305,4 @@ function epochOf({ buildArgs, exporters }: BuildRequest): number | undefined {
   if (epoch === undefined || epoch === '') return undefined;
   if (!/^\d{1,12}$/.test(epoch)) throw invalid(`invalid SOURCE_DATE_EPOCH: ${epoch}`);
   return Number(epoch) * 1000;
-}
-
-/** What is wrong with the text is said with its place. */
-function inFile<T>(source: SourceFile, work: () => T, { unreadable = false, classic = false } = {}): T {
-  try {
-    return work();
-  } catch (error) {
-    const location = locationOf(error);
-    if (!(error instanceof EngineError) || (location === undefined && !unreadable)) throw error;
-    const plain = classic && !error.message.startsWith('dockerfile parse error');
-    throw failure(error, plain && unreadable ? `failed to parse Dockerfile: ${error.message}` : error.message, source, rangesOf(location ?? []), unreadable);
-  }
-}
-
-function failure(error: EngineError, message: string, source: SourceFile, ranges: readonly SourceRange[], unreadable = false): EngineError<BuildFailureDetail> {
-  const { kind, hint } = error;
-  return new EngineError(kind, message, {
-    detail: { source, ranges, ...(unreadable ? { unreadable } : {}) },
-    cause: error,
-    ...(hint === undefined ? {} : { hint }),
-  });
-}
-
-function rangesOf(location: readonly { readonly start: number; readonly end: number }[]): SourceRange[] {
-  return location.map(({ start, end }) => ({ start: { line: start, character: 0 }, end: { line: end, character: 0 } }));
 }

@@ -336,4 +336,55 @@ describe('builds', () => {
       assert.equal(await said(ground, '', {}, { contexts: { context: { kind: 'tar', bytes } }, noCache: true }), 'unpacked\n', program);
     }
   });
+
+  test('what COPY makes and what it leaves: links, owners, folders on the way', async (t) => {
+    const ground = await buildGround(t);
+    const tar = (dockerfile: string) =>
+      layerTar([dir('d', { mode: 0o700, uid: 9 }), dir('d/e', { mode: 0o750 }), file('d/e/f.txt', 'f\n'), file('a', 'a\n'), file('Dockerfile', dockerfile)]);
+    const look = (...steps: readonly string[]) => {
+      const bytes = (async function* () {
+        yield tar(lines('FROM busybox', ...steps));
+      })();
+      return said(ground, '', {}, { contexts: { context: { kind: 'tar', bytes } }, noCache: true });
+    };
+    assert.equal(await look('COPY d /n', 'RUN stat -c "%n %a %u" /n /n/e'), '/n 755 0\n/n/e 750 0\n', 'the folder itself is a new one');
+    assert.equal(await look('COPY --chown=guest d /n', 'RUN stat -c "%n %u:%g" /n /n/e'), '/n 1000:1000\n/n/e 1000:1000\n');
+    assert.equal(await look('COPY --chown=nobody-there a /n', 'RUN stat -c "%u:%g" /n'), '0:0\n');
+    assert.equal(await look('COPY z* /none/', 'RUN ls /none 2>/dev/null; echo end'), 'end\n');
+    assert.equal(await look('RUN ln -s /etc/new /link', 'COPY a /link', 'RUN cat /etc/new && readlink /link'), 'a\n/etc/new\n');
+    assert.equal(await look('RUN ln -s /etc /link', 'COPY --link a /link/new', 'RUN cat /etc/new'), 'a\n');
+    assert.equal(await look('COPY --parents ./d/**/*.txt /p/', 'RUN find /p -type f && stat -c %a /p/d /p/d/e'), '/p/d/e/f.txt\n700\n750\n');
+    await assert.rejects(look('COPY a /x', 'COPY d /x'), /cannot copy to non-directory: \/x/);
+    await assert.rejects(look('WORKDIR /etc/passwd'), /mkdir \/etc\/passwd: not a directory/);
+  });
+
+  test('a named context is what a stage begins with, or what is copied from', async (t) => {
+    const ground = await buildGround(t);
+    const contexts = (dockerfile: string) => {
+      const of = (bytes: Buffer) => ({
+        kind: 'tar' as const,
+        bytes: (async function* () {
+          yield bytes;
+        })(),
+      });
+      return {
+        context: of(layerTar([file('Dockerfile', dockerfile)])),
+        files: of(layerTar([dir('sub'), file('sub/f', 'named\n')])),
+        base: { kind: 'image' as const, name: 'busybox' },
+      };
+    };
+    const build = (dockerfile: string) => said(ground, '', {}, { contexts: contexts(dockerfile), noCache: true });
+    assert.equal(
+      await build(lines('FROM files AS made', 'FROM base', 'COPY --from=made /sub/f /1', 'COPY --from=files sub/f /2', 'RUN cat /1 /2')),
+      'named\nnamed\n',
+    );
+  });
+
+  test('SOURCE_DATE_EPOCH: nothing that is made here says that it is younger', async (t) => {
+    const ground = await buildGround(t);
+    const { imageId } = await ground.build(lines('FROM busybox', 'RUN true'), {}, { buildArgs: { SOURCE_DATE_EPOCH: '1600000000' } });
+    assert.equal((await ground.engine.images.inspect(imageId!)).createdText, '2020-09-13T12:26:40Z');
+    assert.equal((await ground.engine.images.history(imageId!))[0]?.created, 1_600_000_000);
+    await assert.rejects(ground.build('FROM busybox', {}, { buildArgs: { SOURCE_DATE_EPOCH: 'soon' } }), /invalid SOURCE_DATE_EPOCH: soon/);
+  });
 });

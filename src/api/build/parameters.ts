@@ -3,11 +3,10 @@ import { invalid } from '../../base/errors.ts';
 import type { BuildRequest, BuildUlimit } from '../../engine/builds-contract.ts';
 import type { Credentials } from '../../engine/images-contract.ts';
 import type { ApiRequest } from '../contract.ts';
-import { decode, int64, list, map, partial, text, textMap } from '../decode.ts';
+import { decode, int64, list, partial, text, textMap } from '../decode.ts';
 import { registryAuth } from '../registry-auth.ts';
 
 const ULIMITS = list(partial('container.Ulimit', { Name: text(), Soft: int64, Hard: int64 }));
-const NULLABLE = map(map(text()));
 
 /** Without what is told, and where the result goes. Throws `invalid`. */
 export function buildParameters(request: ApiRequest): Omit<BuildRequest, 'exporters'> {
@@ -54,11 +53,11 @@ function json<T>(value: string | undefined, shape: Parameters<typeof decode<T>>[
   return decode(shape, parsed);
 }
 
-/** A map, or the older list of `NAME=value`; a value that is null is not set. */
+/** A value that is null is of an argument that the client does not have. */
 function buildArgs(value: string | undefined): Record<string, string | undefined> {
-  if (value === undefined || value === '') return {};
-  const parsed = json(`{"args":${value}}`, NULLABLE, 'build args')?.['args'] ?? {};
-  return { ...parsed };
+  const texts = json(value, textMap, 'build args') ?? {};
+  const raw = (value === undefined || value === '' ? {} : (JSON.parse(value) ?? {})) as Record<string, unknown>;
+  return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, raw[name] === null ? undefined : text]));
 }
 
 function ulimits(value: string | undefined): BuildUlimit[] {
