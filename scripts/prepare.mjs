@@ -114,7 +114,7 @@ async function bundle(entry, output) {
       platform: 'node',
       format: 'cjs',
       target: 'node20',
-      external: ['koffi'],
+      external: ['koffi', '@grpc/grpc-js', 'protobufjs'],
       legalComments: 'none',
       logLevel: 'warning',
       // a CommonJS file has no import.meta; the paths then count from dist/
@@ -133,6 +133,7 @@ try {
   await bundle('cli/kobako.ts', 'kobako.cjs');
   await bundle('cli/runc.ts', 'kobako-runc.cjs');
   await bundle('engine/layer-worker.ts', 'layer-worker.cjs');
+  await bundle('buildkit/tree-worker.ts', 'tree-worker.cjs');
   await bundle('index.ts', 'index.cjs');
 } catch (error) {
   console.error(`kobako: ${error instanceof Problem ? error.message : error.stack}`);

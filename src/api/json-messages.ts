@@ -48,7 +48,7 @@ export function messageOf(event: ProgressEvent): JsonMessage {
   return { status, progressDetail: { current, ...(total === undefined ? {} : { total }) }, progress: progressText(current, total), id };
 }
 
-function errorMessage(error: unknown): JsonMessage {
+export function errorMessage(error: unknown): JsonMessage {
   const message = error instanceof Error ? error.message : String(error);
   const status = statusOf(error);
   return { errorDetail: { ...(status === 500 ? {} : { code: status }), message }, error: message };
@@ -82,7 +82,7 @@ function throttle(now: () => number): (event: ProgressEvent) => boolean {
 }
 
 /** Lines on their way to a client, who may be slow: of a step's progress only the newest line waits. */
-class MessageQueue {
+export class MessageQueue {
   readonly #request: ApiRequest;
   #stream: ResponseStream | undefined;
   #waiting: { readonly key: string | undefined; line: JsonMessage }[] = [];

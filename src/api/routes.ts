@@ -1,4 +1,5 @@
 /** All that the HTTP door answers. */
+import { buildRoutes } from './build/routes.ts';
 import { fileRoutes } from './containers/files.ts';
 import { lifecycleRoutes } from './containers/lifecycle.ts';
 import { containerObserveRoutes } from './containers/observe.ts';
@@ -22,6 +23,7 @@ export const apiRoutes: readonly Route[] = [
   ...containerObserveRoutes,
   ...fileRoutes,
   ...imageRoutes,
+  ...buildRoutes,
   ...networkRoutes,
   ...leaseRoutes,
   ...volumeRoutes,

@@ -1,5 +1,6 @@
 /** The command line's front door: the table of its commands. What a command does is loaded when it is run. */
 import { VERSION } from '../base/version.ts';
+import { BUILD, COMMANDS_ON_BUILDS } from './build-commands.ts';
 import type { CommandEntry, CommandGroup, CommandTable, Program } from './commands.ts';
 import { completeNames, completionGroup, type Names } from './completion/commands.ts';
 import { COMMANDS_ON_CONTAINERS } from './container-commands.ts';
@@ -40,6 +41,7 @@ const COMMANDS: CommandTable = {
   run: short(container.run!, 'common'),
   exec: short(container.exec!, 'common'),
   ps: short(container.ls!, 'common'),
+  build: { ...BUILD, group: 'common' },
   pull: short(image.pull!, 'common'),
   push: short(image.push!, 'common'),
   images: short(image.ls!, 'common'),
@@ -48,6 +50,7 @@ const COMMANDS: CommandTable = {
   search: { ...engine.search!, group: 'common' },
   version: { ...engine.version!, group: 'common' },
   info: { ...engine.info!, group: 'common' },
+  builder: { help: 'Manage builds', commands: COMMANDS_ON_BUILDS },
   container: { help: 'Manage containers', commands: container },
   image: { help: 'Manage images', commands: image },
   network: { help: 'Manage networks', commands: COMMANDS_ON_NETWORKS },

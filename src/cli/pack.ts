@@ -11,13 +11,14 @@ const SLASH = Buffer.from('/');
 
 /**
  * `path` under the name `name`, `.` for what is in a folder. Names are any bytes; links stay links, hard ones too;
- * sockets are left out. Throws `invalid` for what cannot be read.
+ * sockets are left out. `leftOut` is asked of paths below: true leaves one out, 'below' with all in it. Throws `invalid` for
+ * what cannot be read.
  */
-export async function* pack(path: string, name: string): AsyncGenerator<Buffer, void, undefined> {
+export async function* pack(path: string, name: string, leftOut: LeftOut = () => false): AsyncGenerator<Buffer, void, undefined> {
   const chunks: Buffer[] = [];
   const writer = new TarWriter((chunk) => void chunks.push(chunk));
   const seen = new Map<string, Buffer>();
-  for (const entry of walk(Buffer.from(path.replace(/(.)\/\.?$/, '$1')), Buffer.from(name))) {
+  for (const entry of walk(Buffer.from(path.replace(/(.)\/\.?$/, '$1')), Buffer.from(name), '', leftOut)) {
     const { stat } = entry;
     const type = typeOf(stat);
     if (type === undefined) continue;
@@ -57,12 +58,15 @@ interface Found {
   readonly stat: BigIntStats;
 }
 
-function* walk(path: Buffer, name: Buffer): Generator<Found> {
+type LeftOut = (path: string) => boolean | 'below';
+
+function* walk(path: Buffer, name: Buffer, below: string, leftOut: LeftOut): Generator<Found> {
   const stat = refused(() => lstatSync(path, { bigint: true }));
-  yield { path, name, stat };
-  if (!stat.isDirectory()) return;
+  const out = below === '' ? false : leftOut(below);
+  if (out === false) yield { path, name, stat };
+  if (!stat.isDirectory() || out === 'below') return;
   for (const child of refused(() => readdirSync(path, 'buffer')).toSorted((a, b) => a.compare(b)))
-    yield* walk(Buffer.concat([path, SLASH, child]), Buffer.concat([name, SLASH, child]));
+    yield* walk(Buffer.concat([path, SLASH, child]), Buffer.concat([name, SLASH, child]), `${below === '' ? '' : `${below}/`}${child.toString()}`, leftOut);
 }
 
 /** Exactly so many bytes, whatever happens to the file meanwhile. */

@@ -172,7 +172,7 @@ function ipAddress(text: string): string {
 }
 
 /** `nofile=1024:2048`, `core=-1`. */
-function ulimit(text: string): RunOptions['ulimits'][number] {
+export function ulimit(text: string): RunOptions['ulimits'][number] {
   const equals = text.indexOf('=');
   if (equals < 0) throw invalid(`invalid ulimit argument: ${text}`);
   const [name, value] = [text.slice(0, equals), text.slice(equals + 1)];

@@ -2,6 +2,7 @@
 import type { SecureContextOptions } from 'node:tls';
 import type { Engine } from '../engine/contract.ts';
 import type { Credentials } from '../engine/images-contract.ts';
+import { buildsClient } from './builds.ts';
 import { observingClient } from './container-observe.ts';
 import { filesClient } from './container-files.ts';
 import { lifecycleClient } from './containers.ts';
@@ -35,6 +36,7 @@ export function connectEngine(url: string, options: ConnectOptions = {}): Engine
   return {
     containers: { ...lifecycleClient(http), ...filesClient(http), ...observingClient(http) },
     execs: new ExecClient(http),
+    builds: buildsClient(http, options.credentials),
     images: remoteImages(http, options.credentials === undefined ? {} : { credentials: options.credentials }),
     networks: remoteNetworks(http),
     volumes: volumesClient(http),

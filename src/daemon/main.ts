@@ -1,7 +1,9 @@
 /** The composition root of the daemon: puts engine and doors together, and takes them apart again. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { EngineError } from '../base/errors.ts';
 import { apiRoutes } from '../api/routes.ts';
+import { buildkitRoutes } from '../buildkit/routes.ts';
 import { Metrics, metricsRoutes } from '../api/system/metrics.ts';
 import { serve, type ApiServer } from '../api/server.ts';
 import type { LocalEngine } from '../engine/contract.ts';
@@ -80,8 +82,11 @@ export async function startDaemon(settings: DaemonSettings, log: Log): Promise<D
     undo.defer(() => measured.close({ graceMs: 0 }));
     log.info(`metrics API listening on ${settings.metricsAddress}`);
   }
-  const api: ApiServer = serve(servers, metrics?.counted(apiRoutes) ?? apiRoutes, metrics?.timed(engine) ?? engine, options);
+  const buildkit = buildkitRoutes({ folder: join(settings.dataRoot, 'build/door'), run: join(settings.execRoot, 'build') });
+  const routes = [...apiRoutes, ...buildkit.routes];
+  const api: ApiServer = serve(servers, metrics?.counted(routes) ?? routes, metrics?.timed(engine) ?? engine, options);
   undo.defer(() => api.close({ graceMs: GRACE_MS }));
+  undo.defer(() => buildkit.close());
   if (settings.pidfile !== undefined) {
     const { pidfile } = settings;
     writeFileSync(pidfile, String(process.pid));

@@ -23,7 +23,7 @@ export function placesOfContainer(parts: EngineParts, record: ContainerRecord): 
 
 /** All that are in a network. */
 export function attachedTo(parts: EngineParts, networkId: string): { readonly record: ContainerRecord; readonly endpoint: AttachedEndpoint }[] {
-  return parts.store.all().flatMap((record) => {
+  return [...parts.store.all(), ...parts.store.guests()].flatMap((record) => {
     if (record.attached?.[networkId] === undefined) return [];
     const endpoint = placesOfContainer(parts, record)[networkId];
     return endpoint === undefined ? [] : [{ record, endpoint }];

@@ -94,6 +94,9 @@ export class ContainerStore {
   readonly #exits = new Map<string, ContainerExit>();
   readonly #specs = new Map<string, Spec>();
 
+  /** What has places in networks as containers have, and is none: steps of builds. Only in memory: they end with this process. */
+  readonly #guests = new Map<string, ContainerRecord>();
+
   /**
    * `root`: of what outlives the machine's next start. `owned`: no other process changes what is there, so that what has
    * been read is known. Throws `invalid` for a folder whose name leaves no room for a socket's (unix(7): 107 bytes).
@@ -181,7 +184,24 @@ export class ContainerStore {
     return existsSync(dir) || (ownerLives(of) && existsSync(this.#work(id, of))) || existsSync(dir);
   }
 
+  /** Known by its id to `load` and `save` until it is disposed of, and among no containers. */
+  admit(guest: ContainerRecord): Disposable {
+    mkdirSync(this.#sockets, { recursive: true, mode: 0o700 });
+    this.#guests.set(guest.id, guest);
+    return {
+      [Symbol.dispose]: () => {
+        this.#guests.delete(guest.id);
+        rmSync(this.socket(guest.id), { force: true });
+      },
+    };
+  }
+
+  guests(): readonly ContainerRecord[] {
+    return [...this.#guests.values()];
+  }
+
   save(record: ContainerRecord): void {
+    if (this.#guests.has(record.id)) return void this.#guests.set(record.id, record);
     const { record: path } = this.paths(record.id);
     const temporary = `${path}.${randomBytes(4).toString('hex')}`;
     try {
@@ -231,7 +251,7 @@ export class ContainerStore {
   }
 
   load(id: string): ContainerRecord | undefined {
-    const known = this.#cache?.get(id);
+    const known = this.#guests.get(id) ?? this.#cache?.get(id);
     if (known !== undefined) return known;
     try {
       const record = JSON.parse(readFileSync(this.paths(id).record, 'utf8')) as ContainerRecord;

@@ -8,6 +8,7 @@ import type { Plan } from '../plan/ops.ts';
 import type { RunOptions } from '../runtime/run-options.ts';
 import type { RegistryOptions } from '../image/contract.ts';
 import type { Spec } from '../runtime/spec.ts';
+import type { Builds } from './builds-contract.ts';
 import type { Containers, Execs } from './containers-contract.ts';
 import type { Images } from './images-contract.ts';
 import type { NetworkSettings } from '../network/default-bridge.ts';
@@ -121,6 +122,7 @@ export interface Engine extends AsyncDisposable {
   readonly containers: Containers;
   readonly execs: Execs;
   readonly images: Images;
+  readonly builds: Builds;
   readonly networks: Networks;
   readonly volumes: Volumes;
   readonly system: System;

@@ -44,6 +44,21 @@ export async function keepImage(
   event?: 'create',
 ): Promise<Digest> {
   const { store, driver } = parts;
+  const { id, manifest, target } = await writeDocuments(parts, config, layers);
+  const facts = store.factsOf(manifest, config, (layer) => driver.contentSize(layer));
+  await store.name({ target, facts, tagged: names.length === 0 ? undefined : config.created }, names);
+  if (event !== undefined) tell(parts, event, id, id, id);
+  for (const name of names) tell(parts, 'tag', id, familiar(name), id);
+  return id;
+}
+
+/** The documents of an image, as blobs: its config and its manifest. */
+export async function writeDocuments(
+  { store }: ImageParts,
+  config: ImageConfig,
+  layers: readonly Descriptor[],
+  annotations?: Readonly<Record<string, string>>,
+): Promise<{ readonly id: Digest; readonly manifest: Manifest; readonly target: Descriptor }> {
   const configBytes = Buffer.from(JSON.stringify(config));
   const id = await store.blobs.write(configBytes);
   const manifest: Manifest = {
@@ -51,15 +66,11 @@ export async function keepImage(
     mediaType: OCI_MANIFEST,
     config: { mediaType: OCI_CONFIG, digest: id, size: configBytes.length },
     layers,
+    ...(annotations === undefined ? {} : { annotations }),
   };
   const bytes = Buffer.from(JSON.stringify(manifest));
   await store.blobs.write(bytes);
-  const facts = store.factsOf(manifest, config, (layer) => driver.contentSize(layer));
-  const target = { mediaType: manifest.mediaType, digest: digestOf(bytes), size: bytes.length };
-  await store.name({ target, facts, tagged: names.length === 0 ? undefined : config.created }, names);
-  if (event !== undefined) tell(parts, event, id, id, id);
-  for (const name of names) tell(parts, 'tag', id, familiar(name), id);
-  return id;
+  return { id, manifest, target: { mediaType: manifest.mediaType, digest: digestOf(bytes), size: bytes.length } };
 }
 
 async function hashOf(path: string): Promise<Digest> {

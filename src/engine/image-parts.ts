@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import type { Digest } from '../base/digest.ts';
+import type { LayerRef } from '../build/contract.ts';
 import type { Credentials, Reference, Repository, SearchHit } from '../image/contract.ts';
 import type { FileLocks } from '../kernel/contract.ts';
 import type { ImageStore } from '../image/store/store.ts';
@@ -33,6 +34,8 @@ export interface ImageParts {
   /** The same as chains. */
   usedChains(): ReadonlySet<Digest>;
   containerIds(): ReadonlySet<string>;
+  /** What the build cache keeps: blobs, and the layers that they become. */
+  cached(): readonly LayerRef[];
   readonly onEvent?: OnImageEvent | undefined;
   /** Runs work on a blob once: who asks for the same while it runs waits for that. `work` finds what another process has done. */
   once(digest: Digest, work: () => Promise<void>, signal?: AbortSignal): Promise<void>;

@@ -1,6 +1,7 @@
 /** Use cases: names and images removed, and with them what nothing needs any more. */
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import type { Digest } from '../base/digest.ts';
+import type { LayerRef } from '../build/contract.ts';
 import { invalid } from '../base/errors.ts';
 import { flagOf, imageFilter, isDangling, type Filters } from './image-list.ts';
 import type { ImageParts } from './image-parts.ts';
@@ -55,8 +56,14 @@ export async function tidyUp(parts: ImageParts): Promise<void> {
 /** Removes blobs and layers that nothing needs, where no image is on its way just now. Gives the bytes freed; counting them takes time. */
 export async function collectGarbage(parts: ImageParts, count = false): Promise<number> {
   const { store, driver, usedLayers, containerIds } = parts;
+  let cached: readonly LayerRef[] = [];
+  const kept = () => {
+    // as it is now that nobody builds
+    cached = parts.cached();
+    return new Set(cached.map(({ descriptor }) => descriptor.digest));
+  };
   const freed = await store.collect(async ({ layers: needed, chains }) => {
-    const used = usedLayers();
+    const used = new Set([...usedLayers(), ...cached.map(({ diffId }) => diffId)]);
     let bytes = 0;
     for (const diffId of driver.list()) {
       if (needed.has(diffId) || used.has(diffId)) continue;
@@ -69,7 +76,7 @@ export async function collectGarbage(parts: ImageParts, count = false): Promise<
     driver.sweep();
     forgetAccounts(parts.accountsDir, chains);
     return bytes;
-  });
+  }, kept);
   return freed ?? 0;
 }
 

@@ -18,8 +18,9 @@ const CHUNK = 1 << 20;
 
 type SaveOptions = NonNullable<Parameters<Images['save']>[1]>;
 
-interface Saved {
-  readonly image: StoredImage;
+/** An image on its way into an archive. */
+export interface Saved {
+  readonly image: Pick<StoredImage, 'id' | 'manifest' | 'manifestDigest' | 'config' | 'platform'> & { readonly entry: Pick<StoredImage['entry'], 'target'> };
   /** Full names, of tags. */
   readonly names: readonly string[];
 }
@@ -29,6 +30,12 @@ export async function* saveImages(parts: ImageParts, names: readonly string[], {
   using _hold = await store.hold(signal);
   const images = selected(parts, names);
   if (platform !== undefined) for (const { image } of images) checkPlatform(image, platform);
+  yield* imageArchive(store, images, signal);
+  for (const { image } of images) tell(parts, 'save', image.id, image.id, image.id);
+}
+
+/** Of images whose blobs are all in the store, and stay there meanwhile. */
+export async function* imageArchive(store: ImageParts['store'], images: readonly Saved[], signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
   const blobs = new Map<Digest, number>();
   const add = (digest: Digest) => {
     const size = store.blobs.size(digest);
@@ -69,17 +76,16 @@ export async function* saveImages(parts: ImageParts, names: readonly string[], {
   }
   tar.end();
   yield* flush();
-  for (const { image } of images) tell(parts, 'save', image.id, image.id, image.id);
 }
 
-function checkPlatform({ platform: has }: StoredImage, platform: string): void {
+function checkPlatform({ platform: has }: Pick<StoredImage, 'platform'>, platform: string): void {
   const wanted = parsePlatform(platform);
   if (!platformMatches(has, wanted)) throw new EngineError('not-found', `no suitable export target found for platform ${formatPlatform(wanted)}`);
 }
 
 /** By tag, by repository (all its tags), or by id (without a name). Each image once, with all names that were asked for. */
 function selected({ store }: ImageParts, wanted: readonly string[]): Saved[] {
-  const out = new Map<Digest, { image: StoredImage; names: Set<string> }>();
+  const out = new Map<Digest, { image: Saved['image']; names: Set<string> }>();
   for (const text of wanted) {
     const found = tagsBehind(store, text);
     for (const name of found.length > 0 ? found : [text]) {

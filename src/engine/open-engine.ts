@@ -9,6 +9,8 @@ import { linuxHostNetworks } from '../kernel/linux/host-networks.ts';
 import { LinuxPlanRunner } from '../kernel/linux/helper.ts';
 import { machineFacts } from '../kernel/linux/machine.ts';
 import { pump } from './attach.ts';
+import type { BuildParts } from './build-parts.ts';
+import { buildsOf } from './builds.ts';
 import { openCgroups } from './cgroups.ts';
 import { execInContainer } from './container-exec.ts';
 import { planRun, runContainer } from './container-run.ts';
@@ -29,6 +31,7 @@ import { LiveContainers } from './live.ts';
 import { checkNetworkSettings } from '../network/default-bridge.ts';
 import { explainPlan, planJson } from '../runtime/explain.ts';
 import { currentInfo, sweep } from './lost.ts';
+import { buildFolder, openBuilds } from './open-builds.ts';
 import { openImages, type OpenImages } from './open-images.ts';
 import type { EngineParts } from './parts.ts';
 import { readLog } from './logs.ts';
@@ -68,9 +71,15 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
       stateDir,
       storageDriver: options.storageDriver ?? storageDriver(process.env['KOBAKO_STORAGE_DRIVER']),
       registries: options.registries,
+      cached: () =>
+        parts
+          .builds()
+          .cache.list()
+          .map(({ layer }) => layer),
       onEvent: (action, id, attributes) => events.emit('image', action, id, attributes),
       containers: () => store.all().flatMap((record) => usedImages(record).map((image) => ({ id: record.id, image, running: !store.ended(record) }))),
     }));
+  let openedBuilds: BuildParts | undefined;
   let openedNetworking: Networking | undefined;
   const networking = () => (openedNetworking ??= openNetworking({ engineId: engineId(root), owned, runner }));
   let openedNetworks: NetworkParts | undefined;
@@ -117,6 +126,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     leases,
     volumes: { store: openVolumeStore(`${dataRoot}/volumes`, { self: owner, lives: ownerLives }), locks: linuxFileLocks },
     images: () => images().parts,
+    builds: () => (openedBuilds ??= openBuilds(parts)),
     networks,
     ports: new HeldPorts(() => networking().kernel.host()),
     sandboxes: new MachineSandboxes(() => parts, networking),
@@ -134,6 +144,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     });
   }
   leases.restore();
+  if (owned && existsSync(buildFolder(dataRoot))) parts.builds();
   const info = (record: ContainerRecord) => currentInfo(parts, record);
   const close = async () => {
     await leases.close();
@@ -158,6 +169,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     get images() {
       return images().images;
     },
+    builds: buildsOf(() => parts.builds()),
     networks: objects.networks,
     system: systemOf(parts, {
       labels: options.labels ?? [],

@@ -17,6 +17,7 @@ import type { SnapshotDriver } from '../snapshot/contract.ts';
 import { erofsDriver } from '../snapshot/erofs/driver.ts';
 import { probeErofs } from '../snapshot/erofs/probe.ts';
 import { overlayDriver } from '../snapshot/overlay.ts';
+import type { LayerRef } from '../build/contract.ts';
 import type { ContainerImage } from './container-root.ts';
 import { importImage } from './image-import.ts';
 import { imageHistory, inspectImage, listImages, tagImage } from './image-list.ts';
@@ -41,6 +42,8 @@ export interface ImageOptions {
   readonly storageDriver?: StorageDriver | undefined;
   readonly registries?: RegistryOptions | undefined;
   containers(): readonly { readonly id: string; readonly image: ContainerImage | undefined; readonly running: boolean }[];
+  /** What the build cache keeps. */
+  cached?(): readonly LayerRef[];
   /** Told of what happens to images through this engine. What it throws is the caller's to see. */
   readonly onEvent?: OnImageEvent | undefined;
 }
@@ -73,6 +76,7 @@ export function openImages(options: ImageOptions): OpenImages {
     users: () => containers().flatMap(({ id, image, running }) => (image === undefined ? [] : [{ id, image: image.id, running }])),
     usedLayers: () => new Set(containers().flatMap(({ image }) => image?.layers ?? [])),
     usedChains: () => new Set(containers().flatMap(({ image }) => chainIds(image?.layers ?? []))),
+    cached: () => options.cached?.() ?? [],
     containerIds: () => new Set(containers().map(({ id }) => id)),
     once: onceEach(linuxFileLocks, (digest) => store.blobs.lock(digest)),
   };

@@ -4,6 +4,7 @@ import type { FileLocks, PlanRunner } from '../kernel/contract.ts';
 import type { Op } from '../plan/ops.ts';
 import type { CgroupParts, MachineFacts } from '../runtime/contract.ts';
 import type { Resources } from '../runtime/spec.ts';
+import type { BuildParts } from './build-parts.ts';
 import type { ContainerStore } from './container-store.ts';
 import type { ContainerExit } from './contract.ts';
 import type { EventBus } from './events.ts';
@@ -58,6 +59,8 @@ export interface EngineParts {
   readonly volumes: { readonly store: VolumeStore; readonly locks: FileLocks };
   /** Opened at the first use. */
   images(): ImageParts;
+  /** Opened at the first use. */
+  builds(): BuildParts;
   /** Opened at the first use. */
   networks(): NetworkParts;
   /** Of the host, for containers. */

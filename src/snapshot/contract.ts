@@ -120,6 +120,8 @@ export interface UnpackOptions {
  */
 export interface RootedFiles {
   stat(root: string, path: string): Promise<FileStat>;
+  /** Names in the folder at the path, in the order of their bytes. */
+  list(root: string, path: string): Promise<readonly string[]>;
   /** A tar that Docker would have written; its top has the path's last name. */
   archive(root: string, path: string, options?: ArchiveOptions): AsyncIterable<Buffer>;
   /**

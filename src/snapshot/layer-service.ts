@@ -10,7 +10,7 @@ import { FolderTree, MergedTree, type LayerTree, type TreeSource } from './layer
 import type { OpenLayerWriter } from './layer-writer.ts';
 import { codeOf, Rooted } from './rooted.ts';
 import { rootedTar } from './rooted-archive.ts';
-import { rootedPath, statRooted, type RootedPath } from './rooted-path.ts';
+import { listRooted, rootedPath, statRooted, type RootedPath } from './rooted-path.ts';
 import { RootedUnpack } from './rooted-unpack.ts';
 import { UnpackJob } from './unpack-job.ts';
 import { removeTree, usageOf } from './walk.ts';
@@ -79,6 +79,11 @@ function simple(parts: LayerServiceParts, task: Exclude<Task, { kind: 'ingest' |
       using rooted = new Rooted(parts.files, parts.root, task.root);
       const path = rootedPath(task.path);
       return at(path, () => statRooted(rooted, path));
+    }
+    case 'list': {
+      using rooted = new Rooted(parts.files, parts.root, task.root);
+      const path = rootedPath(task.path);
+      return at(path, () => listRooted(rooted, path));
     }
     case 'changes': {
       const upper = new FolderTree(parts.files, parts.root, task.upper);

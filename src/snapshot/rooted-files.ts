@@ -7,6 +7,7 @@ import type { WorkerPool } from './worker-pool.ts';
 export function rootedFiles(pool: WorkerPool): RootedFiles {
   return {
     stat: (root, path) => pool.do({ kind: 'stat', root, path }),
+    list: (root, path) => pool.do({ kind: 'list', root, path }),
     usage: (root) => pool.do({ kind: 'usage', path: root }),
     archive: (root, path, options = {}) => piecesOf(pool, { kind: 'archive', root, path, options }),
     async unpack(root, path, tar, options = {}) {

@@ -47,6 +47,16 @@ export function statRooted(rooted: Rooted, path: RootedPath): FileStat {
   };
 }
 
+/** Names in a folder. Throws what `Rooted` throws. */
+export function listRooted(rooted: Rooted, { names }: RootedPath): string[] {
+  const folder = rooted.folder(rooted.root, names);
+  try {
+    return rooted.names(folder).map((name) => Buffer.from(name, 'latin1').toString());
+  } finally {
+    rooted.close(folder);
+  }
+}
+
 function lookAt(rooted: Rooted, { names, folder }: RootedPath): BigIntStats {
   if (folder || names.length === 0) {
     const found = rooted.folder(rooted.root, names);

@@ -23,6 +23,7 @@ export type Task =
   | { readonly kind: 'changes'; readonly upper: string; readonly lower: readonly TreeSource[] }
   | { readonly kind: 'diff'; readonly upper: string; readonly lower: readonly TreeSource[]; readonly without: readonly string[] }
   | { readonly kind: 'stat'; readonly root: string; readonly path: string }
+  | { readonly kind: 'list'; readonly root: string; readonly path: string }
   | { readonly kind: 'archive'; readonly root: string; readonly path: string; readonly options: ArchiveOptions }
   /** Its bytes come as `chunk` messages. */
   | { readonly kind: 'unpack'; readonly root: string; readonly path: string; readonly options: UnpackOptions };
@@ -35,6 +36,7 @@ export interface TaskResults {
   changes: readonly Change[];
   diff: undefined;
   stat: FileStat;
+  list: readonly string[];
   archive: undefined;
   unpack: undefined;
 }

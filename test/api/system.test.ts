@@ -232,10 +232,15 @@ describe('the engine as a whole, over HTTP', () => {
     assert.equal((await api.get('/v1.51/volumes/x')).status, 404);
     assert.deepEqual((await api.get('/v1.51/plugins')).json, []);
     for (const path of ['/swarm', '/nodes', '/services', '/tasks', '/secrets', '/configs']) assert.equal((await api.get(`/v1.51${path}`)).status, 503, path);
-    for (const path of ['/build', '/session', '/grpc']) {
-      const { status, json } = await api.post(`/v1.51${path}`, undefined, { checked: false });
-      assert.deepEqual([status, json.message], [501, 'builds come with a later version'], path);
-    }
+  });
+
+  test('builds: what is no context is refused, and the cache is empty', async () => {
+    const { status, json } = await api.post('/v1.51/build', undefined, { checked: false });
+    assert.deepEqual([status, json.message], [400, 'failed to parse Dockerfile: the Dockerfile cannot be empty']);
+    assert.equal((await api.post('/v1.51/build?buildargs=x', undefined, { checked: false })).status, 400);
+    assert.deepEqual((await api.post('/v1.51/build/prune')).json, { CachesDeleted: null, SpaceReclaimed: 0 });
+    assert.equal((await api.post('/v1.51/build/cancel?id=none')).status, 204);
+    assert.deepEqual((await api.get('/v1.51/system/df?type=build-cache')).json.BuildCache, []);
   });
 
   test('prune: what does not run, by label and age, and what that frees', async () => {

@@ -1,23 +1,13 @@
-/** What Docker's clients ask for and this engine does not have (yet), so that they go on: plugins, swarms, builds. */
+/** What Docker's clients ask for and this engine does not have (yet), so that they go on: plugins, swarms. */
 import { EngineError } from '../../base/errors.ts';
 import type { ApiRequest, Route } from '../contract.ts';
 import { later } from './later.ts';
-
-const BUILDS = 'builds come with a later version';
 
 const pluginRoutes: readonly Route[] = [
   { method: 'GET', path: '/plugins', handler: (request) => request.send([]) },
   { method: 'GET', path: '/plugins/{name...}/json', handler: noPlugin },
   { method: 'DELETE', path: '/plugins/{name...}', handler: noPlugin },
   { method: 'POST', path: '/plugins/pull', handler: later('there are no plugins') },
-];
-
-const buildRoutes: readonly Route[] = [
-  { method: 'POST', path: '/build', handler: later(BUILDS) },
-  { method: 'POST', path: '/build/cancel', handler: later(BUILDS) },
-  { method: 'POST', path: '/build/prune', handler: (request) => request.send({ CachesDeleted: null, SpaceReclaimed: 0 }) },
-  { method: 'POST', path: '/session', handler: later(BUILDS) },
-  { method: 'POST', path: '/grpc', handler: later(BUILDS) },
 ];
 
 const SWARM_OBJECTS = ['nodes', 'services', 'tasks', 'secrets', 'configs'];
@@ -45,7 +35,7 @@ const swarmRoutes: readonly Route[] = [
   ]),
 ];
 
-export const absentRoutes: readonly Route[] = [...pluginRoutes, ...buildRoutes, ...swarmRoutes];
+export const absentRoutes: readonly Route[] = [...pluginRoutes, ...swarmRoutes];
 
 function noPlugin({ params }: ApiRequest): never {
   throw new EngineError('not-found', `plugin ${JSON.stringify(params['name'])} not found`);

@@ -209,16 +209,18 @@ export class ImageStore {
 
   /**
    * Deletes the blobs that nothing in the table needs; `removeLayers` is told which layers are needed, and gives what it
-   * freed. Gives the sum in bytes, or undefined where an image is on its way somewhere: the next one to come by collects.
+   * freed. `kept`: blobs that others need. Gives the sum in bytes, or undefined where an image is on its way somewhere: the
+   * next one to come by collects.
    */
-  async collect(removeLayers: (needed: NeededLayers) => Promise<number>): Promise<number | undefined> {
+  async collect(removeLayers: (needed: NeededLayers) => Promise<number>, kept: () => ReadonlySet<Digest> = () => new Set()): Promise<number | undefined> {
     const lock = this.#holds > 0 ? undefined : this.#locks.tryLock(this.#gcLock, 'exclusive');
     if (lock === undefined) return undefined;
     using _lock = lock;
     const { blobs, layers, chains } = this.#layersOf(this.#table.entries());
+    const others = kept();
     let bytes = 0;
     for (const digest of this.blobs.list()) {
-      if (blobs.has(digest)) continue;
+      if (blobs.has(digest) || others.has(digest)) continue;
       bytes += this.blobs.size(digest) ?? 0;
       await this.blobs.delete(digest);
     }

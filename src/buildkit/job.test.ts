@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { BuildEvent } from '../build/contract.ts';
+import { Jobs } from './job.ts';
+
+const log = (text: string): BuildEvent => ({ kind: 'log', vertex: 'sha256:a', stream: 1, data: Buffer.from(text), timestamp: 1 });
+
+async function all(events: AsyncIterable<readonly BuildEvent[]>): Promise<string[]> {
+  const got: string[] = [];
+  for await (const batch of events) for (const each of batch) if (each.kind === 'log') got.push(each.data.toString());
+  return got;
+}
+
+test('who listens is told of what was and what comes, until the end', async () => {
+  const job = new Jobs().get('a');
+  job.event(log('before'));
+  const { signal } = new AbortController();
+  const listeners = [all(job.listen(signal)), all(job.listen(signal))];
+  await Promise.resolve();
+  job.event(log('after'));
+  job.end();
+  assert.deepEqual(await Promise.all(listeners), [
+    ['before', 'after'],
+    ['before', 'after'],
+  ]);
+  assert.deepEqual(await all(job.listen(signal)), ['before', 'after']);
+});
+
+test('a listener that goes is forgotten, and so is a build that never began', async () => {
+  const jobs = new Jobs();
+  const job = jobs.get('a');
+  const stop = new AbortController();
+  const listening = all(job.listen(stop.signal));
+  await Promise.resolve();
+  assert.equal(job.listened, true);
+  jobs.tidy(job);
+  assert.equal(jobs.find('a'), job);
+  stop.abort();
+  assert.deepEqual(await listening, []);
+  jobs.tidy(job);
+  assert.equal(jobs.find('a'), undefined);
+});
+
+test('of endless output the beginning is kept, and the rest is said to be missing', async () => {
+  const job = new Jobs().get('a');
+  for (let i = 0; i < 40; i++) job.event(log('x'.repeat(100_000)));
+  job.end();
+  const got = await all(job.listen(new AbortController().signal));
+  assert.ok(got.length < 15);
+  assert.equal(got.at(-1), '\n[output clipped]\n');
+});
+
+test('old builds are forgotten', () => {
+  const jobs = new Jobs();
+  for (let i = 0; i < 80; i++) {
+    jobs.get(`j${i}`).end();
+    jobs.tidy();
+  }
+  assert.equal(jobs.all.length, 50);
+  assert.equal(jobs.find('j0'), undefined);
+});

@@ -1,0 +1,209 @@
+/** One build as clients see it: what happens is kept for whoever asks, and told to those who listen. */
+import type { BuildEvent } from '../build/contract.ts';
+import type { Message } from './messages.ts';
+
+/** How much of what programs say is kept for those who ask later, and for a listener that is slow. Bytes. */
+const KEPT_LOGS = 1024 * 1024;
+const QUEUED_LOGS = 16 * 1024 * 1024;
+const CLIPPED = Buffer.from('\n[output clipped]\n');
+
+/** Result of a frontend's solve: what is to be built, not built yet. */
+export interface Pending {
+  readonly id: string;
+  /** Of the client that has its contexts. */
+  readonly sessionId: string;
+  /** Attributes of the frontend. */
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly inputs: Readonly<Record<string, Message>>;
+}
+
+class EventQueue {
+  readonly #limit: number;
+  #events: BuildEvent[] = [];
+  #logBytes = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  push(event: BuildEvent): void {
+    if (event.kind === 'log') {
+      const before = this.#logBytes;
+      this.#logBytes += event.data.length;
+      if (before > this.#limit) return;
+      this.#events.push(this.#logBytes > this.#limit ? { ...event, data: CLIPPED } : event);
+    } else {
+      this.#events.push(event);
+    }
+  }
+
+  get all(): readonly BuildEvent[] {
+    return this.#events;
+  }
+
+  take(): readonly BuildEvent[] {
+    const events = this.#events;
+    this.#events = [];
+    this.#logBytes = 0;
+    return events;
+  }
+}
+
+class Listener {
+  readonly queue = new EventQueue(QUEUED_LOGS);
+  wake: () => void = () => {};
+}
+
+export class Job {
+  readonly ref: string;
+  readonly createdAt = Date.now();
+  completedAt: number | undefined;
+  #request: Message | undefined;
+  #response: Readonly<Record<string, string>> = {};
+  #error: unknown;
+  readonly pending = new Map<string, Pending>();
+  readonly #kept = new EventQueue(KEPT_LOGS);
+  readonly #listeners = new Set<Listener>();
+  readonly #returned = Promise.withResolvers<Message>();
+
+  constructor(ref: string) {
+    this.ref = ref;
+    this.#returned.promise.catch(() => {});
+  }
+
+  /** Solve has been called. */
+  get solving(): boolean {
+    return this.#request !== undefined;
+  }
+
+  /** What Solve was called with; only where it was. */
+  get request(): Message {
+    return this.#request!;
+  }
+
+  /** Of the client that builds. */
+  get sessionId(): string {
+    return this.request['Session'] as string;
+  }
+
+  get response(): Readonly<Record<string, string>> {
+    return this.#response;
+  }
+
+  get error(): unknown {
+    return this.#error;
+  }
+
+  begin(request: Message): void {
+    this.#request = request;
+  }
+
+  done(response: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+    this.#response = response;
+    return response;
+  }
+
+  failed(error: unknown): void {
+    this.#error = error;
+  }
+
+  /** What the client has made of its solves: its call of `Return`. */
+  get returned(): Promise<Message> {
+    return this.#returned.promise;
+  }
+
+  return(request: Message): void {
+    this.#returned.resolve(request);
+  }
+
+  event(event: BuildEvent): void {
+    this.#kept.push(event);
+    for (const listener of this.#listeners) {
+      listener.queue.push(event);
+      listener.wake();
+    }
+  }
+
+  get events(): readonly BuildEvent[] {
+    return this.#kept.all;
+  }
+
+  get listened(): boolean {
+    return this.#listeners.size > 0;
+  }
+
+  /** Nothing more happens. */
+  end(): void {
+    this.completedAt ??= Date.now();
+    for (const listener of this.#listeners) listener.wake();
+  }
+
+  /** All that has happened and that happens, some at a time, until the end. */
+  async *listen(signal: AbortSignal): AsyncGenerator<readonly BuildEvent[]> {
+    const listener = new Listener();
+    for (const event of this.#kept.all) listener.queue.push(event);
+    this.#listeners.add(listener);
+    const wake = (): void => listener.wake();
+    signal.addEventListener('abort', wake);
+    try {
+      for (;;) {
+        const events = listener.queue.take();
+        if (events.length > 0) yield events;
+        else if (this.completedAt !== undefined || signal.aborted) return;
+        else {
+          await new Promise<void>((resolve) => {
+            listener.wake = resolve;
+          });
+        }
+      }
+    } finally {
+      signal.removeEventListener('abort', wake);
+      this.#listeners.delete(listener);
+    }
+  }
+}
+
+/** How many builds are remembered. */
+const REMEMBERED = 50;
+
+export class Jobs {
+  readonly #jobs = new Map<string, Job>();
+
+  /** The build with that ref, which a client may name before it begins. */
+  get(ref: string): Job {
+    let job = this.#jobs.get(ref);
+    if (job === undefined) {
+      job = new Job(ref);
+      this.#jobs.set(ref, job);
+    }
+    return job;
+  }
+
+  find(ref: string): Job | undefined {
+    return this.#jobs.get(ref);
+  }
+
+  get all(): readonly Job[] {
+    return [...this.#jobs.values()];
+  }
+
+  /** Where a solve's result has come from, in whichever build. */
+  pending(id: string): { readonly job: Job; readonly pending: Pending } | undefined {
+    for (const job of this.#jobs.values()) {
+      const pending = job.pending.get(id);
+      if (pending !== undefined) return { job, pending };
+    }
+    return undefined;
+  }
+
+  /** Forgets the oldest that have ended, and one that nobody asks for and that never began. */
+  tidy(idle?: Job): void {
+    if (idle !== undefined && !idle.solving && !idle.listened) this.#jobs.delete(idle.ref);
+    const ended = [...this.#jobs.values()].filter((job) => job.completedAt !== undefined);
+    for (const job of ended.slice(0, Math.max(0, ended.length - REMEMBERED))) this.#jobs.delete(job.ref);
+  }
+
+  delete(ref: string): void {
+    if (this.#jobs.get(ref)?.completedAt !== undefined) this.#jobs.delete(ref);
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Copies of clients' folders, kept from one build to the next so that only what changed is sent. A copy belongs to one
+ * build at a time: another that runs at once has one of its own.
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LocalFolder, LocalWanted } from '../build/contract.ts';
+import { receiveFiles } from './receive-files.ts';
+import type { Session } from './sessions.ts';
+import { TreeThread } from './tree-thread.ts';
+
+/** How many copies wait for their next build. */
+const KEPT = 16;
+
+interface Copy {
+  readonly key: string;
+  readonly folder: string;
+  /** Its only entry. */
+  readonly root: string;
+  readonly thread: TreeThread;
+}
+
+export class LocalFolders {
+  readonly #folder: string;
+  /** The one that was used last comes last. */
+  readonly #free: Copy[] = [];
+  #thread: TreeThread | undefined;
+
+  /** `folder` is this object's own, and empty. */
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Of the client's folder `name`, what is wanted of it. Throws EngineError. */
+  async open(session: Session, name: string, wanted: LocalWanted, signal: AbortSignal): Promise<LocalFolder> {
+    const copy = this.#take(JSON.stringify([session.sharedKey === '' ? session.id : session.sharedKey, name, wanted.name]));
+    let transferred: number;
+    try {
+      transferred = await receiveFiles(session, copy.thread, copy.root, { ...wanted, name }, signal);
+    } catch (error) {
+      this.#give(copy);
+      throw error;
+    }
+    let given = false;
+    return {
+      path: copy.root,
+      transferred,
+      [Symbol.asyncDispose]: async () => {
+        if (!given) this.#give(copy);
+        given = true;
+      },
+    };
+  }
+
+  /** Drops the copies that no build uses. */
+  prune(): void {
+    for (const copy of this.#free.splice(0)) remove(copy);
+  }
+
+  close(): void {
+    this.#thread?.close();
+  }
+
+  #take(key: string): Copy {
+    if (this.#thread?.dead !== false) {
+      this.prune(); // what is in them is not known any more
+      this.#thread = new TreeThread();
+    }
+    const at = this.#free.findIndex((each) => each.key === key);
+    if (at !== -1) return this.#free.splice(at, 1)[0]!;
+    const folder = mkdtempSync(join(this.#folder, `${createHash('sha256').update(key).digest('hex').slice(0, 16)}-`));
+    const root = join(folder, 'tree');
+    mkdirSync(root, { mode: 0o755 });
+    return { key, folder, root, thread: this.#thread };
+  }
+
+  #give(copy: Copy): void {
+    if (copy.thread.dead) return remove(copy);
+    this.#free.push(copy);
+    while (this.#free.length > KEPT) remove(this.#free.shift()!);
+  }
+}
+
+function remove({ root, folder, thread }: Copy): void {
+  if (thread.dead) rmSync(folder, { recursive: true, force: true });
+  else thread.remove(root, folder);
+}

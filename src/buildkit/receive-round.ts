@@ -1,0 +1,61 @@
+/** One round of BuildKit's file sync, from packets in to a folder that is like the client's. */
+import { invalid } from '../base/errors.ts';
+import { PACKET, readPacket } from './file-packet.ts';
+import type { SyncedTree } from './synced-tree.ts';
+
+/** What is to be said to the client now. */
+export interface RoundAnswer {
+  /** The numbers of files whose content is needed. */
+  readonly requests: readonly number[];
+  /** All is here: the client is to know. */
+  readonly fin: boolean;
+  /** The client knows. */
+  readonly ended: boolean;
+}
+
+export class ReceiveRound {
+  readonly #tree: SyncedTree;
+  #allTold = false;
+  #finished = false;
+  #ended = false;
+
+  constructor(tree: SyncedTree) {
+    this.#tree = tree;
+  }
+
+  /** Takes packets in. Throws `invalid` for what breaks the rules, and what the file system says. */
+  push(packets: Iterable<Uint8Array>): RoundAnswer {
+    const requests: number[] = [];
+    const finished = this.#finished;
+    for (const bytes of packets) {
+      const { type, stat, id, data } = readPacket(bytes);
+      if (type === PACKET.STAT && !this.#allTold) {
+        if (stat === undefined) this.#allTold = true;
+        else {
+          const asked = this.#tree.tell(stat);
+          if (asked !== undefined) requests.push(asked);
+        }
+      } else if (type === PACKET.DATA) {
+        this.#tree.data(id, data);
+      } else if (type === PACKET.ERROR) {
+        throw invalid(Buffer.from(data).toString());
+      } else if (type === PACKET.FIN && this.#finished) {
+        this.#ended = true;
+      } else {
+        throw invalid('the client broke the rules of the file sync');
+      }
+      if (this.#allTold && this.#tree.pending === 0) this.#finished = true;
+    }
+    return { requests, fin: this.#finished && !finished, ended: this.#ended };
+  }
+
+  /** The client says no more. Throws when that was too early. */
+  finish(): void {
+    if (!this.#finished) throw invalid('the client ended the file sync before its end');
+    this.#tree.finish();
+  }
+
+  abandon(): void {
+    this.#tree.abandon();
+  }
+}

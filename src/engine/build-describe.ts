@@ -1,0 +1,62 @@
+/** What a Dockerfile says of itself: its targets, what a target can be given, what the checks find. Nothing is built. */
+import type { BuildDescription, DescribedArg, SourceFile, SourceRange } from '../build/contract.ts';
+import type { BuildWarning, Dockerfile } from '../build/dockerfile/ast.ts';
+import type { BuildPlan, RunStep } from '../build/dockerfile/plan.ts';
+
+type Lines = readonly { readonly start: number; readonly end: number }[];
+
+export function describedTargets(file: Dockerfile): BuildDescription['targets'] {
+  return file.stages.map((stage, index) => ({
+    name: stage.name,
+    base: stage.base,
+    platform: stage.platform,
+    description: stage.comment,
+    default: index === file.stages.length - 1,
+    ranges: rangesOf(stage.location),
+  }));
+}
+
+export function describedWarnings(warnings: readonly BuildWarning[]): BuildDescription['warnings'] {
+  return warnings.map(({ rule, description, url, message, location }) => ({ rule, description, url, detail: message, ranges: rangesOf(location) }));
+}
+
+/** What the plan's target can be given. `buildArgs`: what it is given now. */
+export function describedInputs(
+  file: Dockerfile,
+  plan: BuildPlan,
+  buildArgs: Readonly<Record<string, string | undefined>>,
+): Pick<BuildDescription, 'target' | 'args' | 'secrets' | 'ssh'> {
+  const args = new Map<string, DescribedArg>();
+  const given = (key: string): string | undefined => (Object.hasOwn(buildArgs, key) ? buildArgs[key] : undefined);
+  const stages = plan.stages.map(({ index }) => file.stages[index]!);
+  const own = stages.flatMap((stage) => stage.instructions.flatMap((each) => (each.kind === 'arg' ? [each] : [])));
+  for (const instruction of [...file.globalArgs, ...own]) {
+    for (const { key, value, comment = '' } of instruction.args) {
+      if (args.has(key)) continue; // in a stage it is the same one again
+      args.set(key, { name: key, value: given(key) ?? value ?? '', description: comment, ranges: rangesOf(instruction.location) });
+    }
+  }
+  const runs = plan.stages.flatMap(({ steps }) => steps.filter((step): step is RunStep => step.kind === 'run'));
+  const mounts = (type: 'secret' | 'ssh', otherwise: string) => {
+    const found = new Map<string, { readonly name: string; readonly required: boolean; readonly ranges: readonly SourceRange[] }>();
+    for (const run of runs) {
+      for (const mount of run.mounts) {
+        if (mount.type !== type) continue;
+        const name = mount.id || mount.target.replace(/^.*\//, '') || otherwise;
+        if (found.get(name)?.required !== true) found.set(name, { name, required: mount.required, ranges: rangesOf(run.location) });
+      }
+    }
+    return [...found.values()];
+  };
+  const target = file.stages[plan.target.index]!;
+  return { target: { name: target.name, description: target.comment }, args: [...args.values()], secrets: mounts('secret', ''), ssh: mounts('ssh', 'default') };
+}
+
+/** Nothing but the file. */
+export function emptyDescription(source: SourceFile, file: Dockerfile): BuildDescription {
+  return { source, targets: describedTargets(file), target: { name: '', description: '' }, args: [], secrets: [], ssh: [], warnings: [], error: undefined };
+}
+
+function rangesOf(location: Lines): SourceRange[] {
+  return location.map(({ start, end }) => ({ start: { line: start, character: 0 }, end: { line: end, character: 0 } }));
+}

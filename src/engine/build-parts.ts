@@ -1,0 +1,107 @@
+/** What builds work with, and what they leave on the disk while they are at work. */
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { SIGKILL } from '../base/signals.ts';
+import type { BuildCache } from '../build/cache.ts';
+import type { LayerRef } from '../build/contract.ts';
+import type { Flights } from '../build/flights.ts';
+import type { StepNote } from '../build/progress.ts';
+import { signalProcess } from '../kernel/linux/process.ts';
+import type { AccountFiles } from '../runtime/users.ts';
+import { endGroup } from './lost.ts';
+import type { EngineParts } from './parts.ts';
+import { owner, ownerLives, type ProcessId } from './process-id.ts';
+
+export interface BuildParts {
+  readonly engine: EngineParts;
+  readonly cache: BuildCache;
+  readonly flights: Flights<StepOutcome, StepNote>;
+  /** Below the data root: `work/` (of builds that go on), `steps/` (the cache), `mounts/` (of cache mounts). */
+  readonly dir: string;
+  /** By the chain of layers. */
+  readonly accounts: Map<string, AccountFiles>;
+  /** One at a time: whoever copies holds two of the layer workers. */
+  copying: Promise<void>;
+}
+
+/** What became of a step. */
+export interface StepOutcome {
+  readonly layer: LayerRef;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly cached: boolean;
+}
+
+/** A folder for something that goes on, gone when disposed of; what a killed process left there the next one sweeps. */
+export function workFolder({ dir }: BuildParts, what: string): Disposable & { readonly path: string; readonly id: string } {
+  const id = `${what}-${randomBytes(8).toString('hex')}`;
+  const path = `${dir}/work/${owner()}-${id}`;
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  return { path, id, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** What runs in a work folder, for who sweeps. */
+export interface RunNote {
+  readonly process: ProcessId;
+  readonly monitor: ProcessId;
+  readonly cgroupsPath: string;
+}
+
+export function noteRun(folder: string, note: RunNote): void {
+  writeFileSync(`${folder}/run.json`, JSON.stringify(note), { mode: 0o600 });
+}
+
+/** Ends and removes what builds of killed processes have left. */
+export function sweepBuilds(engine: EngineParts, dir: string): void {
+  const work = `${dir}/work`;
+  for (const name of existsSync(work) ? readdirSync(work) : []) {
+    if (ownerLives(name.split('-')[0]!)) continue;
+    const note = readNote(`${work}/${name}/run.json`);
+    if (note !== undefined) {
+      signalProcess(note.process.pid, note.process.start, SIGKILL);
+      signalProcess(note.monitor.pid, note.monitor.start, SIGKILL);
+      endGroup(engine, note.cgroupsPath);
+    }
+    rmSync(`${work}/${name}`, { recursive: true, force: true });
+  }
+  for (const folder of MEMORY) {
+    for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+      const of = /^kobako-secret-([\d.]+)-/.exec(name)?.[1];
+      if (of !== undefined && !ownerLives(of)) rmSync(`${folder}/${name}`, { recursive: true, force: true });
+    }
+  }
+}
+
+function readNote(path: string): RunNote | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as RunNote;
+  } catch {
+    return undefined;
+  }
+}
+
+const MEMORY = ['/dev/shm', '/run'];
+/** statfs(2) */
+const TMPFS = 0x01021994;
+
+/** A folder in memory for a secret, gone when disposed of; undefined where this machine has none. */
+export function secretFolder(): (Disposable & { readonly path: string }) | undefined {
+  const memory = MEMORY.find((folder) => existsSync(folder) && statfsSync(folder).type === TMPFS);
+  if (memory === undefined) return undefined;
+  const path = `${memory}/kobako-secret-${owner()}-${randomBytes(8).toString('hex')}`;
+  mkdirSync(path, { mode: 0o700 });
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** Runs work that copies, after all that came before it. */
+export async function inCopyTurn<T>(parts: BuildParts, work: () => Promise<T>): Promise<T> {
+  const before = parts.copying;
+  const done = Promise.withResolvers<void>();
+  parts.copying = done.promise;
+  await before;
+  try {
+    return await work();
+  } finally {
+    done.resolve();
+  }
+}

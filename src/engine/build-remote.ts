@@ -1,0 +1,125 @@
+/** What is fetched for a build: files over HTTP, and git repositories. */
+import { createHash } from 'node:crypto';
+import { createWriteStream, mkdirSync, utimesSync } from 'node:fs';
+import { once } from 'node:events';
+import { EngineError, invalid } from '../base/errors.ts';
+import { gitCheckout, isGitUrl } from './build-git.ts';
+
+/** Milliseconds without a byte. */
+const IDLE = 60_000;
+/** Milliseconds until there is an answer. */
+const ANSWER = 30_000;
+const MAX_REDIRECTS = 10;
+/** Bytes. */
+const MAX_SIZE = 16 * 2 ** 30;
+
+export type Remote = { readonly kind: 'folder'; readonly path: string } | { readonly kind: 'bytes'; readonly bytes: AsyncIterable<Uint8Array> };
+
+/** A context from elsewhere, in or below the folder `work`. Throws `invalid` for a URL that is none, `unavailable` for what does not answer. */
+export async function fetchRemote(url: string, work: string, signal: AbortSignal): Promise<Remote> {
+  mkdirSync(work, { recursive: true, mode: 0o700 });
+  if (isGitUrl(url)) return { kind: 'folder', path: (await gitCheckout(url, `${work}/git`, { keepGitDir: false, signal })).path };
+  const answer = await request(url, signal);
+  return { kind: 'bytes', bytes: answer.body() };
+}
+
+export interface HttpFile {
+  readonly path: string;
+  readonly digest: string;
+}
+
+/** A file over HTTP in the folder `work`, named as it is to be. Throws `invalid` where it is not what `checksum` says. */
+export async function fetchFile(url: string, work: string, name: string, checksum: string, signal: AbortSignal): Promise<HttpFile> {
+  mkdirSync(work, { recursive: true, mode: 0o700 });
+  const answer = await request(url, signal);
+  const [algorithm = 'sha256', wanted] = checksum === '' ? [] : checksum.split(':');
+  if (!['sha256', 'sha384', 'sha512'].includes(algorithm)) throw invalid(`unsupported checksum algorithm ${algorithm}`);
+  const hash = createHash(algorithm);
+  const content = createHash('sha256');
+  const path = `${work}/${name}`;
+  const file = createWriteStream(path, { flags: 'wx', mode: 0o600 });
+  try {
+    for await (const chunk of answer.body()) {
+      hash.update(chunk);
+      content.update(chunk);
+      if (!file.write(chunk)) await Promise.race([once(file, 'drain'), once(file, 'error').then(([error]) => Promise.reject(error as Error))]);
+    }
+    file.end();
+    await once(file, 'close');
+  } catch (error) {
+    file.destroy();
+    throw error;
+  }
+  const got = hash.digest('hex');
+  if (wanted !== undefined && got !== wanted) throw invalid(`digest mismatch ${algorithm}:${got}: ${checksum}`);
+  const modified = answer.modified === undefined ? new Date(0) : answer.modified;
+  utimesSync(path, modified, modified);
+  return { path, digest: content.digest('hex') };
+}
+
+async function request(url: string, signal: AbortSignal): Promise<{ readonly modified: Date | undefined; body(): AsyncGenerator<Buffer> }> {
+  let at = parseUrl(url);
+  for (let redirects = 0; ; redirects++) {
+    if (redirects > MAX_REDIRECTS) throw new EngineError('unavailable', `failed to load ${url}: stopped after ${MAX_REDIRECTS} redirects`);
+    const wait = new AbortController();
+    const timer = setTimeout(() => wait.abort(new Error('no answer in time')), ANSWER);
+    const all = AbortSignal.any([signal, wait.signal]);
+    let response: Response;
+    try {
+      response = await fetch(at, { redirect: 'manual', signal: all, headers: { 'user-agent': 'kobako', 'accept-encoding': 'identity' } });
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      throw new EngineError('unavailable', `failed to load ${url}: ${describe(error)}`, { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
+    const location = response.headers.get('location');
+    if (response.status >= 300 && response.status < 400 && location !== null) {
+      await response.body?.cancel();
+      at = parseUrl(new URL(location, at).href);
+      continue;
+    }
+    if (response.status !== 200) {
+      await response.body?.cancel();
+      throw invalid(`failed to load ${url}: invalid response status ${response.status}`);
+    }
+    const modified = new Date(response.headers.get('last-modified') ?? '');
+    return { modified: Number.isNaN(modified.getTime()) ? undefined : modified, body: () => bodyOf(url, response, signal, wait) };
+  }
+}
+
+/** Ends a body that does not come, and one without end. */
+async function* bodyOf(url: string, response: Response, signal: AbortSignal, wait: AbortController): AsyncGenerator<Buffer> {
+  let size = 0;
+  let timer = setTimeout(() => {}, 0);
+  const again = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => wait.abort(new Error('no data in time')), IDLE);
+  };
+  again();
+  try {
+    for await (const chunk of response.body ?? []) {
+      again();
+      size += chunk.length;
+      if (size > MAX_SIZE) throw invalid(`failed to load ${url}: it has more than ${MAX_SIZE} bytes`);
+      yield Buffer.from(chunk);
+    }
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw error instanceof EngineError ? error : new EngineError('unavailable', `failed to load ${url}: ${describe(error)}`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.parse(text);
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:'))
+    throw invalid(`invalid URL ${JSON.stringify(text)}: http and https can be fetched`);
+  return url;
+}
+
+function describe(error: unknown): string {
+  const { cause, message } = error as { cause?: unknown; message: string };
+  return cause instanceof Error ? cause.message : message;
+}

@@ -1,0 +1,21 @@
+/** Opens what builds work with. */
+import { mkdirSync } from 'node:fs';
+import { BuildCache } from '../build/cache.ts';
+import { Flights } from '../build/flights.ts';
+import { sweepBuilds, type BuildParts } from './build-parts.ts';
+import type { EngineParts } from './parts.ts';
+
+/** The folder of builds below the data root. */
+export function buildFolder(dataRoot: string): string {
+  return `${dataRoot}/build`;
+}
+
+/** Makes what is missing, and removes what killed builds have left. */
+export function openBuilds(engine: EngineParts): BuildParts {
+  const dir = buildFolder(engine.dataRoot);
+  for (const name of ['work', 'mounts']) mkdirSync(`${dir}/${name}`, { recursive: true, mode: 0o700 });
+  const cache = new BuildCache(`${dir}/steps`);
+  sweepBuilds(engine, dir);
+  if (engine.owned) cache.sweep();
+  return { engine, cache, flights: new Flights(), dir, accounts: new Map(), copying: Promise.resolve() };
+}

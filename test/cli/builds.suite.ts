@@ -1,0 +1,81 @@
+/** What the commands on builds promise, on whatever engine. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { cli, type CliOptions } from '../support/cli.ts';
+import { busyboxRootfs } from '../support/rootfs.ts';
+import { tempFor } from '../support/temp.ts';
+import type { EngineUnderTest } from './containers.suite.ts';
+
+/** `open` gives an engine with nothing in it; `local`: it is in this process. */
+export function commandsOnBuilds(title: string, open: () => Promise<EngineUnderTest>, { local }: { readonly local: boolean }): void {
+  describe(title, { concurrency: false }, () => {
+    let under: EngineUnderTest;
+    const folder = tempFor({ after: () => {} });
+    before(async () => {
+      under = await open();
+      const pack = spawn('tar', ['-C', await busyboxRootfs(), '-c', '.'], { stdio: ['ignore', 'pipe', 'ignore'] });
+      await under.engine.images.import(pack.stdout, { name: 'busybox' });
+    });
+    after(() => under.close());
+    const kobako = (argv: readonly string[], options?: CliOptions) => cli(under.engine, argv, options);
+    const context = (dockerfile: string, files: Readonly<Record<string, string>> = {}) => {
+      const path = `${folder}/${Object.keys(files).length}-${Math.random().toString(36).slice(2)}`;
+      mkdirSync(path);
+      for (const [name, text] of Object.entries({ ...files, Dockerfile: dockerfile })) {
+        mkdirSync(`${path}/${name}`.replace(/\/[^/]*$/, ''), { recursive: true });
+        writeFileSync(`${path}/${name}`, text);
+      }
+      return path;
+    };
+
+    test('build: what is ignored is not sent, and the image has its name and id', async () => {
+      const path = context('FROM busybox\nARG WHO\nCOPY . /all\nRUN find /all -type f | sort; echo "hello $WHO"\n', {
+        '.dockerignore': 'left\n*.out\n!kept.out\n',
+        'left/a': '',
+        'b.out': '',
+        'kept.out': '',
+        'sub/c': '',
+      });
+      const built = await kobako(['build', '-t', 'cli:1', '--network', 'none', '--build-arg', 'WHO=you', '--label', 'a=b', '--iidfile', `${folder}/iid`, path]);
+      assert.equal(built.code, 0, built.stderr);
+      assert.match(built.stderr, /\/all\/kept\.out\n.*\/all\/sub\/c\n.*hello you\n/);
+      assert.ok(!/left\/a|b\.out/.test(built.stderr), built.stderr);
+      const { id, labels } = await under.engine.images.inspect('cli:1');
+      assert.equal(readFileSync(`${folder}/iid`, 'utf8'), id);
+      assert.equal(labels['a'], 'b');
+      const quiet = await kobako(['build', '-q', '-t', 'cli:1', '--network', 'none', '--build-arg', 'WHO=you', '--label', 'a=b', path]);
+      assert.deepEqual([quiet.code, quiet.stdout, quiet.stderr], [0, `${id}\n`, '']);
+    });
+
+    test('build: what fails is said', async () => {
+      const failed = await kobako(['build', '--network', 'none', context('FROM busybox\nRUN exit 4\n')]);
+      assert.equal(failed.code, 1);
+      assert.match(failed.stderr, local ? /exit code: 4/ : /non-zero code: 4/);
+      if (local) assert.match(failed.stderr, /^Dockerfile:2\n-+\n {3}1 \| {5}FROM busybox\n {3}2 \| >>> RUN exit 4$/m);
+      const wrong = await kobako(['build', context('FROM busybox\nNOPE\n')]);
+      assert.match(wrong.stderr, /unknown instruction: NOPE/);
+      assert.match((await kobako(['build', `${folder}/nowhere`])).stderr, /path ".*nowhere" not found/);
+    });
+
+    test('builder prune', async () => {
+      assert.match((await kobako(['builder', 'prune', '-f', '-a'])).stdout, /^Deleted build cache objects:\n(.+\n)+\nTotal reclaimed space: /);
+      assert.equal((await kobako(['builder', 'prune', '-f'])).stdout, 'Total reclaimed space: 0B\n');
+    });
+
+    if (!local) return;
+    test('build: secrets, other contexts, and files as the result', async () => {
+      writeFileSync(`${folder}/secret`, 'whisper');
+      const other = context('', { 'there.txt': 'there' });
+      const path = context(
+        'FROM busybox AS made\nRUN --mount=type=secret,id=s test "$(cat /run/secrets/s)" = whisper && echo ok > /ok\nFROM scratch\nCOPY --from=made /ok /ok\nCOPY --from=other there.txt /\n',
+      );
+      const args = ['--secret', `id=s,src=${folder}/secret`, '--build-context', `other=${other}`, '-o', `${folder}/out`, '--network', 'none'];
+      const built = await kobako(['build', ...args, path]);
+      assert.equal(built.code, 0, built.stderr);
+      assert.equal(readFileSync(`${folder}/out/ok`, 'utf8'), 'ok\n');
+      assert.equal(readFileSync(`${folder}/out/there.txt`, 'utf8'), 'there');
+    });
+  });
+}

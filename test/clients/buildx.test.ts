@@ -1,0 +1,246 @@
+/** `docker build`, `docker buildx` and `docker compose build` as they are, on our daemon. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { daemonForAll, type TestDaemon } from '../support/daemon.ts';
+import { dockerClient, noDockerClient, type DockerClient } from '../support/docker-client.ts';
+import { run, type RunResult } from '../support/run.ts';
+
+const missing = await noDockerClient();
+
+describe('buildx', { skip: missing ?? false }, async () => {
+  if (missing !== undefined) return;
+  const daemon: TestDaemon = await daemonForAll();
+  const client: DockerClient = await dockerClient(daemon.folder);
+  const env = { ...process.env, DOCKER_HOST: daemon.host, DOCKER_CONFIG: client.config, BUILDX_NO_DEFAULT_ATTESTATIONS: '1' };
+  let number = 0;
+
+  /** A folder with these files. */
+  function context(files: Readonly<Record<string, string>>): string {
+    const folder = `${daemon.folder}/context-${number++}`;
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(`${folder}/${name}`.replace(/\/[^/]*$/, ''), { recursive: true });
+      writeFileSync(`${folder}/${name}`, text);
+    }
+    return folder;
+  }
+
+  const docker = (args: readonly string[], options: { readonly cwd?: string; readonly input?: string; readonly env?: NodeJS.ProcessEnv } = {}) =>
+    run(client.program, args, { ...options, env: { ...env, ...options.env }, timeoutMs: 60_000 });
+  const build = (...args: string[]): Promise<RunResult> => docker(['build', '--progress=plain', ...args]);
+  const fine = ({ code, stderr, stdout }: RunResult): RunResult => {
+    assert.equal(code, 0, `${stdout}\n${stderr}`);
+    return { code, stderr, stdout, signal: null };
+  };
+  const inspect = async (image: string) => {
+    const { json } = await daemon.api.get(`/v1.51/images/${encodeURIComponent(image)}/json`);
+    return json as {
+      readonly Id: string;
+      readonly RepoTags: readonly string[];
+      readonly Config: { readonly Labels?: object; readonly Env?: readonly string[] };
+    };
+  };
+
+  test('a build: tags, labels, arguments, what it writes for scripts; then all of it is cached, and only what changed is sent', async () => {
+    const folder = context({
+      Dockerfile: 'FROM busybox\nARG V=1\nENV V=$V\nCOPY d /d\nRUN echo "v is $V" && ls /d\n',
+      '.dockerignore': 'd/no\n',
+      'd/a': 'a'.repeat(100_000),
+      'd/no': 'x',
+    });
+    const args = ['-t', 'one:1', '-t', 'one:2', '--label', 'k=v', '--build-arg', 'V=7', folder];
+    const first = fine(await build('--iidfile', `${folder}.iid`, '--metadata-file', `${folder}.json`, ...args));
+    assert.match(first.stderr, /\] RUN echo "v is 7" && ls \/d/);
+    assert.match(first.stderr, /^#\d+ [\d.]+ v is 7$/m);
+    assert.doesNotMatch(first.stderr, /^#\d+ [\d.]+ no$/m);
+    const image = await inspect('one:2');
+    assert.deepEqual(image.Config.Labels, { k: 'v' });
+    assert.ok(image.Config.Env!.includes('V=7'));
+    assert.ok(image.RepoTags.includes('one:1'));
+    assert.equal(readFileSync(`${folder}.iid`, 'utf8'), image.Id);
+    const metadata = JSON.parse(readFileSync(`${folder}.json`, 'utf8')) as Record<string, string>;
+    assert.equal(metadata['containerimage.config.digest'], image.Id);
+    assert.match(metadata['buildx.build.ref']!, /^default\/default\//);
+    writeFileSync(`${folder}/d/no`, 'y');
+    const second = fine(await build(...args));
+    assert.match(second.stderr, /RUN echo[^\n]*\n#\d+ CACHED/);
+    const sent = /transferring context: ([\d.]+)(k?B)/.exec(second.stderr);
+    assert.ok(sent !== null && sent[2] === 'B', second.stderr);
+    assert.equal((await inspect('one:1')).Id, image.Id);
+  });
+
+  test('a step that fails: its output, the lines of the Dockerfile, the exit code', async () => {
+    const folder = context({ Dockerfile: 'FROM busybox\n\nRUN echo oops && exit 7\n' });
+    const { code, stderr } = await build(folder);
+    assert.equal(code, 1);
+    assert.match(stderr, / > \[2\/2\] RUN echo oops && exit 7:\n[\d.]+ oops\n/);
+    assert.match(stderr, /Dockerfile:3\n-+\n {3}1 \| {5}FROM busybox\n {3}2 \| {5}\n {3}3 \| >>> RUN echo oops && exit 7\n/);
+    assert.match(stderr, /ERROR: failed to build: failed to solve: process "\/bin\/sh -c echo oops && exit 7" did not complete successfully: exit code: 7/);
+  });
+
+  test('a Dockerfile that is none: its line, and what it may have meant', async () => {
+    const folder = context({ Dockerfile: 'FROM busybox\nCOPPY a b\n' });
+    const { code, stderr } = await build(folder);
+    assert.equal(code, 1);
+    assert.match(stderr, />>> COPPY a b/);
+    assert.match(stderr, /failed to solve: dockerfile parse error on line 2: unknown instruction: COPPY \(did you mean COPY\?\)/);
+    const nowhere = await build('-f', `${folder}/Other`, folder);
+    assert.match(nowhere.stderr, /Other: no such file or directory/);
+  });
+
+  test('a secret and an agent reach the step that asks for them, and nothing else', async (t) => {
+    const folder = context({
+      Dockerfile:
+        'FROM busybox\nRUN --mount=type=secret,id=s,required=true md5sum < /run/secrets/s\nRUN --mount=type=ssh test -S "$SSH_AUTH_SOCK" && echo "agent is there"\n',
+    });
+    writeFileSync(`${folder}.secret`, 'very-secret-7d1c');
+    const agent = await run('ssh-agent', ['-s']).catch(() => undefined);
+    if (agent === undefined) return t.skip('there is no ssh-agent on this machine');
+    const [, socket, pid] = /SSH_AUTH_SOCK=([^;]+);[\s\S]*SSH_AGENT_PID=(\d+)/.exec(agent.stdout)!;
+    try {
+      const { stderr } = fine(
+        await docker(['build', '--progress=plain', '--secret', `id=s,src=${folder}.secret`, '--ssh', 'default', folder], { env: { SSH_AUTH_SOCK: socket! } }),
+      );
+      assert.match(stderr, /^#\d+ [\d.]+ b6926a9235b99cefc6d899f61d0f7820 {2}-$/m);
+      assert.match(stderr, /agent is there/);
+    } finally {
+      process.kill(Number(pid));
+    }
+    const found = await run('grep', ['-rl', 'very-secret-7d1c', daemon.dataRoot, daemon.execRoot]);
+    assert.equal(found.stdout, '');
+    assert.deepEqual(readdirSync(`${daemon.execRoot}/build`), []);
+    const none = await build('--no-cache', folder);
+    assert.equal(none.code, 1);
+    assert.match(none.stderr, /secret s: not found/);
+  });
+
+  test('results that are files of the client: a folder, a tar', async () => {
+    const folder = context({
+      Dockerfile: 'FROM busybox AS b\nRUN mkdir /o && echo hi > /o/a && ln /o/a /o/0 && ln -s a /o/l && chmod 600 /o/a\nFROM scratch\nCOPY --from=b /o /o\n',
+    });
+    fine(await build('-o', `type=local,dest=${folder}.out`, folder));
+    assert.equal(readFileSync(`${folder}.out/o/a`, 'utf8'), 'hi\n');
+    assert.equal(lstatSync(`${folder}.out/o/a`).mode & 0o777, 0o600);
+    assert.equal(readlinkSync(`${folder}.out/o/l`), 'a');
+    fine(await build('-o', `type=tar,dest=${folder}.tar`, folder));
+    const { stdout } = await run('tar', ['tf', `${folder}.tar`]);
+    assert.ok(stdout.split('\n').includes('o/a'), stdout);
+  });
+
+  test('a Dockerfile and a context from the standard input', async () => {
+    fine(await docker(['build', '--progress=plain', '-t', 'stdin:1', '-'], { input: 'FROM busybox\nENV FROM=stdin\n' }));
+    assert.ok((await inspect('stdin:1')).Config.Env!.includes('FROM=stdin'));
+    const folder = context({ Dockerfile: 'FROM busybox\nCOPY f /f\nRUN cat /f\n', f: 'of the tar' });
+    const tar = await run('sh', ['-c', `tar c -C ${folder} . | DOCKER_CONFIG=${client.config} ${client.program} build --progress=plain -`], { env });
+    assert.match(fine(tar).stderr, /of the tar/);
+  });
+
+  test('other contexts, a Dockerfile elsewhere, the .dockerignore of the context', async () => {
+    const folder = context({
+      'f/Build': 'FROM busybox AS first\nCOPY . /c\nCOPY --from=extra x /x\nRUN ls /c && cat /x\nFROM first\nRUN false\n',
+      'c/kept': '',
+      'c/left': '',
+      'c/.dockerignore': 'left\n',
+      'e/x': 'extra!',
+    });
+    const { stderr } = fine(await build('-f', `${folder}/f/Build`, '--target', 'first', '--build-context', `extra=${folder}/e`, `${folder}/c`));
+    assert.match(stderr, /^#\d+ [\d.]+ kept$/m);
+    assert.match(stderr, /^#\d+ [\d.]+ extra!$/m);
+    assert.doesNotMatch(stderr, /^#\d+ [\d.]+ left$/m);
+  });
+
+  test('checks, outlines and targets, without a build', async () => {
+    const text =
+      '# V is a version\nARG V=1\nFROM busybox AS First\nARG V\nRUN --mount=type=secret,id=s,required=true echo $V\n# last is the last\nFROM busybox AS last\nCOPY --from=First /etc /e\nMAINTAINER x\n';
+    const folder = context({ Dockerfile: text });
+    const check = await docker(['build', '--check', folder]);
+    assert.equal(check.code, 1);
+    assert.match(check.stdout, /WARNING: StageNameCasing - https:\/\/docs\.docker\.com\/go\/dockerfile\/rule\/stage-name-casing\//);
+    assert.match(check.stdout, /WARNING: MaintainerDeprecated/);
+    assert.match(check.stdout, />>> MAINTAINER x/);
+    assert.doesNotMatch(check.stderr, /RUN/);
+    const outline = fine(await docker(['build', '--call=outline', folder]));
+    assert.match(outline.stdout, /^V +1 +is a version/m);
+    assert.match(outline.stdout, /^s +true/m);
+    const targets = fine(await docker(['build', '--call=targets', folder]));
+    assert.match(targets.stdout, /^first/m);
+    assert.match(targets.stdout, /^last \(default\) +is the last/m);
+    writeFileSync(`${folder}/Dockerfile`, 'FROM busybox\nENV x=y\n');
+    assert.match(fine(await docker(['build', '--check', folder])).stdout, /Check complete, no warnings found/);
+    writeFileSync(`${folder}/Dockerfile`, 'FROM busybox\nRUN --mount=type=none true\n');
+    assert.equal((await docker(['build', '--check', folder])).code, 1);
+  });
+
+  test('bake: targets at once, and one on another', async () => {
+    const folder = context({
+      'docker-bake.json': JSON.stringify({
+        group: { default: { targets: ['a', 'b'] } },
+        target: { a: { context: 'a', tags: ['bake:a'] }, b: { context: 'b', tags: ['bake:b'], contexts: { base: 'target:a' } } },
+      }),
+      'a/Dockerfile': 'FROM busybox\nENV A=a\n',
+      'b/Dockerfile': 'FROM base\nENV B=b\n',
+    });
+    fine(await docker(['buildx', 'bake', '--progress=plain'], { cwd: folder }));
+    assert.ok((await inspect('bake:a')).Config.Env!.includes('A=a'));
+    const both = (await inspect('bake:b')).Config.Env!;
+    assert.ok(both.includes('A=a') && both.includes('B=b'), both.join());
+  });
+
+  test('compose builds its services', async () => {
+    const folder = context({
+      'compose.yaml': 'name: k\nservices:\n  one:\n    build: .\n  two:\n    build:\n      context: .\n      args: {V: "2"}\n',
+      Dockerfile: 'FROM busybox\nARG V=1\nENV V=$V\n',
+    });
+    fine(await docker(['compose', '--progress=plain', 'build'], { cwd: folder }));
+    assert.ok((await inspect('k-one')).Config.Env!.includes('V=1'));
+    assert.ok((await inspect('k-two')).Config.Env!.includes('V=2'));
+  });
+
+  for (const [what, signal] of [
+    ['a build that is cancelled', 'SIGINT'],
+    ['a client that vanishes', 'SIGKILL'],
+  ] as const) {
+    test(`${what} leaves nothing`, async () => {
+      const marker = `8${Date.now()}`;
+      const folder = context({ Dockerfile: `FROM busybox\nRUN echo begun && sleep ${marker}\n` });
+      const child = spawn(client.program, ['build', '--progress=plain', folder], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+      const ended = once(child, 'close');
+      for await (const piece of child.stderr) if (/[\d.]+ begun/.test(String(piece))) break;
+      // the plugin is the client's own child
+      for (const pid of readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').split(' ')) if (pid !== '') process.kill(Number(pid), signal);
+      child.kill(signal);
+      await ended;
+      const sleeping = async () => (await run('pgrep', ['-f', `sleep ${marker}`])).stdout;
+      for (const end = Date.now() + 20_000; (await sleeping()) !== '' || readdirSync(`${daemon.dataRoot}/build/work`).length > 0;) {
+        assert.ok(Date.now() < end, 'the step goes on');
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      assert.deepEqual(readdirSync(`${daemon.dataRoot}/build/door/scratch`), []);
+    });
+  }
+
+  test('the cache and the history of builds are shown', async () => {
+    const { stdout } = fine(await docker(['buildx', 'du']));
+    assert.match(stdout, /^ID +RECLAIMABLE +SIZE +LAST ACCESSED\n[a-z0-9]+/);
+    const history = fine(await docker(['buildx', 'history', 'ls']));
+    assert.match(history.stdout, /Completed/);
+    const logs = fine(await docker(['buildx', 'history', 'logs', '--progress=plain']));
+    assert.match(logs.stderr + logs.stdout, /load build definition/);
+    const prune = fine(await docker(['buildx', 'prune', '-af']));
+    assert.match(prune.stdout, /Total:/);
+    assert.doesNotMatch(fine(await docker(['buildx', 'du'])).stdout, /^[a-z0-9]{20,}/m);
+    assert.equal(existsSync(`${daemon.dataRoot}/build/door/contexts`), true);
+  });
+
+  test('what is forbidden by a source policy is not built', async () => {
+    const folder = context({
+      Dockerfile: 'FROM busybox\n',
+      'policy.json': JSON.stringify({ rules: [{ action: 'DENY', selector: { identifier: 'docker-image://*' } }] }),
+    });
+    const { code, stderr } = await docker(['build', '--progress=plain', folder], { env: { EXPERIMENTAL_BUILDKIT_SOURCE_POLICY: `${folder}/policy.json` } });
+    assert.equal(code, 1);
+    assert.match(stderr, /source policies are not supported/);
+  });
+});
