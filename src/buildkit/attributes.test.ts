@@ -65,5 +65,7 @@ test('caches of unknown kinds are not read, and refused where they would be writ
   const entry = { Type: 'gha', Attrs: {} };
   const known = { Type: 'registry', Attrs: { ref: 'r/x' } };
   assert.deepEqual(cachePlaces([entry, known], 'read'), [{ type: 'registry', attributes: { ref: 'r/x' } }]);
-  assert.throws(() => cachePlaces([entry], 'write'), /unknown cache exporter: "gha"/);
+  const local = { Type: 'local', Attrs: { src: '/etc', dest: '/etc' } };
+  assert.deepEqual(cachePlaces([local], 'read'), []);
+  for (const each of [entry, local]) assert.throws(() => cachePlaces([each], 'write'), /unsupported cache exporter: "/);
 });

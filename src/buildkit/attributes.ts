@@ -70,11 +70,14 @@ function provenance(attributes: Attributes): 'min' | 'max' | undefined {
   return fields.get('mode') === 'max' ? 'max' : 'min';
 }
 
-/** Places of caches; those of kinds that are not here are left out where they are read, and refused where they are written. */
+/**
+ * Places of caches. Those of kinds that are not here are left out where they are read, and refused where they are
+ * written; so are local ones: the client would serve them from a store of its own, and its paths mean nothing here.
+ */
 export function cachePlaces(entries: readonly { readonly Type: string; readonly Attrs: Attributes }[], use: 'read' | 'write'): readonly CachePlace[] {
   return entries.flatMap(({ Type, Attrs }): CachePlace[] => {
-    if (Type === 'inline' || Type === 'registry' || Type === 'local') return [{ type: Type, attributes: Attrs }];
+    if (Type === 'inline' || Type === 'registry') return [{ type: Type, attributes: Attrs }];
     if (use === 'read') return [];
-    throw new EngineError('invalid', `unknown cache exporter: ${JSON.stringify(Type)}`);
+    throw new EngineError('invalid', `unsupported cache exporter: ${JSON.stringify(Type)}`);
   });
 }

@@ -1,6 +1,6 @@
 /** File modes as Go's os.FileMode writes them, and as Unix does. */
 
-export const GO_DIR = 2 ** 31;
+const GO_DIR = 2 ** 31;
 export const GO_SYMLINK = 2 ** 27;
 const GO_DEVICE = 2 ** 26;
 const GO_PIPE = 2 ** 25;

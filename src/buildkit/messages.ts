@@ -12,8 +12,6 @@ export interface Codec {
   encode(message: object): Buffer;
   /** Throws what is no such message. */
   decode(bytes: Uint8Array): Message;
-  /** The object of protobufjs itself, for what comes in great numbers. Its bytes are views of what was given. */
-  raw(bytes: Uint8Array): Message;
 }
 
 export interface Method {
@@ -62,7 +60,6 @@ export function codec(name: string): Codec {
     found = {
       encode: (message) => type.encode(message).finish() as Buffer,
       decode: (bytes) => type.toObject(type.decode(bytes), AS_OBJECT) as Message,
-      raw: (bytes) => type.decode(bytes) as unknown as Message,
     };
     codecs.set(name, found);
   }

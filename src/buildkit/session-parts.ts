@@ -6,7 +6,7 @@ import { EngineError } from '../base/errors.ts';
 import type { SshSocket } from '../build/contract.ts';
 import type { Credentials } from '../image/contract.ts';
 import { CODES, GrpcError } from './grpc-status.ts';
-import { isNotFound, type Session } from './sessions.ts';
+import type { Session } from './sessions.ts';
 
 /** Undefined where the client has no such secret. */
 export async function secretOf(session: Session, id: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
@@ -15,7 +15,7 @@ export async function secretOf(session: Session, id: string, signal: AbortSignal
   try {
     return (await session.call(method, { ID: id }, signal))['data'] as Buffer;
   } catch (error) {
-    if (isNotFound(error)) return undefined;
+    if (error instanceof GrpcError && error.code === CODES.NOT_FOUND) return undefined;
     throw error;
   }
 }
@@ -89,5 +89,5 @@ export async function* uploadOf(session: Session, path: string, signal: AbortSig
   const method = session.method('moby.upload.v1.Upload', 'Pull');
   if (!/^[\w./-]+$/.test(path)) throw new EngineError('invalid', `${JSON.stringify(path)} is no path of an upload`);
   const call = session.client.stream(method.path, { metadata: { urlpath: path, urlhost: 'buildkit-session' }, signal });
-  for await (const messages of call.batches()) for (const each of messages) yield method.response.raw(each)['data'] as Uint8Array;
+  for await (const messages of call.batches()) for (const each of messages) yield method.response.decode(each)['data'] as Buffer;
 }

@@ -2,7 +2,6 @@
 import type { Duplex } from 'node:stream';
 import { EngineError, invalid } from '../base/errors.ts';
 import { GrpcClient } from './grpc-client.ts';
-import { CODES, GrpcError } from './grpc-status.ts';
 import { methodsOf, type Message, type Method } from './messages.ts';
 
 const UUID = 'x-docker-expose-session-uuid';
@@ -94,9 +93,4 @@ export class Sessions {
   close(): void {
     for (const session of this.#open.values()) session.client.close();
   }
-}
-
-/** Whether the other side has said that it has no such thing. */
-export function isNotFound(error: unknown): boolean {
-  return error instanceof GrpcError && error.code === CODES.NOT_FOUND;
 }
