@@ -59,7 +59,6 @@ export class BuildContexts implements AsyncDisposable {
   root(name: string, wish: ContextWish, ignored: FileRoot['ignored']): FileRoot {
     return {
       owned: true,
-      what: 'context',
       ignored,
       open: async (use) => use((await this.#open(name, wish)).path),
     };

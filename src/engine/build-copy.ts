@@ -23,8 +23,6 @@ export interface FileRoot {
   readonly owned: boolean;
   /** Whether a path from the root is no part of it. */
   readonly ignored?: ((path: string) => boolean) | undefined;
-  /** What a client calls it, for messages. */
-  readonly what: 'context' | 'other';
 }
 
 /** A source, with where it is found. `add`: of something fetched, which has one file or folder at its root. */

@@ -27,7 +27,7 @@ export async function fetchSource(...args: Parameters<typeof fetched>): Promise<
 
 /** Fetched into the folder `work`, which is made. */
 async function fetched(source: Extract<CopySource, { kind: 'http' | 'git' }>, work: string, request: BuildRequest, signal: AbortSignal): Promise<FoundSource> {
-  const at = (path: string): FileRoot => ({ owned: true, what: 'other', open: (use) => use(path) });
+  const at = (path: string): FileRoot => ({ owned: true, open: (use) => use(path) });
   if (source.kind === 'http') {
     const { url, checksum, filename } = source;
     const name = filename.replaceAll('/', '_') || 'download';

@@ -296,6 +296,9 @@ class Solver {
       if (step.kind !== 'run') continue;
       const asks = step.network === 'host' ? 'network.host' : step.security === 'insecure' ? 'security.insecure' : undefined;
       if (asks !== undefined && !granted.includes(asks)) throw new EngineError('denied', `failed to load LLB: ${asks} is not allowed`);
+      const device = step.devices.find(({ required }) => required);
+      if (device !== undefined)
+        throw new EngineError('unavailable', `device ${device.name} is requested by the build and not available: builds get no devices here`);
     }
   }
 
@@ -315,7 +318,7 @@ class Solver {
       this.#parts,
       (await this.#layersOf(source)).map(({ diffId }) => diffId),
     );
-    return { owned: false, what: 'other', open: (use) => viewOf(this.#parts, layers, undefined, use) };
+    return { owned: false, open: (use) => viewOf(this.#parts, layers, undefined, use) };
   }
 
   /** What of a context the plan needs; undefined: all of it. */
