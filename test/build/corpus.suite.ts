@@ -1,0 +1,70 @@
+/**
+ * Every case of the corpus, built by the real docker command with buildx and with the classic builder's API, gives what a
+ * real Docker 28 gave: `expected/NAME.json`, written by `KOBAKO_RECORD=1` against one. KOBAKO_CASE: a regular expression
+ * of the names to build; KOBAKO_BUILDER: buildx or classic alone.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { after, before, describe, test, type TestContext } from 'node:test';
+import { type Builder, buildCase, type Outcome } from './build-case.ts';
+import type { BuildCase } from './corpus/case.ts';
+import { CORPUS } from './corpus/corpus.ts';
+import type { BuildGround } from './ground.ts';
+
+type Expected = Partial<Record<Builder, Outcome>>;
+
+const fileOf = ({ name }: BuildCase) => `${import.meta.dirname}/expected/${name}.json`;
+
+export interface CorpusOptions {
+  readonly skip: string | false;
+  /** Why a case cannot be built on this engine or machine; undefined: it can. */
+  readonly without?: (each: BuildCase, builder: Builder) => string | undefined;
+}
+
+export function corpusSuite(engine: string, open: () => Promise<BuildGround>, { skip, without }: CorpusOptions): void {
+  const wanted = new RegExp(process.env['KOBAKO_CASE'] ?? '');
+  const builders = (['buildx', 'classic'] as const).filter((name) => name.startsWith(process.env['KOBAKO_BUILDER'] ?? ''));
+  describe(`${engine} builds the corpus`, { skip }, () => {
+    let ground: BuildGround;
+    before(async () => {
+      ground = await open();
+    });
+    after(() => ground?.end());
+    for (const each of CORPUS.filter(({ name }) => wanted.test(name))) {
+      for (const builder of builders) {
+        if (builder === 'classic' && each.classic !== true) continue;
+        const reason = without?.(each, builder) ?? (process.env['KOBAKO_RECORD'] === undefined ? unrecorded(each, builder) : undefined);
+        test(`${each.name}: ${builder}`, { skip: reason ?? false, timeout: 400_000 }, async (t) => {
+          const outcome = plain(await buildCase(ground, builder, each));
+          if (process.env['KOBAKO_RECORD'] === '1') record(each, builder, outcome);
+          else await compare(t, outcome, read(each)[builder]!);
+        });
+      }
+    }
+  });
+}
+
+/** As it will be read again. */
+const plain = (outcome: Outcome) => JSON.parse(JSON.stringify(outcome)) as Outcome;
+
+const read = (each: BuildCase) => (existsSync(fileOf(each)) ? (JSON.parse(readFileSync(fileOf(each), 'utf8')) as Expected) : {});
+
+function unrecorded(each: BuildCase, builder: Builder): string | undefined {
+  return read(each)[builder] === undefined ? 'a real Docker has not been asked yet: KOBAKO_RECORD=1' : undefined;
+}
+
+function record(each: BuildCase, builder: Builder, outcome: Outcome): void {
+  const all = { ...read(each), [builder]: outcome };
+  writeFileSync(fileOf(each), `${JSON.stringify(all, undefined, 1)}\n`);
+}
+
+/** In parts, so that a failure says which part is another. */
+async function compare(t: TestContext, outcome: Outcome, expected: Outcome): Promise<void> {
+  assert.equal(outcome.code ?? 0, expected.code ?? 0, outcome.said?.join('\n'));
+  const parts = ['files', 'text'] as const;
+  for (const part of parts) if (expected[part] !== undefined) await t.test(part, () => assert.deepEqual(outcome[part], expected[part]));
+  if (expected.image !== undefined)
+    for (const part of ['files', 'config', 'history', 'layers'] as const)
+      await t.test(part, () => assert.deepEqual(outcome.image?.[part], expected.image![part]));
+  await t.test('said', () => assert.deepEqual(outcome.said, expected.said));
+}

@@ -1,0 +1,13 @@
+/** The corpus on our engine, or on the one that DOCKER_HOST names. */
+import { noDockerClient } from '../support/docker-client.ts';
+import { noNpm } from './bases.ts';
+import { corpusSuite } from './corpus.suite.ts';
+import { openKobako } from './ground.ts';
+
+const missing = await noDockerClient();
+const npm = await noNpm();
+
+corpusSuite(process.env['DOCKER_HOST'] === undefined ? 'kobako' : 'the engine at DOCKER_HOST', openKobako, {
+  skip: missing ?? false,
+  without: ({ bases = [] }) => (bases.includes('npm') ? npm : undefined),
+});

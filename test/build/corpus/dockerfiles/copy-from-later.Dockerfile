@@ -1,0 +1,3 @@
+FROM base/busybox:1 AS one
+COPY --from=two /a /b
+FROM base/busybox:1 AS two
