@@ -46,7 +46,7 @@ export async function buildCase(ground: BuildGround, builder: Builder, each: Bui
     const result = await ground.docker(['build', ...(image ? ['-t', tag] : []), ...(each.args ?? []).map(filled), source], { env, timeoutMs: 300_000 });
     return {
       ...said(result, builder, { '@DIR@': folder, '@SERVER@': ground.server.url, '@BEFORE@': before }),
-      ...(result.code === 0 ? await made(ground, each, { tag, before, folder }, result) : {}),
+      ...(result.code === 0 || each.result === 'text' ? await made(ground, each, { tag, before, folder }, result) : {}),
     };
   } finally {
     await ground.docker(['image', 'rm', '-f', tag, ...(each.before === undefined ? [] : [before])]);
@@ -86,7 +86,7 @@ function said({ code, stderr }: RunResult, builder: Builder, names: Readonly<Rec
     .filter(
       (line) =>
         line !== '' &&
-        !/^#\d+ /.test(line) &&
+        !/^#\d+ |level=error msg="Can't (add|close)/.test(line) &&
         !(builder === 'classic' && /^(DEPRECATED|\s+(environment-variable|Install the buildx|BuildKit is currently|https:))/.test(line)),
     );
   return { ...(code !== 0 && { code }), ...(lines.length > 0 && { said: lines }) };

@@ -10,5 +10,5 @@ const npm = await noNpm();
 
 corpusSuite('dockerd 28', openDockerd, {
   skip: missing ?? false,
-  without: ({ bases = [] }) => (bases.includes('npm') ? npm : undefined),
+  without: ({ bases = [], byHand }) => byHand ?? (bases.includes('npm') ? npm : undefined),
 });

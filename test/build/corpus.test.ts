@@ -2,6 +2,7 @@
 import { noDockerClient } from '../support/docker-client.ts';
 import { noNpm } from './bases.ts';
 import { corpusSuite } from './corpus.suite.ts';
+import { DEVIATIONS } from './deviations.ts';
 import { openKobako } from './ground.ts';
 
 const missing = await noDockerClient();
@@ -9,5 +10,6 @@ const npm = await noNpm();
 
 corpusSuite(process.env['DOCKER_HOST'] === undefined ? 'kobako' : 'the engine at DOCKER_HOST', openKobako, {
   skip: missing ?? false,
+  deviations: DEVIATIONS,
   without: ({ bases = [] }) => (bases.includes('npm') ? npm : undefined),
 });

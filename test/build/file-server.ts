@@ -16,11 +16,13 @@ export interface FileServer {
 
 const DATE = 'Tue, 14 Nov 2023 22:13:20 GMT';
 
+/** Whole seconds need no pax header, in which BuildKit's front end does not see an archive. */
+const mtime = 1_700_000_000_000_000_000n;
+
 const FILES: Readonly<Record<string, Buffer>> = {
   '/hello.txt': Buffer.from('hello from the web\n'),
   '/archive.tar.gz': gzipSync(layerTar([dir('in'), file('in/file', 'packed\n', { uid: 5, gid: 6, mode: 0o640 })])),
-  // its Dockerfile is the root's
-  '/context.tar': layerTar([file('Dockerfile', 'FROM base/busybox:1\nCOPY a /a\n'), file('a', 'of a remote context\n')]),
+  '/context.tar': layerTar([file('Dockerfile', 'FROM base/busybox:1\nCOPY a /a\n', { mtime }), file('a', 'of a remote context\n', { mtime })]),
   '/remote.Dockerfile': Buffer.from('FROM base/busybox:1\nRUN echo remote >/r\n'),
 };
 

@@ -40,7 +40,7 @@ export async function openKobako(): Promise<BuildGround> {
 /** A real dockerd 28. */
 export async function openDockerd(): Promise<BuildGround> {
   const folder = newFolder();
-  const host = await peers(['docker'], { BIND: folder });
+  const host = await peers(['docker'], { BIND: folder, DOCKERD_ARGS: `--data-root ${folder}/docker` });
   return groundOn(folder, host, '10.233.1.1', async () => void (await peers(['down'])));
 }
 
@@ -56,6 +56,8 @@ async function groundOn(folder: string, host: string, address: string, stop: () 
     LC_ALL: 'C.UTF-8',
     BUILDX_NO_DEFAULT_ATTESTATIONS: '1',
     DOCKER_CLI_HINTS: 'false',
+    BUILDX_GIT_INFO: 'false',
+    NO_COLOR: '1',
   };
   const docker = (args: readonly string[], options: RunOptions = {}) => run(program, args, { timeoutMs: 120_000, ...options, env: { ...env, ...options.env } });
   const server = await startFileServer(folder, address);

@@ -27,6 +27,8 @@ export interface BuildCase {
   readonly result?: 'image' | 'local' | 'tar' | 'text';
   /** The classic builder knows all that the case uses: it is built with that one, too. */
   readonly classic?: boolean;
+  /** Why a real Docker of Debian's cannot say what is expected: what is in `expected` was written by hand. */
+  readonly byHand?: string;
   /** Paths whose content depends on the versions of Debian's packages. */
   readonly opaque?: RegExp;
 }

@@ -27,13 +27,14 @@ export const COPY: readonly BuildCase[] = [
   { name: 'copy-chmod', context },
   { name: 'copy-chmod-bad', context },
   { name: 'copy-link', context },
-  { name: 'copy-parents', context },
+  { name: 'copy-parents', context, byHand: 'COPY --parents is in the labs channel of that frontend' },
   { name: 'copy-exclude', context: [...context, ...texts] },
   {
     name: 'copy-links',
     context: [...context, symlink('to-file', 'dir/in'), symlink('to-dir', 'dir'), symlink('dangling', '/nowhere/at/all'), link('dir/hard', 'a')],
     classic,
   },
+  { name: 'copy-dangling', context: [symlink('dangling', '/nowhere/at/all')], classic },
   { name: 'copy-into-links', context, classic },
   { name: 'copy-over', context, classic },
   { name: 'copy-dir-onto-file', context, classic },
@@ -62,6 +63,6 @@ export const COPY: readonly BuildCase[] = [
   },
   { name: 'copy-from-missing-stage' },
   { name: 'copy-from-later' },
-  { name: 'copy-from-self', classic },
+  { name: 'copy-from-self' },
   { name: 'copy-devices', classic },
 ];

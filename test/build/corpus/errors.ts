@@ -31,6 +31,7 @@ export const ERRORS: readonly BuildCase[] = [
   { name: 'error-heredoc-open' },
   { name: 'error-required-variable', classic },
   { name: 'error-modifier', classic },
+  { name: 'error-pattern' },
   { name: 'error-brace', classic },
   { name: 'error-escape-directive', classic },
   { name: 'error-directive-twice', classic },

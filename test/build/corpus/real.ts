@@ -1,6 +1,6 @@
 /** Dockerfiles as people write them for real programs. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dir, file, type LayerEntry } from '../../support/layers.ts';
 import { projectDir } from '../../support/paths.ts';
@@ -43,22 +43,21 @@ const SITE = [
   file('nginx.conf', 'server {\n  listen 8080;\n  root /usr/share/nginx/html;\n}\n'),
 ];
 
-/** Pinned to this project's own TypeScript, packed, and a dependency of the program's own. */
+/** This project's own TypeScript and a dependency of the program's own, as packed archives that npm needs no registry for. */
 function nodeService(): LayerEntry[] {
   const folder = mkdtempSync(`${tmpdir()}/kobako-test-npm-`);
   try {
-    const pack = (path: string) =>
-      execFileSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', `${folder}/vendor`, path], { cwd: folder });
-    mkdirSync(`${folder}/vendor`);
-    mkdirSync(`${folder}/tiny-greeting`);
-    writeFileSync(
-      `${folder}/tiny-greeting/package.json`,
-      JSON.stringify({ name: 'tiny-greeting', version: '1.0.0', type: 'module', main: 'index.js', types: 'index.d.ts' }),
-    );
-    writeFileSync(`${folder}/tiny-greeting/index.js`, 'export const greeting = (name) => `hello ${name}`;\n');
-    writeFileSync(`${folder}/tiny-greeting/index.d.ts`, 'export declare const greeting: (name: string) => string;\n');
     const compiler = `typescript-linux-${process.arch}`;
-    for (const path of ['./tiny-greeting', `${projectDir}/node_modules/typescript`, `${projectDir}/node_modules/@typescript/${compiler}`]) pack(path);
+    mkdirSync(`${folder}/tiny-greeting`);
+    for (const [name, text] of Object.entries(TINY_GREETING)) writeFileSync(`${folder}/tiny-greeting/${name}`, text);
+    cpSync(`${projectDir}/node_modules/typescript`, `${folder}/typescript`, { recursive: true });
+    // of other platforms' compilers npm would ask a registry
+    const { optionalDependencies: _, ...rest } = JSON.parse(readFileSync(`${folder}/typescript/package.json`, 'utf8')) as Record<string, unknown>;
+    writeFileSync(`${folder}/typescript/package.json`, JSON.stringify(rest));
+    mkdirSync(`${folder}/vendor`);
+    const npm = (...args: string[]) => execFileSync('npm', args, { cwd: folder, stdio: 'pipe' });
+    for (const path of ['./tiny-greeting', './typescript', `${projectDir}/node_modules/@typescript/${compiler}`])
+      npm('pack', '--silent', '--ignore-scripts', '--pack-destination', `${folder}/vendor`, path);
     const packed = (start: RegExp) => `file:vendor/${readdirSync(`${folder}/vendor`).find((name) => start.test(name))}`;
     const json = {
       name: 'service',
@@ -70,24 +69,27 @@ function nodeService(): LayerEntry[] {
       devDependencies: { typescript: packed(/^typescript-\d/), [`@typescript/${compiler}`]: packed(/linux/) },
     };
     writeFileSync(`${folder}/package.json`, JSON.stringify(json, undefined, 2));
-    execFileSync('npm', ['install', '--package-lock-only', '--offline', '--omit=optional', '--silent', '--no-audit', '--no-fund'], {
-      cwd: folder,
-      stdio: 'pipe',
-    });
-    return [
-      ...['package.json', 'package-lock.json'].map((name) => file(name, readFileSync(`${folder}/${name}`))),
-      ...readdirSync(`${folder}/vendor`).map((name) => file(`vendor/${name}`, readFileSync(`${folder}/vendor/${name}`))),
-      file(
-        'tsconfig.json',
-        JSON.stringify({ compilerOptions: { target: 'es2023', module: 'nodenext', outDir: 'dist', rootDir: 'src', strict: true, types: [], lib: ['es2023'] } }),
-      ),
-      file('src/server.ts', "import { greeting } from 'tiny-greeting';\nexport const reply = (path: string): string => greeting(path.slice(1));\n"),
-      file('src/check.ts', "import { reply } from './server.js';\ndeclare const console: { log(text: string): void };\nconsole.log(reply('/check'));\n"),
-    ];
+    npm('install', '--package-lock-only', '--offline', '--silent', '--no-audit', '--no-fund');
+    const taken = ['package.json', 'package-lock.json', ...readdirSync(`${folder}/vendor`).map((name) => `vendor/${name}`)];
+    return [...taken.map((name) => file(name, readFileSync(`${folder}/${name}`))), ...SERVICE];
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
+
+const TINY_GREETING = {
+  'package.json': JSON.stringify({ name: 'tiny-greeting', version: '1.0.0', type: 'module', main: 'index.js', types: 'index.d.ts' }),
+  'index.js': 'export const greeting = (name) => `hello ${name}`;\n',
+  'index.d.ts': 'export declare const greeting: (name: string) => string;\n',
+};
+
+const COMPILER_OPTIONS = { target: 'es2023', module: 'nodenext', outDir: 'dist', rootDir: 'src', strict: true, types: [], lib: ['es2023'] };
+
+const SERVICE = [
+  file('tsconfig.json', JSON.stringify({ compilerOptions: COMPILER_OPTIONS })),
+  file('src/server.ts', "import { greeting } from 'tiny-greeting';\nexport const reply = (path: string): string => greeting(path.slice(1));\n"),
+  file('src/check.ts', "import { reply } from './server.js';\ndeclare const console: { log(text: string): void };\nconsole.log(reply('/check'));\n"),
+];
 
 export const REAL: readonly BuildCase[] = [
   { name: 'c-program', context: C_PROGRAM, bases: ['gcc'], opaque: /^bin\/greet$/ },

@@ -63,7 +63,7 @@ const SOURCES: readonly BuildCase[] = [
   },
   { name: 'source-file-missing', dockerfile: 'FROM scratch\n', args: ['-f', '@DIR@/context/Missing'], classic },
   { name: 'source-file-empty', dockerfile: '# nothing\n\n', classic },
-  { name: 'source-git', dockerfile: '', source: '@SERVER@/repo.git', classic },
+  { name: 'source-git', dockerfile: '', source: '@SERVER@/repo.git' },
   { name: 'source-git-ref', dockerfile: '', source: '@SERVER@/repo.git#v1:sub', classic },
   { name: 'source-tar-url', dockerfile: '', source: '@SERVER@/context.tar', classic },
   { name: 'source-dockerfile-url', dockerfile: '', source: '@SERVER@/remote.Dockerfile', classic },

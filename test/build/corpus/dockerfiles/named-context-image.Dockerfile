@@ -1,2 +1,2 @@
 FROM alpine:9.9
-RUN echo "$FROM_BASE" >/out
+RUN echo "$FROM_BASE" >/tmp/out

@@ -1,2 +1,2 @@
 FROM base/busybox:1
-RUN kill -9 $$
+RUN sh -c 'kill -9 $$'
