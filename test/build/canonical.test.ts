@@ -17,7 +17,7 @@ test('an image is what it adds to its base, takes from it and changes', () => {
       file('etc/a', 'a\n', { uid: 7 }),
       whiteout('gone'),
       file('copy', 'x'.repeat(500), { mode: 0o4755 }),
-      file('new', 'new', { mtime: now, xattrs: { 'user.n': 'v' } }),
+      file('new', 'new', { mtime: now, xattrs: { 'user.n': 'v', 'security.capability': 'c' } }),
       link('other', 'new', { mtime: now }),
       symlink('soft', '/new'),
       node('char', 'null', { devMajor: 1, devMinor: 3 }),
@@ -30,9 +30,9 @@ test('an image is what it adds to its base, takes from it and changes', () => {
     copy: { mode: '4755', mtime, content: 'base:/large' },
     'etc/a': { mode: '644', owner: '7:0', mtime, content: 'text: a\n' },
     gone: null,
-    new: { mode: '644', content: 'text: new', xattrs: { 'user.n': Buffer.from('v').toString('hex') } },
+    new: { mode: '644', content: 'text: new', capability: Buffer.from('c').toString('hex') },
     null: { type: 'char', mode: '644', mtime, device: '1:3' },
-    other: { mode: '644', content: 'text: new', xattrs: { 'user.n': Buffer.from('v').toString('hex') }, sameAs: 'new' },
+    other: { mode: '644', content: 'text: new', capability: Buffer.from('c').toString('hex'), sameAs: 'new' },
     soft: { type: 'symlink', mode: '777', mtime, link: '/new' },
   });
   assert.equal(layers, 1);

@@ -153,7 +153,8 @@ function canonicalFile(path: string, seen: Seen, known: ReadonlyMap<string, stri
     content: type !== 'file' || size === 0 || hidden ? undefined : (known.get(digest) ?? digest),
     link: asText(link) || undefined,
     device: type === 'char' || type === 'block' ? device : undefined,
-    xattrs: Object.keys(xattrs).length > 0 ? xattrs : undefined,
+    // of extended attributes Docker's own layers have capabilities alone
+    capability: xattrs['security.capability'],
     sameAs: asText(sameAs) || undefined,
   });
 }
@@ -170,7 +171,8 @@ function canonicalConfig(config: Record<string, unknown>): unknown {
   return withoutNothing(Object.fromEntries(Object.entries(rest).toSorted(([a], [b]) => (a < b ? -1 : 1))));
 }
 
-function withoutNothing(fields: Record<string, unknown>): Record<string, unknown> {
+/** Without members that say nothing. */
+export function withoutNothing(fields: Record<string, unknown>): Record<string, unknown> {
   const isNothing = (value: unknown) =>
     value === undefined || value === null || value === false || value === '' || (typeof value === 'object' && Object.keys(value).length === 0);
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => !isNothing(value)));

@@ -10,6 +10,7 @@ const npm = await noNpm();
 
 corpusSuite(process.env['DOCKER_HOST'] === undefined ? 'kobako' : 'the engine at DOCKER_HOST', openKobako, {
   skip: missing ?? false,
+  oneBuilder: true,
   deviations: DEVIATIONS,
   without: ({ bases = [] }) => (bases.includes('npm') ? npm : undefined),
 });

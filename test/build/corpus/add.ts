@@ -7,6 +7,9 @@ import type { BuildCase } from './case.ts';
 const classic = true;
 const context = [dir('dir'), file('dir/in', 'in\n'), file('a', 'a\n')];
 
+/** `cap_net_raw=ep`: struct vfs_cap_data (linux/capability.h), revision 2. */
+const NET_RAW = Buffer.from('0100000200200000000000000000000000000000', 'hex');
+
 const plain = layerTar([
   dir('dir', { mode: 0o711, uid: 3, gid: 4 }),
   file('dir/in', 'packed\n', { uid: 3, gid: 4, mode: 0o4750 }),
@@ -14,7 +17,7 @@ const plain = layerTar([
   link('hard', 'dir/in'),
   node('fifo', 'fifo'),
   file('no/parent/listed', 'x\n'),
-  file('xattr', 'x\n', { xattrs: { 'user.note': 'kept' } }),
+  file('capable', 'x\n', { xattrs: { 'security.capability': NET_RAW } }),
 ]);
 const hostile = layerTar([file('../../up', 'up\n'), file('/absolute', 'abs\n'), symlink('out', '/etc'), file('out/through', 'through\n')]);
 
@@ -38,6 +41,7 @@ export const ADD: readonly BuildCase[] = [
   { name: 'add-archives', context: archives, classic },
   { name: 'add-unpack-flag', context: [file('plain.tar', plain)] },
   { name: 'add-archive-over', context: [file('plain.tar', plain)], classic },
+  { name: 'copy-capability', context: [file('plain.tar', plain)], classic },
   { name: 'add-hostile-archive', context: [file('hostile.tar', hostile)], classic },
   { name: 'add-url' },
   { name: 'add-url-unpack' },
