@@ -10,6 +10,8 @@ const image = (...entries: Parameters<typeof layerTar>[0]) =>
   imageArchive({ layers: [base, layerTar(entries)], config: { Env: ['A=b'], Cmd: null, Image: 'sha256:x' } }).bytes;
 const now = BigInt(Date.now()) * 1_000_000n;
 
+const xattrs = { 'user.n': 'v', 'security.capability': 'c' };
+
 test('an image is what it adds to its base, takes from it and changes', () => {
   const { files, layers, config } = canonicalImage(
     image(
@@ -17,8 +19,8 @@ test('an image is what it adds to its base, takes from it and changes', () => {
       file('etc/a', 'a\n', { uid: 7 }),
       whiteout('gone'),
       file('copy', 'x'.repeat(500), { mode: 0o4755 }),
-      file('new', 'new', { mtime: now, xattrs: { 'user.n': 'v', 'security.capability': 'c' } }),
-      link('other', 'new', { mtime: now }),
+      file('new', 'new', { mtime: now, xattrs }),
+      link('other', 'new', { mtime: now, xattrs }),
       symlink('soft', '/new'),
       node('char', 'null', { devMajor: 1, devMinor: 3 }),
     ),

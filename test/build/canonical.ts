@@ -1,6 +1,7 @@
 /** Images and folders as data that two engines can be compared by: no ids, no dates of today, no digests of bases. */
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import type { TarEntry } from '../../src/tar/contract.ts';
 import { TarReader } from '../../src/tar/reader.ts';
 import { expectedTree, type LayerEntry, type Seen, sha256 } from '../support/layers.ts';
@@ -178,9 +179,9 @@ export function withoutNothing(fields: Record<string, unknown>): Record<string, 
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => !isNothing(value)));
 }
 
-/** Without ids, places of an engine's own, and digests that depend on more than what is built. */
+/** Without colours, ids, places of an engine's own, and digests that depend on more than what is built. */
 export function canonicalText(text: string): string {
-  return text
+  return stripVTControlCharacters(text)
     .replaceAll(/\b(file|dir|multi):[0-9a-f]{64}/g, '$1:HASH')
     .replaceAll(/sha256:[0-9a-f]{64}/g, 'sha256:DIGEST')
     .replaceAll(/\/[^\s:]*\/overlay2\/\w+\/merged(?=\/|\b)/g, '@ROOT@')

@@ -57,7 +57,6 @@ async function groundOn(folder: string, host: string, address: string, stop: () 
     BUILDX_NO_DEFAULT_ATTESTATIONS: '1',
     DOCKER_CLI_HINTS: 'false',
     BUILDX_GIT_INFO: 'false',
-    NO_COLOR: '1',
   };
   const docker = (args: readonly string[], options: RunOptions = {}) => run(program, args, { timeoutMs: 120_000, ...options, env: { ...env, ...options.env } });
   const server = await startFileServer(folder, address);
