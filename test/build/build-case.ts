@@ -44,26 +44,35 @@ export async function buildCase(ground: BuildGround, builder: Builder, each: Bui
     const source = each.source === undefined ? `${folder}/context` : filled(each.source);
     const image = (each.result ?? 'image') === 'image';
     const result = await ground.docker(['build', ...(image ? ['-t', tag] : []), ...(each.args ?? []).map(filled), source], { env, timeoutMs: 300_000 });
-    return {
-      ...said(result, builder, { '@DIR@': folder, '@SERVER@': ground.server.url, '@BEFORE@': before }),
-      ...(result.code === 0 || each.result === 'text' ? await made(ground, each, { tag, before, folder }, result) : {}),
-    };
+    // an engine that is gone says nothing about builds
+    if (result.stderr.includes('Cannot connect to the Docker daemon')) throw new Error(result.stderr);
+    const names = { '@DIR@': folder, '@SERVER@': ground.server.url, '@BEFORE@': before };
+    const isMade = result.code === 0 || each.result === 'text';
+    return { ...said(result, builder, names), ...(isMade ? await made(ground, each, tag, names, result.stdout) : {}) };
   } finally {
     await ground.docker(['image', 'rm', '-f', tag, ...(each.before === undefined ? [] : [before])]);
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function made(
-  ground: BuildGround,
-  each: BuildCase,
-  { tag, before, folder }: Record<'tag' | 'before' | 'folder', string>,
-  result: RunResult,
-): Promise<Outcome> {
+/** Places and addresses of this run, by the names that stand for them. */
+type Names = Readonly<Record<'@DIR@' | '@SERVER@' | '@BEFORE@', string>>;
+
+function named(text: string, names: Names): string {
+  return Object.entries(names).reduce((all, [name, value]) => all.replaceAll(value, name), text);
+}
+
+const linesOf = (text: string, names: Names) =>
+  named(canonicalText(text), names)
+    .split('\n')
+    .map((line) => line.trimEnd());
+
+async function made(ground: BuildGround, each: BuildCase, tag: string, names: Names, stdout: string): Promise<Outcome> {
   const bases = [...ground.bases.values()];
+  const folder = names['@DIR@'];
   switch (each.result ?? 'image') {
     case 'text':
-      return { text: result.stdout.trimEnd().split('\n') };
+      return { text: linesOf(stdout.trimEnd(), names) };
     case 'local':
       return { files: canonicalFolder(`${folder}/out`, bases, each.opaque) };
     case 'tar':
@@ -72,24 +81,24 @@ async function made(
       const saved = await ground.docker(['save', '-o', `${folder}/saved.tar`, tag]);
       if (saved.code !== 0) throw new Error(`docker save: ${saved.stderr}`);
       const canonical = canonicalImage(readFileSync(`${folder}/saved.tar`), bases, each.opaque);
-      return { image: JSON.parse(JSON.stringify(canonical).replaceAll(ground.server.url, '@SERVER@').replaceAll(before, '@BEFORE@')) as CanonicalImage };
+      return { image: JSON.parse(named(JSON.stringify(canonical), names)) as CanonicalImage };
     }
   }
 }
 
+const PROGRESS = /^#\d+ |level=error msg="Can't (add|close)/;
+const DEPRECATION = /^(DEPRECATED|\s+(environment-variable|Install the buildx|BuildKit is currently|https:))/;
+const WARNING = /^ - \w+: /;
+
 /** Of buildx all but the progress; of the classic client the error alone, for its steps go to stdout. */
-function said({ code, stderr }: RunResult, builder: Builder, names: Readonly<Record<string, string>>): Outcome {
-  const lines = Object.entries(names)
-    .reduce((text, [name, value]) => text.replaceAll(value, name), canonicalText(stderr))
-    .split('\n')
-    .map((line) => line.trimEnd().replace(/^\d+\.\d+ /, 'TIME '))
-    .filter(
-      (line) =>
-        line !== '' &&
-        !/^#\d+ |level=error msg="Can't (add|close)/.test(line) &&
-        !(builder === 'classic' && /^(DEPRECATED|\s+(environment-variable|Install the buildx|BuildKit is currently|https:))/.test(line)),
-    );
-  return { ...(code !== 0 && { code }), ...(lines.length > 0 && { said: lines }) };
+function said({ code, stderr }: RunResult, builder: Builder, names: Names): Outcome {
+  const lines = linesOf(stderr, names)
+    .map((line) => line.replace(/^\d+\.\d+ /, 'TIME '))
+    .filter((line) => line !== '' && !PROGRESS.test(line) && !(builder === 'classic' && DEPRECATION.test(line)));
+  // warnings come in any order
+  const warnings = lines.filter((line) => WARNING.test(line)).toSorted();
+  const sorted = lines.map((line) => (WARNING.test(line) ? warnings.shift()! : line));
+  return { ...(code !== 0 && { code }), ...(sorted.length > 0 && { said: sorted }) };
 }
 
 /** Files of this machine as the entries say; folders' dates last. */
