@@ -1,4 +1,7 @@
-/** The corpus on a real dockerd 28: that tests the suite. With KOBAKO_RECORD=1 it writes what is expected. */
+/**
+ * The corpus on a real dockerd 28: that tests the suite; a part of it, for all takes ten minutes. KOBAKO_RECORD=1 writes what
+ * is expected: `KOBAKO_RECORD=1 KOBAKO_CASE= bin/node --test test/build/corpus-dockerd.test.ts`.
+ */
 import { noDockerClient } from '../support/docker-client.ts';
 import { noPeers } from '../support/peers.ts';
 import { noNpm } from './bases.ts';
@@ -10,5 +13,6 @@ const npm = await noNpm();
 
 corpusSuite('dockerd 28', openDockerd, {
   skip: missing ?? false,
+  every: 8,
   without: ({ bases = [], byHand }) => byHand ?? (bases.includes('npm') ? npm : undefined),
 });
