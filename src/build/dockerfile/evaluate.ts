@@ -68,14 +68,16 @@ export function evaluate(stage: StageState, instruction: Instruction): void {
     case 'cmd': {
       once(stage, instruction);
       const argv = commandLine(stage, instruction, instruction.command);
-      settings.Cmd = argv;
+      if (argv.length === 0) delete settings.Cmd;
+      else settings.Cmd = argv;
       settings.ArgsEscaped = true;
       return configure(stage, instruction, `CMD ${goQuoteAll(argv)}`);
     }
     case 'entrypoint': {
       once(stage, instruction);
       const argv = commandLine(stage, instruction, instruction.command);
-      settings.Entrypoint = argv.length === 0 ? null : argv;
+      if (argv.length === 0) delete settings.Entrypoint;
+      else settings.Entrypoint = argv;
       // a CMD of the base is meant for its own entrypoint
       if (!stage.given.has('cmd')) delete settings.Cmd;
       return configure(stage, instruction, `ENTRYPOINT ${goQuoteAll(argv)}`);
@@ -131,11 +133,12 @@ function changeFolder(stage: StageState, instruction: Instruction, path: string)
     stage.context.findings.add('WorkdirRelativePath', instruction.location, message);
   }
   stage.workdirSet = true;
-  const folder = absolute(stage.cwd, path);
+  // an absolute one is taken as it is written
+  const folder = path.startsWith('/') ? path : absolute(stage.cwd, path);
   stage.settings.WorkingDir = folder;
   if (folder === '/') return configure(stage, instruction, 'WORKDIR /');
   const title = stage.title(expandedTitle(stage, instruction.source));
-  stage.add(instruction, { kind: 'workdir', path: folder, user: stage.settings.User ?? '' }, `WORKDIR ${folder}`, title, true);
+  stage.add(instruction, { kind: 'workdir', path: stage.cwd, user: stage.settings.User ?? '' }, `WORKDIR ${folder}`, title, true);
 }
 
 function expose(stage: StageState, instruction: Instruction, words: readonly string[]): void {

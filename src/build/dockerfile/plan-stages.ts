@@ -2,6 +2,7 @@
 import { formatPlatform, normalizePlatform } from '../../image/platform.ts';
 import { IgnorePatterns } from '../ignore/patterns.ts';
 import type { CheckSettings, Dockerfile } from './ast.ts';
+import { readSettings } from './base-settings.ts';
 import { parseCheck } from './directives.ts';
 import { evaluate } from './evaluate.ts';
 import { placed } from './failure.ts';
@@ -96,7 +97,8 @@ function resolve(dockerfile: Dockerfile, options: PlanOptions, graph: StageGraph
 
 function triggersOf(options: PlanOptions, graph: StageGraph, node: StageNode): readonly string[] {
   const base = graph.baseOf(node);
-  if (base === undefined) return imageOf(options, node)?.settings.OnBuild ?? [];
+  const image = imageOf(options, node);
+  if (base === undefined) return image === undefined ? [] : (readSettings(image.settings).OnBuild ?? []);
   return base.replaced ? [] : base.stage.instructions.flatMap((each) => (each.kind === 'onbuild' ? [each.expression] : []));
 }
 
