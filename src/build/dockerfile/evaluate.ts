@@ -14,6 +14,9 @@ import type { StageState } from './stage-state.ts';
 import { expandedTitle } from './step-title.ts';
 import { goQuote, goQuoteAll } from './text.ts';
 
+/** What a port weighs among what a build may come to: `EXPOSE 0-65535` is short. */
+const PORT_WEIGHT = 64;
+
 /** Throws `invalid` in BuildKit's words, without a place. */
 export function evaluate(stage: StageState, instruction: Instruction): void {
   const { settings } = stage;
@@ -157,6 +160,7 @@ function expose(stage: StageState, instruction: Instruction, words: readonly str
       return parsed.ports;
     });
   for (const port of ports) stage.ports.set(port, port);
+  stage.charge(PORT_WEIGHT * ports.length);
   configure(stage, instruction, `EXPOSE [${ports.join(' ')}]`);
 }
 
