@@ -53,7 +53,7 @@ class Words {
 
   /** Space ends a word. */
   split(text: string): void {
-    for (let at = 0; at < text.length; ) {
+    for (let at = 0; at < text.length;) {
       const end = findSpace(text, at);
       if (end > at) this.raw(text.slice(at, end));
       if (end === text.length) return;

@@ -377,6 +377,8 @@ test('stages that need one another', () => {
 test('a hostile build does not grow without end', () => {
   const doubling = `FROM scratch\nENV a=xxxxxxxxxxxxxxxx\n${'ENV a=$a$a\n'.repeat(40)}`;
   assert.throws(() => plan(doubling), /grew too l/);
+  const triggers = { 'docker.io/library/b:latest': { OnBuild: Array.from({ length: 5000 }, () => 'RUN x') } };
+  assert.throws(() => plan('FROM b\n'.repeat(5), { allStages: true }, triggers), { message: 'the base images have too many ONBUILD triggers' });
   assert.throws(() => plan(`FROM scratch\n${'EXPOSE 0-65535\n'.repeat(1000)}`), /grew too large/);
 });
 
