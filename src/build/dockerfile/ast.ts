@@ -124,8 +124,6 @@ export interface EnvInstruction extends InstructionBase {
 export interface LabelInstruction extends InstructionBase {
   readonly kind: 'label';
   readonly pairs: readonly KeyValue[];
-  /** Set by `--label` of the build, not by the file: nothing in it is expanded. */
-  readonly literal?: boolean | undefined;
 }
 export interface RunInstruction extends InstructionBase {
   readonly kind: 'run';
@@ -188,10 +186,8 @@ export interface MaintainerInstruction extends InstructionBase {
 }
 export interface OnbuildInstruction extends InstructionBase {
   readonly kind: 'onbuild';
-  /** The trigger as it goes into the image's config. */
+  /** The trigger as it goes into the image's config, the lines of its here-documents behind it. */
   readonly expression: string;
-  /** Where the trigger is a here-document's, its lines follow in the expression. */
-  readonly heredocs: readonly Heredoc[];
 }
 
 export type Instruction =

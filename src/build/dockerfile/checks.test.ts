@@ -1,6 +1,7 @@
 /** The build checks. What is expected was recorded from Docker 28.5's `docker build --check`. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { checkDockerfile } from './check-dockerfile.ts';
 import { parseDockerfile } from './parse.ts';
 import type { BaseImage, PlanOptions } from './plan.ts';
 import { planStages } from './plan-stages.ts';
@@ -118,6 +119,26 @@ test('what counts is said by the file, and by the client instead', () => {
   assert.throws(() => rules('#check=error=true;skip=ConsistentInstructionCasing\n'), { message: 'lint violation found for rules: FromAsCasing' });
   assert.throws(() => rules('#check=foo\n'), { message: 'failed to parse check options: invalid check option "foo"' });
   assert.throws(() => rules('#check=error=x\n'), /failed to parse check option "error=x"/);
+});
+
+test('an error does not hide what was found before it', () => {
+  const run = (text: string, options: Partial<PlanOptions> = {}) => {
+    const result = checkDockerfile(text, { buildPlatform: AMD64, ...options });
+    return result.warnings === undefined ? result.missing.map(({ name }) => name) : [...result.warnings.map(({ rule }) => rule), result.error?.message];
+  };
+  assert.deepEqual(run('FROM scratch as a\nFROM a\nCOPY $x /\nFOO\n'), [
+    'FromAsCasing',
+    'dockerfile parse error on line 4: unknown instruction: FOO (did you mean FROM?)',
+  ]);
+  assert.deepEqual(run('FROM scratch\nCOPY $x /\nCOPY --chmod=9 a /\n'), [
+    'UndefinedVar',
+    "invalid chmod parameter: '9'. it should be octal string and between 0 and 07777",
+  ]);
+  assert.deepEqual(run('# check=skip=all\nFROM scratch as a\nFOO\n').length, 1);
+  assert.deepEqual(run('# check=error=true\nFROM scratch as a\n'), ['FromAsCasing', 'lint violation found for rules: FromAsCasing']);
+  assert.deepEqual(run('FROM scratch AS a\nCOPY $x /\nFROM scratch\n'), ['UndefinedVar', undefined], 'stages that are not needed, too');
+  assert.deepEqual(run('FROM scratch AS a\nCOPY $x /\nFROM scratch AS b\n', { target: 'b' }), [undefined]);
+  assert.deepEqual(run('FROM x\n'), ['docker.io/library/x:latest']);
 });
 
 test('every rule has its page', () => {

@@ -39,6 +39,17 @@ function readDirective(line: string): { readonly name: string; readonly value: s
   return KNOWN.has(name) && value !== '' && skipSpace(left) === 0 ? { name, value } : undefined;
 }
 
+/** What a text's directives are, also where the rest of it is no Dockerfile. */
+export function leadingDirectives(text: string): ReadonlyMap<string, string> {
+  const directives = new Directives();
+  try {
+    for (const line of (text.startsWith('\ufeff') ? text.slice(1) : text).split('\n')) if (!directives.take(trimSpace(line))) break;
+  } catch {
+    // as far as they can be read
+  }
+  return directives.values;
+}
+
 /** `skip=A,B;error=true`, `skip=all`, `experimental=all`. Throws `invalid` in BuildKit's words. */
 export function parseCheck(text: string): CheckSettings {
   const settings = { skip: [] as string[], skipAll: false, experimental: [] as string[], experimentalAll: false, error: false };

@@ -1,7 +1,8 @@
 /** COPY and ADD. */
 import type { AddInstruction, CopyInstruction } from './ast.ts';
 import { wrong } from './failure.ts';
-import { absolute, copyTarget } from './paths.ts';
+import { fileName } from './heredoc.ts';
+import { copyTarget } from './paths.ts';
 import type { CopySource, CopyStep, Source } from './plan.ts';
 import { checkChecksum, checkMode, copySource, type SourceFlags } from './sources.ts';
 import type { StageState } from './stage-state.ts';
@@ -27,7 +28,7 @@ export function copyFiles(stage: StageState, instruction: AddInstruction | CopyI
   if (from.kind === 'context') planned.forEach((source, index) => checkIgnored(stage, instruction, source, sources[index]!));
   for (const heredoc of instruction.heredocs) {
     const content = heredoc.expand ? stage.expandContent(heredoc.content, instruction) : heredoc.content;
-    planned.push({ kind: 'file', path: absolute('/', heredoc.path).slice(1), content });
+    planned.push({ kind: 'file', path: fileName(heredoc.path), content });
   }
 
   const written = [

@@ -1,7 +1,7 @@
 /** RUN: the command with its here-documents, mounts and variables. */
 import type { RunInstruction } from './ast.ts';
 import { wrong } from './failure.ts';
-import { heredocOrNone, withoutTabs } from './heredoc.ts';
+import { fileName, heredocOrNone, withoutTabs } from './heredoc.ts';
 import { parseMount } from './mount.ts';
 import { absolute } from './paths.ts';
 import type { PlannedMount, RunStep, Source } from './plan.ts';
@@ -15,7 +15,7 @@ const PIPES = '/dev/pipes/';
 export function runCommand(stage: StageState, instruction: RunInstruction): void {
   const { context, settings } = stage;
   const mounts = instruction.mounts.map((mount) => plannedMount(stage, instruction, mount));
-  stage.charge(stage.env.size + stage.args.length);
+  stage.chargeScope();
   const { argv, files, summary } = commandOf(stage, instruction);
   const hidden = mounts.flatMap(({ env }) => env ?? []);
   const title = stage.title(expandedTitle(stage, instruction.source + summary, hidden, true));
@@ -55,8 +55,7 @@ function commandOf(stage: StageState, { command, heredocs }: RunInstruction): { 
   const content = first.chomp ? withoutTabs(first.content) : first.content;
   const summary = ` (${summarize(first.content)})`;
   if (!content.startsWith('#!')) return { argv: stage.withShell(content), files: [], summary };
-  const path = absolute(PIPES, first.name);
-  if (!path.startsWith(PIPES)) throw wrong(`invalid heredoc name ${goQuote(first.name)}`);
+  const path = PIPES + fileName(first.name);
   return { argv: stage.withShell(path), files: [{ path, content, mode: 0o755 }], summary };
 }
 
@@ -73,15 +72,15 @@ function plannedMount(stage: StageState, instruction: RunInstruction, text: stri
   }
   const target = absolute(stage.cwd, mount.target);
   if (target === '/') throw wrong(`invalid mount target ${goQuote(target)}`);
-  const origin = mount.type === 'tmpfs' ? undefined : originOf(stage, mount.from, mount.type === 'cache');
+  const origin = mount.type === 'tmpfs' ? undefined : originOf(stage, mount.from, target, mount.type === 'cache');
   return { ...mount, origin, source: absolute('/', mount.source), target };
 }
 
-function originOf(stage: StageState, from: string, cache: boolean): Source {
+function originOf(stage: StageState, from: string, target: string, cache: boolean): Source {
   if (from === '') return cache ? { kind: 'scratch' } : { kind: 'context' };
   const origin = stage.context.graph.origin(from, false);
   if (origin.kind === 'stage' && origin.index >= stage.node.stage.index) {
-    throw wrong(`cannot mount from stage ${goQuote(from)} to ${goQuote(stage.name)}, stage needs to be defined before current command`);
+    throw wrong(`cannot mount from stage ${goQuote(from)} to ${goQuote(target)}, stage needs to be defined before current command`);
   }
   return origin;
 }

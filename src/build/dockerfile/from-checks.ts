@@ -8,6 +8,8 @@ import { globalScope } from './scope.ts';
 import { nearest } from './suggest.ts';
 import { goQuote } from './text.ts';
 
+/** Among more names than these, none is looked for that may have been meant. */
+const MAX_SUGGESTIONS = 500;
 const RESERVED = ['context', 'scratch'];
 
 export function checkStageNames(stages: readonly Stage[], findings: Findings): void {
@@ -91,7 +93,7 @@ export function checkUndefined(
 ): void {
   for (const name of names) {
     if (known.has(name)) continue;
-    const match = nearest(name, env.keys());
+    const match = env.size > MAX_SUGGESTIONS ? '' : nearest(name, env.keys());
     findings.add('UndefinedVar', location, `Usage of undefined variable '$${name}'${match === '' ? '' : ` (did you mean $${match}?)`}`);
   }
 }

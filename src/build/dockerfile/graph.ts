@@ -155,7 +155,11 @@ export class StageGraph {
   #context(name: string, platform: Platform | undefined): Source | undefined {
     if (name.toLowerCase() === 'scratch' || name.toLowerCase() === 'context') return undefined;
     const wanted = withoutLatest(name);
-    const found = Object.entries(this.#options.namedContexts ?? {}).find(([key]) => contextName(key) === wanted);
+    const contexts = Object.entries(this.#options.namedContexts ?? {});
+    // one for this platform alone comes first: `alpine::linux/arm64`
+    const suffix = `::${formatPlatform(platform ?? this.#target)}`;
+    const own = contexts.find(([key]) => key.endsWith(suffix) && contextName(key.slice(0, -suffix.length)) === wanted);
+    const found = own ?? contexts.find(([key]) => contextName(key) === wanted);
     if (found === undefined) return undefined;
     const [key, value] = found;
     if (!value.startsWith(IMAGE_CONTEXT)) return { kind: 'named-context', name: key, value };

@@ -1,6 +1,8 @@
 /** Here-documents: where a line begins them, and what is made of their contents. */
 import type { Heredoc } from './ast.ts';
 import { expand } from './expand.ts';
+import { wrong } from './failure.ts';
+import { goQuote } from './text.ts';
 
 const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
 
@@ -43,6 +45,13 @@ export function heredocsOf(line: string): Heredoc[] {
 /** `<<-`: the tabs that lines begin with go. */
 export function withoutTabs(content: string): string {
   return content.replaceAll(/(^|\n)\t+/g, '$1');
+}
+
+/** The name as a file's, in the one folder that it is made in. Throws `invalid` for a path. */
+export function fileName(name: string): string {
+  if (name.includes('/') || name.includes('\0') || name === '.' || name === '..')
+    throw wrong(`invalid heredoc name ${goQuote(name)}: it must be the name of a file`);
+  return name;
 }
 
 function quotes(text: string): number {

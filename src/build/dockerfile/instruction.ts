@@ -84,7 +84,7 @@ export function instructionOf(node: Node, line: LogicalLine): Instruction {
       if (!node.json) throw wrong(`SHELL requires the arguments to be in JSON form`);
       return { ...base, kind: 'shell', shell: words };
     case 'onbuild':
-      return { ...base, kind: 'onbuild', heredocs: line.heredocs, expression: trigger(node, rest, line.heredocs) };
+      return { ...base, kind: 'onbuild', expression: trigger(node, rest, line.heredocs) };
     default:
       throw wrong(withSuggestion(`unknown instruction: ${node.keyword}`, node.keyword, INSTRUCTIONS, false));
   }
@@ -104,7 +104,8 @@ function atLeastOne(node: Node, words: readonly unknown[]): void {
 
 function onlyOne(node: Node): string {
   if (node.words.length !== 1) throw wrong(`${node.name.toUpperCase()} requires exactly one argument`);
-  noFlags(node);
+  // STOPSIGNAL looks at none
+  if (node.name !== 'stopsignal') noFlags(node);
   return node.words[0]!;
 }
 

@@ -156,7 +156,9 @@ test('a trigger is one instruction, wherever its error is told', () => {
   }
 });
 
-test('a line longer than Docker reads is refused', () => {
+test('a file that is too long, or a line longer than Docker reads, is refused', () => {
+  assert.throws(() => parseDockerfile(`FROM b\n${'\n'.repeat(5 << 20)}`), { message: 'the Dockerfile is too long' });
+  assert.throws(() => parseDockerfile(`FROM b\n${'CMD a\n'.repeat(60_000)}`), { message: 'the Dockerfile has too many instructions' });
   assert.throws(() => parseDockerfile(`FROM b\nRUN ${'x'.repeat(70_000)}\n`), /dockerfile line greater than max allowed size of 65535/);
   assert.equal(parseDockerfile(`FROM b\nRUN ${'x'.repeat(60_000)}\\\n${'y'.repeat(60_000)}`).stages[0]?.instructions[0]?.source.length, 120_004);
 });

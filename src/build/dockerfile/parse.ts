@@ -8,19 +8,20 @@ import { joinLines, type LogicalLine } from './lines.ts';
 import { holdsHeredocs, type Node, parseNode } from './node.ts';
 import { Findings } from './rules.ts';
 
-/** So long a text is no Dockerfile (characters). */
-const MAX_TEXT = 16 << 20;
+/** So long a text is no Dockerfile (characters; Docker refuses 16 MB). Keeps hostile ones from stopping the daemon for long. */
+const MAX_TEXT = 4 << 20;
+const MAX_INSTRUCTIONS = 50_000;
 
 /**
  * Throws `invalid` in BuildKit's words; where a line is to blame its place is in the error's detail (`locationOf`). Nothing
- * is expanded, nothing is looked up.
+ * is expanded, nothing is looked up. `findings` gets what the checks find, also where it throws.
  */
-export function parseDockerfile(text: string): Dockerfile {
+export function parseDockerfile(text: string, findings: Findings = new Findings()): Dockerfile {
   if (text === '') throw wrong('the Dockerfile cannot be empty');
   if (text.length > MAX_TEXT) throw wrong('the Dockerfile is too long');
   const { lines, directives, emptyContinuations } = joinLines(text, (line, escape) => holdsHeredocs(parseNode(line, escape)));
+  if (lines.length > MAX_INSTRUCTIONS) throw wrong('the Dockerfile has too many instructions');
   const check = parseCheck(directives.values.get('check') ?? '');
-  const findings = new Findings();
   for (const location of emptyContinuations) findings.add('NoEmptyContinuation', location, 'Empty continuation line');
 
   const globalArgs: ArgInstruction[] = [];

@@ -2,32 +2,35 @@
 import { formatPlatform, normalizePlatform } from '../../image/platform.ts';
 import { IgnorePatterns } from '../ignore/patterns.ts';
 import type { CheckSettings, Dockerfile } from './ast.ts';
+import { readSettings } from './base-settings.ts';
 import { parseCheck } from './directives.ts';
 import { evaluate } from './evaluate.ts';
-import { placed } from './failure.ts';
+import { placed, wrongAt } from './failure.ts';
 import { checkCasing, checkDefaultArgs, checkStageNames } from './from-checks.ts';
 import { StageGraph, type StageNode } from './graph.ts';
 import { parseTrigger } from './parse.ts';
 import type { BaseImage, BuildPlan, ImageNeed, PlannedStage, PlanOptions, PlanResult } from './plan.ts';
 import { failOnWarnings, Findings, reported } from './rules.ts';
-import { globalScope, isBuildersOwn, own, predefinedArgs } from './scope.ts';
+import { globalScope, isBuildersOwn, own as ownArg, predefinedArgs } from './scope.ts';
 import { type BuildContext, StageState } from './stage-state.ts';
+
+/** Of all stages. Keeps a hostile base image from stopping the daemon for long. */
+const MAX_TRIGGERS = 20_000;
 
 /**
  * What is to be done for the target. Where configs of base images are needed that `options.images` has not, it answers
  * which: fetch them, and ask again. Touches nothing, and throws `invalid` in BuildKit's words; where a line is to blame its
- * place is in the error's detail (`locationOf`).
+ * place is in the error's detail (`locationOf`). `findings` gets what the checks find, also where it throws.
  */
-export function planStages(dockerfile: Dockerfile, options: PlanOptions): PlanResult {
+export function planStages(dockerfile: Dockerfile, options: PlanOptions, findings: Findings = new Findings()): PlanResult {
   const buildArgs = options.buildArgs ?? {};
-  const check = checkSettings(dockerfile, options);
-  const findings = new Findings();
-  findings.warnings.push(...dockerfile.warnings);
+  const check = checkSettings(options, () => dockerfile.check);
+  if (findings.warnings !== dockerfile.warnings) findings.warnings.push(...dockerfile.warnings);
   checkStageNames(dockerfile.stages, findings);
   checkCasing(dockerfile.stages, findings);
 
   const targetPlatform = options.targetPlatform ?? options.buildPlatform;
-  const targetName = options.target || dockerfile.stages.at(-1)!.name;
+  const targetName = options.target || dockerfile.stages.at(-1)!.name || 'default';
   const predefined = predefinedArgs(options.buildPlatform, targetPlatform, targetName, buildArgs);
   checkDefaultArgs(dockerfile, predefined, findings);
   const { values, declared } = globalScope(predefined, dockerfile.globalArgs, buildArgs, dockerfile.escape);
@@ -62,15 +65,16 @@ export function planStages(dockerfile: Dockerfile, options: PlanOptions): PlanRe
   return { missing: [], plan };
 }
 
-/** What the checks find, and the error that stops them where there is one. For `--check`: of all stages, where no target is named. */
-export function checkSettings(dockerfile: Dockerfile, options: Pick<PlanOptions, 'check' | 'buildArgs'>): CheckSettings {
-  const given = own(options.buildArgs ?? {}, 'BUILDKIT_DOCKERFILE_CHECK');
-  return options.check ?? (given === undefined ? dockerfile.check : parseCheck(given));
+/** The client's settings of the checks; the file's own where it has none. */
+export function checkSettings(options: Pick<PlanOptions, 'check' | 'buildArgs'>, own: () => CheckSettings): CheckSettings {
+  const given = ownArg(options.buildArgs ?? {}, 'BUILDKIT_DOCKERFILE_CHECK');
+  return options.check ?? (given === undefined ? own() : parseCheck(given));
 }
 
 /** The stages to go through, their bases' triggers put in; which images are not known yet. */
 function resolve(dockerfile: Dockerfile, options: PlanOptions, graph: StageGraph, target: StageNode) {
   const done = new Set<StageNode>();
+  let count = 0;
   for (;;) {
     const nodes = options.allStages === true ? graph.nodes : graph.reachable(target);
     const missing = new Map<string, ImageNeed>();
@@ -82,7 +86,9 @@ function resolve(dockerfile: Dockerfile, options: PlanOptions, graph: StageGraph
       done.add(node);
       const triggers = triggersOf(options, graph, node);
       if (node.replaced || triggers.length === 0) continue;
+      count += triggers.length;
       const { location } = node.stage;
+      if (count > MAX_TRIGGERS) throw wrongAt(location, 'the base images have too many ONBUILD triggers');
       const parsed = triggers.map((trigger) => parseTrigger(trigger, dockerfile.escape, location));
       placed(location, () => graph.addTriggers(node, parsed));
       added = true;
@@ -97,7 +103,8 @@ function resolve(dockerfile: Dockerfile, options: PlanOptions, graph: StageGraph
 
 function triggersOf(options: PlanOptions, graph: StageGraph, node: StageNode): readonly string[] {
   const base = graph.baseOf(node);
-  if (base === undefined) return imageOf(options, node)?.settings.OnBuild ?? [];
+  const image = imageOf(options, node);
+  if (base === undefined) return image === undefined ? [] : (readSettings(image.settings).OnBuild ?? []);
   return base.replaced ? [] : base.stage.instructions.flatMap((each) => (each.kind === 'onbuild' ? [each.expression] : []));
 }
 

@@ -177,7 +177,7 @@ export interface PlanOptions {
   /** What is built for; undefined: the same, and the platform of the base decides. */
   readonly targetPlatform?: Platform | undefined;
   readonly labels?: Readonly<Record<string, string>>;
-  /** Name → `docker-image://…`, `local:…`, `target:…` … */
+  /** Name (or `name::platform`) → `docker-image://…`, `local:…`, `input:…`, a URL … */
   readonly namedContexts?: Readonly<Record<string, string>>;
   /** Base images that are known by now, by `ImageNeed.key`. */
   readonly images?: ReadonlyMap<string, BaseImage>;

@@ -19,7 +19,7 @@ export function parseExposed(text: string): ExposedPorts {
   const parts = text.split(':');
   const [container = '', host = '', address = ''] = [parts.at(-1), parts.at(-2), parts.slice(0, -2).join(':')];
   const [range, protocol] = cut(container, '/') ?? [container, ''];
-  if (range === '') throw wrong(`invalid port: ${goQuote(text)}: no port specified: ${container}<empty>`);
+  if (range === '') throw wrong(`invalid port: ${goQuote(text)}: no port specified`);
   const lower = protocol.toLowerCase();
   if (!['', 'tcp', 'udp', 'sctp'].includes(lower)) throw wrong(`invalid port: ${goQuote(text)}: invalid proto: ${lower}`);
   const ip = address.startsWith('[') && address.endsWith(']') ? address.slice(1, -1) : address;

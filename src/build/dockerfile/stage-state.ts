@@ -5,8 +5,10 @@ import type { IgnorePatterns } from '../ignore/patterns.ts';
 import type { ArgPair, Dockerfile, Instruction, SourceRange } from './ast.ts';
 import { checkUndefined } from './from-checks.ts';
 import { type StageGraph, type StageNode, titleOf } from './graph.ts';
+import { readSettings } from './base-settings.ts';
 import { expand } from './expand.ts';
 import { wrong } from './failure.ts';
+import { absolute } from './paths.ts';
 import type { BaseImage, CopyStep, HistoryLine, ImageSettings, PlanOptions, RunStep, Step, WorkdirStep } from './plan.ts';
 import type { Findings } from './rules.ts';
 import { NO_VARIABLES } from './scope.ts';
@@ -15,8 +17,10 @@ import { sortedRecord } from './text.ts';
 const COMMENT = 'buildkit.dockerfile.v0';
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const DEFAULT_SHELL = ['/bin/sh', '-c'];
-/** What a build may come to: characters of history, and variables copied from stage to stage and to RUN. */
+/** What a build may come to: characters of history, and what is copied from stage to stage and to RUN, which weighs more. */
 const MAX_WORK = 32 << 20;
+/** Of a variable, a label or a port that is copied. */
+const WEIGHT = 32;
 
 /** What all stages of a build share. */
 export interface BuildContext {
@@ -73,7 +77,7 @@ export class StageState {
     const target = context.options.targetPlatform ?? context.options.buildPlatform;
     const named = node.base.kind === 'scratch' ? target : (node.platform ?? target);
     this.platform = base?.platform ?? named;
-    const { Env = [], Labels = {}, ExposedPorts = {}, Volumes = {}, OnBuild: _, ...rest } = structuredClone(base?.finish() ?? image?.settings ?? {});
+    const { Env = [], Labels = {}, ExposedPorts = {}, Volumes = {}, OnBuild: _, ...rest } = readSettings(base?.finish() ?? image?.settings ?? {});
     this.settings = rest;
     this.labels = new Map(Object.entries(Labels));
     this.ports = new Map(Object.entries(ExposedPorts).map(([port]) => [port, port]));
@@ -90,7 +94,7 @@ export class StageState {
     this.workdirSet = base?.workdirSet ?? false;
     if (this.platform.os !== 'windows' && !this.#variables.has('PATH')) this.#variables.set('PATH', DEFAULT_PATH);
     for (const [name, value] of this.#variables) this.setVariable(name, value);
-    this.charge(this.env.size + this.args.length + this.labels.size + this.ports.size + this.volumes.size);
+    this.charge(WEIGHT * (this.env.size + this.args.length + this.labels.size + this.ports.size + this.volumes.size));
     const fromImage = node.base.kind === 'image' || node.base.kind === 'named-context';
     const instructions = node.replaced ? [] : [...node.triggers, ...node.stage.instructions];
     this.#total = (fromImage ? 1 : 0) + instructions.filter(({ kind }) => ['add', 'copy', 'run', 'workdir'].includes(kind)).length;
@@ -102,13 +106,19 @@ export class StageState {
     return this.context.single ? this.node.stage.name : titleOf(this.node);
   }
 
+  /** Cleaned, which the config's need not be. */
   get cwd(): string {
-    return this.settings.WorkingDir || '/';
+    return absolute('/', this.settings.WorkingDir ?? '');
   }
 
   /** The command line with the shell of the stage before it. */
   withShell(line: string): string[] {
     return [...(this.settings.Shell?.length ? this.settings.Shell : DEFAULT_SHELL), line];
+  }
+
+  /** The variables in scope are copied once more. */
+  chargeScope(): void {
+    this.charge(WEIGHT * (this.env.size + this.args.length));
   }
 
   /** Keeps a hostile Dockerfile from growing without end. Throws `invalid`. */
