@@ -1,4 +1,4 @@
-/** The corpus on our engine, or on the one that DOCKER_HOST names. */
+/** The corpus on our engine, or on the one that DOCKER_HOST names, which reaches this machine at KOBAKO_BUILD_ADDRESS (default 127.0.0.1). */
 import { noDockerClient } from '../support/docker-client.ts';
 import { noNpm } from './bases.ts';
 import { corpusSuite } from './corpus.suite.ts';
