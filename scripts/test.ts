@@ -37,6 +37,7 @@ const SUITES: readonly (readonly [label: string, ...patterns: string[]])[] = [
  */
 const BESIDE_VM: typeof SUITES = [
   ['images', 'test/images/**/*.test.ts'],
+  ['builds', 'test/build/**/*.test.ts'],
   ['clients', 'test/clients/**/*.test.ts'],
 ];
 

@@ -14,6 +14,9 @@ import type { StageState } from './stage-state.ts';
 import { expandedTitle } from './step-title.ts';
 import { goQuote, goQuoteAll } from './text.ts';
 
+/** What a port weighs among what a build may come to: `EXPOSE 0-65535` is short. */
+const PORT_WEIGHT = 64;
+
 /** Throws `invalid` in BuildKit's words, without a place. */
 export function evaluate(stage: StageState, instruction: Instruction): void {
   const { settings } = stage;
@@ -68,14 +71,16 @@ export function evaluate(stage: StageState, instruction: Instruction): void {
     case 'cmd': {
       once(stage, instruction);
       const argv = commandLine(stage, instruction, instruction.command);
-      settings.Cmd = argv;
+      if (argv.length === 0) delete settings.Cmd;
+      else settings.Cmd = argv;
       settings.ArgsEscaped = true;
       return configure(stage, instruction, `CMD ${goQuoteAll(argv)}`);
     }
     case 'entrypoint': {
       once(stage, instruction);
       const argv = commandLine(stage, instruction, instruction.command);
-      settings.Entrypoint = argv.length === 0 ? null : argv;
+      if (argv.length === 0) delete settings.Entrypoint;
+      else settings.Entrypoint = argv;
       // a CMD of the base is meant for its own entrypoint
       if (!stage.given.has('cmd')) delete settings.Cmd;
       return configure(stage, instruction, `ENTRYPOINT ${goQuoteAll(argv)}`);
@@ -131,11 +136,12 @@ function changeFolder(stage: StageState, instruction: Instruction, path: string)
     stage.context.findings.add('WorkdirRelativePath', instruction.location, message);
   }
   stage.workdirSet = true;
-  const folder = absolute(stage.cwd, path);
+  // an absolute one is taken as it is written
+  const folder = path.startsWith('/') ? path : absolute(stage.cwd, path);
   stage.settings.WorkingDir = folder;
   if (folder === '/') return configure(stage, instruction, 'WORKDIR /');
   const title = stage.title(expandedTitle(stage, instruction.source));
-  stage.add(instruction, { kind: 'workdir', path: folder, user: stage.settings.User ?? '' }, `WORKDIR ${folder}`, title, true);
+  stage.add(instruction, { kind: 'workdir', path: stage.cwd, user: stage.settings.User ?? '' }, `WORKDIR ${folder}`, title, true);
 }
 
 function expose(stage: StageState, instruction: Instruction, words: readonly string[]): void {
@@ -154,6 +160,7 @@ function expose(stage: StageState, instruction: Instruction, words: readonly str
       return parsed.ports;
     });
   for (const port of ports) stage.ports.set(port, port);
+  stage.charge(PORT_WEIGHT * ports.length);
   configure(stage, instruction, `EXPOSE [${ports.join(' ')}]`);
 }
 

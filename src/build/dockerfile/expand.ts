@@ -5,7 +5,7 @@
 import { EngineError } from '../../base/errors.ts';
 import { wrong } from './failure.ts';
 import { replacePattern, trimPrefix, trimSuffix } from './pattern.ts';
-import { goQuote, isSpace } from './text.ts';
+import { findSpace, goQuote } from './text.ts';
 
 /** `${a:-${b:-…}}` goes no deeper. */
 const MAX_DEPTH = 100;
@@ -53,13 +53,16 @@ class Words {
 
   /** Space ends a word. */
   split(text: string): void {
-    for (const char of text) {
-      if (!isSpace(char)) this.raw(char);
-      else if (this.#inWord && this.#word !== '') {
+    for (let at = 0; at < text.length;) {
+      const end = findSpace(text, at);
+      if (end > at) this.raw(text.slice(at, end));
+      if (end === text.length) return;
+      if (this.#inWord && this.#word !== '') {
         this.#done.push(this.#word);
         this.#word = '';
         this.#inWord = false;
       }
+      at = end + 1;
     }
   }
 

@@ -123,14 +123,14 @@ test('mutated Dockerfiles', () => {
   const pick = random(20261126);
   for (const seed of SEEDS) assert.equal(attempt(seed), 'planned', seed);
   const seen = { planned: 0, refused: 0 };
-  for (let times = 0; times < 6000; times++) seen[attempt(mutated(SEEDS[pick(SEEDS.length)]!, pick))]++;
-  assert.ok(seen.planned > 300 && seen.refused > 300, JSON.stringify(seen));
+  for (let times = 0; times < 3000; times++) seen[attempt(mutated(SEEDS[pick(SEEDS.length)]!, pick))]++;
+  assert.ok(seen.planned > 200 && seen.refused > 200, JSON.stringify(seen));
 });
 
 test('random pieces', () => {
   const pick = random(7);
   let refused = 0;
-  for (let times = 0; times < 3000; times++) {
+  for (let times = 0; times < 2000; times++) {
     const text = `FROM b\n${Array.from({ length: 1 + pick(20) }, () => PIECES[pick(PIECES.length)]).join('')}`;
     if (attempt(text) === 'refused') refused++;
   }
@@ -141,7 +141,7 @@ test('random ignore files', () => {
   const pick = random(11);
   const parts = ['*', '**', '?', '[', ']', '^', '-', 'a', 'b', '/', '.', '..', '!', '\\', '\n', ' ', '#', 'é'];
   let refused = 0;
-  for (let times = 0; times < 5000; times++) {
+  for (let times = 0; times < 3000; times++) {
     const text = Array.from({ length: pick(16) }, () => parts[pick(parts.length)]).join('');
     try {
       assert.equal(typeof new IgnorePatterns(readIgnoreFile(text)).matches('a/b/ab'), 'boolean');
@@ -150,5 +150,5 @@ test('random ignore files', () => {
       refused++;
     }
   }
-  assert.ok(refused > 100 && refused < 4900);
+  assert.ok(refused > 100 && refused < 2900);
 });

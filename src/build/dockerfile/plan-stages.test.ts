@@ -136,6 +136,47 @@ WORKDIR /
   ]);
 });
 
+test('expansion in every instruction that has it (recorded)', () => {
+  const text = `FROM b
+ARG v=hello-world.tar.gz
+ENV e= s="a b  c"
+LABEL a=\${v:-w} b=\${n:-w} c=\${e:-w} d=\${e-w} e=\${v:+w} f=\${e:+w} g=\${e+w} h=\${n+w} i=\${v#*-} j=\${v##*.} k=\${v%.*} l=\${v%%.*} m=\${v/o/0} n=\${v//o/0} o=\${v/#h/x} p=\${v//l*r/Z} q=\${v%%-*z} r=\${v#h?l}
+LABEL A1="$s" A2=$s A3='$s' A4=\\$s A5="\\$s" A6="a\\"b" A7=a\\ b A8="a\\b" A9=a\\b A10='a\\b' A11=$ A12=$$ A13=\${v}x A14=$v.x A16=x"y z"'w $v' A17="it's" A18=\\\\ A19="\\\\" A20=a\\\\b
+ENV P1=\${v//-/_} P2="\${n:-a b}" P3=\${n:-a\\ b} P4=$1abc P5=\${v//\\//x} P6=\${e:-\${v%-*}}
+ENV legacy  value  with "quotes" and $v \\x
+WORKDIR /a/$v//b/../c/
+VOLUME $s x
+VOLUME ["$s", "/x y"]
+EXPOSE \${n:-80} \${n:-90/udp}
+STOPSIGNAL \${n:-9}
+COPY --chown=$v:\${n:-g} --chmod=\${n:-0644} Dockerfile $v/
+COPY ["Dockerfile", "/a b/$v"]
+RUN echo $v \${n} "$s" '$e' \\$x && echo "\${v:-z}"
+CMD ["$v"]
+`;
+  const result = plan(text);
+  assert.deepEqual(history(result), [
+    'ARG v=hello-world.tar.gz',
+    'ENV e= s=a b  c',
+    'LABEL a=hello-world.tar.gz b=w c=w d= e=w f= g=w h= i=world.tar.gz j=gz k=hello-world.tar l=hello-world m=hell0-world.tar.gz n=hell0-w0rld.tar.gz o=hello-world.tar.gz p=heZ.gz q=hello r=lo-world.tar.gz',
+    'LABEL A1=a b  c A2=a b  c A3=$s A4=$s A5=$s A6=a"b A7=a b A8=a\\b A9=ab A10=a\\b A11=$ A12= A13=hello-world.tar.gzx A14=hello-world.tar.gz.x A16=xy zw $v A17=it\'s A18=\\ A19=\\ A20=a\\b',
+    'ENV P1=hello_world.tar.gz P2=a b P3=a b P4=abc P5=hello-world.tar.gz P6=hello',
+    'ENV legacy=value  with quotes and hello-world.tar.gz x',
+    'WORKDIR /a/hello-world.tar.gz//b/../c/',
+    'VOLUME [a b  c x]',
+    'VOLUME [a b  c /x y]',
+    'EXPOSE [80/tcp 90/udp]',
+    'STOPSIGNAL 9',
+    'COPY --chown=hello-world.tar.gz:g --chmod=0644 Dockerfile hello-world.tar.gz/ # buildkit',
+    'COPY Dockerfile /a b/hello-world.tar.gz # buildkit',
+    'RUN |1 v=hello-world.tar.gz /bin/sh -c echo $v ${n} "$s" \'$e\' \\$x && echo "${v:-z}" # buildkit',
+    'CMD ["$v"]',
+  ]);
+  assert.equal(result.target.settings.WorkingDir, '/a/hello-world.tar.gz//b/../c/');
+  assert.equal(steps(result, 'workdir')[0]?.path, '/a/hello-world.tar.gz/c');
+  assert.equal(steps(result, 'copy')[0]?.destination, '/a/hello-world.tar.gz/c/hello-world.tar.gz/');
+});
+
 test('only what the target needs is planned, each after what it needs', () => {
   const text = 'FROM a AS one\nFROM one AS two\nFROM b AS three\nCOPY --from=1 /x /y\nFROM c AS four\nRUN --mount=from=three,target=/m true\n';
   const indexes = (target?: string) => plan(text, { target }).stages.map(({ index, needs }) => [index, needs]);
@@ -163,6 +204,14 @@ test('a stage begins with the config and the variables of its base', () => {
   assert.deepEqual(history(result), ['RUN |1 X=1 /bin/sh -c echo $X # buildkit', 'WORKDIR /w/s', 'ENTRYPOINT ["/bin/sh" "-c" "e"]']);
   assert.equal(result.target.settings.Cmd, undefined, 'the CMD of the base goes with its entrypoint');
   assert.deepEqual([result.target.settings.User, result.target.settings.Labels], ['u', { k: 'v' }]);
+});
+
+test('empty commands take away what the base has', () => {
+  const known = { 'docker.io/library/b:latest': { Entrypoint: ['e'], Cmd: ['c'], Healthcheck: { Test: ['CMD', 'h'] } } };
+  const { target } = plan('FROM b\nENTRYPOINT []\nHEALTHCHECK NONE\n', {}, known);
+  assert.deepEqual(target.settings, { Env: [PATH], Healthcheck: { Test: ['NONE'] } });
+  assert.deepEqual(history(plan('FROM b\nENTRYPOINT []\nCMD\n')), ['ENTRYPOINT []', 'CMD ["/bin/sh" "-c" ""]']);
+  assert.equal('Cmd' in plan('FROM b\nCMD []\n', {}, known).target.settings, false);
 });
 
 test('ONBUILD of an image and of a stage comes first, once', () => {
@@ -328,7 +377,17 @@ test('stages that need one another', () => {
 test('a hostile build does not grow without end', () => {
   const doubling = `FROM scratch\nENV a=xxxxxxxxxxxxxxxx\n${'ENV a=$a$a\n'.repeat(40)}`;
   assert.throws(() => plan(doubling), /grew too l/);
+  const triggers = { 'docker.io/library/b:latest': { OnBuild: Array.from({ length: 5000 }, () => 'RUN x') } };
+  assert.throws(() => plan('FROM b\n'.repeat(5), { allStages: true }, triggers), { message: 'the base images have too many ONBUILD triggers' });
   assert.throws(() => plan(`FROM scratch\n${'EXPOSE 0-65535\n'.repeat(1000)}`), /grew too large/);
+});
+
+test('the config of a base image is not trusted', () => {
+  const odd = { Env: null, Labels: null, Volumes: [], ExposedPorts: 5, OnBuild: 'RUN x', Cmd: [1], Entrypoint: {}, WorkingDir: 7, User: [], Shell: '' };
+  const settings = { ...odd, Domainname: 'kept' } as unknown as BaseImage['settings'];
+  const result = plan('FROM b\nRUN x\nWORKDIR y\n', {}, { 'docker.io/library/b:latest': settings });
+  assert.deepEqual(result.target.settings, { Domainname: 'kept', Env: [PATH], WorkingDir: '/y' });
+  assert.deepEqual(steps(result, 'run')[0]?.argv, ['/bin/sh', '-c', 'x']);
 });
 
 test('names that JavaScript gives a meaning are names', () => {

@@ -2,9 +2,10 @@
 import { formatPlatform, normalizePlatform } from '../../image/platform.ts';
 import { IgnorePatterns } from '../ignore/patterns.ts';
 import type { CheckSettings, Dockerfile } from './ast.ts';
+import { readSettings } from './base-settings.ts';
 import { parseCheck } from './directives.ts';
 import { evaluate } from './evaluate.ts';
-import { placed } from './failure.ts';
+import { placed, wrongAt } from './failure.ts';
 import { checkCasing, checkDefaultArgs, checkStageNames } from './from-checks.ts';
 import { StageGraph, type StageNode } from './graph.ts';
 import { parseTrigger } from './parse.ts';
@@ -12,6 +13,9 @@ import type { BaseImage, BuildPlan, ImageNeed, PlannedStage, PlanOptions, PlanRe
 import { failOnWarnings, Findings, reported } from './rules.ts';
 import { globalScope, isBuildersOwn, own as ownArg, predefinedArgs } from './scope.ts';
 import { type BuildContext, StageState } from './stage-state.ts';
+
+/** Of all stages. Keeps a hostile base image from stopping the daemon for long. */
+const MAX_TRIGGERS = 20_000;
 
 /**
  * What is to be done for the target. Where configs of base images are needed that `options.images` has not, it answers
@@ -70,6 +74,7 @@ export function checkSettings(options: Pick<PlanOptions, 'check' | 'buildArgs'>,
 /** The stages to go through, their bases' triggers put in; which images are not known yet. */
 function resolve(dockerfile: Dockerfile, options: PlanOptions, graph: StageGraph, target: StageNode) {
   const done = new Set<StageNode>();
+  let count = 0;
   for (;;) {
     const nodes = options.allStages === true ? graph.nodes : graph.reachable(target);
     const missing = new Map<string, ImageNeed>();
@@ -81,7 +86,9 @@ function resolve(dockerfile: Dockerfile, options: PlanOptions, graph: StageGraph
       done.add(node);
       const triggers = triggersOf(options, graph, node);
       if (node.replaced || triggers.length === 0) continue;
+      count += triggers.length;
       const { location } = node.stage;
+      if (count > MAX_TRIGGERS) throw wrongAt(location, 'the base images have too many ONBUILD triggers');
       const parsed = triggers.map((trigger) => parseTrigger(trigger, dockerfile.escape, location));
       placed(location, () => graph.addTriggers(node, parsed));
       added = true;
@@ -96,7 +103,8 @@ function resolve(dockerfile: Dockerfile, options: PlanOptions, graph: StageGraph
 
 function triggersOf(options: PlanOptions, graph: StageGraph, node: StageNode): readonly string[] {
   const base = graph.baseOf(node);
-  if (base === undefined) return imageOf(options, node)?.settings.OnBuild ?? [];
+  const image = imageOf(options, node);
+  if (base === undefined) return image === undefined ? [] : (readSettings(image.settings).OnBuild ?? []);
   return base.replaced ? [] : base.stage.instructions.flatMap((each) => (each.kind === 'onbuild' ? [each.expression] : []));
 }
 

@@ -5,8 +5,10 @@ import type { IgnorePatterns } from '../ignore/patterns.ts';
 import type { ArgPair, Dockerfile, Instruction, SourceRange } from './ast.ts';
 import { checkUndefined } from './from-checks.ts';
 import { type StageGraph, type StageNode, titleOf } from './graph.ts';
+import { readSettings } from './base-settings.ts';
 import { expand } from './expand.ts';
 import { wrong } from './failure.ts';
+import { absolute } from './paths.ts';
 import type { BaseImage, CopyStep, HistoryLine, ImageSettings, PlanOptions, RunStep, Step, WorkdirStep } from './plan.ts';
 import type { Findings } from './rules.ts';
 import { NO_VARIABLES } from './scope.ts';
@@ -75,7 +77,7 @@ export class StageState {
     const target = context.options.targetPlatform ?? context.options.buildPlatform;
     const named = node.base.kind === 'scratch' ? target : (node.platform ?? target);
     this.platform = base?.platform ?? named;
-    const { Env = [], Labels = {}, ExposedPorts = {}, Volumes = {}, OnBuild: _, ...rest } = structuredClone(base?.finish() ?? image?.settings ?? {});
+    const { Env = [], Labels = {}, ExposedPorts = {}, Volumes = {}, OnBuild: _, ...rest } = readSettings(base?.finish() ?? image?.settings ?? {});
     this.settings = rest;
     this.labels = new Map(Object.entries(Labels));
     this.ports = new Map(Object.entries(ExposedPorts).map(([port]) => [port, port]));
@@ -104,8 +106,9 @@ export class StageState {
     return this.context.single ? this.node.stage.name : titleOf(this.node);
   }
 
+  /** Cleaned, which the config's need not be. */
   get cwd(): string {
-    return this.settings.WorkingDir || '/';
+    return absolute('/', this.settings.WorkingDir ?? '');
   }
 
   /** The command line with the shell of the stage before it. */

@@ -1,0 +1,3 @@
+FROM base/busybox:1 as one
+WORKDIR rel
+CMD echo $HOME

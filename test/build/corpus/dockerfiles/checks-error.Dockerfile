@@ -1,0 +1,3 @@
+# check=error=true
+FROM base/busybox:1 as one
+RUN echo never

@@ -1,0 +1,3 @@
+# check=skip=all
+FROM base/busybox:1 as one
+CMD echo $HOME

@@ -1,0 +1,3 @@
+FROM base/busybox:1
+CMD ['single', 'quotes']
+ENTRYPOINT [ "unclosed"

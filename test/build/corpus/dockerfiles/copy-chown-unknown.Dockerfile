@@ -1,0 +1,2 @@
+FROM base/busybox:1
+COPY --chown=nobody-there a /1

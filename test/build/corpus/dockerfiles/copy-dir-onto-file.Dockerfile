@@ -1,0 +1,3 @@
+FROM base/busybox:1
+COPY a /x
+COPY dir /x

@@ -1,0 +1,3 @@
+FROM base/busybox:1
+RUN mkdir /x
+COPY a /x

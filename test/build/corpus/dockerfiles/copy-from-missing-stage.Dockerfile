@@ -1,0 +1,2 @@
+FROM base/busybox:1
+COPY --from=nowhere.invalid/x:1 /a /b

@@ -1,0 +1,3 @@
+FROM base/busybox:1
+COPY ../../../etc/hostname /x
+COPY /a /y

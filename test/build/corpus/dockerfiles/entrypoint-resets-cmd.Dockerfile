@@ -1,0 +1,2 @@
+FROM base/rich:1
+ENTRYPOINT ["/bin/cat"]

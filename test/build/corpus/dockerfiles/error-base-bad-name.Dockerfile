@@ -1,0 +1,1 @@
+FROM Not/A:Valid:Name

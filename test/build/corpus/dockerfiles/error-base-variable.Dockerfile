@@ -1,0 +1,2 @@
+FROM $nothing
+RUN true

@@ -1,0 +1,4 @@
+FROM base/busybox:1
+ARG nothing
+WORKDIR $nothing
+USER $nothing

@@ -1,0 +1,3 @@
+FROM base/busybox:1
+RUN <<EOF
+echo never ends

@@ -1,0 +1,2 @@
+FROM base/busybox:1
+RUN ["echo", "x" "y"] 2>/dev/null || exit 5

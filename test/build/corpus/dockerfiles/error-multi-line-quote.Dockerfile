@@ -1,0 +1,5 @@
+FROM base/busybox:1
+RUN one \
+  two && \
+  false
+CMD x

@@ -1,0 +1,3 @@
+FROM base/busybox:1
+ENV a=b.c
+ENV d=${a/\./-}

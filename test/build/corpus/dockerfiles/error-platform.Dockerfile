@@ -1,0 +1,1 @@
+FROM --platform=nonsense/x/y/z base/busybox:1

@@ -1,0 +1,1 @@
+FROM base/busybox:1 AS 1one

@@ -1,0 +1,3 @@
+FROM base/busybox:1
+USER nobody-there
+RUN true

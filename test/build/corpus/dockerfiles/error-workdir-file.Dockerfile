@@ -1,0 +1,3 @@
+FROM base/busybox:1
+WORKDIR /etc/passwd
+RUN true

@@ -1,0 +1,2 @@
+FROM base/rich:1
+HEALTHCHECK NONE

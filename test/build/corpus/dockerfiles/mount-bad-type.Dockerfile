@@ -1,0 +1,2 @@
+FROM base/busybox:1
+RUN --mount=type=nonsense,target=/x true

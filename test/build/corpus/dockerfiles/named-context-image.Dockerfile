@@ -1,0 +1,2 @@
+FROM alpine:9.9
+RUN echo "$FROM_BASE" >/tmp/out

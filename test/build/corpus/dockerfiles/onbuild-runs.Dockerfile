@@ -1,0 +1,2 @@
+FROM base/onbuild:1
+RUN ls /app >/after

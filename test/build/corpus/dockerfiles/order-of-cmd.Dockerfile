@@ -1,0 +1,4 @@
+FROM base/busybox:1
+CMD ["one"]
+ENTRYPOINT ["two"]
+CMD ["three"]

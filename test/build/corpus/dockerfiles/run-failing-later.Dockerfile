@@ -1,0 +1,5 @@
+FROM base/busybox:1
+RUN true
+RUN echo out; echo err >&2; \
+    false
+RUN echo never

@@ -1,0 +1,4 @@
+FROM base/busybox:1
+ARG SOURCE_DATE_EPOCH
+RUN echo $SOURCE_DATE_EPOCH >/epoch
+COPY a /a

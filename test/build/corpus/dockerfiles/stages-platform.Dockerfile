@@ -1,0 +1,3 @@
+ARG p=linux
+FROM --platform=$p base/busybox:1
+RUN echo ok >/out

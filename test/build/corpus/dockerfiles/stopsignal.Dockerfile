@@ -1,0 +1,3 @@
+FROM base/busybox:1
+ARG s=QUIT
+STOPSIGNAL SIG${s}
