@@ -140,6 +140,7 @@ async function runIn(
     tty: false,
     streams: { stdout: logStream(1, tell), stderr: logStream(2, tell) },
     detached: false,
+    meanwhile: () => sandbox?.attach(),
     onWaiting: (pid, monitor) => {
       const process = processId(pid);
       noteRun(work.path, { process, monitor: processId(monitor), cgroupsPath });

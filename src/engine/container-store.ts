@@ -220,7 +220,7 @@ export class ContainerStore {
    * it is on disk with the next change.
    */
   remember(record: ContainerRecord): void {
-    if (this.#cache === undefined) return this.save(record);
+    if (this.#cache === undefined || this.#guests.has(record.id)) return this.save(record);
     if (!this.#cache.has(record.id)) throw new EngineError('not-found', `No such container: ${record.id}`);
     this.#cache.set(record.id, record);
   }
