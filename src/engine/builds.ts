@@ -13,6 +13,7 @@ import { hostPlatform, parsePlatform } from '../image/platform.ts';
 import { familiarReference, parseReference, repositoryName, withDefaultTag } from '../image/reference.ts';
 import { findBase, type BaseFound } from './build-bases.ts';
 import { BuildContexts } from './build-contexts.ts';
+import type { BuildWarning } from '../build/dockerfile/ast.ts';
 import { describedInputs, describedWarnings, emptyDescription } from './build-describe.ts';
 import { exportBuilt } from './build-export.ts';
 import { failure, inFile, rangesOf } from './build-failure.ts';
@@ -78,7 +79,7 @@ class Build {
     const plan = await this.#plan(file, source, ignore);
     for (const warning of plan.warnings) {
       vertex.warn({
-        short: warning.rule === '' ? warning.message : `${warning.rule}: ${warning.message}`,
+        short: shortOf(warning),
         detail: warning.description === '' ? [] : [warning.description],
         url: warning.url,
         source,
@@ -305,4 +306,10 @@ function epochOf({ buildArgs, exporters }: BuildRequest): number | undefined {
   if (epoch === undefined || epoch === '') return undefined;
   if (!/^\d{1,12}$/.test(epoch)) throw invalid(`invalid SOURCE_DATE_EPOCH: ${epoch}`);
   return Number(epoch) * 1000;
+}
+
+/** As BuildKit says it in a line. */
+function shortOf({ rule, message, location: [first] }: BuildWarning): string {
+  const text = rule === '' ? message : `${rule}: ${message}`;
+  return first === undefined || first.start <= 0 ? text : `${text} (line ${first.start})`;
 }
