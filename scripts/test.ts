@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { machineState, RUN_VARIABLE, settledLeftovers } from '../test/support/machine-state.ts';
 import { runNodeTests, testFiles } from '../test/support/node-test.ts';
 import { projectDir, projectNode } from '../test/support/paths.ts';
@@ -68,6 +69,17 @@ async function asBefore(before: ReturnType<typeof machineState>, runId: string):
   return { file: '', name, result: 'failed', reason: `left over:\n    ${found.join('\n    ')}` };
 }
 
+/** Of the host, by both versions of IP. */
+const FORWARDING = ['/proc/sys/net/ipv4/ip_forward', '/proc/sys/net/ipv6/conf/all/forwarding'];
+
+function readOr(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined; // a kernel without it
+  }
+}
+
 async function main(): Promise<number> {
   const runId = randomUUID();
   process.env[RUN_VARIABLE] = runId;
@@ -76,6 +88,7 @@ async function main(): Promise<number> {
     if (/^(NODE_|KOBAKO_|DOCKER_)/.test(name) && name !== RUN_VARIABLE) delete process.env[name];
   }
   const before = machineState(runId);
+  const forwarding = FORWARDING.map((path) => readOr(path));
   const started = Date.now();
   const lines: TallyLine[] = [];
   for (const [name, ...command] of CHECKS) lines.push(await check(name, command));
@@ -94,6 +107,8 @@ async function main(): Promise<number> {
   console.log('\n# vm');
   process.stdout.write(report);
   lines.push(...inVm);
+  // the first engine with a network switches it on, and leaves it on
+  FORWARDING.forEach((path, at) => forwarding[at] !== undefined && readOr(path) !== forwarding[at] && writeFileSync(path, forwarding[at]));
   lines.push(await asBefore(before, runId));
   console.log(`\nall checks and suites took ${Math.round((Date.now() - started) / 1000)} s\n`);
   console.log(summary(lines));

@@ -13,6 +13,6 @@ const npm = await noNpm();
 
 corpusSuite('dockerd 28', openDockerd, {
   skip: missing ?? false,
-  every: 8,
+  every: 20,
   without: ({ bases = [], byHand }) => byHand ?? (bases.includes('npm') ? npm : undefined),
 });
