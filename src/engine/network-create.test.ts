@@ -31,7 +31,12 @@ function ground(t: TestContext, { root = tempFor(t), routes = [], settings = {},
     drivers: driver === undefined ? {} : { bridge: driver as NetworkDriver },
     settings: { bridgeName: 'kb0', ...settings },
   });
-  const parts = { networks: () => networks, events: new EventBus(), store: { all: () => [], guests: () => [] }, leases: { check: () => {} } } as unknown as EngineParts;
+  const parts = {
+    networks: () => networks,
+    events: new EventBus(),
+    store: { all: () => [], guests: () => [] },
+    leases: { check: () => {} },
+  } as unknown as EngineParts;
   const subnets = (name: string) => networks.store.find(name).ipam.config.map(({ Subnet }) => Subnet);
   return { root, parts, networks, subnets };
 }

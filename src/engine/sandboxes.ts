@@ -30,6 +30,7 @@ export class MachineSandboxes implements Sandboxes {
   readonly #dns = new Map<string, Disposable>();
   readonly #names: SandboxNames;
   readonly #slots = new Slots(FORWARDED);
+  #closed = false;
 
   constructor(parts: () => EngineParts, networking: () => Networking) {
     this.#parts = parts;
@@ -263,7 +264,15 @@ export class MachineSandboxes implements Sandboxes {
   }
 
   #watch(): void {
-    this.#networking().watch(() => mendNetworks(this.#parts(), (record, one) => this.#attachAnew(record, one)));
+    this.#networking().watch(() => {
+      // in turn: not while a network is being removed, and not after the end
+      const mended = this.#parts()
+        .networks()
+        .store.change(() => {
+          if (!this.#closed) mendNetworks(this.#parts(), (record, one) => this.#attachAnew(record, one));
+        });
+      mended.catch(() => {}); // the next look may find it better
+    });
   }
 
   #attachAnew({ process }: ContainerRecord, one: Joined): void {
@@ -275,6 +284,7 @@ export class MachineSandboxes implements Sandboxes {
 
   /** At the end of this engine: bridges that nobody uses go, and with the last one the filter. */
   async close(): Promise<void> {
+    this.#closed = true;
     const parts = this.#parts();
     for (const id of [...this.#dns.keys()]) this.#stop(id);
     parts.ports[Symbol.dispose]();

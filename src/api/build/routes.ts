@@ -1,4 +1,5 @@
 /** The older builder's door: `POST /build`; and the build cache. */
+import { EngineError } from '../../base/errors.ts';
 import type { ApiRequest, Route } from '../contract.ts';
 import { MessageQueue } from '../json-messages.ts';
 import { classicError, classicLines, isBegun, resultLines } from './messages.ts';
@@ -19,6 +20,8 @@ const build: Route['handler'] = async (request, { builds, images }) => {
     });
     for (const line of resultLines(result, names, quiet)) out.add(undefined, line);
   } catch (error) {
+    // who has closed his half of the connection, too: nobody builds for him
+    if (request.signal.aborted && !out.opened) throw new EngineError('invalid', 'the build was given up: its client has gone', { cause: error });
     if (!out.opened && !isBegun(error)) throw error;
     out.add(undefined, classicError(error));
   }
