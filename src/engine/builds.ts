@@ -104,7 +104,7 @@ class Build {
       signal: this.#signal,
     });
     const epoch = epochOf(request);
-    const built = builtImage(plan.target, state, { epoch, scratch: isOnScratch(plan) });
+    const built = builtImage(plan.target, state, epoch);
     const records = [...done].flatMap((key) => this.#parts.cache.find(key) ?? []);
     const inline = request.cacheTo?.some(({ type }) => type === 'inline') === true;
     const shown = inline ? { ...built, config: { ...built.config, [INLINE]: recordsDocument(inResult(records, built)) } } : built;
@@ -274,18 +274,6 @@ class Build {
 function inResult(records: readonly StepRecord[], { layers }: BuiltImage): StepRecord[] {
   const there = new Set(layers.map(({ diffId }) => diffId));
   return records.filter(({ layer }) => there.has(layer.diffId));
-}
-
-/** Whether the target begins with nothing, through whatever stages. */
-function isOnScratch({ target, stages }: BuildPlan): boolean {
-  let { base } = target;
-  for (let next = base; next.kind === 'stage'; base = next) {
-    const { index } = next;
-    const below = stages.find((stage) => stage.index === index);
-    if (below === undefined) return false;
-    next = below.base;
-  }
-  return base.kind === 'scratch';
 }
 
 /** As BuildKit shows it: `docker.io/library/busybox:latest`. */

@@ -30,13 +30,9 @@ export const DEVIATIONS: Readonly<Record<string, string>> = {
   'error-expose-range: classic: said': 'the words or the quoted lines are not BuildKit’s yet',
   'error-maintainer: buildx: said': 'the words or the quoted lines are not BuildKit’s yet',
   'error-required-variable: buildx: said': 'the words or the quoted lines are not BuildKit’s yet',
-  'error-escape-directive: buildx: said': 'the words or the quoted lines are not BuildKit’s yet',
-  'error-directive-twice: buildx: said': 'the words or the quoted lines are not BuildKit’s yet',
   'error-base-variable: buildx: said': 'the words or the quoted lines are not BuildKit’s yet',
   'error-base-bad-name: buildx: said': 'the words or the quoted lines are not BuildKit’s yet',
   'error-base-bad-name: classic: said': 'the words or the quoted lines are not BuildKit’s yet',
-  'error-platform: buildx: said': 'the words or the quoted lines are not BuildKit’s yet',
-  'error-circular: buildx: said': 'the words or the quoted lines are not BuildKit’s yet',
   'error-user-unknown: buildx: said': 'the words or the quoted lines are not BuildKit’s yet',
   'error-workdir-file: classic: said': 'the words or the quoted lines are not BuildKit’s yet',
 };

@@ -130,7 +130,10 @@ export class StageGraph {
     try {
       return parsePlatform(text, this.#options.buildPlatform);
     } catch (error) {
-      if (error instanceof EngineError) throw wrong(`failed to parse platform ${stage.platform}: ${error.message}${suggestion()}`);
+      // BuildKit quotes the line twice
+      if (error instanceof EngineError) {
+        throw wrongAt(stage.location, `failed to parse platform ${stage.platform}: ${error.message}${suggestion()}`, [stage.location]);
+      }
       throw error;
     }
   }
@@ -216,7 +219,7 @@ export class StageGraph {
           continue;
         }
         const [used, instruction] = next.value;
-        if (onPath.has(used)) throw wrongAt([...location.flat(), ...instruction.location], `circular dependency detected on stage: ${titleOf(first)}`);
+        if (onPath.has(used)) throw wrongAt(instruction.location, `circular dependency detected on stage: ${titleOf(first)}`, location.toReversed());
         if (visited.has(used)) continue;
         location.push(instruction.location);
         enter(used);

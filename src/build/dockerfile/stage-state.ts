@@ -77,7 +77,8 @@ export class StageState {
     const target = context.options.targetPlatform ?? context.options.buildPlatform;
     const named = node.base.kind === 'scratch' ? target : (node.platform ?? target);
     this.platform = base?.platform ?? named;
-    const { Env = [], Labels = {}, ExposedPorts = {}, Volumes = {}, OnBuild: _, ...rest } = readSettings(base?.finish() ?? image?.settings ?? {});
+    const below = node.base.kind === 'scratch' ? { WorkingDir: '/' } : {};
+    const { Env = [], Labels = {}, ExposedPorts = {}, Volumes = {}, OnBuild: _, ...rest } = readSettings(base?.finish() ?? image?.settings ?? below);
     this.settings = rest;
     this.labels = new Map(Object.entries(Labels));
     this.ports = new Map(Object.entries(ExposedPorts).map(([port]) => [port, port]));
