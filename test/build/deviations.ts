@@ -14,7 +14,6 @@ export const DEVIATIONS: Readonly<Record<string, string>> = {
   'add-hostile-archive: classic: said': 'the words or the quoted lines are not BuildKit’s yet',
   'add-url-missing: classic: said': 'the words or the quoted lines are not BuildKit’s yet',
   'ignore-copy-ignored: classic: said': 'the words or the quoted lines are not BuildKit’s yet',
-  'source-file-outside: classic: code': 'not built as Docker builds it yet',
   'source-file-missing: buildx: said': 'the words or the quoted lines are not BuildKit’s yet',
   'source-missing-url: buildx: said': 'the words or the quoted lines are not BuildKit’s yet',
   'source-missing-url: classic: said': 'the words or the quoted lines are not BuildKit’s yet',
