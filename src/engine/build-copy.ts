@@ -132,7 +132,7 @@ export function notThere(path: string, cause: unknown): EngineError {
   return new EngineError(
     'not-found',
     `failed to compute cache key: failed to calculate checksum of ref ${reference}::${reference}: ${JSON.stringify(path)}: not found`,
-    { cause },
+    { cause, detail: { missing: path } },
   );
 }
 

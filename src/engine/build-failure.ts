@@ -2,6 +2,7 @@
 import { EngineError } from '../base/errors.ts';
 import type { BuildFailureDetail, SourceFile, SourceRange } from '../build/contract.ts';
 import { placesOf } from '../build/dockerfile/failure.ts';
+import { classicFileText } from './build-words.ts';
 
 /** What is wrong with the text is said with its place. */
 export function inFile<T>(source: SourceFile, work: () => T, { unreadable = false, classic = false } = {}): T {
@@ -10,8 +11,7 @@ export function inFile<T>(source: SourceFile, work: () => T, { unreadable = fals
   } catch (error) {
     const [location = [], ...more] = placesOf(error);
     if (!(error instanceof EngineError) || (placesOf(error).length === 0 && !unreadable)) throw error;
-    const plain = classic && !error.message.startsWith('dockerfile parse error');
-    throw failure(error, plain && unreadable ? `failed to parse Dockerfile: ${error.message}` : error.message, source, rangesOf(location), {
+    throw failure(error, classic ? classicFileText(error.message, unreadable) : error.message, source, rangesOf(location), {
       more: more.map(rangesOf),
       unreadable,
     });

@@ -20,6 +20,7 @@ import { runMounts } from './build-mounts.ts';
 import type { BuildParts, StepOutcome } from './build-parts.ts';
 import { fetchSource } from './build-fetch.ts';
 import { runStep } from './build-run.ts';
+import { inBuildersWords } from './build-words.ts';
 import { makeWorkdir } from './build-workdir.ts';
 
 /** What a stage has come to. */
@@ -120,7 +121,7 @@ class Solver {
         state = await this.#step(stage, step, state, vertex);
       } catch (error) {
         vertex?.fail(error);
-        throw this.#placed(error, step.location, vertex);
+        throw this.#placed(inBuildersWords(error, step, this.#input.request.classic === true), step.location, vertex);
       }
     }
     return state;

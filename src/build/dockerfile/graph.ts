@@ -191,7 +191,8 @@ export class StageGraph {
         return [this.origin(from, true)];
       }
       if (instruction.kind !== 'run') return [];
-      return instruction.mounts.map(mountFrom).flatMap((from) => (from === '' ? [] : [this.origin(from, false)]));
+      // BuildKit counts what a mount without an origin is from as a stage of its own
+      return instruction.mounts.map(mountFrom).map((from): Source => (from === '' ? { kind: 'scratch' } : this.origin(from, false)));
     });
   }
 
