@@ -147,7 +147,7 @@ class Build {
     const file = this.#parsed(definition);
     const description = emptyDescription(source, file);
     if (what === 'targets') return description;
-    if (what === 'outline') return { ...description, ...describedInputs(file, await this.#plan(file, definition), this.#request.buildArgs ?? {}) };
+    if (what === 'outline') return { ...description, ...describedInputs(file, await this.#plan(file, definition)) };
     try {
       const { warnings } = await this.#plan(file, definition, { allStages: this.#request.target === undefined });
       return { ...description, warnings: describedWarnings(warnings) };

@@ -1,10 +1,6 @@
-/**
- * Where our builds give something else than a real Docker 28: parts of results by case and builder, and why. What says
- * `yet` is a fault of ours that docs/limitations.md names, to be mended.
- */
+/** Where our builds give something else than a real Docker 28: parts of results by case and builder, and why. */
 export const DEVIATIONS: Readonly<Record<string, string>> = {
-  'copy-dir-onto-file: buildx: said': 'the words or the quoted lines are not BuildKit’s yet',
-  'copy-dir-onto-file: classic: said': 'the words or the quoted lines are not BuildKit’s yet',
-  'checks-as-json: buildx: text': 'the answer has other fields than BuildKit’s',
-  'call-outline: buildx: text': 'the answer has other fields than BuildKit’s',
+  'copy-dir-onto-file: buildx: said': 'a real Docker names a place in its own storage, we the path in the image',
+  'copy-dir-onto-file: classic: said': 'a real Docker names a place in its own storage, we the path in the image',
+  'checks-as-json: buildx: text': 'a real Docker adds the low-level definition that reads the Dockerfile; we have none',
 };
