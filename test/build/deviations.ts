@@ -2,5 +2,4 @@
 export const DEVIATIONS: Readonly<Record<string, string>> = {
   'copy-dir-onto-file: buildx: said': 'a real Docker names a place in its own storage, we the path in the image',
   'copy-dir-onto-file: classic: said': 'a real Docker names a place in its own storage, we the path in the image',
-  'checks-as-json: buildx: text': 'a real Docker adds the low-level definition that reads the Dockerfile; we have none',
 };
