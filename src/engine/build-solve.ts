@@ -120,8 +120,9 @@ class Solver {
       try {
         state = await this.#step(stage, step, state, vertex);
       } catch (error) {
-        vertex?.fail(error);
-        throw this.#placed(inBuildersWords(error, step, this.#input.request.classic === true), step.location, vertex);
+        const said = inBuildersWords(error, step, this.#input.request.classic === true);
+        vertex?.fail(said);
+        throw this.#placed(said, step.location, vertex);
       }
     }
     return state;

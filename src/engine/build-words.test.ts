@@ -19,6 +19,9 @@ test('what is not there is said in the words of each builder', () => {
   assert.equal(said(missing, out, true), 'ADD failed: forbidden path outside the build context: ../../a ()');
   const answer = 'http://h/x with status 404 Not Found: no';
   assert.equal(said(invalid('x', { answer }), out, true), `ADD failed: failed to GET ${answer}`);
+  const onto = invalid('cannot copy to non-directory: /x');
+  assert.equal(said(onto, copy, true), 'failed to copy files: failed to copy directory: mkdir /x: not a directory');
+  assert.equal(inBuildersWords(onto, copy, false), onto);
   assert.equal(said(invalid('invalid entry name "../x"'), out, true), 'failed to copy files: invalid entry name "../x"');
 });
 

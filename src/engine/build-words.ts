@@ -30,6 +30,8 @@ function classicText({ message, detail }: EngineError, step: Step): string | und
   const failed = `${step.add ? 'ADD' : 'COPY'} failed:`;
   if (answer !== undefined) return `${failed} failed to GET ${answer}`;
   if (missing !== undefined) return `${failed} ${notFound(missing, step)}`;
+  const file = /^cannot copy to non-directory: (.*)$/.exec(message)?.[1];
+  if (file !== undefined) return `failed to copy files: failed to copy directory: mkdir ${file}: not a directory`;
   return message.startsWith('invalid entry name ') ? `failed to copy files: ${message}` : undefined;
 }
 
