@@ -215,6 +215,8 @@ export interface BuildResult {
 export interface BuildFailureDetail {
   readonly source?: SourceFile | undefined;
   readonly ranges?: readonly SourceRange[] | undefined;
+  /** Further places in `source`, each quoted by itself after `ranges`. */
+  readonly more?: readonly (readonly SourceRange[])[] | undefined;
   /** Of the vertex that failed. */
   readonly vertex?: Digest | undefined;
   /** Of a RUN's program. */

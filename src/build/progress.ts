@@ -71,13 +71,19 @@ export class Vertex {
 
   /** Runs work as this vertex. */
   async run<T>(work: () => Promise<T>): Promise<T> {
+    return this.runButFor(() => false, work);
+  }
+
+  /** As `run`; an error that is `other`'s is thrown, and no failure of this vertex. */
+  async runButFor<T>(other: (error: unknown) => boolean, work: () => Promise<T>): Promise<T> {
     this.start();
     try {
       const result = await work();
       this.end();
       return result;
     } catch (error) {
-      this.fail(error);
+      if (other(error)) this.end();
+      else this.fail(error);
       throw error;
     }
   }

@@ -18,6 +18,14 @@ test('a build that failed is Unknown, with what clients quote', () => {
   ]);
 });
 
+test('each further place is quoted by itself', () => {
+  const [first, second] = [1, 2].map((line) => ({ start: { line, character: 0 }, end: { line, character: 0 } }));
+  const detail = { source: { filename: 'Dockerfile', data: Buffer.from('') }, ranges: [first], more: [[second]] };
+  const { details } = codec('google.RpcStatus').decode(failureOf(new EngineError('invalid', 'no', { detail })).status!);
+  const places = (details as Message[]).map((each) => (JSON.parse(String(each['value'])) as { ranges: unknown }).ranges);
+  assert.deepEqual(places, [[first], [second]]);
+});
+
 test('what was cancelled is said to be, and other failures have no details', () => {
   assert.deepEqual(failureOf(new EngineError('cancelled', 'context canceled')), { code: 1, message: 'context canceled', status: undefined });
   assert.deepEqual(failureOf(new Error('x')), { code: 2, message: 'x', status: undefined });

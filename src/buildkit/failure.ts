@@ -22,11 +22,11 @@ export function failureOf(error: unknown): Failure {
 
 function detailsOf(error: unknown): object[] {
   if (!(error instanceof EngineError) || typeof error.detail !== 'object' || error.detail === null) return [];
-  const { source, ranges = [], vertex, exitCode } = error.detail as BuildFailureDetail;
+  const { source, ranges = [], more = [], vertex, exitCode } = error.detail as BuildFailureDetail;
   const details: object[] = [];
   if (source !== undefined) {
     const info = { filename: source.filename, data: source.data.toString('base64'), language: 'Dockerfile' };
-    details.push(detail('errdefs.Source', { info, ranges }));
+    for (const each of [ranges, ...more]) details.push(detail('errdefs.Source', { info, ranges: each }));
   }
   if (vertex !== undefined) details.push(detail('errdefs.Vertex', { digest: vertex }));
   if (exitCode !== undefined) details.push(detail('gatewayapi.ExitMessage', { Code: exitCode }));

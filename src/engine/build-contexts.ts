@@ -130,7 +130,7 @@ export class BuildContexts implements AsyncDisposable {
         return this.#show(`[internal] load remote build context`, async (report) => {
           const folder = `${this.#work}/context-${number}`;
           mkdirSync(folder, { mode: 0o755 });
-          const fetched = await fetchRemote(source.url, `${this.#work}/remote-${number}`, this.#signal);
+          const fetched = await fetchRemote(source.url, `${this.#work}/remote-${number}`, this.#signal).catch(asContext);
           if (fetched.kind === 'folder') return { path: fetched.path };
           return this.#tar(fetched.bytes, folder, report);
         });
@@ -160,7 +160,7 @@ export class BuildContexts implements AsyncDisposable {
       head.push(Buffer.from(next.value));
       size += next.value.length;
     }
-    const kind = await archiveKind(once(head));
+    const kind = isEmptyTar(head) ? 'none' : await archiveKind(once(head));
     if (kind === undefined) return this.#single(head, source, folder);
     const all = async function* (): AsyncGenerator<Uint8Array> {
       for (const chunk of head) yield Uint8Array.from(chunk);
@@ -186,6 +186,18 @@ export class BuildContexts implements AsyncDisposable {
     await Promise.allSettled(this.#opened.values());
     for (const folder of this.#folders) await folder[Symbol.asyncDispose]();
   }
+}
+
+/** In BuildKit's words. */
+function asContext(error: unknown): never {
+  const status = error instanceof EngineError ? /: (invalid response status \d+)$/.exec(error.message)?.[1] : undefined;
+  if (status === undefined) throw error;
+  throw new EngineError('invalid', `failed to read downloaded context: failed to load cache key: ${status}`, { cause: error });
+}
+
+/** An archive without entries: its end mark alone. */
+function isEmptyTar(head: readonly Buffer[]): boolean {
+  return head.reduce((size, { length }) => size + length, 0) >= MAX_HEAD && head.every((piece) => piece.every((byte) => byte === 0));
 }
 
 /** Enough to tell an archive. */

@@ -132,7 +132,7 @@ export function notThere(path: string, cause: unknown): EngineError {
   return new EngineError(
     'not-found',
     `failed to compute cache key: failed to calculate checksum of ref ${reference}::${reference}: ${JSON.stringify(path)}: not found`,
-    { cause },
+    { cause, detail: { missing: path } },
   );
 }
 
@@ -223,7 +223,7 @@ class Copying {
     };
     await this.#unpack(async (out, flush) => {
       // the folder itself is a new one, or that which is there
-      top = latin1(item.kind === 'folder' ? await this.#folder(out, target, modes) : await this.#place(out, target, modes));
+      top = latin1(item.kind === 'folder' ? await this.#folder(out, target, this.#topModes(target, modes)) : await this.#place(out, target, modes));
       const reader = out.take(rules);
       for await (const chunk of this.#files.archive(at, item.path)) {
         if (this.#signal.aborted) throw this.#signal.reason;
@@ -244,6 +244,12 @@ class Copying {
       if (stat !== undefined && isDirectory(stat)) modes.set(posix.join(destination, folder), stat.mode & 0o777);
     }
     return { target: posix.join(destination, relative), modes };
+  }
+
+  /** A folder that is made for another one's files has an octal mode, too; what a symbolic one would change it has not. */
+  #topModes(target: string, modes: ReadonlyMap<string, number> | undefined): ReadonlyMap<string, number> | undefined {
+    const mode = this.#mode();
+    return mode?.kind === 'octal' ? new Map([...(modes ?? []), [target, mode.mode]]) : modes;
   }
 
   async #folder(out: CopyTar, target: string, modes: ReadonlyMap<string, number> | undefined): Promise<string> {

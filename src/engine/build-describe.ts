@@ -1,6 +1,7 @@
 /** What a Dockerfile says of itself: its targets, what a target can be given, what the checks find. Nothing is built. */
 import type { BuildDescription, DescribedArg, SourceFile, SourceRange } from '../build/contract.ts';
-import type { BuildWarning, Dockerfile } from '../build/dockerfile/ast.ts';
+import type { ArgInstruction, BuildWarning, Dockerfile } from '../build/dockerfile/ast.ts';
+import { expand } from '../build/dockerfile/expand.ts';
 import type { BuildPlan, RunStep } from '../build/dockerfile/plan.ts';
 
 type Lines = readonly { readonly start: number; readonly end: number }[];
@@ -20,22 +21,26 @@ export function describedWarnings(warnings: readonly BuildWarning[]): BuildDescr
   return warnings.map(({ rule, description, url, message, location }) => ({ rule, description, url, detail: message, ranges: rangesOf(location) }));
 }
 
-/** What the plan's target can be given. `buildArgs`: what it is given now. */
-export function describedInputs(
-  file: Dockerfile,
-  plan: BuildPlan,
-  buildArgs: Readonly<Record<string, string | undefined>>,
-): Pick<BuildDescription, 'target' | 'args' | 'secrets' | 'ssh'> {
+/** What the plan's target can be given: the arguments of its stages, and the global ones that one of them or a FROM uses. */
+export function describedInputs(file: Dockerfile, plan: BuildPlan): Pick<BuildDescription, 'target' | 'args' | 'secrets' | 'ssh'> {
   const args = new Map<string, DescribedArg>();
-  const given = (key: string): string | undefined => (Object.hasOwn(buildArgs, key) ? buildArgs[key] : undefined);
-  const stages = plan.stages.map(({ index }) => file.stages[index]!);
-  const own = stages.flatMap((stage) => stage.instructions.flatMap((each) => (each.kind === 'arg' ? [each] : [])));
-  for (const instruction of [...file.globalArgs, ...own]) {
-    for (const { key, value, comment = '' } of instruction.args) {
-      if (args.has(key)) continue; // in a stage it is the same one again
-      args.set(key, { name: key, value: given(key) ?? value ?? '', description: comment, ranges: rangesOf(instruction.location) });
-    }
+  const stages = plan.stages.map(({ index, args: values }) => ({ stage: file.stages[index]!, values }));
+  const own = stages.flatMap(({ stage, values }) => stage.instructions.flatMap((each) => (each.kind === 'arg' ? [{ instruction: each, values }] : [])));
+  const used = new Set(own.flatMap(({ instruction }) => instruction.args.map(({ key }) => key)));
+  for (const { stage } of stages) {
+    for (const text of [stage.base, stage.platform]) for (const name of expand(text, plan.globalArgs, { escape: file.escape }).matched) used.add(name);
   }
+  const add = (instruction: ArgInstruction, value: (key: string) => string | undefined): void => {
+    for (const { key, comment = '' } of instruction.args) {
+      if (args.has(key)) continue; // in a stage it is the same one again
+      args.set(key, { name: key, value: value(key) ?? '', description: comment, ranges: rangesOf(instruction.location) });
+    }
+  };
+  for (const each of file.globalArgs) {
+    const wanted = each.args.filter(({ key }) => used.has(key));
+    add({ ...each, args: wanted }, (key) => plan.globalArgs.get(key));
+  }
+  for (const { instruction, values } of own) add(instruction, (key) => values.findLast((each) => each.key === key)?.value);
   const runs = plan.stages.flatMap(({ steps }) => steps.filter((step): step is RunStep => step.kind === 'run'));
   const mounts = (type: 'secret' | 'ssh', otherwise: string) => {
     const found = new Map<string, { readonly name: string; readonly required: boolean; readonly ranges: readonly SourceRange[] }>();

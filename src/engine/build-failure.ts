@@ -1,17 +1,20 @@
 /** Failures that are about lines of a Dockerfile. */
 import { EngineError } from '../base/errors.ts';
 import type { BuildFailureDetail, SourceFile, SourceRange } from '../build/contract.ts';
-import { locationOf } from '../build/dockerfile/failure.ts';
+import { placesOf } from '../build/dockerfile/failure.ts';
+import { classicFileText } from './build-words.ts';
 
 /** What is wrong with the text is said with its place. */
 export function inFile<T>(source: SourceFile, work: () => T, { unreadable = false, classic = false } = {}): T {
   try {
     return work();
   } catch (error) {
-    const location = locationOf(error);
-    if (!(error instanceof EngineError) || (location === undefined && !unreadable)) throw error;
-    const plain = classic && !error.message.startsWith('dockerfile parse error');
-    throw failure(error, plain && unreadable ? `failed to parse Dockerfile: ${error.message}` : error.message, source, rangesOf(location ?? []), unreadable);
+    const [location = [], ...more] = placesOf(error);
+    if (!(error instanceof EngineError) || (placesOf(error).length === 0 && !unreadable)) throw error;
+    throw failure(error, classic ? classicFileText(error.message, unreadable) : error.message, source, rangesOf(location), {
+      more: more.map(rangesOf),
+      unreadable,
+    });
   }
 }
 
@@ -20,11 +23,11 @@ export function failure(
   message: string,
   source: SourceFile,
   ranges: readonly SourceRange[],
-  unreadable = false,
+  { more = [], unreadable = false }: { readonly more?: readonly (readonly SourceRange[])[]; readonly unreadable?: boolean } = {},
 ): EngineError<BuildFailureDetail> {
   const { kind, hint } = error;
   return new EngineError(kind, message, {
-    detail: { source, ranges, ...(unreadable ? { unreadable } : {}) },
+    detail: { source, ranges, ...(more.length > 0 ? { more } : {}), ...(unreadable ? { unreadable } : {}) },
     cause: error,
     ...(hint === undefined ? {} : { hint }),
   });

@@ -21,7 +21,8 @@ export async function fetchSource(...args: Parameters<typeof fetched>): Promise<
         : status !== undefined
           ? `failed to load cache key: ${status}`
           : message;
-    throw new EngineError(kind, text, { cause: error, detail: { elsewhere: true } });
+    const { answer } = (error.detail ?? {}) as { readonly answer?: string };
+    throw new EngineError(kind, text, { cause: error, detail: { elsewhere: true, ...(answer === undefined ? {} : { answer }) } });
   }
 }
 

@@ -9,12 +9,8 @@ export interface BuiltImage {
   readonly layers: readonly LayerRef[];
 }
 
-/** `epoch`: milliseconds since 1970; what is made here says that it is no younger. `scratch`: no image is below. */
-export function builtImage(
-  stage: PlannedStage,
-  { layers, history, own }: StageState,
-  { epoch, scratch }: { readonly epoch: number | undefined; readonly scratch: boolean },
-): BuiltImage {
+/** `epoch`: milliseconds since 1970; what is made here says that it is no younger. */
+export function builtImage(stage: PlannedStage, { layers, history, own }: StageState, epoch: number | undefined): BuiltImage {
   const dated = datedHistory(history, own, epoch);
   const { platform, settings, author } = stage;
   const last = dated.findLast((line) => line.created !== undefined)?.created ?? rfc3339(epoch ?? Date.now());
@@ -24,7 +20,7 @@ export function builtImage(
     ...(platform.variant ? { variant: platform.variant } : {}),
     created: clamped(last, epoch),
     ...(author === '' ? {} : { author }),
-    config: { ...(scratch ? { WorkingDir: '/' } : {}), ...settings } as ContainerConfig,
+    config: settings as ContainerConfig,
     rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
     history: dated,
   };

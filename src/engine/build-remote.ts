@@ -10,6 +10,8 @@ const IDLE = 60_000;
 /** Milliseconds until there is an answer. */
 const ANSWER = 30_000;
 const MAX_REDIRECTS = 10;
+/** Bytes of an answer that are told of. */
+const MAX_SAID = 4096;
 /** Bytes. */
 const MAX_SIZE = 16 * 2 ** 30;
 
@@ -80,12 +82,34 @@ async function request(url: string, signal: AbortSignal): Promise<{ readonly mod
       continue;
     }
     if (response.status !== 200) {
-      await response.body?.cancel();
-      throw invalid(`failed to load ${url}: invalid response status ${response.status}`);
+      const { status, statusText } = response;
+      const answer = `${url} with status ${status} ${statusText}: ${(await beginningOf(response)).trim()}`;
+      throw new EngineError('invalid', `failed to load ${url}: invalid response status ${status}`, { detail: { answer } });
     }
     const modified = new Date(response.headers.get('last-modified') ?? '');
     return { modified: Number.isNaN(modified.getTime()) ? undefined : modified, body: () => bodyOf(url, response, signal, wait) };
   }
+}
+
+/** What an answer says that is none; '' where that does not come. */
+async function beginningOf({ body }: Response): Promise<string> {
+  const reader = body?.getReader();
+  const pieces: Buffer[] = [];
+  const timer = setTimeout(() => void reader?.cancel().catch(() => {}), 1000);
+  try {
+    for (let size = 0; size < MAX_SAID;) {
+      const next = await reader?.read();
+      if (next === undefined || next.done) break;
+      pieces.push(Buffer.from(next.value));
+      size += next.value.length;
+    }
+  } catch {
+    // as far as it came
+  } finally {
+    clearTimeout(timer);
+    void reader?.cancel().catch(() => {});
+  }
+  return Buffer.concat(pieces).toString('utf8', 0, MAX_SAID);
 }
 
 /** Ends a body that does not come, and one without end. */

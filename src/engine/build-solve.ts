@@ -5,7 +5,7 @@ import { EngineError, invalid } from '../base/errors.ts';
 import type { LayerRef } from '../build/contract.ts';
 import type { BuildFailureDetail, BuildRequest, SourceFile } from '../build/contract.ts';
 import type { SourceRange } from '../build/dockerfile/ast.ts';
-import type { BuildPlan, CopyStep, HistoryLine, PlannedStage, RunStep, Source, Step, WorkdirStep } from '../build/dockerfile/plan.ts';
+import type { BuildPlan, CopySource, CopyStep, HistoryLine, PlannedStage, RunStep, Source, Step, WorkdirStep } from '../build/dockerfile/plan.ts';
 import { keyOf } from '../build/keys.ts';
 import { Vertex, type OnBuildEvent, type StepNote } from '../build/progress.ts';
 import { chainIds } from '../image/chain-id.ts';
@@ -20,6 +20,7 @@ import { runMounts } from './build-mounts.ts';
 import type { BuildParts, StepOutcome } from './build-parts.ts';
 import { fetchSource } from './build-fetch.ts';
 import { runStep } from './build-run.ts';
+import { inBuildersWords } from './build-words.ts';
 import { makeWorkdir } from './build-workdir.ts';
 
 /** What a stage has come to. */
@@ -119,8 +120,9 @@ class Solver {
       try {
         state = await this.#step(stage, step, state, vertex);
       } catch (error) {
-        vertex?.fail(error);
-        throw this.#placed(error, step.location, vertex);
+        const said = inBuildersWords(error, step, this.#input.request.classic === true);
+        vertex?.fail(said);
+        throw this.#placed(said, step.location, vertex);
       }
     }
     return state;
@@ -329,7 +331,7 @@ class Solver {
     for (const { steps } of this.#input.plan.stages) {
       for (const step of steps) {
         if (step.kind === 'copy' && matches(step.from)) {
-          for (const source of step.sources) if (source.kind === 'path') paths.add(posix.normalize(`/${source.path}`).slice(1));
+          for (const source of step.sources) if (source.kind === 'path' || source.kind === 'parents') paths.add(followedPath(source));
         } else if (step.kind === 'run') for (const mount of step.mounts) if (matches(mount.origin)) paths.add(posix.normalize(`/${mount.source}`).slice(1));
       }
     }
@@ -360,6 +362,14 @@ class Solver {
     const detail: BuildFailureDetail = { ...known, source: this.#input.source, ranges, ...(vertex === undefined ? {} : { vertex: vertex.digest }) };
     return new EngineError(error.kind, error.message, { detail, cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) });
   }
+}
+
+/** Below a `**` there may be anything: all that is above it is needed. */
+function followedPath(source: Extract<CopySource, { kind: 'path' | 'parents' }>): string {
+  const path = source.kind === 'path' ? source.path : posix.join(source.path, source.pattern);
+  const parts = posix.normalize(`/${path}`).slice(1).split('/');
+  const any = parts.indexOf('**');
+  return (any < 0 || source.kind === 'path' ? parts : parts.slice(0, any)).join('/');
 }
 
 /** A step, ready to be looked up and to be run. */

@@ -7,13 +7,12 @@ import type { StepRecord } from '../build/cache.ts';
 import type { BuildDescription, BuildFailureDetail, BuildRequest, BuildResult, Builds, SourceFile } from '../build/contract.ts';
 import type { BaseImage, BuildPlan, ImageNeed, ImageSettings, PlanOptions, Source } from '../build/dockerfile/plan.ts';
 import { planStages } from '../build/dockerfile/plan-stages.ts';
+import { Findings } from '../build/dockerfile/rules.ts';
 import { keyOf } from '../build/keys.ts';
 import { Vertex, type OnBuildEvent } from '../build/progress.ts';
 import { hostPlatform, parsePlatform } from '../image/platform.ts';
-import { familiarReference, parseReference, repositoryName, withDefaultTag } from '../image/reference.ts';
 import { findBase, type BaseFound } from './build-bases.ts';
 import { BuildContexts } from './build-contexts.ts';
-import type { BuildWarning } from '../build/dockerfile/ast.ts';
 import { describedInputs, describedWarnings, emptyDescription } from './build-describe.ts';
 import { exportBuilt } from './build-export.ts';
 import { failure, inFile, rangesOf } from './build-failure.ts';
@@ -23,6 +22,8 @@ import { builtImage, type BuiltImage } from './build-image.ts';
 import { ignoredPatterns, pathMatcher } from './build-language.ts';
 import { workFolder, type BuildParts } from './build-parts.ts';
 import { solve } from './build-solve.ts';
+import { metadataText, shownName } from './build-words.ts';
+import { shownWarning, warningsOfFailed } from './build-warnings.ts';
 
 export function buildsOf(parts: () => BuildParts): Builds {
   const running = new Map<string, AbortController>();
@@ -53,6 +54,14 @@ function cancelled(signal: AbortSignal, cause: unknown): EngineError {
   return signal.reason instanceof EngineError ? signal.reason : new EngineError('cancelled', 'context canceled', { cause });
 }
 
+/** A Dockerfile as it was found, and how that is shown. */
+interface Definition {
+  readonly text: string;
+  readonly source: SourceFile;
+  readonly ignore: string | undefined;
+  readonly vertex: Vertex;
+}
+
 class Build {
   readonly #parts: BuildParts;
   readonly #request: BuildRequest;
@@ -75,17 +84,9 @@ class Build {
     using _hold = await store.hold(this.#signal);
     using work = workFolder(this.#parts, 'build');
     await using contexts = this.#contexts(work.path);
-    const { file, source, ignore, vertex } = await this.#definition(contexts);
-    const plan = await this.#plan(file, source, ignore);
-    for (const warning of plan.warnings) {
-      vertex.warn({
-        short: shortOf(warning),
-        detail: warning.description === '' ? [] : [warning.description],
-        url: warning.url,
-        source,
-        ranges: rangesOf(warning.location),
-      });
-    }
+    const definition = await this.#definition(contexts);
+    const { source, ignore } = definition;
+    const plan = await this.#toldPlan(definition);
     await this.#sources(plan, source);
     const done = new Set<Digest>();
     const state = await solve(this.#parts, {
@@ -104,7 +105,7 @@ class Build {
       signal: this.#signal,
     });
     const epoch = epochOf(request);
-    const built = builtImage(plan.target, state, { epoch, scratch: isOnScratch(plan) });
+    const built = builtImage(plan.target, state, epoch);
     const records = [...done].flatMap((key) => this.#parts.cache.find(key) ?? []);
     const inline = request.cacheTo?.some(({ type }) => type === 'inline') === true;
     const shown = inline ? { ...built, config: { ...built.config, [INLINE]: recordsDocument(inResult(records, built)) } } : built;
@@ -141,12 +142,14 @@ class Build {
   async describe(what: 'targets' | 'outline' | 'lint'): Promise<BuildDescription> {
     using work = workFolder(this.#parts, 'build');
     await using contexts = this.#contexts(work.path);
-    const { file, source, ignore } = await this.#definition(contexts);
+    const definition = await this.#definition(contexts);
+    const { source } = definition;
+    const file = this.#parsed(definition);
     const description = emptyDescription(source, file);
     if (what === 'targets') return description;
-    if (what === 'outline') return { ...description, ...describedInputs(file, await this.#plan(file, source, ignore), this.#request.buildArgs ?? {}) };
+    if (what === 'outline') return { ...description, ...describedInputs(file, await this.#plan(file, definition)) };
     try {
-      const { warnings } = await this.#plan(file, source, ignore, { allStages: this.#request.target === undefined });
+      const { warnings } = await this.#plan(file, definition, { allStages: this.#request.target === undefined });
       return { ...description, warnings: describedWarnings(warnings) };
     } catch (error) {
       const { ranges } = (error as { readonly detail?: BuildFailureDetail }).detail ?? {};
@@ -179,22 +182,57 @@ class Build {
     return new Vertex(this.#say, name, [], keyOf('vertex', name, this.#number++, this.#request.id));
   }
 
-  async #definition(contexts: BuildContexts) {
-    const { dockerfile = {}, classic = false } = this.#request;
-    const name = 'text' in dockerfile ? (dockerfile.name ?? 'Dockerfile') : (dockerfile.path ?? 'Dockerfile');
-    const vertex = this.#vertex('[internal] load build definition from Dockerfile');
-    const read = await vertex.run(async () => {
-      const found = 'text' in dockerfile ? { text: dockerfile.text, ignore: undefined } : await contexts.dockerfile(dockerfile.context ?? 'context', name);
-      const size = Buffer.byteLength(found.text);
-      vertex.note({ kind: 'status', id: 'transferring dockerfile:', current: size, total: size, done: true });
-      return found;
-    });
-    const source: SourceFile = { filename: name.replace(/^.*\//, ''), data: Buffer.from(read.text) };
-    const file = inFile(source, () => parseDockerfile(read.text), { unreadable: true, classic });
-    return { file, source, ignore: read.ignore, vertex };
+  /** The plan; what the checks find is told, also where there is none. */
+  async #toldPlan(definition: Definition): Promise<BuildPlan> {
+    const { text, source, vertex } = definition;
+    let findings = new Findings();
+    try {
+      const file = this.#parsed(definition, findings);
+      const plan = await this.#plan(file, definition, {}, () => (findings = new Findings()));
+      for (const warning of plan.warnings) vertex.warn(shownWarning(warning, source));
+      return plan;
+    } catch (error) {
+      // the older builder has no such checks
+      if (this.#request.classic !== true) {
+        for (const warning of warningsOfFailed(text, findings, this.#request.buildArgs)) vertex.warn(shownWarning(warning, source));
+      }
+      throw error;
+    }
   }
 
-  async #plan(file: Dockerfile, source: SourceFile, ignore: string | undefined, more: Pick<PlanOptions, 'allStages'> = {}): Promise<BuildPlan> {
+  #parsed({ text, source }: Definition, findings?: Findings): Dockerfile {
+    return inFile(source, () => parseDockerfile(text, findings), { unreadable: true, classic: this.#request.classic === true });
+  }
+
+  async #definition(contexts: BuildContexts): Promise<Definition> {
+    const { dockerfile = {} } = this.#request;
+    const name = 'text' in dockerfile ? (dockerfile.name ?? 'Dockerfile') : (dockerfile.path ?? 'Dockerfile');
+    const vertex = this.#vertex('[internal] load build definition from Dockerfile');
+    const context = 'text' in dockerfile ? undefined : (dockerfile.context ?? 'context');
+    const read = await vertex
+      .runButFor(
+        // a context that is not the client's has a vertex of its own
+        (error) => (context !== undefined && contexts.source(context)?.kind !== 'local') || isNoDockerfile(error),
+        async () => {
+          const found = context === undefined ? { text: (dockerfile as { text: string }).text, ignore: undefined } : await contexts.dockerfile(context, name);
+          const size = Buffer.byteLength(found.text);
+          vertex.note({ kind: 'status', id: 'transferring dockerfile:', current: size, total: size, done: true });
+          return found;
+        },
+      )
+      .catch((error: unknown) => {
+        throw this.#request.classic === true && isNoDockerfile(error) ? invalid(`Cannot locate specified Dockerfile: ${name}`) : error;
+      });
+    const source: SourceFile = { filename: name.replace(/^.*\//, ''), data: Buffer.from(read.text) };
+    return { text: read.text, source, ignore: read.ignore, vertex };
+  }
+
+  async #plan(
+    file: Dockerfile,
+    { source, ignore }: Definition,
+    more: Pick<PlanOptions, 'allStages'> = {},
+    findings: () => Findings = () => new Findings(),
+  ): Promise<BuildPlan> {
     const request = this.#request;
     const buildArgs = Object.fromEntries(Object.entries(request.buildArgs ?? {}).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
     const known = new Map<string, BaseImage>();
@@ -205,20 +243,27 @@ class Build {
       }),
     );
     for (;;) {
-      const { missing, plan } = inFile(source, () =>
-        planStages(file, {
-          ...more,
-          buildArgs,
-          target: request.target,
-          buildPlatform: hostPlatform(),
-          ...(request.platform === undefined || request.platform === '' ? {} : { targetPlatform: parsePlatform(request.platform) }),
-          labels: request.labels ?? {},
-          namedContexts: named,
-          images: known,
-          noCache: request.noCache === true ? [] : request.noCache === false ? undefined : request.noCache,
-          ...(request.network === 'none' || request.network === 'host' ? { network: request.network } : {}),
-          ignore: ignoredPatterns(ignore),
-        }),
+      const { missing, plan } = inFile(
+        source,
+        () =>
+          planStages(
+            file,
+            {
+              ...more,
+              buildArgs,
+              target: request.target,
+              buildPlatform: hostPlatform(),
+              ...(request.platform === undefined || request.platform === '' ? {} : { targetPlatform: parsePlatform(request.platform) }),
+              labels: request.labels ?? {},
+              namedContexts: named,
+              images: known,
+              noCache: request.noCache === true ? [] : request.noCache === false ? undefined : request.noCache,
+              ...(request.network === 'none' || request.network === 'host' ? { network: request.network } : {}),
+              ignore: ignoredPatterns(ignore),
+            },
+            findings(),
+          ),
+        { classic: request.classic === true },
       );
       if (plan !== undefined) return plan;
       await Promise.all(
@@ -251,8 +296,7 @@ class Build {
       return await this.#base(need);
     } catch (error) {
       if (!(error instanceof EngineError) || error.kind === 'cancelled') throw error;
-      const text =
-        this.#request.classic === true ? error.message : `${need.name}: failed to resolve source metadata for ${shownName(need.name)}: ${error.message}`;
+      const text = this.#request.classic === true ? error.message : metadataText(need.name, error.message);
       throw failure(error, text, source, rangesOf(need.location));
     }
   }
@@ -276,26 +320,8 @@ function inResult(records: readonly StepRecord[], { layers }: BuiltImage): StepR
   return records.filter(({ layer }) => there.has(layer.diffId));
 }
 
-/** Whether the target begins with nothing, through whatever stages. */
-function isOnScratch({ target, stages }: BuildPlan): boolean {
-  let { base } = target;
-  for (let next = base; next.kind === 'stage'; base = next) {
-    const { index } = next;
-    const below = stages.find((stage) => stage.index === index);
-    if (below === undefined) return false;
-    next = below.base;
-  }
-  return base.kind === 'scratch';
-}
-
-/** As BuildKit shows it: `docker.io/library/busybox:latest`. */
-function shownName(name: string): string {
-  try {
-    const reference = withDefaultTag(parseReference(name));
-    return reference.tag === undefined ? familiarReference(reference) : `${repositoryName(reference)}:${reference.tag}`;
-  } catch {
-    return name;
-  }
+function isNoDockerfile(error: unknown): boolean {
+  return error instanceof EngineError && /^failed to read dockerfile: open .*: no such file or directory$/.test(error.message);
 }
 
 function epochOf({ buildArgs, exporters }: BuildRequest): number | undefined {
@@ -306,10 +332,4 @@ function epochOf({ buildArgs, exporters }: BuildRequest): number | undefined {
   if (epoch === undefined || epoch === '') return undefined;
   if (!/^\d{1,12}$/.test(epoch)) throw invalid(`invalid SOURCE_DATE_EPOCH: ${epoch}`);
   return Number(epoch) * 1000;
-}
-
-/** As BuildKit says it in a line. */
-function shortOf({ rule, message, location: [first] }: BuildWarning): string {
-  const text = rule === '' ? message : `${rule}: ${message}`;
-  return first === undefined || first.start <= 0 ? text : `${text} (line ${first.start})`;
 }

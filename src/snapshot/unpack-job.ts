@@ -50,7 +50,8 @@ export class UnpackJob {
   async finish(): Promise<undefined> {
     await this.#plain.end();
     this.#check();
-    this.#tar.end();
+    // docker's older builder sends it so with a Dockerfile from elsewhere
+    this.#tar.end({ unpadded: true });
     this.#entry = undefined;
     this.#unpack.finish();
     this.#close();

@@ -193,6 +193,12 @@ describe('tar reader', () => {
     assert.deepEqual(read(Buffer.alloc(0)), []);
     assert.deepEqual(read(END), []);
     for (const cut of [1, 511, 513, 515, 600, 1023]) assert.throws(() => read(file.subarray(0, cut)), refused(/truncated/), `cut at ${cut}`);
+    for (const cut of [511, 513, 514, 515, 1023]) {
+      const reader = new TarReader({ entry() {}, data() {}, entryEnd() {} });
+      reader.push(file.subarray(0, cut));
+      if (cut >= 515) reader.end({ unpadded: true });
+      else assert.throws(() => reader.end({ unpadded: true }), refused(/truncated/), `cut at ${cut}`);
+    }
     assert.throws(() => read(Buffer.concat([file, Buffer.alloc(512), file])), refused(/zeros between entries/));
     assert.throws(() => read(withBody({ name: 'p', type: 'x' }, paxRecord('path', 'x'))), refused(/truncated/));
     assert.throws(() => read(archive(withBody({ name: 'p', type: 'L' }, 'x'))), refused(/between a header and its entry/));

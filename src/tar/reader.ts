@@ -106,10 +106,10 @@ export class TarReader {
     }
   }
 
-  /** The archive has ended. Throws when it is in the middle of something. */
-  end(): void {
+  /** The archive has ended. Throws when it is in the middle of something; `unpadded`: zeros after the last entry's data may be missing. */
+  end({ unpadded = false }: { readonly unpadded?: boolean } = {}): void {
     const pending = this.#pax !== undefined || this.#longName !== undefined || this.#longLink !== undefined;
-    const whole = this.#state === 'ended' || (this.#state === 'header' && this.#carried === 0 && !pending);
+    const whole = this.#state === 'ended' || (((this.#state === 'header' && this.#carried === 0) || (unpadded && this.#state === 'skip')) && !pending);
     if (!whole) throw invalid(`the archive is truncated: it ends after ${this.#position} bytes in the middle of an entry`);
     this.#state = 'ended';
   }

@@ -67,12 +67,17 @@ const linesOf = (text: string, names: Names) =>
     .split('\n')
     .map((line) => line.trimEnd());
 
+/** A result as JSON has the low-level definition that reads the Dockerfile, with the id of the session in it: another one each time. */
+function withoutDefinitions(text: string): string {
+  return text.replaceAll(/^( *)"definition": \{\n[^]*?^\1\},?\n/gm, '');
+}
+
 async function made(ground: BuildGround, each: BuildCase, tag: string, names: Names, stdout: string): Promise<Outcome> {
   const bases = [...ground.bases.values()];
   const folder = names['@DIR@'];
   switch (each.result ?? 'image') {
     case 'text':
-      return { text: linesOf(stdout.trimEnd(), names) };
+      return { text: linesOf(withoutDefinitions(stdout.trimEnd()), names) };
     case 'local':
       return { files: canonicalFolder(`${folder}/out`, bases, each.opaque) };
     case 'tar':

@@ -184,7 +184,7 @@ export function canonicalText(text: string): string {
   return stripVTControlCharacters(text)
     .replaceAll(/\b(file|dir|multi):[0-9a-f]{64}/g, '$1:HASH')
     .replaceAll(/sha256:[0-9a-f]{64}/g, 'sha256:DIGEST')
-    .replaceAll(/\/[^\s:]*\/overlay2\/\w+\/merged(?=\/|\b)/g, '@ROOT@')
+    .replaceAll(/\/[^\s:]*\/overlay2\/\w+\/merged(?=\/)/g, '')
     .replaceAll(/: dial tcp: .*/g, ': dial tcp: NO SUCH HOST')
     .replaceAll(/\bref [\w-]+::\w+/g, 'ref ID');
 }

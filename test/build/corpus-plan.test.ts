@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { locationOf, quoteSource } from '../../src/build/dockerfile/failure.ts';
+import { placesOf, quoteSource } from '../../src/build/dockerfile/failure.ts';
 import { parseDockerfile } from '../../src/build/dockerfile/parse.ts';
 import type { BaseImage, PlanOptions } from '../../src/build/dockerfile/plan.ts';
 import { planStages } from '../../src/build/dockerfile/plan-stages.ts';
@@ -71,13 +71,11 @@ function planned(each: BuildCase, text: string): Outcome | { config: unknown; hi
       };
     }
   } catch (error) {
-    const place = locationOf(error);
-    const quoted =
-      place === undefined
-        ? []
-        : canonicalText(quoteSource('Dockerfile', text, place))
-            .replaceAll(SERVER, '@SERVER@')
-            .split('\n');
+    const quoted = placesOf(error).flatMap((place) =>
+      canonicalText(quoteSource('Dockerfile', text, place))
+        .replaceAll(SERVER, '@SERVER@')
+        .split('\n'),
+    );
     return {
       code: 1,
       said: [...quoted.map((line) => line.trimEnd()).filter((line) => line !== ''), `ERROR: failed to build: failed to solve: ${(error as Error).message}`],

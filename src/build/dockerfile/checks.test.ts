@@ -146,3 +146,19 @@ test('every rule has its page', () => {
   findings.add('JSONArgsRecommended' satisfies RuleName, [], 'x');
   assert.equal(findings.warnings[0]?.url, 'https://docs.docker.com/go/dockerfile/rule/json-args-recommended/');
 });
+
+test('what was found is known also where the file fails', () => {
+  const findings = new Findings();
+  assert.throws(() => parseDockerfile('FROM b\nMAINTAINER\n', findings), /requires exactly one argument/);
+  assert.deepEqual(
+    findings.warnings.map(({ rule }) => rule),
+    ['MaintainerDeprecated'],
+  );
+  const planned = new Findings();
+  const file = parseDockerfile('FROM scratch\nENV a="${b:?no}"\n');
+  assert.throws(() => planStages(file, { buildPlatform: { os: 'linux', architecture: 'amd64' } }, planned), /b: no/);
+  assert.deepEqual(
+    planned.warnings.map(({ rule }) => rule),
+    ['UndefinedVar'],
+  );
+});

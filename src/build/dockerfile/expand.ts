@@ -23,6 +23,8 @@ export interface ExpandOptions {
   readonly plainQuotes?: boolean;
   /** What names an unset variable stays as it is written. */
   readonly keepUnset?: boolean;
+  /** Gets the names that are not found, also where the word cannot be expanded. */
+  readonly unmatched?: Set<string>;
 }
 
 export interface Expansion {
@@ -80,7 +82,7 @@ class Words {
 
 class Lexer {
   readonly matched = new Set<string>();
-  readonly unmatched = new Set<string>();
+  readonly unmatched: Set<string>;
   readonly #chars: readonly string[];
   readonly #env: ReadonlyMap<string, string>;
   readonly #options: ExpandOptions;
@@ -92,6 +94,7 @@ class Lexer {
     this.#chars = Array.from(word);
     this.#env = env;
     this.#options = options;
+    this.unmatched = options.unmatched ?? new Set();
     this.#rawEscapes = options.rawEscapes === true;
   }
 

@@ -5,6 +5,8 @@ import type { SourceRange } from './ast.ts';
 /** The detail of every error that a line of the Dockerfile causes. */
 export interface DockerfileFailure {
   readonly location: readonly SourceRange[];
+  /** Further places, each quoted by itself after that one. */
+  readonly more?: readonly (readonly SourceRange[])[];
 }
 
 /** `invalid`, not yet placed: `placed` adds where it is. */
@@ -13,8 +15,8 @@ export function wrong(message: string): EngineError<DockerfileFailure> {
 }
 
 /** `invalid`, at its place. */
-export function wrongAt(location: readonly SourceRange[], message: string): EngineError<DockerfileFailure> {
-  return new EngineError<DockerfileFailure>('invalid', message, { detail: { location } });
+export function wrongAt(location: readonly SourceRange[], message: string, more: readonly (readonly SourceRange[])[] = []): EngineError<DockerfileFailure> {
+  return new EngineError<DockerfileFailure>('invalid', message, { detail: { location, ...(more.length === 0 ? {} : { more }) } });
 }
 
 /** Runs `body`; an error of it that has no place yet gets this one, and `prefix` before its message. */
@@ -36,6 +38,14 @@ export function locationOf(error: unknown): readonly SourceRange[] | undefined {
   const detail: unknown = error.detail;
   if (typeof detail !== 'object' || detail === null || !('location' in detail)) return undefined;
   return (detail as DockerfileFailure).location;
+}
+
+/** All places that an error points to, in the order in which they are quoted. */
+export function placesOf(error: unknown): readonly (readonly SourceRange[])[] {
+  const location = locationOf(error);
+  if (location === undefined) return [];
+  const { more = [] } = (error as EngineError<DockerfileFailure>).detail!;
+  return [location, ...more];
 }
 
 /**

@@ -130,7 +130,10 @@ export class StageGraph {
     try {
       return parsePlatform(text, this.#options.buildPlatform);
     } catch (error) {
-      if (error instanceof EngineError) throw wrong(`failed to parse platform ${stage.platform}: ${error.message}${suggestion()}`);
+      // BuildKit quotes the line twice
+      if (error instanceof EngineError) {
+        throw wrongAt(stage.location, `failed to parse platform ${stage.platform}: ${error.message}${suggestion()}`, [stage.location]);
+      }
       throw error;
     }
   }
@@ -188,7 +191,8 @@ export class StageGraph {
         return [this.origin(from, true)];
       }
       if (instruction.kind !== 'run') return [];
-      return instruction.mounts.map(mountFrom).flatMap((from) => (from === '' ? [] : [this.origin(from, false)]));
+      // BuildKit counts what a mount without an origin is from as a stage of its own
+      return instruction.mounts.map(mountFrom).map((from): Source => (from === '' ? { kind: 'scratch' } : this.origin(from, false)));
     });
   }
 
@@ -216,7 +220,7 @@ export class StageGraph {
           continue;
         }
         const [used, instruction] = next.value;
-        if (onPath.has(used)) throw wrongAt([...location.flat(), ...instruction.location], `circular dependency detected on stage: ${titleOf(first)}`);
+        if (onPath.has(used)) throw wrongAt(instruction.location, `circular dependency detected on stage: ${titleOf(first)}`, location.toReversed());
         if (visited.has(used)) continue;
         location.push(instruction.location);
         enter(used);

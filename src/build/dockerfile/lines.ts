@@ -35,7 +35,8 @@ export function joinLines(text: string, mayHold: (line: string, escape: string) 
     const start = source.line;
     const body = withoutEnd(start === 1 && raw.startsWith('\ufeff') ? raw.slice(1) : raw);
     const first = body.slice(skipSpace(body));
-    if (placed(at(start, start), () => directives.take(first))) continue;
+    // as BuildKit, which has not counted a directive's line yet when it refuses it
+    if (placed(at(start - 1, start - 1), () => directives.take(first))) continue;
     if (first.startsWith('#')) {
       const comment = trimSpace(first.slice(1));
       if (comment === '') comments = [];

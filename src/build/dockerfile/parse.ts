@@ -62,10 +62,10 @@ function readLine(node: Node, line: LogicalLine, findings: Findings): Instructio
     checkHead(head, as, written, line, findings);
     return head;
   }
-  const instruction = instructionOf(node, line);
-  if (instruction.kind === 'maintainer') {
+  if (node.name === 'maintainer') {
     findings.add('MaintainerDeprecated', line.location, 'Maintainer instruction is deprecated in favor of using label');
   }
+  const instruction = instructionOf(node, line);
   if (instruction.kind === 'arg') {
     const keys = instruction.args.map(({ key }) => key);
     checkDescription('ARG', keys, line, findings);

@@ -61,7 +61,7 @@ export function planStages(dockerfile: Dockerfile, options: PlanOptions, finding
   const wanted = new Set(graph.reachable(target));
   const stages = nodes.filter((node) => wanted.has(node)).map((node) => planned(states.get(node)!));
   const unusedArgs = Object.keys(buildArgs).filter((name) => !taken.has(name) && !isBuildersOwn(name) && !predefined.has(name));
-  const plan: BuildPlan = { stages, target: stages.find(({ index }) => index === target.stage.index)!, warnings, unusedArgs };
+  const plan: BuildPlan = { stages, target: stages.find(({ index }) => index === target.stage.index)!, warnings, globalArgs: values, unusedArgs };
   return { missing: [], plan };
 }
 
@@ -130,13 +130,13 @@ function evaluateAll(state: StageState): void {
 }
 
 function planned(state: StageState): PlannedStage {
-  const { node, context, platform, steps, author, fromTitle } = state;
+  const { node, context, platform, steps, author, args, fromTitle } = state;
   const { stage, base, baseName } = node;
   const { noCache } = context.options;
   const uses = [...node.uses.keys()].map((used) => used.stage.index);
   const needs = new Set(base.kind === 'stage' ? [base.index, ...uses] : uses);
   return {
-    ...{ index: stage.index, name: stage.name, fromTitle, base, baseName, platform, location: stage.location, steps, settings: state.finish(), author },
+    ...{ index: stage.index, name: stage.name, fromTitle, base, baseName, platform, location: stage.location, steps, settings: state.finish(), author, args },
     needs: [...needs].toSorted((a, b) => a - b),
     ignoreCache: noCache !== undefined && (noCache.length === 0 || noCache.some((name) => name.toLowerCase() === stage.name)),
   };

@@ -3,7 +3,7 @@
  * config and the history that come out. Data only; the solver runs it.
  */
 import type { Platform } from '../../image/contract.ts';
-import type { BuildWarning, CheckSettings, NetworkMode, RunDevice, RunMount, SecurityMode, SourceRange } from './ast.ts';
+import type { ArgPair, BuildWarning, CheckSettings, NetworkMode, RunDevice, RunMount, SecurityMode, SourceRange } from './ast.ts';
 
 /** The `config` of an OCI image config, with Docker's additions; members as the document spells them. */
 export interface ImageSettings {
@@ -155,6 +155,8 @@ export interface PlannedStage {
   /** The config after the last step. */
   readonly settings: ImageSettings;
   readonly author: string;
+  /** Its ARGs and those of the stage that it begins with, in order, with the values that they have. */
+  readonly args: readonly ArgPair[];
   /** `no-cache-filter` names it, or `no-cache` is set. */
   readonly ignoreCache: boolean;
 }
@@ -164,6 +166,8 @@ export interface BuildPlan {
   readonly stages: readonly PlannedStage[];
   readonly target: PlannedStage;
   readonly warnings: readonly BuildWarning[];
+  /** What FROM can name: global ARGs and predefined ones. */
+  readonly globalArgs: ReadonlyMap<string, string>;
   /** What of the build arguments no ARG took. */
   readonly unusedArgs: readonly string[];
 }

@@ -77,7 +77,8 @@ export class StageState {
     const target = context.options.targetPlatform ?? context.options.buildPlatform;
     const named = node.base.kind === 'scratch' ? target : (node.platform ?? target);
     this.platform = base?.platform ?? named;
-    const { Env = [], Labels = {}, ExposedPorts = {}, Volumes = {}, OnBuild: _, ...rest } = readSettings(base?.finish() ?? image?.settings ?? {});
+    const below = node.base.kind === 'scratch' ? { WorkingDir: '/' } : {};
+    const { Env = [], Labels = {}, ExposedPorts = {}, Volumes = {}, OnBuild: _, ...rest } = readSettings(base?.finish() ?? image?.settings ?? below);
     this.settings = rest;
     this.labels = new Map(Object.entries(Labels));
     this.ports = new Map(Object.entries(ExposedPorts).map(([port]) => [port, port]));
@@ -171,12 +172,18 @@ export class StageState {
   }
 
   #expanded(word: string, instruction: Instruction, escape: string, plainQuotes: boolean) {
-    const result = expand(word, this.env, { escape, plainQuotes });
-    if (result.unmatched.size === 0) return result;
-    this.charge(this.args.length + result.unmatched.size * this.env.size);
+    const unmatched = new Set<string>();
+    try {
+      return expand(word, this.env, { escape, plainQuotes, unmatched });
+    } finally {
+      if (unmatched.size > 0) this.#checkUndefined(unmatched, instruction);
+    }
+  }
+
+  #checkUndefined(names: ReadonlySet<string>, { location }: Instruction): void {
+    this.charge(this.args.length + names.size * this.env.size);
     const known = new Set([...this.args.map(({ key }) => key), ...NO_VARIABLES]);
-    checkUndefined(result.unmatched, known, this.env, instruction.location, this.context.findings);
-    return result;
+    checkUndefined(names, known, this.env, location, this.context.findings);
   }
 
   /** What the progress shows of an instruction that runs. Each call takes the next number. */
