@@ -13,6 +13,6 @@ const npm = await noNpm();
 
 corpusSuite('dockerd 28', openDockerd, {
   skip: missing ?? false,
-  every: 20,
+  every: 40,
   without: ({ bases = [], byHand }) => byHand ?? (bases.includes('npm') ? npm : undefined),
 });

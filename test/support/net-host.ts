@@ -8,7 +8,8 @@ import { run } from './run.ts';
 
 const FETCH = `fetch(process.argv[1], { signal: AbortSignal.timeout(2000) })
   .then((answer) => answer.text())
-  .then((text) => process.stdout.write(text), () => {});`;
+  .then((text) => process.stdout.write(text), () => {})
+  .finally(() => process.exit());`;
 
 /** What a web server says; '' where nobody answers. Tried for two seconds, for it may just have begun. */
 export async function fetchIn(host: NetworkNamespace, address: string, port: number, tries = 20): Promise<string> {
