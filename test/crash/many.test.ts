@@ -12,7 +12,7 @@ import { busyboxRootfs } from '../support/rootfs.ts';
 import { tempFor } from '../support/temp.ts';
 import { Ground, until } from './ground.ts';
 
-const RUNS = Number(process.env['KOBAKO_RUNS'] ?? 1000);
+const RUNS = Number(process.env['KOBAKO_RUNS'] ?? 600);
 const fds = () => readdirSync('/proc/self/fd').length;
 
 setFlagsFromString('--expose-gc');
