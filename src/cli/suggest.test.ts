@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { editDistance, suggestions } from './suggest.ts';
+import { editDistance } from '../base/edit-distance.ts';
+import { suggestions } from './suggest.ts';
 
 const WORDS = ['run', 'exec', 'ps', 'images', 'image', 'import', 'inspect', 'container', 'stop', 'start', 'stats'];
 

@@ -1,7 +1,8 @@
 /** Parser directives: `# escape=`, `# syntax=`, `# check=` before anything else in the file. */
 import type { CheckSettings } from './ast.ts';
 import { wrong } from './failure.ts';
-import { cut, goQuote, parseBool, skipSpace, trimSpace } from './text.ts';
+import { goQuote } from '../../base/go-quote.ts';
+import { cut, parseBool, skipSpace, trimSpace } from './text.ts';
 
 const KNOWN = new Set(['escape', 'syntax', 'check']);
 

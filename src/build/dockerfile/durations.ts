@@ -1,6 +1,6 @@
 /** HEALTHCHECK's durations, in nanoseconds, read and written as Go does. */
 import { wrong } from './failure.ts';
-import { goQuote } from './text.ts';
+import { goQuote } from '../../base/go-quote.ts';
 
 const UNITS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, µs: 1e3, μs: 1e3, ms: 1e6, s: 1e9, m: 6e10, h: 3.6e12 };
 /** Go's durations are 64 bits wide. */

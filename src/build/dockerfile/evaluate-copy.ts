@@ -7,7 +7,7 @@ import type { CopySource, CopyStep, Source } from './plan.ts';
 import { checkChecksum, checkMode, copySource, type SourceFlags } from './sources.ts';
 import type { StageState } from './stage-state.ts';
 import { expandedTitle } from './step-title.ts';
-import { goQuote } from './text.ts';
+import { goQuote } from '../../base/go-quote.ts';
 
 export function copyFiles(stage: StageState, instruction: AddInstruction | CopyInstruction): void {
   const add = instruction.kind === 'add';

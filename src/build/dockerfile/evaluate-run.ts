@@ -8,7 +8,8 @@ import type { PlannedMount, RunStep, Source } from './plan.ts';
 import { proxyVariables } from './scope.ts';
 import type { StageState } from './stage-state.ts';
 import { expandedTitle } from './step-title.ts';
-import { goQuote, trimSpace } from './text.ts';
+import { goQuote } from '../../base/go-quote.ts';
+import { trimSpace } from './text.ts';
 
 const PIPES = '/dev/pipes/';
 

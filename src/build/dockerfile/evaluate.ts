@@ -12,7 +12,8 @@ import { own } from './scope.ts';
 import { soundsSecret } from './secrets.ts';
 import type { StageState } from './stage-state.ts';
 import { expandedTitle } from './step-title.ts';
-import { goQuote, goQuoteAll } from './text.ts';
+import { goQuote } from '../../base/go-quote.ts';
+import { goQuoteAll } from './text.ts';
 
 /** What a port weighs among what a build may come to: `EXPOSE 0-65535` is short. */
 const PORT_WEIGHT = 64;

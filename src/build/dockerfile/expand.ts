@@ -5,7 +5,8 @@
 import { EngineError } from '../../base/errors.ts';
 import { wrong } from './failure.ts';
 import { replacePattern, trimPrefix, trimSuffix } from './pattern.ts';
-import { findSpace, goQuote } from './text.ts';
+import { goQuote } from '../../base/go-quote.ts';
+import { findSpace } from './text.ts';
 
 /** `${a:-${b:-…}}` goes no deeper. */
 const MAX_DEPTH = 100;

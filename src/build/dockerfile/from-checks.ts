@@ -6,7 +6,7 @@ import { type Expansion, expand } from './expand.ts';
 import type { Findings } from './rules.ts';
 import { globalScope } from './scope.ts';
 import { nearest } from './suggest.ts';
-import { goQuote } from './text.ts';
+import { goQuote } from '../../base/go-quote.ts';
 
 /** Among more names than these, none is looked for that may have been meant. */
 const MAX_SUGGESTIONS = 500;

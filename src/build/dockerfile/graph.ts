@@ -11,7 +11,7 @@ import type { PlanOptions, Source } from './plan.ts';
 import { checkConstantPlatform, checkFromArguments, checkRedundantPlatform } from './from-checks.ts';
 import type { Findings } from './rules.ts';
 import { nearest, withSuggestion } from './suggest.ts';
-import { goQuote } from './text.ts';
+import { goQuote } from '../../base/go-quote.ts';
 
 /** A stage with its references resolved. */
 export interface StageNode {

@@ -4,7 +4,7 @@ import { parseNanoseconds } from './durations.ts';
 import { wrong } from './failure.ts';
 import { Flags } from './flags.ts';
 import type { Node } from './node.ts';
-import { goQuote } from './text.ts';
+import { goQuote } from '../../base/go-quote.ts';
 
 const MILLISECOND = 1_000_000;
 const MAX_RETRIES = 2 ** 31 - 1;

@@ -2,7 +2,7 @@
 import type { Heredoc } from './ast.ts';
 import { expand } from './expand.ts';
 import { wrong } from './failure.ts';
-import { goQuote } from './text.ts';
+import { goQuote } from '../../base/go-quote.ts';
 
 const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
 

@@ -9,7 +9,8 @@ import type { LogicalLine } from './lines.ts';
 import { checkMount } from './mount.ts';
 import { INSTRUCTIONS, type Node } from './node.ts';
 import { withSuggestion } from './suggest.ts';
-import { compareBytes, cut, goQuote, trimSpace } from './text.ts';
+import { goQuote } from '../../base/go-quote.ts';
+import { compareBytes, cut, trimSpace } from './text.ts';
 
 /** A stage that has no instructions and no place among the others yet. */
 export type StageHead = Omit<Stage, 'index' | 'instructions'> & {

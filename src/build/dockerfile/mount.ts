@@ -4,7 +4,8 @@ import { sizeBytes } from '../../base/sizes.ts';
 import { csvFields } from './csv.ts';
 import { wrong } from './failure.ts';
 import { withSuggestion } from './suggest.ts';
-import { cut, goQuote, parseBool } from './text.ts';
+import { goQuote } from '../../base/go-quote.ts';
+import { cut, parseBool } from './text.ts';
 
 const TYPES: readonly MountType[] = ['bind', 'cache', 'tmpfs', 'secret', 'ssh'];
 const SHARING: readonly CacheSharing[] = ['shared', 'private', 'locked'];

@@ -1,7 +1,8 @@
 /** EXPOSE's words: `80`, `53/udp`, `8000-8010/tcp`, and what should not be there: `[ip:]host:container`. */
 import { isIP } from 'node:net';
 import { wrong } from './failure.ts';
-import { cut, goQuote } from './text.ts';
+import { goQuote } from '../../base/go-quote.ts';
+import { cut } from './text.ts';
 
 const MAX_PORT = 65_535;
 

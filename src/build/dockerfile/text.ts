@@ -1,4 +1,5 @@
 /** Go's idea of white space, quoting and case, which the Dockerfile's grammar is written with. */
+import { goQuote } from '../../base/go-quote.ts';
 
 /** unicode.IsSpace */
 export function isSpace(char: string): boolean {
@@ -48,38 +49,9 @@ export function splitBlanks(text: string, limit = Infinity): string[] {
   return parts;
 }
 
-/** As Go's %q writes a string. */
-export function goQuote(text: string): string {
-  let out = '"';
-  for (const char of text) {
-    const code = char.codePointAt(0)!;
-    const named = NAMED[char];
-    if (named !== undefined) out += named;
-    else if (code < 0x20 || code === 0x7f) out += `\\x${hex(code, 2)}`;
-    else if (code >= 0x80 && /[\p{C}\p{Z}]/u.test(char)) out += code > 0xffff ? `\\U${hex(code, 8)}` : `\\u${hex(code, 4)}`;
-    else out += char;
-  }
-  return `${out}"`;
-}
-const NAMED: Readonly<Record<string, string>> = {
-  '"': '\\"',
-  '\\': '\\\\',
-  '\x07': '\\a',
-  '\b': '\\b',
-  '\f': '\\f',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\v': '\\v',
-};
-
-function hex(code: number, digits: number): string {
-  return code.toString(16).padStart(digits, '0');
-}
-
 /** Go's %q of a list of strings. */
 export function goQuoteAll(words: readonly string[]): string {
-  return `[${words.map(goQuote).join(' ')}]`;
+  return `[${words.map((word) => goQuote(word)).join(' ')}]`;
 }
 
 /** strconv.ParseBool; undefined for what is no boolean. */

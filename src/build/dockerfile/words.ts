@@ -1,6 +1,7 @@
 /** The arguments of an instruction's line: words, pairs, lists and JSON arrays. */
 import { wrong } from './failure.ts';
-import { cut, goQuote, isSpace, skipSpace, splitBlanks } from './text.ts';
+import { goQuote } from '../../base/go-quote.ts';
+import { cut, isSpace, skipSpace, splitBlanks } from './text.ts';
 
 /** What follows an instruction's flags. */
 export interface Arguments {

@@ -1,7 +1,7 @@
 /** `docker ps`. */
 import type { ContainerSummary } from '../../engine/types/container-answers.ts';
 import { chooseFormat, labels, row, withTemplate, type Headings, type Row } from '../format.ts';
-import { quote } from '../template/printf.ts';
+import { goQuote } from '../../base/go-quote.ts';
 import { Template } from '../template/template.ts';
 import { Nil } from '../template/values.ts';
 import { humanSize } from '../units.ts';
@@ -105,7 +105,7 @@ export function containerRow(container: ContainerSummary, options: RowOptions): 
       ID: () => (noTrunc ? container.Id : shortId(container.Id)),
       Names: () => shownNames(container.Names, noTrunc),
       Image: () => shownImage(container, noTrunc),
-      Command: () => quote(noTrunc ? container.Command : ellipsis(container.Command, 20)),
+      Command: () => goQuote(noTrunc ? container.Command : ellipsis(container.Command, 20)),
       CreatedAt: () => goSeconds(container.Created, options),
       RunningFor: () => since(container.Created, options),
       Platform: () => new Nil('*v1.Platform'),

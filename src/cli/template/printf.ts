@@ -1,4 +1,5 @@
 /** Go's fmt: print, println and printf with its verbs, flags and complaints. */
+import { goQuote } from '../../base/go-quote.ts';
 import { floatOf, GoSlice, isInt, isNil, mapOf, sliceOf, sortedKeys, Struct, typeName } from './values.ts';
 
 /** Go's own limit of a width. */
@@ -120,11 +121,11 @@ function formatString(value: string, verb: string, spec: Spec): string {
   const cut = (text: string) => (spec.precision === undefined ? text : [...text].slice(0, spec.precision).join(''));
   switch (verb) {
     case 'v':
-      return pad(spec.sharp ? quote(value) : cut(value), spec);
+      return pad(spec.sharp ? goQuote(value) : cut(value), spec);
     case 's':
       return pad(cut(value), spec, spec.zero);
     case 'q':
-      return pad(spec.sharp && !/[`\p{Cc}]/u.test(value) ? `\`${cut(value)}\`` : quote(cut(value), spec.plus), spec);
+      return pad(spec.sharp && !/[`\p{Cc}]/u.test(value) ? `\`${cut(value)}\`` : goQuote(cut(value), spec.plus), spec);
     case 'x':
     case 'X': {
       const bytes = [...Buffer.from(value).subarray(0, spec.precision)].map((byte) => byte.toString(16).padStart(2, '0'));
@@ -151,7 +152,7 @@ function formatInt(value: bigint, verb: string, spec: Spec): string {
   if (verb === 'c') return pad(char(value), spec, spec.zero);
   if (verb === 'q')
     return pad(
-      quote(char(value), spec.plus).replace(/^"(.*)"$/, (_, body: string) => `'${body === "'" ? "\\'" : body.replace('\\"', '"')}'`),
+      goQuote(char(value), spec.plus).replace(/^"(.*)"$/, (_, body: string) => `'${body === "'" ? "\\'" : body.replace('\\"', '"')}'`),
       spec,
       spec.zero,
     );
@@ -210,32 +211,6 @@ function formatFloat(value: number, verb: string, spec: Spec): string | undefine
   else text = general(value, precision);
   if (!text.startsWith('-')) text = `${spec.plus && verb !== 'v' ? '+' : spec.space ? ' ' : ''}${text}`;
   return pad(verb === 'G' || verb === 'E' ? text.toUpperCase() : text, spec, spec.zero);
-}
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  '\u0007': '\\a',
-  '\b': '\\b',
-  '\f': '\\f',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\v': '\\v',
-  '"': '\\"',
-  '\\': '\\\\',
-};
-/** What Go takes for printable. */
-const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u;
-
-/** As strconv.Quote; with `ascii` all else is escaped. */
-export function quote(text: string, ascii = false): string {
-  const body = [...text].map((each) => {
-    const code = each.codePointAt(0)!;
-    if (Object.hasOwn(ESCAPES, each)) return ESCAPES[each];
-    if (PRINTABLE.test(each) && (!ascii || code < 0x80)) return each;
-    if (code < 0x80) return `\\x${code.toString(16).padStart(2, '0')}`;
-    return code < 0x10000 ? `\\u${code.toString(16).padStart(4, '0')}` : `\\U${code.toString(16).padStart(8, '0')}`;
-  });
-  return `"${body.join('')}"`;
 }
 
 /** A slice of strings, as `split` makes it. */
