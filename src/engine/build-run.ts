@@ -20,7 +20,7 @@ import type { ContainerRecord } from './container-store.ts';
 import { lostExit, endGroup } from './lost.ts';
 import { OWN_PLACES } from './own-places.ts';
 import { processId } from './process-id.ts';
-import { hasNameServer, hostsNetworkOf, internalResolvConfOf, readOr } from './sandbox-files.ts';
+import { hasNameServer, hostsNetworkOf, internalConf, readOr } from './sandbox-files.ts';
 import { startProcess } from './start-process.ts';
 
 export interface RunInput {
@@ -203,7 +203,7 @@ function writeEtc({ engine }: BuildParts, dir: string, record: ContainerRecord, 
   const network = options.namespaces.network.kind === 'host' ? { hostText: readOr('/etc/hosts') } : {};
   writeFileSync(files.hostname, `${HOSTNAME}\n`);
   writeFileSync(files.hosts, hostsFile(options, HOSTNAME, { ...hostsNetworkOf(engine, record), ...network }));
-  writeFileSync(files.resolvConf, hasNameServer(record) ? internalResolvConfOf(record) : resolvConfFile(options, readOr('/etc/resolv.conf')));
+  writeFileSync(files.resolvConf, hasNameServer(record) ? internalConf(options).text : resolvConfFile(options, readOr('/etc/resolv.conf')));
   return files;
 }
 

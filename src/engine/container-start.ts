@@ -26,7 +26,7 @@ import { linkVariables } from './links.ts';
 import { logAttributes } from './log-attributes.ts';
 import { settleLost } from './lost.ts';
 import type { EngineParts } from './parts.ts';
-import { hasNameServer, hostsNetworkOf, internalResolvConfOf, readOr } from './sandbox-files.ts';
+import { hasNameServer, hostsNetworkOf, internalConf, readOr } from './sandbox-files.ts';
 import { startProcess } from './start-process.ts';
 
 const TRIES = 10;
@@ -285,5 +285,5 @@ function writeEtcFiles(parts: EngineParts, record: ContainerRecord, options: Run
   write('hostname', hostnameFile(spec.hostname ?? hostname()));
   const network = options.namespaces.network.kind === 'host' ? { hostText: readOr('/etc/hosts') } : {};
   write('hosts', hostsFile(options, spec.hostname ?? '', { ...hostsNetworkOf(parts, record), ...network }));
-  write('resolv.conf', hasNameServer(record) ? internalResolvConfOf(record) : resolvConfFile(options, readOr('/etc/resolv.conf')));
+  write('resolv.conf', hasNameServer(record) ? internalConf(options).text : resolvConfFile(options, readOr('/etc/resolv.conf')));
 }

@@ -45,8 +45,6 @@ export interface Networking extends Disposable {
   readonly drivers: Readonly<Partial<Record<NetworkDriverName, NetworkDriver>>>;
   readonly pool: NamespacePool;
   readonly table: FilterTable;
-  /** Set as the alias of interfaces, before the network's id. */
-  readonly mark: string;
   /** From now on rules that somebody takes away are put back; `mend` is called when interfaces may have changed. */
   watch(mend: () => void): void;
 }
@@ -65,7 +63,6 @@ export function openNetworking({ engineId, owned, runner }: NetworkingOptions): 
     kernel,
     table,
     pool,
-    mark,
     drivers: {
       bridge: bridgeDriver({ kernel, table, others, mark }),
       macvlan: lanDriver('macvlan', { kernel, mark }),

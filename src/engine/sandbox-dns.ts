@@ -5,9 +5,9 @@ import type { NftChange } from '../kernel/nftables-contract.ts';
 import { Forwarder, type Slots } from '../network/dns/forwarder.ts';
 import { serveDns } from '../network/dns/server.ts';
 import type { NameServer } from '../network/dns/upstream.ts';
+import { INTERNAL_SERVER as ADDRESS } from '../runtime/resolv-conf.ts';
 import { ContainerZone, type ViewedNetwork } from '../network/dns/zone.ts';
 
-const ADDRESS = '127.0.0.11';
 const TABLE = { family: 'ip', table: 'kobako-dns' } as const;
 
 export interface SandboxDnsOptions {

@@ -1,9 +1,9 @@
 /** /etc/hosts and /etc/resolv.conf of a container, as its networks have them. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { NameServer } from '../network/dns/upstream.ts';
 import type { Endpoint } from '../network/contract.ts';
+import { bareAddresses, type BareAddresses } from '../network/host/endpoint.ts';
 import { changedHosts, ownHostsLines, type HostsNetwork } from '../runtime/etc-files.ts';
-import { internalResolvConf } from '../runtime/resolv-conf.ts';
+import { INTERNAL_SERVER, internalResolvConf, type DnsSettings, type InternalResolvConf } from '../runtime/resolv-conf.ts';
 import type { ContainerRecord } from './container-store.ts';
 import { placesOfContainer } from './attached.ts';
 import type { EngineParts } from './parts.ts';
@@ -24,13 +24,9 @@ export function hasNameServer({ attached = {} }: Pick<ContainerRecord, 'attached
   return Object.values(attached).some(({ DNSNames }) => DNSNames);
 }
 
-/** Whom its name server asks. Throws `invalid` for options that make no sense. */
-export function nameServersOf(record: ContainerRecord): { readonly servers: readonly NameServer[]; readonly keepsBareNames: boolean } {
-  return internalResolvConf(runOptionsOf(record), readOr(HOST_RESOLV_CONF));
-}
-
-export function internalResolvConfOf(record: ContainerRecord): string {
-  return internalResolvConf(runOptionsOf(record), readOr(HOST_RESOLV_CONF)).text;
+/** The file of a container that our name server answers, and whom that asks. Throws `invalid` for options that make no sense. */
+export function internalConf(settings: DnsSettings): InternalResolvConf {
+  return internalResolvConf(settings, readOr(HOST_RESOLV_CONF));
 }
 
 /** What its networks add to /etc/hosts. */
@@ -57,13 +53,14 @@ export function changeEtcFiles(parts: EngineParts, record: ContainerRecord, chan
   const { dir } = parts.store.paths(record.id);
   const hostname = parts.store.spec(record.id)?.hostname ?? '';
   const lines = (endpoint: Endpoint | undefined) => {
-    const addresses = [endpoint?.ipv4, endpoint?.ipv6].flatMap((address) => (address === undefined ? [] : [address.split('/')[0]!]));
+    const { ipv4, ipv6 }: BareAddresses = endpoint === undefined ? {} : bareAddresses(endpoint);
+    const addresses = [ipv4, ipv6].filter((address) => address !== undefined);
     return addresses.length === 0 ? [] : ownHostsLines(addresses, hostname, record.config.Domainname || undefined);
   };
   rewrite(`${dir}/hosts`, (text) => changedHosts(text, { add: lines(change.joined), remove: lines(change.left) }));
   // its first network of a user's: our name server answers from now on
-  if (change.joined !== undefined && hasNameServer(record) && !readOr(`${dir}/resolv.conf`).includes('nameserver 127.0.0.11'))
-    rewrite(`${dir}/resolv.conf`, () => internalResolvConfOf(record));
+  if (change.joined !== undefined && hasNameServer(record) && !readOr(`${dir}/resolv.conf`).includes(`nameserver ${INTERNAL_SERVER}`))
+    rewrite(`${dir}/resolv.conf`, () => internalConf(runOptionsOf(record)).text);
 }
 
 /** In place: the container has this very file. */

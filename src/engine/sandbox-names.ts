@@ -1,8 +1,6 @@
 /** Who is called what in the engine's networks, as containers come and go. */
-import { NetworkNames, type ViewedNetwork } from '../network/dns/zone.ts';
-import { nameKey } from '../network/dns/message.ts';
+import { NetworkNames, viewedNetwork, type ViewedNetwork } from '../network/dns/zone.ts';
 import { attachedTo, placesOfContainer, type AttachedEndpoint } from './attached.ts';
-import type { ContainerRecord } from './container-store.ts';
 import type { EngineParts } from './parts.ts';
 
 /** Where other processes start containers too, what is known is looked at anew after this. */
@@ -27,7 +25,7 @@ export class SandboxNames {
     return Object.entries(placesOfContainer(parts, record)).flatMap(([networkId, { DNSNames }]) => {
       const network = networks.load(networkId);
       if (network === undefined || !DNSNames) return [];
-      return [{ names: this.#of(networkId, network.name), links: linksOf(record.endpoints[network.name]?.Links ?? []) }];
+      return [viewedNetwork(this.#of(networkId, network.name), linksOf(record.endpoints[network.name]?.Links ?? []))];
     });
   }
 
@@ -38,10 +36,6 @@ export class SandboxNames {
 
   remove(networkId: string, endpointId: string | undefined): void {
     this.#networks.get(networkId)?.remove(endpointId ?? '');
-  }
-
-  forget(networkId: string): void {
-    this.#networks.delete(networkId);
   }
 
   #of(networkId: string, name: string): NetworkNames {
@@ -60,13 +54,9 @@ function named({ EndpointID = '', DNSNames, IPAddress, GlobalIPv6Address }: Atta
 }
 
 /** `name:alias`, as a container's settings for one network have them. */
-function linksOf(links: readonly string[]): ReadonlyMap<string, string> {
-  return new Map(
-    links.map((link) => {
-      const [name = '', alias = name] = link.split(':');
-      return [nameKey(alias.replace(/^.*\//, '')), nameKey(name.replace(/^\//, ''))];
-    }),
-  );
+function linksOf(links: readonly string[]): (readonly [alias: string, name: string])[] {
+  return links.map((link) => {
+    const [name = '', alias = name] = link.split(':');
+    return [alias.replace(/^.*\//, ''), name.replace(/^\//, '')];
+  });
 }
-
-export type NamedRecord = Pick<ContainerRecord, 'id' | 'attached'>;

@@ -4,7 +4,7 @@ import type { NetworkNamespace } from '../kernel/network-contract.ts';
 import type { Endpoint, NetworkRecord } from '../network/contract.ts';
 import { Slots } from '../network/dns/forwarder.ts';
 import type { NameServer } from '../network/dns/upstream.ts';
-import { announceEndpoint, defaultRoutes } from '../network/host/endpoint.ts';
+import { announceEndpoint, bareAddresses, defaultRoutes } from '../network/host/endpoint.ts';
 import { attachedTo } from './attached.ts';
 import type { ContainerRecord } from './container-store.ts';
 import { endpointsOf, leavePlace, leavePlaces, takePlace, takePlaces } from './network-places.ts';
@@ -13,7 +13,8 @@ import type { EngineParts } from './parts.ts';
 import type { ProcessId } from './process-id.ts';
 import type { OpenSandbox, Sandboxes } from './sandbox-contract.ts';
 import { sandboxDns } from './sandbox-dns.ts';
-import { changeEtcFiles, nameServersOf } from './sandbox-files.ts';
+import { runOptionsOf } from './run-options-of.ts';
+import { changeEtcFiles, hasNameServer, internalConf } from './sandbox-files.ts';
 import { attempt, mendNetworks, type Joined } from './sandbox-mend.ts';
 import { SandboxNames } from './sandbox-names.ts';
 
@@ -131,18 +132,18 @@ export class MachineSandboxes implements Sandboxes {
     const parts = this.#parts();
     for (const { network } of joined) this.#names.put(network.id, record.attached![network.id]!);
     const carrier = joined.find(({ endpoint }) => endpoint.ports.length > 0)?.endpoint;
-    if (carrier !== undefined) parts.ports.relay(record.id, { ipv4: carrier.ipv4?.split('/')[0], ipv6: carrier.ipv6?.split('/')[0] });
+    if (carrier !== undefined) parts.ports.relay(record.id, bareAddresses(carrier));
     this.#serveNames(record, namespace);
   }
 
   /** On networks of users. */
   #serveNames(record: ContainerRecord, namespace: NetworkNamespace): void {
-    const { id, attached = {} } = record;
-    if (this.#dns.has(id) || !Object.values(attached).some(({ DNSNames }) => DNSNames)) return;
+    const { id } = record;
+    if (this.#dns.has(id) || !hasNameServer(record)) return;
     // a handle of its own: the server lives as long as the container
     const own = this.#networking().kernel.open(namespace.path);
     try {
-      const { servers, keepsBareNames } = nameServersOf(record);
+      const { servers, keepsBareNames } = internalConf(runOptionsOf(record));
       const dns = sandboxDns({
         namespace: own,
         networks: () => this.#names.view(id),

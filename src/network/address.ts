@@ -20,6 +20,11 @@ export function bitsOf(family: Family): number {
   return family === 4 ? 32 : 128;
 }
 
+/** The number that the text of an IPv4 address stands for, or, with `6`, that of an IPv6 address. It must be one. */
+export function addressValue(text: string, family: Family): bigint {
+  return family === 4 ? value4(text) : value6(text);
+}
+
 /** Undefined for what is no address. An IPv6 address with a zone is none; one that stands for an IPv4 address (`::ffff:…`) is that one. */
 export function parseAddress(text: string): Address | undefined {
   if (isIPv4(text)) return { family: 4, value: value4(text) };

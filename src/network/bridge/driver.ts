@@ -8,7 +8,7 @@ import type { Endpoint, NetworkDriver, NetworkRecord } from '../contract.ts';
 import { networkElements, portElements } from '../filter/elements.ts';
 import type { FilterTable } from '../filter/table.ts';
 import { forwarding, forwards } from '../host/forwarding.ts';
-import { joinEndpoint, setSysctls } from '../host/endpoint.ts';
+import { bareAddresses, joinEndpoint, setSysctls } from '../host/endpoint.ts';
 import type { OtherFilters } from '../filter/others.ts';
 import { forgetEarlier, forgetEnded } from './connections.ts';
 import { bridgeSettings, type BridgeSettings } from './settings.ts';
@@ -170,7 +170,7 @@ function mtuOf({ mtu }: BridgeSettings): { mtu?: number } {
 }
 
 function elementsOf(endpoint: Endpoint, settings: BridgeSettings) {
-  return portElements(endpoint.ports, { ipv4: endpoint.ipv4?.split('/')[0], ipv6: endpoint.ipv6?.split('/')[0] }, settings);
+  return portElements(endpoint.ports, bareAddresses(endpoint), settings);
 }
 
 function explained(error: unknown, what: string): unknown {

@@ -4,6 +4,16 @@ import type { NetworkChange, NetworkNamespace } from '../../kernel/network-contr
 import type { Endpoint } from '../contract.ts';
 import { SYSCTLS } from '../driver-options.ts';
 
+export interface BareAddresses {
+  readonly ipv4?: string | undefined;
+  readonly ipv6?: string | undefined;
+}
+
+/** An endpoint's addresses without their prefix lengths. */
+export function bareAddresses({ ipv4, ipv6 }: Pick<Endpoint, 'ipv4' | 'ipv6'>): BareAddresses {
+  return { ipv4: ipv4?.split('/')[0], ipv6: ipv6?.split('/')[0] };
+}
+
 /** Its addresses, and it goes up; and the default routes that go through it. */
 export function joinEndpoint(namespace: NetworkNamespace, endpoint: Endpoint): void {
   const { interfaceName: link, ipv4, ipv6 } = endpoint;
