@@ -4,7 +4,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../../src/engine/contract.ts';
-import { cli, cliSession, type CliOptions } from '../support/cli.ts';
+import { cliSession } from '../support/cli.ts';
+import { cliChecks } from '../support/cli-checks.ts';
 import { busyboxRootfs } from '../support/rootfs.ts';
 import { tempFor } from '../support/temp.ts';
 
@@ -26,18 +27,7 @@ export function commandsOnContainers(title: string, open: () => Promise<EngineUn
       for (const { Id } of left) await under.engine.containers.remove(Id, { force: true });
       await under.close();
     });
-    const kobako = (argv: readonly string[], options?: CliOptions) => cli(under.engine, argv, options);
-    const ok = async (...argv: string[]) => {
-      const { code, stdout, stderr } = await kobako(argv);
-      assert.deepEqual([code, stderr], [0, ''], argv.join(' '));
-      return stdout;
-    };
-    const fails = async (argv: readonly string[], code: number, stderr: string | RegExp) => {
-      const result = await kobako(argv);
-      assert.equal(result.code, code, `${argv.join(' ')}: ${result.stdout}${result.stderr}`);
-      if (typeof stderr === 'string') assert.equal(result.stderr, stderr);
-      else assert.match(result.stderr, stderr);
-    };
+    const { kobako, ok, fails } = cliChecks(() => under.engine);
     const run = (...argv: string[]) => ['run', '--rm', '--rootfs', root, ...argv];
     const background = async (name: string, ...script: string[]) => {
       await ok('run', '-d', '--name', name, '--rootfs', root, ...(script.length === 0 ? ['sleep', '60'] : ['sh', '-c', ...script]));

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { cli, type CliOptions } from '../support/cli.ts';
+import { cliChecks } from '../support/cli-checks.ts';
 import { fakeRegistry } from '../support/fake-registry.ts';
 import { serveImage } from '../support/image-ground.ts';
 import { file, layerTar } from '../support/layers.ts';
@@ -18,12 +18,7 @@ export function commandsOnImages(title: string, open: () => Promise<EngineUnderT
       under = await open();
     });
     after(() => under.close());
-    const kobako = (argv: readonly string[], options?: CliOptions) => cli(under.engine, argv, options);
-    const ok = async (...argv: string[]) => {
-      const { code, stdout, stderr } = await kobako(argv);
-      assert.deepEqual([code, stderr], [0, ''], argv.join(' '));
-      return stdout;
-    };
+    const { kobako, ok } = cliChecks(() => under.engine);
     const names = async () => (await ok('images', '--format', '{{.Repository}}:{{.Tag}}')).split('\n').filter(Boolean).toSorted();
 
     test('import, run, history, inspect, tag, rmi', async (t) => {

@@ -1,7 +1,7 @@
 /** What the commands on networks promise, on whatever engine. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { cli, type CliOptions } from '../support/cli.ts';
+import { cliChecks } from '../support/cli-checks.ts';
 import { busyboxRootfs } from '../support/rootfs.ts';
 import type { EngineUnderTest } from './containers.suite.ts';
 
@@ -17,18 +17,8 @@ export function commandsOnNetworks(title: string, open: () => Promise<EngineUnde
       for (const { Id } of await under.engine.containers.list({ all: true })) await under.engine.containers.remove(Id, { force: true });
       await under.engine.networks.prune();
     });
-    const kobako = (argv: readonly string[], options?: CliOptions) => cli(under.engine, argv, options);
-    const ok = async (...argv: string[]) => {
-      const { code, stdout, stderr } = await kobako(argv);
-      assert.deepEqual([code, stderr], [0, ''], argv.join(' '));
-      return stdout;
-    };
-    const fails = async (argv: readonly string[], stderr: string | RegExp, code = 1) => {
-      const result = await kobako(argv);
-      assert.equal(result.code, code, `${argv.join(' ')}: ${result.stdout}${result.stderr}`);
-      if (typeof stderr === 'string') assert.equal(result.stderr, stderr);
-      else assert.match(result.stderr, stderr);
-    };
+    const { kobako, ok, fails: failsWith } = cliChecks(() => under.engine);
+    const fails = (argv: readonly string[], stderr: string | RegExp, code = 1) => failsWith(argv, code, stderr);
     const show = async (name: string, format: string) => (await ok('network', 'inspect', '-f', format, name)).trim();
 
     test('create, ls, inspect, rm', async () => {

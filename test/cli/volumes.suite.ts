@@ -1,7 +1,7 @@
 /** What the commands on volumes promise, on whatever engine. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { cli, type CliOptions } from '../support/cli.ts';
+import { cliChecks } from '../support/cli-checks.ts';
 import { busyboxRootfs } from '../support/rootfs.ts';
 import type { EngineUnderTest } from './containers.suite.ts';
 
@@ -17,18 +17,7 @@ export function commandsOnVolumes(title: string, open: () => Promise<EngineUnder
       for (const { Id } of await under.engine.containers.list({ all: true })) await under.engine.containers.remove(Id, { force: true, volumes: true });
       await under.close();
     });
-    const kobako = (argv: readonly string[], options?: CliOptions) => cli(under.engine, argv, options);
-    const ok = async (...argv: string[]) => {
-      const { code, stdout, stderr } = await kobako(argv);
-      assert.deepEqual([code, stderr], [0, ''], argv.join(' '));
-      return stdout;
-    };
-    const fails = async (argv: readonly string[], code: number, stderr: string | RegExp) => {
-      const result = await kobako(argv);
-      assert.equal(result.code, code, `${argv.join(' ')}: ${result.stdout}${result.stderr}`);
-      if (typeof stderr === 'string') assert.equal(result.stderr, stderr);
-      else assert.match(result.stderr, stderr);
-    };
+    const { kobako, ok, fails } = cliChecks(() => under.engine);
 
     test('create, ls, inspect, rm', async () => {
       assert.equal(await ok('volume', 'create', '--label', 'a=b', '--label', 'c', 'first'), 'first\n');
