@@ -23,8 +23,10 @@ class FakeThread implements LayerThread {
   }
   ref(): void {}
   unref(): void {}
+  /** As a real one: it exits some time after it is told to. */
   async terminate(): Promise<number> {
     this.ended = true;
+    await turn();
     this.die();
     return 0;
   }
@@ -103,5 +105,22 @@ test('failures keep their kind; messages after the end go nowhere', async () => 
     threads[0]!.got.map((message) => message.op),
     ['task'],
   );
+  await workers.close();
+});
+
+test('a thread that was idle for too long, and has yet to end, is given no work', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { pool: workers, threads } = pool(1);
+  const first = workers.do<'usage'>(USAGE);
+  await turn();
+  threads[0]!.say({ event: 'done', value: { bytes: 1, inodes: 1 } });
+  await first;
+  t.mock.timers.tick(60_000);
+  assert.equal(threads[0]!.ended, true);
+  const second = workers.do<'usage'>(USAGE);
+  await turn();
+  assert.equal(threads.length, 2);
+  threads[1]!.say({ event: 'done', value: { bytes: 2, inodes: 2 } });
+  assert.deepEqual(await second, { bytes: 2, inodes: 2 });
   await workers.close();
 });

@@ -137,7 +137,11 @@ export class WorkerPool {
   }
 
   #give(slot: Slot): void {
-    slot.idle = setTimeout(() => void slot.thread.terminate(), IDLE_MS);
+    slot.idle = setTimeout(() => {
+      // it ends some time after it is told to, and must not be given work meanwhile
+      slot.idle = undefined;
+      void slot.thread.terminate();
+    }, IDLE_MS);
     slot.idle.unref();
     slot.thread.unref();
     slot.lane = undefined;
