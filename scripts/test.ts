@@ -92,7 +92,7 @@ async function main(): Promise<number> {
       const files = testFiles(patterns);
       if (files.length === 0) continue;
       console.log(`\n# ${label}`);
-      lines.push(...(await runNodeTests(files, { label, concurrency, timeoutMs: 600_000 })));
+      lines.push(...(await runNodeTests(files, { label, concurrency, timeoutMs: 300_000 })));
     }
   };
   await run(SUITES, 2);

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { once } from 'node:events';
 import { projectDir, projectNode } from './paths.ts';
-import { readTally, type TallyLine, tallyArgs } from './tally.ts';
+import { readTally, slowest, type TallyLine, tallyArgs } from './tally.ts';
 import { withTemp } from './temp.ts';
 
 export interface NodeTestOptions {
@@ -36,6 +36,8 @@ export function runNodeTests(files: readonly string[], options: NodeTestOptions)
       stdio: ['ignore', 'inherit', 'inherit'],
     });
     const [code] = (await once(runner, 'close')) as [number | null];
+    const slow = slowest(`${folder}/tally`);
+    if (slow !== '') console.log(`slowest: ${slow}`);
     return readTally(`${folder}/tally`, options.label, code ?? -1);
   });
 }

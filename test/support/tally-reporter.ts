@@ -13,8 +13,9 @@ export default async function* tally(events: AsyncIterable<TestEvent>): AsyncGen
     } else if (event.type === 'test:pass' || event.type === 'test:fail') {
       const line = lineOf(event, names.get(event.data.file ?? '') ?? []);
       if (line !== undefined) yield `${JSON.stringify(line)}\n`;
-    } else if (event.type === 'test:summary' && event.data.file === undefined) {
-      yield '{"end":true}\n';
+    } else if (event.type === 'test:summary') {
+      const { file, duration_ms: ms } = event.data;
+      yield file === undefined ? '{"end":true}\n' : `${JSON.stringify({ file, ms })}\n`;
     }
   }
 }

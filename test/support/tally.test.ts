@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { projectNode } from './paths.ts';
+import { projectDir, projectNode } from './paths.ts';
 import { run } from './run.ts';
-import { readTally, summary, tallyArgs } from './tally.ts';
+import { readTally, slowest, summary, tallyArgs } from './tally.ts';
 import { tempFor } from './temp.ts';
 
 const PROGRAM = `
@@ -48,6 +48,14 @@ test('a runner that dies is a failure', async (t) => {
   assert.equal(readTally(`${folder}/none`, 'inner', 0)[0]?.result, 'failed');
   writeFileSync(`${folder}/tally`, '{"end":true}\n');
   assert.equal(readTally(`${folder}/tally`, 'inner', 7)[0]?.reason, 'the runner exited with 7');
+});
+
+test('the slowest files, longest first', (t) => {
+  const folder = tempFor(t);
+  const time = (name: string, ms: number) => JSON.stringify({ file: `${projectDir}/test/${name}`, ms });
+  writeFileSync(`${folder}/tally`, [time('a.ts', 1400), time('b.ts', 90_000), time('c.ts', 999), '{"end":true}'].join('\n'));
+  assert.equal(slowest(`${folder}/tally`), 'test/b.ts 90 s, test/a.ts 1 s');
+  assert.equal(slowest(`${folder}/none`), '');
 });
 
 test('a file that cannot be loaded is a failure', async (t) => {

@@ -34,9 +34,30 @@ export function readTally(file: string, label: string, code: number): TallyLine[
   return prefixed;
 }
 
-function parse(text: string): TallyLine | { end: true } | undefined {
+/** The files that took longest, for a line below the suite's report; empty where no file took a second. */
+export function slowest(file: string): string {
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const times = text
+    .split('\n')
+    .map(parse)
+    .filter((record) => record !== undefined && 'ms' in record && record.ms >= 1000) as FileTime[];
+  return times
+    .toSorted((a, b) => b.ms - a.ms)
+    .slice(0, 8)
+    .map((time) => `${relative(projectDir, time.file)} ${Math.round(time.ms / 1000)} s`)
+    .join(', ');
+}
+
+interface FileTime {
+  readonly file: string;
+  readonly ms: number;
+}
+
+type TallyRecord = TallyLine | FileTime | { end: true };
+
+function parse(text: string): TallyRecord | undefined {
   try {
-    return JSON.parse(text) as TallyLine | { end: true };
+    return JSON.parse(text) as TallyRecord;
   } catch {
     return undefined; // the last line of a runner that died while writing
   }
