@@ -1,6 +1,6 @@
 /** Who is in which network just now: that follows from the containers' records. */
 import type { NetworkRecord } from '../network/contract.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { EngineParts } from './parts.ts';
 import { lives } from './process-id.ts';
 import type { EndpointSettings } from './types/network.ts';

@@ -16,7 +16,7 @@ import { resolveUser } from '../runtime/users.ts';
 import { accountsOf, keepChanges, mountable, writableLayer } from './build-layer.ts';
 import { noteRun, workFolder, type BuildParts } from './build-parts.ts';
 import { completeConfig, completeHostConfig } from './container-document.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { lostExit, endGroup } from './lost.ts';
 import { OWN_PLACES } from './own-places.ts';
 import { processId } from './process-id.ts';

@@ -7,7 +7,7 @@ import type { FileStat } from '../snapshot/contract.ts';
 import { emitContainer } from './container-events.ts';
 import { withContainerFiles, type ContainerFiles } from './container-files.ts';
 import { containerRoot } from './container-root.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { Archive, PutArchiveOptions } from './containers-contract.ts';
 import { mountPoints } from './mount-points.ts';
 import type { EngineParts } from './parts.ts';

@@ -5,7 +5,7 @@ import { EngineError } from '../base/errors.ts';
 import { askOnce } from '../kernel/linux/monitor-client.ts';
 import { EarlyStream, type StreamChoice } from './early-stream.ts';
 import { isRunning } from './container-stop.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { Attached, AttachOptions } from './containers-contract.ts';
 import { LogFormatter } from './log-format.ts';
 import { readLogPieces } from './logs.ts';

@@ -1,7 +1,7 @@
 /** Use case: what a container has changed on its image. */
 import { EngineError } from '../base/errors.ts';
 import type { ContainerImage } from './container-root.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { withoutOwnPlaces } from './own-places.ts';
 import type { EngineParts } from './parts.ts';
 import type { FilesystemChange } from './types/container-answers.ts';

@@ -9,7 +9,7 @@ import { imageLayers } from './container-changes.ts';
 import { commandOf, completeConfig } from './container-document.ts';
 import { emitContainer } from './container-events.ts';
 import { controlGroups, isRunning } from './container-stop.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { CommitOptions } from './containers-contract.ts';
 import { keepImage, keepLayer } from './image-make.ts';
 import { OWN_PLACES } from './own-places.ts';

@@ -10,7 +10,7 @@ import { otherWarnings, possibleLimits } from './create-warnings.ts';
 import { emitContainer } from './container-events.ts';
 import { wantedMounts } from './container-mounts.ts';
 import { documentRoot, imageOf, type ContainerImage } from './container-root.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { processId } from './process-id.ts';
 import type { Created } from './containers-contract.ts';
 import { askedNetworks } from './endpoint-settings.ts';

@@ -1,4 +1,4 @@
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { EngineParts } from './parts.ts';
 
 /** Tells of a container, with what Docker tells: its image, its name, its labels. */

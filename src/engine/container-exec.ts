@@ -8,7 +8,7 @@ import { withPrimary } from '../runtime/run-spec.ts';
 import type { Process } from '../runtime/spec.ts';
 import type { ResolvedUser } from '../runtime/contract.ts';
 import { resolveUser } from '../runtime/users.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { ContainerExit, ExecOptions, RunningProcess, RunStreams } from './contract.ts';
 import type { EarlyStream } from './early-stream.ts';
 import type { EngineParts } from './parts.ts';

@@ -1,7 +1,7 @@
 /** Use case: a container's file system as a tar, as docker's export: its layers and its writes, nothing that is mounted. */
 import { emitContainer } from './container-events.ts';
 import { withContainerFiles, type ContainerFiles } from './container-files.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { EngineParts } from './parts.ts';
 import { fromView } from './view.ts';
 

@@ -10,7 +10,7 @@ import type { IdMapping, Mount } from '../runtime/spec.ts';
 import { toHost, type IdMaps, type IdRange } from '../snapshot/id-map.ts';
 import { containerRoot } from './container-root.ts';
 import { isRunning } from './container-stop.ts';
-import { type ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { foundMounts } from './mount-points.ts';
 import { lives } from './process-id.ts';
 import type { EngineParts } from './parts.ts';

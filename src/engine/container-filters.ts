@@ -1,6 +1,6 @@
 /** Docker's filters of a list of containers. Of one key any value matches (of `label` all), of several keys all. */
 import { EngineError, invalid } from '../base/errors.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { networkSettings } from './container-networks.ts';
 import { checkFilters, hasLabel, pattern } from './filters.ts';
 import { mountPoints } from './mount-points.ts';

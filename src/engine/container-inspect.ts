@@ -3,7 +3,7 @@ import { commandOf } from './container-document.ts';
 import { networkSettings } from './container-networks.ts';
 import { containerSizes } from './container-sizes.ts';
 import { stateOf } from './container-state.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { ExecTable } from './execs.ts';
 import { shownLinks } from './links.ts';
 import { mountPoints } from './mount-points.ts';

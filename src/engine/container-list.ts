@@ -7,7 +7,7 @@ import { removeNow } from './container-remove.ts';
 import { containerSizes } from './container-sizes.ts';
 import { stateOf } from './container-state.ts';
 import { listStatus } from './container-status.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { ContainerListOptions } from './containers-contract.ts';
 import { checkFilters, hasLabel, pointInTime } from './filters.ts';
 import { sweep } from './lost.ts';

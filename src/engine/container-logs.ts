@@ -1,7 +1,7 @@
 /** Use case: what a container has written. */
 import { EngineError, invalid } from '../base/errors.ts';
 import { nanosecondsOf } from '../base/time.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { LogLine, LogsOptions, LogStream, LogStreamOptions } from './containers-contract.ts';
 import { LogFormatter } from './log-format.ts';
 import { entriesOf, readLogPieces } from './logs.ts';

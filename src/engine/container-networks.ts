@@ -1,7 +1,7 @@
 /** A container's networks as `inspect` and `ps` show them. */
 import { createHash } from 'node:crypto';
 import { placesOfContainer } from './attached.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { isRunning } from './container-stop.ts';
 import { dnsNames } from './network-places.ts';
 import type { EngineParts } from './parts.ts';

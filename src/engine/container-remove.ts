@@ -3,7 +3,7 @@ import { SIGKILL } from '../base/signals.ts';
 import { EngineError } from '../base/errors.ts';
 import { emitContainer } from './container-events.ts';
 import { isRunning, signalContainer } from './container-stop.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { waitExit } from './container-wait.ts';
 import { removeContainer } from './lost.ts';
 import type { EngineParts } from './parts.ts';

@@ -12,7 +12,7 @@ import { readInRoot } from '../kernel/linux/read-in-root.ts';
 import type { RootSource } from '../runtime/contract.ts';
 import type { RunOptions } from '../runtime/run-options.ts';
 import type { AccountFiles } from '../runtime/users.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { EngineParts } from './parts.ts';
 import { runOptionsOf, type ContainerDocuments } from './run-options-of.ts';
 import { withView } from './view.ts';

@@ -1,5 +1,5 @@
 /** How much a container has written, and how much its whole root file system has, as Docker counts: lengths of files. */
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { EngineParts } from './parts.ts';
 
 export interface ContainerSizes {

@@ -15,7 +15,7 @@ import { resolveUser } from '../runtime/users.ts';
 import { withDeviceRequests } from './cdi.ts';
 import { emitContainer } from './container-events.ts';
 import { containerRoot, type ContainerRoot } from './container-root.ts';
-import type { ContainerPaths, ContainerRecord } from './container-store.ts';
+import type { ContainerPaths, ContainerRecord } from './container-record.ts';
 import { processId, type ProcessId } from './process-id.ts';
 import type { RunningProcess, RunStreams } from './contract.ts';
 import type { EarlyStream } from './early-stream.ts';

@@ -1,6 +1,6 @@
 /** A container's state as `inspect` and `ps` tell it. */
 import { NEVER, rfc3339Nano } from '../base/time.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { ContainerExit } from './contract.ts';
 import { healthOf } from './health.ts';
 import { settleLost } from './lost.ts';

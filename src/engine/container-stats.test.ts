@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { CgroupStats } from '../cgroup/contract.ts';
 import { EngineError } from '../base/errors.ts';
 import { containerStats } from './container-stats.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { EngineParts } from './parts.ts';
 
 const io = (op: string, value: number) => ({ major: 8, minor: 0, op, value });

@@ -5,7 +5,7 @@ import { EngineError } from '../base/errors.ts';
 import { NEVER, nowNano, rfc3339Nano } from '../base/time.ts';
 import type { CgroupStats } from '../cgroup/contract.ts';
 import { machineCpu, networkCounters, type MachineCpu } from '../kernel/linux/proc-stats.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { StatsOptions } from './containers-contract.ts';
 import type { EngineParts } from './parts.ts';
 

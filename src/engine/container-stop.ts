@@ -3,7 +3,7 @@ import { EngineError } from '../base/errors.ts';
 import { SIGKILL, signalNumber, SIGTERM } from '../base/signals.ts';
 import { signalProcess } from '../kernel/linux/process.ts';
 import { emitContainer } from './container-events.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { waitExit } from './container-wait.ts';
 import type { StopOptions } from './containers-contract.ts';
 import { currentInfo } from './lost.ts';

@@ -3,7 +3,8 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { tempFor } from '../../test/support/temp.ts';
 import { completeConfig, completeHostConfig } from './container-document.ts';
-import { ContainerStore, type ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
+import { ContainerStore } from './container-store.ts';
 import { processId } from './process-id.ts';
 import { lostExit } from './lost.ts';
 

@@ -1,84 +1,19 @@
 /** Containers on disk: one folder each, one JSON document in it, named only when it is whole. */
-import { commandOf } from './container-document.ts';
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { EngineError, invalid } from '../base/errors.ts';
-import { oomKills } from '../cgroup/stats.ts';
 import type { Spec } from '../runtime/spec.ts';
-import type { ContainerImage } from './container-root.ts';
-import { ContainerNames } from './container-names.ts';
-import { lives, owner, ownerLives, type ProcessId } from './process-id.ts';
-import type { ContainerExit, ContainerInfo } from './contract.ts';
-import type { MountRecord } from './mount-record.ts';
-import type { Health } from './types/container-answers.ts';
-import type { ContainerConfig, HostConfig } from './types/container.ts';
-import type { EndpointSettings } from './types/network.ts';
-import type { PublishedPort } from '../network/contract.ts';
-import type { AttachedEndpoint } from './attached.ts';
 import { parseJson, toJson } from '../runtime/validate.ts';
+import { commandOf } from './container-document.ts';
+import { ContainerExits, readExit } from './container-exits.ts';
+import { ContainerNames } from './container-names.ts';
+import type { ContainerPaths, ContainerRecord } from './container-record.ts';
+import type { ContainerExit, ContainerInfo } from './contract.ts';
+import { lives, owner, ownerLives } from './process-id.ts';
 
 const MAX_SOCKET_PATH = 107;
 const LARGE_FILE = 1 << 20;
-
-/** What is remembered of a container. */
-export interface ContainerRecord {
-  readonly id: string;
-  readonly name: string;
-  /** Unix time in milliseconds. */
-  readonly createdAt: number;
-  /** A folder of this machine, or an image's name. */
-  readonly rootfs: string;
-  /** Its writes then go to a layer with the container's id. */
-  readonly image?: ContainerImage | undefined;
-  readonly config: ContainerConfig;
-  readonly hostConfig: HostConfig;
-  /** Absent in one of an older build, which has what its documents say. */
-  readonly mounts?: readonly MountRecord[] | undefined;
-  /** What it asks of its networks, by their names. */
-  readonly endpoints: Readonly<Record<string, EndpointSettings>>;
-  /** Its places in networks while it runs, by the networks' ids. */
-  readonly attached?: Readonly<Record<string, AttachedEndpoint>> | undefined;
-  /** The host's ports that lead to it while it runs. */
-  readonly published?: readonly PublishedPort[] | undefined;
-  readonly cgroupsPath: string;
-  /** Who made it, or started it last. */
-  readonly maker: ProcessId;
-  /** It is to start at once: without its maker it never came to be. */
-  readonly pending?: boolean | undefined;
-  /** Its volumes go, and it goes next: who began that is its maker. */
-  readonly removing?: boolean | undefined;
-  /** Absent until its process is there, which waits to be started. */
-  readonly process?: ProcessId | undefined;
-  /** RFC 3339, of its last start. */
-  readonly startedAt?: string | undefined;
-  /** Of its last end before that: Unix time in nanoseconds. */
-  readonly finishedAt?: string | undefined;
-  /** There before the process, which it makes. */
-  readonly monitor?: ProcessId | undefined;
-  /** How it ended before it was started again, as long as it has not. */
-  readonly previous?: ContainerExit | undefined;
-  readonly paused?: boolean | undefined;
-  /** Waits to be started again by its restart policy: how often it has been. */
-  readonly restarting?: boolean | undefined;
-  readonly restartCount?: number | undefined;
-  /** Somebody stopped it: its restart policy has no say until it is started again. */
-  readonly stopped?: boolean | undefined;
-  /** Of its health check, since its last start; absent for one without. */
-  readonly health?: Health | undefined;
-  /** Why its last start failed, and with which exit code. */
-  readonly failure?: { readonly message: string; readonly code: number } | undefined;
-}
-
-/** The files of one container. */
-export interface ContainerPaths {
-  readonly dir: string;
-  readonly record: string;
-  readonly socket: string;
-  readonly exit: string;
-  readonly log: string;
-  readonly mountPoint: string;
-}
 
 export class ContainerStore {
   readonly #dir: string;
@@ -91,7 +26,7 @@ export class ContainerStore {
 
   /** What has been read, where no other process writes. */
   readonly #cache: Map<string, ContainerRecord> | undefined;
-  readonly #exits = new Map<string, ContainerExit>();
+  readonly #exits = new ContainerExits((id) => this.#cache?.has(id) === true);
   readonly #specs = new Map<string, Spec>();
 
   /** What has places in networks as containers have, and is none: steps of builds. Only in memory: they end with this process. */
@@ -297,7 +232,7 @@ export class ContainerStore {
 
   /** Forgets how a container ended: it is to start again. */
   forgetExit(id: string): void {
-    this.#exits.delete(id);
+    this.#exits.forget(id);
     rmSync(this.paths(id).exit, { force: true });
   }
 
@@ -305,7 +240,7 @@ export class ContainerStore {
   remove({ id, name }: Pick<ContainerRecord, 'id' | 'name'>): Promise<void> {
     const aside = `${this.#dir}/.${owner()}-gone-${id}`;
     this.#cache?.delete(id);
-    this.#exits.delete(id);
+    this.#exits.forget(id);
     this.#specs.delete(id);
     try {
       renameSync(this.paths(id).dir, aside);
@@ -343,46 +278,21 @@ export class ContainerStore {
 
   /** Keeps how a container ended, unless that is known already; gives what is kept. */
   saveExit(id: string, exit: ContainerExit): ContainerExit {
-    const { exit: path } = this.paths(id);
-    const temporary = `${path}.${randomBytes(4).toString('hex')}`;
-    try {
-      writeFileSync(temporary, JSON.stringify(exit), { mode: 0o600 });
-      linkSync(temporary, path);
-    } catch {
-      // known, or removed meanwhile
-    }
-    rmSync(temporary, { force: true });
-    const kept = this.exit(id);
-    // no room on the disk
-    if (kept === undefined && this.#cache?.has(id)) this.#exits.set(id, exit);
-    return kept ?? exit;
+    return this.#exits.save(id, this.paths(id).exit, exit);
   }
 
   /** How it ended since it was started last. */
   exit(id: string): ContainerExit | undefined {
-    const known = this.#exits.get(id);
-    if (known !== undefined) return known;
-    const exit = this.#exit(this.paths(id).exit);
-    if (exit !== undefined && this.#cache?.has(id)) this.#exits.set(id, exit);
-    return exit;
+    return this.#exits.of(id, this.paths(id).exit);
   }
 
   /** How an exec ended whose starter did not live to be told. */
   execExit(id: string, exec: string): ContainerExit | undefined {
-    return this.#exit(this.execPath(id, exec));
+    return readExit(this.execPath(id, exec));
   }
 
   execPath(id: string, exec: string): string {
     return `${this.paths(id).dir}/exec-${exec}.json`;
-  }
-
-  #exit(path: string): ContainerExit | undefined {
-    try {
-      const read = JSON.parse(readFileSync(path, 'utf8')) as ContainerExit;
-      return { ...read, oomKilled: read.oomKilled ?? oomKills(read.reports) > 0 };
-    } catch {
-      return undefined;
-    }
   }
 
   info(record: ContainerRecord): ContainerInfo {

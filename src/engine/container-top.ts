@@ -4,7 +4,7 @@ import { totalmem } from 'node:os';
 import { EngineError } from '../base/errors.ts';
 import { processFacts, uptime } from '../kernel/linux/process-facts.ts';
 import { emitContainer } from './container-events.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { controlGroups, isRunning } from './container-stop.ts';
 import type { EngineParts } from './parts.ts';
 import { psColumns } from './ps-arguments.ts';

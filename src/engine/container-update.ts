@@ -7,7 +7,7 @@ import { DEFAULT_HOST_CONFIG } from './container-document.ts';
 import { possibleLimits } from './create-warnings.ts';
 import { emitContainer } from './container-events.ts';
 import { controlGroups, isRunning } from './container-stop.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { EngineParts } from './parts.ts';
 import { checkRestartPolicy, limitsOf } from './run-options-of.ts';
 import type { ContainerUpdate, HostConfig, Resources, RestartPolicy } from './types/container.ts';

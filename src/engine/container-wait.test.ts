@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { waitContainer } from './container-wait.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { LiveContainers } from './live.ts';
 import { lostExit } from './lost.ts';
 import type { EngineParts } from './parts.ts';

@@ -2,7 +2,7 @@
 import { oomKills } from '../cgroup/stats.ts';
 import { EngineError } from '../base/errors.ts';
 import { askOnce } from '../kernel/linux/monitor-client.ts';
-import { type ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { lives } from './process-id.ts';
 import type { ContainerExit } from './contract.ts';
 import type { WaitCondition, WaitResult } from './containers-contract.ts';

@@ -16,7 +16,7 @@ import { renamePlaces } from './network-places.ts';
 import { startContainer } from './container-start.ts';
 import { containerStats } from './container-stats.ts';
 import { isRunning, killContainer, pauseContainer, stopContainer, unpauseContainer } from './container-stop.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { containerTop } from './container-top.ts';
 import { updateContainer } from './container-update.ts';
 import { waitContainer } from './container-wait.ts';

@@ -5,7 +5,7 @@ import { EngineError, invalid } from '../base/errors.ts';
 import { execInContainer, execUser } from './container-exec.ts';
 import { emitContainer } from './container-events.ts';
 import { isRunning } from './container-stop.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { Attached, ExecCreate, Execs, ExecStart } from './containers-contract.ts';
 import type { RunningProcess } from './contract.ts';
 import { EarlyStream } from './early-stream.ts';

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { FrameReader } from '../kernel/linux/monitor-client.ts';
 import { emitContainer } from './container-events.ts';
 import { execInContainer } from './container-exec.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { ContainerExit, RunningProcess } from './contract.ts';
 import { EarlyStream } from './early-stream.ts';
 import type { EngineParts } from './parts.ts';

@@ -2,7 +2,7 @@
 import { invalid } from '../base/errors.ts';
 import { nowNano, rfc3339Nano } from '../base/time.ts';
 import { emitContainer } from './container-events.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { runProbe } from './health-probe.ts';
 import type { EngineParts } from './parts.ts';
 import type { Health } from './types/container-answers.ts';

@@ -2,7 +2,7 @@
 import { EngineError, invalid } from '../base/errors.ts';
 import { placesOfContainer } from './attached.ts';
 import { isRunning } from './container-stop.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { EngineParts } from './parts.ts';
 import { readExposed } from './port-checks.ts';
 import type { HostConfig } from './types/container.ts';

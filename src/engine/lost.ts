@@ -1,7 +1,7 @@
 /** What killed processes left: containers without their monitor, and what nobody owns. */
 import { SIGKILL } from '../base/signals.ts';
 import { signalProcess } from '../kernel/linux/process.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { ContainerExit, ContainerInfo } from './contract.ts';
 import { lives } from './process-id.ts';
 import type { EngineParts } from './parts.ts';

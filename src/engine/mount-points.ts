@@ -6,7 +6,7 @@ import { inUserNamespace, type MountOption, type RunOptions } from '../runtime/r
 import { serverName, volumeSource, withServerAddress } from '../volume/options.ts';
 import type { VolumeSource } from '../volume/contract.ts';
 import { mountsOfRecord } from './mounts-asked.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { cleanPath } from './mount-parse.ts';
 import type { EngineParts } from './parts.ts';
 import type { ProcessId } from './process-id.ts';

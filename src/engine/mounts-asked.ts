@@ -1,6 +1,6 @@
 /** A container's mounts as its documents ask for them, and as they are on record. */
 import { invalid } from '../base/errors.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { bindMount, checkTarget, checkVolumeDriver, cleanPath, documentMount } from './mount-parse.ts';
 import type { MountRecord, WantedMount } from './mount-record.ts';
 import type { HostConfig } from './types/container.ts';

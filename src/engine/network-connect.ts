@@ -3,7 +3,7 @@ import { EngineError, invalid } from '../base/errors.ts';
 import type { NetworkRecord } from '../network/contract.ts';
 import { attachedTo, placesOfContainer } from './attached.ts';
 import { isRunning } from './container-stop.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { checkEndpoint } from './endpoint-checks.ts';
 import { ALONE, checkJoinable, dnsNames, NONE_ALONE, NOT_HOST } from './network-places.ts';
 import type { EngineParts } from './parts.ts';

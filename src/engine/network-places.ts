@@ -10,7 +10,7 @@ import { GATEWAY_MODE, IFACE_PREFIX } from '../network/driver-options.ts';
 import { checkFree, freeAddress, subnetsOf, type Subnet } from '../network/ipam.ts';
 import { macOf, randomMac, readMac } from '../network/mac.ts';
 import { attachedTo, gatewayNetworks, placesOfContainer, type AttachedEndpoint } from './attached.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { IFNAME } from './endpoint-checks.ts';
 import { emitNetwork } from './network-events.ts';
 import type { EngineParts } from './parts.ts';

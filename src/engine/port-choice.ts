@@ -3,7 +3,7 @@ import { EngineError } from '../base/errors.ts';
 import type { NetworkRecord, PublishedPort } from '../network/contract.ts';
 import type { PortRequest, ReserveOptions } from '../network/ports/reserve.ts';
 import { gatewayNetworks, placesOfContainer } from './attached.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { EngineParts } from './parts.ts';
 import { readExposed, readRange } from './port-checks.ts';
 

@@ -1,6 +1,6 @@
 /** A container's networks while it runs: its network namespace, and its place in each network. */
 import type { NetworkRecord } from '../network/contract.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { ProcessId } from './process-id.ts';
 
 /** The networks of a container that is being started. Disposed of, it has none; not when its program runs. */

@@ -4,7 +4,7 @@ import type { Endpoint } from '../network/contract.ts';
 import { bareAddresses, type BareAddresses } from '../network/host/endpoint.ts';
 import { changedHosts, ownHostsLines, type HostsNetwork } from '../runtime/etc-files.ts';
 import { INTERNAL_SERVER, internalResolvConf, type DnsSettings, type InternalResolvConf } from '../runtime/resolv-conf.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { placesOfContainer } from './attached.ts';
 import type { EngineParts } from './parts.ts';
 import { runOptionsOf } from './run-options-of.ts';

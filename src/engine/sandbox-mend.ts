@@ -1,7 +1,7 @@
 /** What somebody took away by hand of networks' interfaces is put back, while containers run in them. */
 import { EngineError, SyscallError } from '../base/errors.ts';
 import type { Endpoint, NetworkRecord } from '../network/contract.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { endpointsOf } from './network-places.ts';
 import type { EngineParts } from './parts.ts';
 

@@ -6,7 +6,7 @@ import { Slots } from '../network/dns/forwarder.ts';
 import type { NameServer } from '../network/dns/upstream.ts';
 import { announceEndpoint, bareAddresses, defaultRoutes } from '../network/host/endpoint.ts';
 import { attachedTo } from './attached.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { endpointsOf, leavePlace, leavePlaces, takePlace, takePlaces } from './network-places.ts';
 import type { Networking } from './networking.ts';
 import type { EngineParts } from './parts.ts';

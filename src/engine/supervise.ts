@@ -3,7 +3,7 @@ import { emitContainer } from './container-events.ts';
 import { removeNow } from './container-remove.ts';
 import { startContainer } from './container-start.ts';
 import { inStartTurn } from './start-turn.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { toldExit } from './container-wait.ts';
 import type { ContainerExit } from './contract.ts';
 import { healthBegins, healthEnds } from './health.ts';

@@ -1,5 +1,5 @@
 /** What happens to a container's volumes as it begins and ends, as Docker's events tell it. */
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { mountsOfRecord } from './mounts-asked.ts';
 import type { EngineParts } from './parts.ts';
 

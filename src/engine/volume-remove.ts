@@ -2,7 +2,7 @@
 import { EngineError, invalid } from '../base/errors.ts';
 import type { FileLock } from '../kernel/contract.ts';
 import { mountsOfRecord } from './mounts-asked.ts';
-import type { ContainerRecord } from './container-store.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { checkFilters, hasLabel } from './filters.ts';
 import type { EngineParts } from './parts.ts';
 import { ownerLives, processId } from './process-id.ts';

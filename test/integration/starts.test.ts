@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
-import type { ContainerRecord } from '../../src/engine/container-store.ts';
+import type { ContainerRecord } from '../../src/engine/container-record.ts';
 import type { ContainerCreate } from '../../src/engine/types/container.ts';
 import { linuxFileLocks } from '../../src/kernel/linux/file-lock.ts';
 import { linuxNetworkKernel } from '../../src/kernel/linux/network-namespaces.ts';
