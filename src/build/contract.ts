@@ -251,9 +251,23 @@ export interface CacheRecord {
 export interface PruneOptions {
   /** Also what images use, and internal records. */
   readonly all?: boolean | undefined;
-  /** docker's: `until`, `unused-for`, `id`, `parent`, `type`, `description`, `inuse`, `shared`, `private`. */
+  /** docker's: `until`, `unused-for`, `id`, `parent`, `type` (one of them), `description`, `inuse`, `shared`, `private`. */
   readonly filters?: Readonly<Record<string, readonly string[]>> | undefined;
+  /** Milliseconds: what was used since then stays. */
+  readonly keepDuration?: number | undefined;
   /** Bytes: stay in any case; the cache may take so many at most; the disk is to have so many free. */
+  readonly reservedSpace?: number | undefined;
+  readonly maxUsedSpace?: number | undefined;
+  readonly minFreeSpace?: number | undefined;
+}
+
+/** What goes of the cache after builds. */
+export interface CacheGcSettings {
+  /** Default true. */
+  readonly enabled?: boolean | undefined;
+  /** Applied one after the other; absent: BuildKit's, with the sizes that follow. */
+  readonly rules?: readonly PruneOptions[] | undefined;
+  /** Bytes, as those of `PruneOptions`; default a tenth of the disk and 10 GB at most, 80 % and 20 % of it. */
   readonly reservedSpace?: number | undefined;
   readonly maxUsedSpace?: number | undefined;
   readonly minFreeSpace?: number | undefined;
@@ -314,5 +328,7 @@ export interface Builds {
   /** Ends the build with that id; does nothing where there is none. */
   cancel(id: string): Promise<void>;
   usage(): Promise<readonly CacheRecord[]>;
+  /** What is applied to the cache after builds; none where that is turned off, or not known. */
+  gcRules(): Promise<readonly PruneOptions[]>;
   prune(options?: PruneOptions): Promise<{ readonly removed: readonly string[]; readonly bytes: number; readonly records: readonly CacheRecord[] }>;
 }

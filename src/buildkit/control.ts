@@ -21,7 +21,7 @@ export interface ControlParts {
   readonly worker: () => Promise<Worker>;
 }
 
-const NANOSECONDS_PER_SECOND = 1e9;
+const NANOSECONDS_PER_MS = 1e6;
 
 export function controlHandlers({ solver, builds, sessions, folders, worker }: ControlParts): Handlers {
   const { jobs } = solver;
@@ -49,8 +49,9 @@ export function controlHandlers({ solver, builds, sessions, folders, worker }: C
         }
       },
       Prune: async function* (request) {
-        folders.prune();
-        const { records } = await builds.prune(pruneOptions(request));
+        const options = pruneOptions(request);
+        if (takesAll(options)) folders.prune();
+        const { records } = await builds.prune(options);
         yield* records.map(usageRecord);
       },
       ListenBuildHistory: (request, { signal }) => historyEvents(jobs, request, signal),
@@ -140,6 +141,12 @@ function condition(text: string): (record: CacheRecord) => boolean {
   return (record) => fieldOf(record) === 'true';
 }
 
+/** Neither by size nor by age, nor only what is of another kind than copies of clients' folders. */
+function takesAll({ filters = {}, keepDuration, reservedSpace, maxUsedSpace, minFreeSpace }: PruneOptions): boolean {
+  const limits = [keepDuration, reservedSpace, maxUsedSpace, minFreeSpace];
+  return limits.every((limit) => !limit) && Object.entries(filters).every(([key, values]) => key === 'type' && values.includes('source.local'));
+}
+
 function pruneOptions(request: Message): PruneOptions {
   const filters: Record<string, string[]> = {};
   for (const text of (request['filter'] as readonly string[]).flatMap((each) => (each === '' ? [] : each.split(',')))) {
@@ -147,12 +154,11 @@ function pruneOptions(request: Message): PruneOptions {
     if (parts === null) throw new EngineError('invalid', `failed to parse filter ${JSON.stringify(text)}`);
     (filters[parts[1]!.toLowerCase()] ??= []).push(parts[2] ?? 'true');
   }
-  const unused = request['keepDuration'] as number;
-  if (unused > 0) filters['until'] = [`${Math.round(unused / NANOSECONDS_PER_SECOND)}s`];
   const size = (name: string): number | undefined => (request[name] as number) || undefined;
   return {
     all: request['all'] as boolean,
     filters,
+    keepDuration: (request['keepDuration'] as number) / NANOSECONDS_PER_MS,
     reservedSpace: size('reservedSpace'),
     maxUsedSpace: size('maxUsedSpace'),
     minFreeSpace: size('minFreeSpace'),

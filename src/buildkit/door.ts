@@ -35,7 +35,7 @@ export class Door {
     const folders = (this.#folders = new LocalFolders(contexts));
     const sessions = this.#sessions;
     const solver = new Solver({ builds, images, sessions, folders, scratch, run });
-    const worker = () => workerOf(system);
+    const worker = () => workerOf(system, builds);
     this.#server.add('moby.buildkit.v1.Control', controlHandlers({ solver, builds, sessions, folders, worker }));
     this.#server.add('moby.buildkit.v1.frontend.LLBBridge', bridgeHandlers(solver, worker));
   }

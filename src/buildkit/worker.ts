@@ -1,6 +1,8 @@
 /** The one worker that builds, as clients of BuildKit are told of it. */
 import { VERSION } from '../base/version.ts';
+import type { Builds, PruneOptions } from '../build/contract.ts';
 import type { System } from '../engine/system-contract.ts';
+import type { Message } from './messages.ts';
 
 /** The protocol's package, and whose it is in truth. */
 export const BUILDKIT = { package: 'github.com/moby/buildkit', version: `v0.0.0+kobako-${VERSION}`, revision: '' };
@@ -11,14 +13,21 @@ export interface Worker {
   readonly [field: string]: unknown;
 }
 
-export async function workerOf(system: System): Promise<Worker> {
+export async function workerOf(system: System, builds: Pick<Builds, 'gcRules'>): Promise<Worker> {
   const info = (await system.info()) as { readonly ID?: string; readonly Architecture?: string };
   const architecture = info.Architecture ?? '';
   return {
     ID: info.ID ?? 'kobako',
     Labels: {},
     platforms: [{ Architecture: ARCHITECTURES[architecture] ?? architecture, OS: 'linux' }],
-    GCPolicy: [],
+    GCPolicy: (await builds.gcRules()).map(policyOf),
     BuildkitVersion: BUILDKIT,
   };
+}
+
+const NANOSECONDS_PER_MS = 1e6;
+
+function policyOf({ all = false, filters = {}, keepDuration = 0, reservedSpace = 0, maxUsedSpace = 0, minFreeSpace = 0 }: PruneOptions): Message {
+  const texts = Object.entries(filters).flatMap(([key, values]) => values.map((value) => `${key}==${value}`));
+  return { all, filters: texts, keepDuration: keepDuration * NANOSECONDS_PER_MS, reservedSpace, maxUsedSpace, minFreeSpace };
 }

@@ -56,5 +56,8 @@ export const BUILDER_PRUNE_FLAGS: readonly Flag[] = [
   { name: 'all', short: 'a', kind: 'flag', help: 'Remove all build cache, not just what no image has' },
   { name: 'filter', kind: 'list', value: 'filter', help: 'Provide filter values (e.g. "until=24h")' },
   { name: 'force', short: 'f', kind: 'flag', help: 'Do not prompt for confirmation' },
-  { name: 'keep-storage', kind: 'value', value: 'bytes', help: 'Amount of disk space to keep for cache' },
+  { name: 'keep-storage', kind: 'value', value: 'bytes', help: 'The older name of --reserved-space', hidden: true },
+  { name: 'max-used-space', kind: 'value', value: 'bytes', help: 'Maximum amount of disk space allowed to keep for cache' },
+  { name: 'min-free-space', kind: 'value', value: 'bytes', help: 'Target amount of free disk space after pruning' },
+  { name: 'reserved-space', kind: 'value', value: 'bytes', help: 'Amount of disk space always allowed to keep for cache' },
 ];

@@ -49,7 +49,13 @@ export const builderPrune: Command = async (args, context) => {
   const warning = all ? 'This will remove all build cache.' : 'This will remove all dangling build cache.';
   if (!flags.on('force') && !(await confirmed(context, warning))) return 0;
   const { builds } = await context.engine();
-  const { removed, bytes: freed } = await builds.prune({ all, filters: filters(flags.list('filter')), reservedSpace: flags.read('keep-storage', bytes) });
+  const { removed, bytes: freed } = await builds.prune({
+    all,
+    filters: filters(flags.list('filter')),
+    reservedSpace: flags.read('reserved-space', bytes) ?? flags.read('keep-storage', bytes),
+    maxUsedSpace: flags.read('max-used-space', bytes),
+    minFreeSpace: flags.read('min-free-space', bytes),
+  });
   if (removed.length > 0) say(context, `Deleted build cache objects:\n${removed.join('\n')}\n`);
   say(context, `Total reclaimed space: ${humanSize(freed)}`);
   return 0;

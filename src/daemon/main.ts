@@ -67,6 +67,7 @@ export async function startDaemon(settings: DaemonSettings, log: Log): Promise<D
     registries: { insecure: settings.insecureRegistries, mirrors: settings.registryMirrors },
     labels: settings.labels,
     networks: settings.networks,
+    buildCacheGc: settings.buildCacheGc,
     usernsRemap: settings.usernsRemap,
     leaseGrace: settings.leaseGrace,
   });

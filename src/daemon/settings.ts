@@ -1,7 +1,9 @@
 /** What the daemon is told: dockerd's own flags, and its configuration file. */
 import { EngineError, invalid } from '../base/errors.ts';
 import { parseFlags, type Flag, type Flags } from '../cli/flags.ts';
+import type { CacheGcSettings } from '../engine/builds-contract.ts';
 import type { EngineOptions } from '../engine/contract.ts';
+import { builderGc } from './builder-settings.ts';
 import { networkFlags, networkSettings } from './network-settings.ts';
 import type { LogLevel } from './log.ts';
 
@@ -31,6 +33,7 @@ export interface DaemonSettings {
   readonly metricsAddress: string | undefined;
   readonly labels: readonly string[];
   readonly networks: NetworkSettings;
+  readonly buildCacheGc: CacheGcSettings;
   /** '' for no user namespaces. */
   readonly usernsRemap: string;
   /** Seconds; the engine's default when absent. */
@@ -76,10 +79,11 @@ const LISTS: Readonly<Record<string, string>> = {
   'registry-mirrors': 'registry-mirror',
   'default-address-pools': 'default-address-pool',
 };
+/** Keys of the file that are documents, and no flags. */
+const DOCUMENTS = ['builder'];
 /** What dockerd's file may say and means nothing here. */
 const IGNORED = new Set([
   'features',
-  'builder',
   'default-runtime',
   'runtimes',
   'max-concurrent-downloads',
@@ -152,6 +156,7 @@ export function settingsOf(flags: Flags, env: NodeJS.ProcessEnv, readFile: (path
     metricsAddress: text('metrics-addr'),
     labels: list('label', 'labels'),
     networks: networkSettings(flags, file),
+    buildCacheGc: builderGc(file['builder']),
     usernsRemap: text('userns-remap') ?? '',
     leaseGrace: seconds(flags.value('lease-grace') ?? file['lease-grace'], 'lease-grace'),
     configFile,
@@ -184,7 +189,7 @@ function configuration(path: string, wanted: boolean, readFile: (path: string) =
     throw fail(`invalid JSON: ${(error as Error).message}`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw fail('it is no JSON object');
-  const known = new Set([...DAEMON_FLAGS.map(({ name }) => name), ...Object.keys(LISTS)]);
+  const known = new Set([...DAEMON_FLAGS.map(({ name }) => name), ...Object.keys(LISTS), ...DOCUMENTS]);
   const unknown = Object.keys(value).filter((key) => !known.has(key) && !IGNORED.has(key));
   if (unknown.length > 0) throw fail(`the following directives don't match any configuration option: ${unknown.join(', ')}`);
   return Object.fromEntries(Object.entries(value).filter(([key]) => !IGNORED.has(key)));

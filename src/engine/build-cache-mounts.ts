@@ -101,6 +101,12 @@ export function cacheMounts({ dir }: BuildParts): CacheMount[] {
   });
 }
 
+/** Whether a step has it just now. */
+export function cacheMountInUse(parts: BuildParts, { path }: CacheMount): boolean {
+  using lock = parts.engine.volumes.locks.tryLock(`${path}.lock`, 'exclusive');
+  return lock === undefined;
+}
+
 /** False while a step has it. */
 export function removeCacheMount(parts: BuildParts, { path }: CacheMount): boolean {
   const lock = parts.engine.volumes.locks.tryLock(`${path}.lock`, 'exclusive');

@@ -1,13 +1,15 @@
 /** What builds work with, and what they leave on the disk while they are at work. */
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import type { Digest } from '../base/digest.ts';
 import { SIGKILL } from '../base/signals.ts';
 import type { BuildCache } from '../build/cache.ts';
-import type { LayerRef } from '../build/contract.ts';
+import type { CacheGcSettings, LayerRef } from '../build/contract.ts';
 import type { Flights } from '../build/flights.ts';
 import type { StepNote } from '../build/progress.ts';
 import { signalProcess } from '../kernel/linux/process.ts';
 import type { AccountFiles } from '../runtime/users.ts';
+import type { CacheCollector } from './build-collector.ts';
 import { endGroup } from './lost.ts';
 import type { EngineParts } from './parts.ts';
 import { owner, ownerLives, type ProcessId } from './process-id.ts';
@@ -22,6 +24,10 @@ export interface BuildParts {
   readonly accounts: Map<string, AccountFiles>;
   /** One at a time: whoever copies holds two of the layer workers. */
   copying: Promise<void>;
+  /** Of each build that goes on here: the steps that it has come to. */
+  readonly building: Set<ReadonlySet<Digest>>;
+  readonly gc: CacheGcSettings;
+  readonly collector: CacheCollector;
 }
 
 /** What became of a step. */

@@ -7,6 +7,7 @@ export type {
   BuildResult,
   Builds,
   BuildUlimit,
+  CacheGcSettings,
   CachePlace,
   CacheRecord,
   ClassicEvent,

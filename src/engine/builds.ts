@@ -16,7 +16,7 @@ import { BuildContexts } from './build-contexts.ts';
 import { describedInputs, describedWarnings, emptyDescription } from './build-describe.ts';
 import { exportBuilt } from './build-export.ts';
 import { failure, inFile, rangesOf } from './build-failure.ts';
-import { cacheUsage, collectCache, pruneCache } from './build-gc.ts';
+import { cacheRules, cacheUsage, pruneCache } from './build-gc.ts';
 import { exportCache, importCache, INLINE, recordsDocument, type ImportedRecord } from './build-cache-transfer.ts';
 import { builtImage, type BuiltImage } from './build-image.ts';
 import { ignoredPatterns, pathMatcher } from './build-language.ts';
@@ -32,6 +32,7 @@ export function buildsOf(parts: () => BuildParts): Builds {
     describe: (request, what) => new Build(parts(), request, request.signal ?? new AbortController().signal).describe(what),
     cancel: async (id) => running.get(id)?.abort(new EngineError('cancelled', 'context canceled')),
     usage: async () => cacheUsage(parts()),
+    gcRules: async () => cacheRules(parts()),
     prune: (options = {}) => pruneCache(parts(), options),
   };
 }
@@ -47,6 +48,7 @@ async function build(parts: BuildParts, running: Map<string, AbortController>, r
     throw signal.aborted && !(error instanceof EngineError && error.kind === 'cancelled') ? cancelled(signal, error) : error;
   } finally {
     if (request.id !== undefined) running.delete(request.id);
+    await parts.collector.built();
   }
 }
 
@@ -89,6 +91,9 @@ class Build {
     const plan = await this.#toldPlan(definition);
     await this.#sources(plan, source);
     const done = new Set<Digest>();
+    const { building } = this.#parts;
+    building.add(done);
+    using _building = { [Symbol.dispose]: () => void building.delete(done) };
     const state = await solve(this.#parts, {
       request,
       plan,
@@ -111,7 +116,6 @@ class Build {
     const shown = inline ? { ...built, config: { ...built.config, [INLINE]: recordsDocument(inResult(records, built)) } } : built;
     const result = await exportBuilt(this.#parts, shown, request, (name) => this.#vertex(name), this.#signal);
     await this.#exportCache(records, built);
-    collectCache(this.#parts);
     const unused = plan.unusedArgs.length === 0 ? [] : [`[Warning] One or more build-args [${plan.unusedArgs.join(' ')}] were not consumed`];
     return { ...result, warnings: unused };
   }

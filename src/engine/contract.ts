@@ -8,7 +8,7 @@ import type { Plan } from '../plan/ops.ts';
 import type { RunOptions } from '../runtime/run-options.ts';
 import type { RegistryOptions } from '../image/contract.ts';
 import type { Spec } from '../runtime/spec.ts';
-import type { Builds } from './builds-contract.ts';
+import type { Builds, CacheGcSettings } from './builds-contract.ts';
 import type { Containers, Execs } from './containers-contract.ts';
 import type { Images } from './images-contract.ts';
 import type { NetworkSettings } from '../network/default-bridge.ts';
@@ -194,6 +194,8 @@ export interface EngineOptions {
   readonly labels?: readonly string[];
   /** Seconds that leases of an earlier engine on the data root wait for their owners, at least. Default 10. */
   readonly leaseGrace?: number | undefined;
+  /** What of the build cache goes after builds, by size and age. Default: BuildKit's rules. */
+  readonly buildCacheGc?: CacheGcSettings | undefined;
   /** The native helper's path. Default: beside the engine. */
   readonly helper?: string;
 }

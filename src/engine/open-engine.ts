@@ -127,7 +127,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     leases,
     volumes: { store: openVolumeStore(`${dataRoot}/volumes`, { self: owner, lives: ownerLives }), locks: linuxFileLocks },
     images: () => images().parts,
-    builds: () => (openedBuilds ??= openBuilds(parts)),
+    builds: () => (openedBuilds ??= openBuilds(parts, options.buildCacheGc ?? {})),
     networks,
     ports: new HeldPorts(() => networking().kernel.host()),
     sandboxes: new MachineSandboxes(() => parts, networking),
@@ -149,6 +149,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
   const info = (record: ContainerRecord) => currentInfo(parts, record);
   const close = async () => {
     await leases.close();
+    await openedBuilds?.collector.close();
     live.close();
     healthStops(parts);
     events.close();

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { TestContext } from 'node:test';
 import type { BuildEvent, BuildRequest, BuildResult } from '../../src/engine/builds-contract.ts';
-import type { LocalEngine } from '../../src/engine/contract.ts';
+import type { EngineOptions, LocalEngine } from '../../src/engine/contract.ts';
 import { openEngine } from '../../src/engine/open-engine.ts';
 import { busyboxRootfs } from './rootfs.ts';
 import { tempFor } from './temp.ts';
@@ -25,10 +25,10 @@ export interface BuildGround {
   run(image: string, script: string): Promise<string>;
 }
 
-export async function buildGround(t: TestContext): Promise<BuildGround> {
+export async function buildGround(t: TestContext, options: EngineOptions = {}): Promise<BuildGround> {
   const folder = tempFor(t);
   const dataRoot = `${folder}/data`;
-  const opened = openEngine({ stateDir: `${folder}/state`, dataRoot, owner: true });
+  const opened = openEngine({ stateDir: `${folder}/state`, dataRoot, owner: true, ...options });
   t.after(() => opened.close());
   const pack = spawn('tar', ['-C', await busyboxRootfs(), '-c', '.'], { stdio: ['ignore', 'pipe', 'ignore'] });
   await opened.images.import(pack.stdout, { name: 'busybox' });
