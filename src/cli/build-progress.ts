@@ -1,5 +1,9 @@
-/** A build's progress as lines, as buildx shows it with `--progress=plain`; on a terminal in its words, one line a step. */
+/** A build's progress: which way it is shown, and as lines, as buildx shows it with `--progress=plain`. */
+import { EngineError, invalid } from '../base/errors.ts';
 import type { BuildEvent, VertexEvent } from '../engine/builds-contract.ts';
+import { rawJson } from './build-raw-json.ts';
+import { TtyProgress } from './build-tty.ts';
+import type { CliContext } from './context.ts';
 import { humanSize } from './units.ts';
 
 interface Shown {
@@ -11,7 +15,39 @@ interface Shown {
   open: string;
 }
 
-export class PlainProgress {
+export interface BuildView {
+  readonly show: (event: BuildEvent) => void;
+  /** The build has ended. */
+  end(): void;
+}
+
+/** `mode`: `--progress`, buildx's values. Undefined shows nothing. Throws `invalid` for another, and for a terminal that is none. */
+export function buildView({ stderr, env }: Pick<CliContext, 'stderr' | 'env'>, mode: string): BuildView | undefined {
+  const write = (text: string) => void stderr.write(text);
+  switch (mode) {
+    case '':
+    case 'auto':
+      return stderr.isTTY ? terminal(stderr, env) : new PlainProgress(write);
+    case 'tty':
+      if (!stderr.isTTY)
+        throw new EngineError('unavailable', 'failed to get console: the standard error output is no terminal', { hint: 'use --progress=plain' });
+      return terminal(stderr, env);
+    case 'plain':
+      return new PlainProgress(write);
+    case 'rawjson':
+      return { show: (event) => write(rawJson(event)), end: () => {} };
+    case 'quiet':
+      return undefined;
+    default:
+      throw invalid(`invalid progress mode ${mode}`);
+  }
+}
+
+function terminal(out: CliContext['stderr'], env: CliContext['env']): BuildView {
+  return new TtyProgress(out, { colours: !env['NO_COLOR'] });
+}
+
+export class PlainProgress implements BuildView {
   readonly #write: (text: string) => void;
   readonly #vertices = new Map<string, Shown>();
   #last: Shown | undefined;
@@ -39,6 +75,8 @@ export class PlainProgress {
       default:
     }
   };
+
+  end(): void {}
 
   #vertex({ digest, name, started, completed, cached, error }: VertexEvent): void {
     let shown = this.#vertices.get(digest);

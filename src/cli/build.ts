@@ -2,7 +2,7 @@
 import { EngineError, invalid } from '../base/errors.ts';
 import type { BuildFailureDetail } from '../engine/builds-contract.ts';
 import { BUILD_FLAGS, BUILDER_PRUNE_FLAGS } from './build-flags.ts';
-import { PlainProgress, quoted } from './build-progress.ts';
+import { buildView, quoted } from './build-progress.ts';
 import { buildRequest } from './build-request.ts';
 import { confirmed } from './confirm.ts';
 import { say, type Command } from './context.ts';
@@ -15,10 +15,10 @@ export const build: Command = async (args, context) => {
   const flags = parseFlags(BUILD_FLAGS, args, { interspersed: true });
   const request = buildRequest(context, flags);
   const { builds } = await context.engine();
-  const quiet = flags.on('quiet') || flags.value('progress') === 'quiet';
-  const progress = new PlainProgress((text) => void context.stderr.write(text));
-  const view = { show: () => {}, end: () => {} };
-  const result = await transfer(context, view, ({ signal }) => builds.build({ ...request, signal, ...(quiet ? {} : { onEvent: progress.show }) })).catch(
+  const view = buildView(context, flags.on('quiet') ? 'quiet' : (flags.value('progress') ?? context.env['BUILDKIT_PROGRESS'] ?? 'auto'));
+  const quiet = view === undefined;
+  const shown = { show: () => {}, end: () => view?.end() };
+  const result = await transfer(context, shown, ({ signal }) => builds.build({ ...request, signal, ...(quiet ? {} : { onEvent: view.show }) })).catch(
     (error: unknown) => {
       const { source, ranges = [] } = ((error as EngineError).detail ?? {}) as BuildFailureDetail;
       if (source !== undefined) context.stderr.write(quoted(source.filename, source.data.toString(), ranges));

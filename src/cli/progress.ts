@@ -1,17 +1,12 @@
 /** Progress of pulls, pushes and loads: bars that move on a terminal, as docker draws them; plain lines elsewhere. */
 import type { OnProgress, ProgressEvent } from '../engine/images-contract.ts';
+import { LiveLines, type Terminal } from './live-lines.ts';
 import { humanSize } from './units.ts';
 
 const BAR = 50;
 /** Terminals that are narrower show no bar, as docker's. */
 const WIDE = 110;
 const REDRAW_MS = 60;
-
-interface Terminal {
-  readonly isTTY?: boolean;
-  readonly columns?: number;
-  write(text: string): unknown;
-}
 
 export interface ProgressView {
   readonly show: OnProgress;
@@ -38,28 +33,28 @@ function plainLines(out: Terminal): ProgressView {
 class Bars implements ProgressView {
   readonly #out: Terminal;
   readonly #lines = new Map<string, { event: ProgressEvent; since: number; from: number }>();
-  #drawn = 0;
-  #changed = new Set<string>();
+  readonly #live: LiveLines;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(out: Terminal) {
     this.#out = out;
+    this.#live = new LiveLines(out);
   }
 
   readonly show = (event: ProgressEvent): void => {
     const { id, status } = event;
     if (id === undefined || status.startsWith('Pulling from ')) {
-      this.#draw();
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      this.#live.finish(this.#texts());
       if (status !== '') this.#out.write(`${id === undefined ? '' : `${id}: `}${status}\n`);
       // lines that stand above another text stay as they are
       this.#lines.clear();
-      this.#drawn = 0;
       return;
     }
     const known = this.#lines.get(id);
     const same = known?.event.status === status;
     this.#lines.set(id, { event, since: same ? known.since : Date.now(), from: same ? known.from : (event.current ?? 0) });
-    this.#changed.add(id);
     this.#timer ??= setTimeout(() => this.#draw(), REDRAW_MS).unref();
   };
 
@@ -70,16 +65,11 @@ class Bars implements ProgressView {
   #draw(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    let row = 0;
-    const ids = [...this.#lines.keys()];
-    let text = '';
-    for (; this.#drawn < ids.length; this.#drawn++) text += '\n';
-    for (const id of ids) {
-      const up = ids.length - row++;
-      if (this.#changed.has(id)) text += `\x1b[${up}A\r\x1b[2K${this.#line(id)}\r\x1b[${up}B`;
-    }
-    this.#changed.clear();
-    if (text !== '') this.#out.write(text);
+    this.#live.draw(this.#texts());
+  }
+
+  #texts(): string[] {
+    return [...this.#lines.keys()].map((id) => this.#line(id));
   }
 
   #line(id: string): string {

@@ -25,3 +25,15 @@ export function ellipsis(text: string, columns: number): string {
   }
   return text;
 }
+
+/** What of it fits into so many columns. */
+export function cut(text: string, columns: number): string {
+  let width = 0;
+  let end = 0;
+  for (const char of text) {
+    width += charWidth(char);
+    if (width > columns) return text.slice(0, end);
+    end += char.length;
+  }
+  return text;
+}

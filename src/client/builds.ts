@@ -4,6 +4,7 @@ import { EngineError } from '../base/errors.ts';
 import type { BuildRequest, BuildResult, Builds, CacheRecord, PruneOptions } from '../engine/builds-contract.ts';
 import type { JsonMessage } from '../engine/types/image.ts';
 import type { Credentials } from '../engine/images-contract.ts';
+import { BuildSteps } from './build-steps.ts';
 import type { HttpClient } from './http.ts';
 import { kindOf } from './http-error.ts';
 
@@ -68,19 +69,23 @@ async function build(
   const body = context.kind === 'tar' ? { type: 'application/x-tar', bytes: context.bytes as AsyncIterable<Buffer> } : undefined;
   let imageId: Digest | undefined;
   const messages = http.documents({ method: 'POST', path: '/build', query, headers, signal, ...(body === undefined ? {} : { body }) });
-  for await (const document of messages) {
-    const { stream, status, errorDetail, error, aux } = (document ?? {}) as JsonMessage;
-    const text = errorDetail?.message ?? error;
-    if (text !== undefined) throw new EngineError(kindOf(errorDetail?.code ?? 500), text);
-    if (typeof aux?.['ID'] === 'string') imageId = aux['ID'] as Digest;
-    const said = stream ?? (status === undefined ? '' : `${status}\n`);
-    if (said !== '') onEvent?.({ kind: 'log', vertex: NO_VERTEX, stream: 1, data: Buffer.from(said), timestamp: Date.now() });
+  const steps = new BuildSteps(onEvent ?? (() => {}));
+  try {
+    for await (const document of messages) {
+      const { stream, status, errorDetail, error, aux } = (document ?? {}) as JsonMessage;
+      const text = errorDetail?.message ?? error;
+      if (text !== undefined) throw new EngineError(kindOf(errorDetail?.code ?? 500), text);
+      if (typeof aux?.['ID'] === 'string') imageId = aux['ID'] as Digest;
+      const said = stream ?? (status === undefined ? '' : `${status}\n`);
+      if (said !== '') steps.said(said);
+    }
+    steps.end();
+  } catch (error) {
+    steps.end(signal?.aborted === true ? 'context canceled' : (error as Error).message);
+    throw error;
   }
   return { ...(imageId === undefined ? {} : { imageId }), metadata: {}, warnings: [] };
 }
-
-/** What such a stream says is of no vertex. */
-const NO_VERTEX: Digest = `sha256:${'0'.repeat(64)}`;
 
 async function registryConfig(credentials: ((domain: string) => Promise<Credentials | undefined>) | undefined): Promise<Record<string, string>> {
   const hub = await credentials?.('docker.io');

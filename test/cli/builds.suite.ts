@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { cli, type CliOptions } from '../support/cli.ts';
+import { cli, cliSession, type CliOptions } from '../support/cli.ts';
 import { busyboxRootfs } from '../support/rootfs.ts';
 import { tempFor } from '../support/temp.ts';
 import type { EngineUnderTest } from './containers.suite.ts';
@@ -57,6 +57,36 @@ export function commandsOnBuilds(title: string, open: () => Promise<EngineUnderT
       const wrong = await kobako(['build', context('FROM busybox\nNOPE\n')]);
       assert.match(wrong.stderr, /unknown instruction: NOPE/);
       assert.match((await kobako(['build', `${folder}/nowhere`])).stderr, /path ".*nowhere" not found/);
+    });
+
+    test('build: on a terminal its steps are drawn, as it is now; what they say does not steer it', async () => {
+      const path = context("FROM busybox\nRUN printf 'said\\033[2J\\n'; sleep 0.5; echo more; sleep 0.5\n");
+      const session = cliSession(under.engine, ['build', '--network', 'none', path], { terminal: { rows: 24, cols: 100 }, env: { NO_COLOR: '1' } });
+      await session.shows(/ => => # said\r/, 'stderr');
+      session.resize(24, 40);
+      await session.shows(/ => => # more\r?\n/, 'stderr');
+      const { code, stderr } = await session.result;
+      assert.equal(code, 0, stderr);
+      const last = stderr.slice(stderr.lastIndexOf('[+] Building'));
+      assert.match(last, /^\[\+\] Building \d\.\ds \((\d+)\/\1\) FINISHED[^]* => \[2\/2\] RUN printf/);
+      assert.ok(!stderr.includes('\u001b[2J'), JSON.stringify(stderr));
+      const cached = await kobako(['build', '--network', 'none', path], { terminal: { rows: 24, cols: 100 } });
+      assert.match(cached.stderr, /=> CACHED \[2\/2\] RUN printf/);
+    });
+
+    test('build: ways to show progress', async () => {
+      const path = context('FROM busybox\nRUN echo shown\n');
+      const build = (...more: readonly string[]) => kobako(['build', '--no-cache', '--network', 'none', ...more, path]);
+      const terminal = await build('--progress', 'tty');
+      assert.deepEqual([terminal.code, terminal.stderr], [1, 'kobako: failed to get console: the standard error output is no terminal\n']);
+      assert.match((await build('--progress', 'fancy')).stderr, /invalid progress mode fancy/);
+      const raw = (await build('--progress', 'rawjson')).stderr.trim().split('\n');
+      const logs = raw.flatMap((line) => (JSON.parse(line) as { logs?: { data: string }[] }).logs ?? []);
+      assert.match(logs.map(({ data }) => Buffer.from(data, 'base64').toString()).join(''), /shown\n/);
+      assert.match((await build('--progress', 'auto')).stderr, /^#\d+ .*shown$/m);
+      const plain = await kobako(['build', '--no-cache', '--network', 'none', path], { terminal: { rows: 24, cols: 80 }, env: { BUILDKIT_PROGRESS: 'plain' } });
+      assert.match(plain.stderr, /^#\d+ .*shown$/m);
+      assert.match((await build('--progress', 'quiet')).stdout, /^sha256:[0-9a-f]{64}\n$/);
     });
 
     test('builder prune', async () => {

@@ -17,7 +17,7 @@ export interface CliOptions {
   readonly input?: string | Buffer;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Standard input and output are a terminal of this size, and what is typed has no end. */
+  /** All three streams are a terminal of this size, and what is typed has no end. */
   readonly terminal?: { readonly rows: number; readonly cols: number };
   /** In place of credential helpers. */
   readonly helper?: CliContext['credentialHelper'];
@@ -30,8 +30,8 @@ export interface Session {
   type(text: string): void;
   signal(number: number): void;
   resize(rows: number, cols: number): void;
-  /** Resolves once the output has it. */
-  shows(text: string | RegExp): Promise<void>;
+  /** Resolves once the output, or with `on` the errors, have it. */
+  shows(text: string | RegExp, on?: 'stdout' | 'stderr'): Promise<void>;
 }
 
 class Screen extends Writable {
@@ -67,7 +67,7 @@ export function cliSession(engine: Engine, argv: readonly string[], { input, env
   const [stdin, stdout, stderr] = [new PassThrough(), new Screen(), new Screen()];
   if (terminal !== undefined) {
     Object.assign(stdin, { isTTY: true, setRawMode: () => stdin });
-    Object.assign(stdout, { isTTY: true, rows: terminal.rows, columns: terminal.cols });
+    for (const out of [stdout, stderr]) Object.assign(out, { isTTY: true, rows: terminal.rows, columns: terminal.cols });
   } else stdin.end(input ?? '');
   const handlers = new Set<(signal: number) => void>();
   const context: CliContext = {
@@ -98,8 +98,8 @@ export function cliSession(engine: Engine, argv: readonly string[], { input, env
     result,
     type: (text) => void stdin.write(text),
     signal: (number) => handlers.forEach((handler) => handler(number)),
-    resize: (rows, cols) => void Object.assign(stdout, { rows, columns: cols }).emit('resize'),
-    shows: (text) => stdout.until(text),
+    resize: (rows, cols) => void [stdout, stderr].forEach((out) => Object.assign(out, { rows, columns: cols }).emit('resize')),
+    shows: (text, on = 'stdout') => (on === 'stdout' ? stdout : stderr).until(text),
   };
 }
 
