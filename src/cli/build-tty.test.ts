@@ -150,7 +150,7 @@ describe('progress of a build on a terminal', () => {
 
   test('a terminal that changes its size, also to one with no room at all', async () => {
     const { screen, view, at, drawn } = ground(20, 100);
-    view.show(vertex('[1/2] RUN a long line of a step that will not fito few columns', { started: T }));
+    view.show(vertex('[1/2] RUN a long line of a step that will not fit into few columns', { started: T }));
     view.show(vertex('[2/2] RUN short', { started: T }));
     await drawn();
     screen.resize(20, 40);
@@ -165,7 +165,7 @@ describe('progress of a build on a terminal', () => {
     view.end();
     assert.deepEqual(screen.text().slice(-3), [
       '[+] Building 2.0s (0/2)',
-      row('[1/2] RUN a long line of a step that will not fit', '2.0s', 60),
+      row('[1/2] RUN a long line of a step that will not fit ', '2.0s', 60),
       row('[2/2] RUN short', '2.0s', 60),
     ]);
   });
