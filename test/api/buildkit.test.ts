@@ -17,6 +17,7 @@ async function door(t: TestContext, build: (request: BuildRequest) => Promise<Re
   const folder = tempFor(t);
   const builds: Partial<Builds> = {
     build: async (request) => ({ metadata: await build(request), warnings: [] }),
+    gcRules: async () => [{ filters: { type: ['source.local'] }, keepDuration: 1000, maxUsedSpace: 5 }],
     usage: async () => [
       {
         id: 'a',
@@ -150,6 +151,14 @@ test('the cache’s records, all of them or those that a filter fits', async (t)
   assert.deepEqual(await ids('id!=a'), ['b']);
   assert.deepEqual(await ids('id==a', 'id==b'), ['a', 'b']);
   await assert.rejects(ids('%'), /failed to parse filter/);
+});
+
+test('the worker, with the rules by which its cache is collected', async (t) => {
+  const client = await clientOf(t, await door(t));
+  const { record } = await call(client, `${CONTROL}/ListWorkers`, ['moby.buildkit.v1.ListWorkersRequest', 'moby.buildkit.v1.ListWorkersResponse'], {});
+  const [worker] = record as readonly { readonly GCPolicy: readonly Message[] }[];
+  const [{ filters, keepDuration, maxUsedSpace }] = worker!.GCPolicy as readonly [Message];
+  assert.deepEqual([filters, Number(keepDuration), Number(maxUsedSpace)], [['type==source.local'], 1e9, 5]);
 });
 
 /** A session that offers nothing. */

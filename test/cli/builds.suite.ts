@@ -62,13 +62,14 @@ export function commandsOnBuilds(title: string, open: () => Promise<EngineUnderT
     test('build: on a terminal its steps are drawn, as it is now; what they say does not steer it', async () => {
       const path = context("FROM busybox\nRUN printf 'said\\033[2J\\n'; sleep 0.5; echo more; sleep 0.5\n");
       const session = cliSession(under.engine, ['build', '--network', 'none', path], { terminal: { rows: 24, cols: 100 }, env: { NO_COLOR: '1' } });
-      await session.shows(/ => => # said\r/, 'stderr');
+      await session.shows(' => => # said\r', 'stderr');
       session.resize(24, 40);
-      await session.shows(/ => => # more\r?\n/, 'stderr');
+      await session.shows(' => => # more', 'stderr');
       const { code, stderr } = await session.result;
       assert.equal(code, 0, stderr);
       const last = stderr.slice(stderr.lastIndexOf('[+] Building'));
-      assert.match(last, /^\[\+\] Building \d\.\ds \((\d+)\/\1\) FINISHED[^]* => \[2\/2\] RUN printf/);
+      assert.match(last, /^\[\+\] Building \d\.\ds \((\d+)\/\1\) FINISHED/);
+      assert.match(stderr, / => \[2\/2\] RUN printf /);
       assert.ok(!stderr.includes('\u001b[2J'), JSON.stringify(stderr));
       const cached = await kobako(['build', '--network', 'none', path], { terminal: { rows: 24, cols: 100 } });
       assert.match(cached.stderr, /=> CACHED \[2\/2\] RUN printf/);
@@ -78,7 +79,10 @@ export function commandsOnBuilds(title: string, open: () => Promise<EngineUnderT
       const path = context('FROM busybox\nRUN echo shown\n');
       const build = (...more: readonly string[]) => kobako(['build', '--no-cache', '--network', 'none', ...more, path]);
       const terminal = await build('--progress', 'tty');
-      assert.deepEqual([terminal.code, terminal.stderr], [1, 'kobako: failed to get console: the standard error output is no terminal\n']);
+      assert.deepEqual(
+        [terminal.code, terminal.stderr],
+        [1, 'kobako: failed to get console: the standard error output is no terminal\nhint: use --progress=plain\n'],
+      );
       assert.match((await build('--progress', 'fancy')).stderr, /invalid progress mode fancy/);
       const raw = (await build('--progress', 'rawjson')).stderr.trim().split('\n');
       const logs = raw.flatMap((line) => (JSON.parse(line) as { logs?: { data: string }[] }).logs ?? []);
