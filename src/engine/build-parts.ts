@@ -68,6 +68,8 @@ export function sweepBuilds(engine: EngineParts, dir: string): void {
       signalProcess(note.monitor.pid, note.monitor.start, SIGKILL);
       endGroup(engine, note.cgroupsPath);
     }
+    // what a step was writing to has the folder's id
+    engine.images().driver.removeWritable(name.slice(name.indexOf('-') + 1));
     rmSync(`${work}/${name}`, { recursive: true, force: true });
   }
   for (const folder of MEMORY) {
