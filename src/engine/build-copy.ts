@@ -312,7 +312,7 @@ class Copying {
     const pieces = new Pieces();
     const out = new CopyTar((chunk) => pieces.push(chunk));
     const unpacking = this.#files.unpack(this.#target, '/', pieces, {}).catch((error: unknown) => {
-      pieces.stop();
+      pieces.stop(error);
       throw error;
     });
     unpacking.catch(() => {});

@@ -34,8 +34,9 @@ export class Pieces implements AsyncIterable<Uint8Array> {
     this.end();
   }
 
-  /** Nobody reads any more. */
-  stop(): void {
+  /** Nobody reads any more: whoever writes on is told why. */
+  stop(why: unknown): void {
+    this.#error ??= why;
     this.#over = true;
     this.#free();
   }

@@ -1,10 +1,11 @@
 /** The data root's disk is full: what needs room is refused in words that say so, all else goes on, and so does the daemon. */
 import assert from 'node:assert/strict';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import type { ApiAnswer } from '../support/api-client.ts';
 import { TestDaemon } from '../support/daemon.ts';
 import { nothingLeft } from '../support/daemon-state.ts';
+import { fill } from '../support/full-disk.ts';
 import { runOk } from '../support/run.ts';
 import { tempFor } from '../support/temp.ts';
 
@@ -16,24 +17,6 @@ const daemon = new TestDaemon(tempFor({ after: (hook) => void hooks.push(hook) }
 const ballast = `${daemon.dataRoot}/ballast`;
 let running = '';
 let created = '';
-
-function fill(): void {
-  const fd = openSync(ballast, 'w');
-  try {
-    for (let size = 1 << 20; size >= 512; size /= 2) while (written(fd, size));
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function written(fd: number, size: number): boolean {
-  try {
-    return writeSync(fd, Buffer.alloc(size)) > 0;
-  } catch (error) {
-    assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
-    return false;
-  }
-}
 
 const post = (path: string, body?: unknown) => daemon.api.post(`/v1.51${path}`, body, { checked: false });
 const refused = ({ status, text }: ApiAnswer) => {
@@ -55,7 +38,7 @@ for (const storage of ['tmpfs', 'ext4'] as const) {
       await daemon.importBusybox();
       running = await daemon.run(QUIET);
       created = ((await post('/containers/create', QUIET)).json as { Id: string }).Id;
-      fill();
+      fill(ballast);
     });
     after(async () => {
       rmSync(ballast, { force: true });
