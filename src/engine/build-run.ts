@@ -21,7 +21,7 @@ import { lostExit, endGroup } from './lost.ts';
 import { OWN_PLACES } from './own-places.ts';
 import { processId } from './process-id.ts';
 import { hasNameServer, hostsNetworkOf, internalConf, readOr } from './sandbox-files.ts';
-import { startProcess } from './start-process.ts';
+import { parentWent, START_TRIES, startProcess } from './start-process.ts';
 
 export interface RunInput {
   /** Lowest first. */
@@ -46,11 +46,22 @@ export interface RunInput {
 const HOSTNAME = 'buildkitsandbox';
 
 /** Throws `invalid` in BuildKit's words for a program that fails, with its exit code in the detail; then nothing is left. */
-export async function runStep(
-  parts: BuildParts,
-  input: RunInput,
-  { signal, tell }: { readonly signal: AbortSignal; readonly tell: (note: StepNote) => void },
-): Promise<LayerRef> {
+export async function runStep(parts: BuildParts, input: RunInput, options: RunStepOptions): Promise<LayerRef> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await attempt(parts, input, options);
+    } catch (error) {
+      if (!parentWent(error) || tries >= START_TRIES) throw error;
+    }
+  }
+}
+
+interface RunStepOptions {
+  readonly signal: AbortSignal;
+  readonly tell: (note: StepNote) => void;
+}
+
+async function attempt(parts: BuildParts, input: RunInput, { signal, tell }: RunStepOptions): Promise<LayerRef> {
   const layers = await mountable(parts, input.layers);
   using work = workFolder(parts, 'run');
   using _writable = writableLayer(parts, work.id);
@@ -83,7 +94,7 @@ async function runIn(
   parts: BuildParts,
   input: RunInput,
   work: { readonly path: string; readonly id: string },
-  { signal, tell }: { readonly signal: AbortSignal; readonly tell: (note: StepNote) => void },
+  { signal, tell }: RunStepOptions,
 ): Promise<number> {
   const { engine } = parts;
   const accounts = await accountsOf(parts, input.layers);

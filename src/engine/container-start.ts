@@ -1,7 +1,7 @@
 /** Use case: a container's program begins. */
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { EngineError, SyscallError } from '../base/errors.ts';
+import { EngineError } from '../base/errors.ts';
 import { nowNano, rfc3339Nano } from '../base/time.ts';
 import { hostDevices } from '../kernel/linux/machine.ts';
 import type { Plan } from '../plan/ops.ts';
@@ -27,9 +27,7 @@ import { logAttributes } from './log-attributes.ts';
 import { settleLost } from './lost.ts';
 import type { EngineParts } from './parts.ts';
 import { hasNameServer, hostsNetworkOf, internalConf, readOr } from './sandbox-files.ts';
-import { startProcess } from './start-process.ts';
-
-const TRIES = 10;
+import { parentWent, START_TRIES, startProcess } from './start-process.ts';
 
 export interface StartOptions {
   readonly streams?: RunStreams | undefined;
@@ -50,9 +48,7 @@ export async function startContainer(parts: EngineParts, record: ContainerRecord
     try {
       return await attempt(parts, record, options, early);
     } catch (error) {
-      // another process took the empty parent folder away just now
-      const again = error instanceof EngineError && error.cause instanceof SyscallError && error.cause.syscall === 'mkdirat' && error.cause.code === 'ENOENT';
-      if (again && tries < TRIES) continue;
+      if (parentWent(error) && tries < START_TRIES) continue;
       const code = ((error as EngineError).detail as { exitCode?: number } | undefined)?.exitCode ?? 128;
       const kept = parts.store.note(record.id, {
         process: undefined,

@@ -1,6 +1,7 @@
 /** Runs a plan, attaches its user's streams before the program starts, and starts it. */
 import { oomKills } from '../cgroup/stats.ts';
 import type { Socket } from 'node:net';
+import { EngineError, SyscallError } from '../base/errors.ts';
 import { PlanFailure, type RunPlanOptions } from '../kernel/contract.ts';
 import { ask, askOnce, connectMonitor } from '../kernel/linux/monitor-client.ts';
 import type { Plan } from '../plan/ops.ts';
@@ -35,6 +36,14 @@ export interface StartInput {
   readonly onLost: () => ContainerExit;
   /** Once, when a program that ran has ended; who waits for the end waits for this, too. */
   readonly onEnd?: ((exit: ContainerExit) => void | Promise<void>) | undefined;
+}
+
+/** How often a start is tried for which `parentWent`. */
+export const START_TRIES = 10;
+
+/** Whether it failed because another process took the empty cgroup above away just then: it is to be prepared again. */
+export function parentWent(error: unknown): boolean {
+  return error instanceof EngineError && error.cause instanceof SyscallError && error.cause.syscall === 'mkdirat' && error.cause.code === 'ENOENT';
 }
 
 /** The plan must wait for `start`. A failure is thrown as a sentence about what the user gave. */

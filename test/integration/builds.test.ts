@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { globSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { describe, test, type TestContext } from 'node:test';
@@ -200,6 +200,18 @@ describe('builds', () => {
     assert.deepEqual(readdirSync(`${ground.dataRoot}/build/work`), []);
     assert.ok(!execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }).includes(program));
     assert.ok(events.some((event) => event.kind === 'vertex' && event.error === 'context canceled'));
+  });
+
+  test('another engine that ends takes the empty cgroup above away again and again', async (t) => {
+    const ground = await buildGround(t);
+    const parent = `kobako-test-${process.pid}`;
+    const taker = spawn('sh', ['-c', 'while :; do rmdir /sys/fs/cgroup/$1 /sys/fs/cgroup/*/$1; done 2>/dev/null', 'sh', parent], { stdio: 'ignore' });
+    t.after(() => {
+      taker.kill('SIGKILL');
+      for (const folder of globSync([`/sys/fs/cgroup/${parent}`, `/sys/fs/cgroup/*/${parent}`])) rmdirSync(folder);
+    });
+    const steps = Array.from({ length: 12 }, (_, index) => `RUN echo step ${index}`);
+    assert.equal((await ground.build(lines('FROM busybox', ...steps), {}, { cgroupParent: `/${parent}` })).log.split('\n').length, 13);
   });
 
   test('the cache: what it has, and what prune takes', async (t: TestContext) => {
