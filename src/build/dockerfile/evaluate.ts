@@ -158,10 +158,11 @@ function expose(stage: StageState, instruction: Instruction, words: readonly str
       if (parsed.protocol !== parsed.protocol.toLowerCase()) {
         findings.add('ExposeProtoCasing', instruction.location, `Defined protocol '${word}' in EXPOSE instruction should be lowercase`);
       }
+      // before the next word: one line has room for thousands of them
+      stage.charge(PORT_WEIGHT * parsed.ports.length);
       return parsed.ports;
     });
   for (const port of ports) stage.ports.set(port, port);
-  stage.charge(PORT_WEIGHT * ports.length);
   configure(stage, instruction, `EXPOSE [${ports.join(' ')}]`);
 }
 
