@@ -38,7 +38,7 @@ export class ReceiveRound {
       } else if (type === PACKET.DATA) {
         this.#tree.data(id, data);
       } else if (type === PACKET.ERROR) {
-        throw invalid(Buffer.from(data).toString());
+        throw invalid(Buffer.from(data).toString() || 'the client failed, and does not say why');
       } else if (type === PACKET.FIN && this.#finished) {
         this.#ended = true;
       } else {
