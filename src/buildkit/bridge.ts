@@ -45,6 +45,7 @@ const LLB_CAPS = [
   'exec.mount.ssh',
   'exec.secretenv',
   'file.base',
+  'gc.freespacefilter',
   'meta.description',
   'platform',
 ];

@@ -234,6 +234,38 @@ describe('buildx', { skip: missing ?? false }, async () => {
     assert.equal(existsSync(`${daemon.dataRoot}/build/door/contexts`), true);
   });
 
+  test('prune by size, age and type; the worker tells the rules by which the cache is collected', async () => {
+    const folder = context({
+      Dockerfile: 'FROM busybox\nRUN --mount=type=cache,target=/c head -c 3000000 /dev/urandom > /c/kept\nRUN head -c 2000000 /dev/urandom > /f\n',
+    });
+    fine(await docker(['build', '-o', 'type=cacheonly', folder]));
+    const prune = async (...more: readonly string[]) => fine(await docker(['buildx', 'prune', '-f', ...more])).stdout;
+    const total = /^Total:\s+0B?$/m;
+    assert.match(await prune('--max-used-space', '1gb'), total);
+    assert.match(await prune('--filter', 'until=1h'), total);
+    assert.match(await prune('--reserved-space', '1gb', '--min-free-space', '1000tb'), total);
+    assert.match(await prune('--filter', 'type=exec.cachemount'), /Total:\s+3(?:\.\d+)?MB/);
+    assert.match(await prune('--max-used-space', '1mb'), /Total:\s+2(?:\.\d+)?MB/);
+    const df = fine(await docker(['system', 'df', '--format', '{{.Type}} {{.Size}}'])).stdout;
+    assert.match(df, /^Build Cache \d+(?:\.\d+)?k?B$/m);
+    const inspected = fine(await docker(['buildx', 'inspect'])).stdout;
+    assert.match(inspected, /GC Policy rule#0:[^]*type==source\.local[^]*Keep Duration:\s+48h0m0s[^]*GC Policy rule#3:\n\s*All:\s+true/);
+  });
+
+  test('a secret is in no file of the daemon, whether its step succeeds or fails', async () => {
+    const value = `hush-${process.pid}-${Date.now()}`;
+    for (const end of ['true', 'exit 3']) {
+      const folder = context({
+        Dockerfile: `FROM busybox\nRUN --mount=type=secret,id=k --mount=type=secret,id=k,env=K test "$K" = "$(cat /run/secrets/k)" && ${end}\n`,
+      });
+      const built = await docker(['build', '--progress=plain', '--secret', 'id=k,env=HUSH', folder], { env: { HUSH: value } });
+      assert.equal(built.code, end === 'true' ? 0 : 1, built.stderr);
+      const found = await run('sh', ['-c', 'grep -rlaF "$1" "$2" "$3" "$4" /dev/shm', 'sh', value, daemon.dataRoot, daemon.execRoot, `${daemon.folder}/log`]);
+      assert.equal(found.stdout, '');
+      assert.ok(!fine(await docker(['buildx', 'history', 'ls'])).stdout.includes(value));
+    }
+  });
+
   test('what is forbidden by a source policy is not built', async () => {
     const folder = context({
       Dockerfile: 'FROM busybox\n',
