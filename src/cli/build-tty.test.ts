@@ -148,6 +148,28 @@ describe('progress of a build on a terminal', () => {
     assert.equal(screen.text().filter((line) => line.startsWith(' => step')).length, 30);
   });
 
+  test('few rows: what is over makes room, and those that run share it', async () => {
+    const { screen, view, drawn } = ground(12, 50);
+    for (let index = 0; index < 6; index++) view.show(vertex(`step ${index}`, { started: T, completed: T }));
+    for (const name of ['one', 'two']) {
+      view.show(vertex(name, { started: T }));
+      for (let line = 0; line < 9; line++) view.show(log(name, `${name} ${line}\n`));
+    }
+    await drawn();
+    assert.deepEqual(
+      screen.text().map((line) => line.replace(/ +0\.0s$/, '')),
+      [
+        '[+] Building 0.0s (6/8)',
+        ' => step 5',
+        ' => one',
+        ...[6, 7, 8].map((line) => ` => => # one ${line}`),
+        ' => two',
+        ...[5, 6, 7, 8].map((line) => ` => => # two ${line}`),
+      ],
+    );
+    view.end();
+  });
+
   test('a terminal that changes its size, also to one with no room at all', async () => {
     const { screen, view, at, drawn } = ground(20, 100);
     view.show(vertex('[1/2] RUN a long line of a step that will not fit into few columns', { started: T }));

@@ -129,20 +129,29 @@ export class TtyProgress implements BuildView {
   }
 
   #draw(): void {
-    const height = (this.#out.rows || 24) - 2;
-    const rows = fitting(this.#rows(), height);
-    const lines: string[] = [];
-    let free = height - rows.length;
-    for (const row of rows) {
+    if (this.#steps.size === 0) return;
+    const height = Math.max(1, (this.#out.rows || 24) - 2);
+    const all = this.#rows();
+    const running = all.filter((row) => row.running);
+    // what is over makes room for what those say that run, but for one line
+    let free = Math.max(
+      0,
+      Math.min(
+        sum(running, ({ tail }) => tail.length),
+        height - running.length - 1,
+      ),
+    );
+    let left = running.filter(({ tail }) => tail.length > 0).length;
+    const lines = [this.#head(false)];
+    for (const row of fitting(all, height - free)) {
       const line = this.#line(row);
-      if (line === undefined) continue;
-      lines.push(line);
-      const tail = row.tail.slice(-Math.max(0, Math.min(TAIL, free)));
-      if (!row.running || free <= 0) continue;
-      for (const each of tail) lines.push(this.#coloured(cut(` => => # ${each}`, this.#columns()), 'faint'));
+      if (line !== undefined) lines.push(line);
+      if (line === undefined || !row.running || row.tail.length === 0) continue;
+      const tail = lastOf(row.tail, Math.floor(free / left--));
       free -= tail.length;
+      for (const each of tail) lines.push(this.#coloured(cut(` => => # ${each}`, this.#columns()), 'faint'));
     }
-    if (this.#steps.size > 0) this.#live.draw([this.#head(false), ...lines]);
+    this.#live.draw(lines);
   }
 
   #columns(): number {
@@ -164,7 +173,7 @@ export class TtyProgress implements BuildView {
       const word = error === undefined ? (cached ? 'CACHED ' : '') : isCancelled(error) ? 'CANCELED ' : 'ERROR ';
       const colour = completed === undefined ? undefined : error === undefined ? 'blue' : isCancelled(error) ? 'yellow' : 'red';
       const said = open === '' ? lines : [...lines, visible(open)];
-      const tail = said.slice(-TAIL).map((line) => line.replace(/^\d+\.\d{3} /, ''));
+      const tail = completed !== undefined ? [] : lastOf(said, TAIL).map((line) => line.replace(/^\d+\.\d{3} /, ''));
       rows.push({ name: `${word}${visible(name)}`, status: '', time: (completed ?? now) - started, running: completed === undefined, colour, tail });
       for (const status of statuses.values()) {
         const size = status.total > 0 ? `${humanSize(status.current)} / ${humanSize(status.total)}` : status.current > 0 ? humanSize(status.current) : '';
@@ -206,6 +215,14 @@ function fitting(rows: readonly Row[], height: number): readonly Row[] {
   const kept: Row[] = [];
   for (const row of rows.toReversed()) if (row.running || room-- > 0) kept.push(row);
   return kept.toReversed().slice(-Math.max(1, height));
+}
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
+}
+
+function lastOf<T>(items: readonly T[], count: number): readonly T[] {
+  return items.slice(Math.max(0, items.length - count));
 }
 
 function isCancelled(error: string): boolean {
