@@ -1,8 +1,8 @@
 /** kill -9 in the middle of a build: its programs end, its files go, and the next build goes on from what was whole. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { globSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { openEngine } from '../../src/engine/open-engine.ts';
 import { buildGround } from '../support/build-ground.ts';
@@ -25,13 +25,15 @@ test('a build that was killed leaves nothing that the next start does not sweep'
   const options = { stateDir: `${ground.folder}/state`, dataRoot: ground.dataRoot, owner: true };
   await ground.engine.close();
   const program = `sleep ${200_000 + process.pid}`;
-  const dockerfile = `FROM busybox\nRUN echo first > /first\nRUN echo go; ${program}\n`;
+  const hush = `hush-${process.pid}-at-the-end`;
+  const secrets = '--mount=type=secret,id=s --mount=type=secret,id=s,env=S';
+  const dockerfile = `FROM busybox\nRUN echo first > /first\nRUN ${secrets} echo go; ${program}\n`;
   const source = `
     const { openEngine } = await import(${JSON.stringify(`${projectDir}/src/engine/open-engine.ts`)});
     const { layerTar, file } = await import(${JSON.stringify(`${projectDir}/test/support/layers.ts`)});
     const { writeSync } = await import('node:fs');
     const bytes = (async function* () { yield layerTar([file('Dockerfile', ${JSON.stringify(dockerfile)})]); })();
-    const secret = async () => Buffer.from('x');
+    const secret = async () => Buffer.from(${JSON.stringify(hush)});
     await openEngine(${JSON.stringify(options)}).builds.build({
       contexts: { context: { kind: 'tar', bytes } }, network: 'none', secret,
       onEvent: (event) => { if (event.kind === 'log') writeSync(1, event.data); },
@@ -50,10 +52,16 @@ test('a build that was killed leaves nothing that the next start does not sweep'
   t.after(() => engine.close());
   assert.deepEqual(readdirSync(`${ground.dataRoot}/build/work`), []);
   assert.ok(!programs().includes(program));
+  const written = spawnSync('grep', ['-rlaF', hush, ground.dataRoot, `${ground.folder}/state`, '/dev/shm'], { encoding: 'utf8' });
+  assert.equal(written.stdout, '', 'a secret that the build had is nowhere');
+  assert.deepEqual(
+    globSync(['/dev/shm/kobako-secret-*', '/run/kobako-secret-*']).filter((path) => path.includes(`-${child.pid}.`)),
+    [],
+  );
   const records = await engine.builds.usage();
   assert.deepEqual(
     records.map(({ description }) => description),
-    ['[2/3] RUN echo first > /first'],
+    ['[stage-0 2/3] RUN echo first > /first'],
   );
   await engine.builds.prune({ all: true });
   await engine.images.prune({ all: true });
