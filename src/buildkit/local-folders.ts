@@ -10,8 +10,9 @@ import { receiveFiles } from './receive-files.ts';
 import type { Session } from './sessions.ts';
 import { TreeThread } from './tree-thread.ts';
 
-/** How many copies wait for their next build. */
+/** How many copies wait for their next build, and how many milliseconds: two days, as BuildKit's. */
 const KEPT = 16;
+const MAX_AGE = 48 * 3600_000;
 
 interface Copy {
   readonly key: string;
@@ -19,17 +20,21 @@ interface Copy {
   /** Its only entry. */
   readonly root: string;
   readonly thread: TreeThread;
+  /** Milliseconds since 1970. */
+  usedAt: number;
 }
 
 export class LocalFolders {
   readonly #folder: string;
   /** The one that was used last comes last. */
   readonly #free: Copy[] = [];
+  readonly #now: () => number;
   #thread: TreeThread | undefined;
 
   /** `folder` is this object's own, and empty. */
-  constructor(folder: string) {
+  constructor(folder: string, now: () => number = Date.now) {
     this.#folder = folder;
+    this.#now = now;
   }
 
   /** Of the client's folder `name`, what is wanted of it. Throws EngineError. */
@@ -72,13 +77,14 @@ export class LocalFolders {
     const folder = mkdtempSync(join(this.#folder, `${createHash('sha256').update(key).digest('hex').slice(0, 16)}-`));
     const root = join(folder, 'tree');
     mkdirSync(root, { mode: 0o755 });
-    return { key, folder, root, thread: this.#thread };
+    return { key, folder, root, thread: this.#thread, usedAt: this.#now() };
   }
 
   #give(copy: Copy): void {
     if (copy.thread.dead) return remove(copy);
+    copy.usedAt = this.#now();
     this.#free.push(copy);
-    while (this.#free.length > KEPT) remove(this.#free.shift()!);
+    while (this.#free.length > KEPT || this.#now() - this.#free[0]!.usedAt > MAX_AGE) remove(this.#free.shift()!);
   }
 }
 

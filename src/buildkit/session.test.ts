@@ -1,10 +1,12 @@
 /** The daemon's side of a session, against a client of the test's own. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer, type ServerHttp2Stream } from 'node:http2';
 import { connect, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { duplexPair } from 'node:stream';
 import { test, type TestContext } from 'node:test';
+import { until } from '../../test/support/monitored.ts';
 import { tempFor } from '../../test/support/temp.ts';
 import { frame, Unframer } from './grpc-frames.ts';
 import { LocalFolders } from './local-folders.ts';
@@ -106,6 +108,32 @@ test('the client’s files come, with what was wished in the headers', async (t)
   await using first = await folders.open(session, 'context', { name: 'x' }, signal);
   await using second = await folders.open(session, 'context', { name: 'x' }, signal);
   assert.notEqual(first.path, second.path);
+});
+
+test('copies that nobody wanted for two days go with the next build', async (t) => {
+  let now = 1_000_000;
+  const folder = tempFor(t);
+  const folders = new LocalFolders(folder, () => now);
+  t.after(() => folders.close());
+  const session = sessionWith(t, ['/moby.filesync.v1.FileSync/DiffCopy'], (call) => {
+    call.say(PACKET, { type: 0 });
+    return (bytes) => {
+      if (read(bytes)['type'] !== 3) return;
+      call.say(PACKET, { type: 3 });
+      call.end();
+    };
+  });
+  const used = async (name: string) => {
+    await using opened = await folders.open(session, name, { name: 'x' }, signal);
+    return dirname(opened.path);
+  };
+  const [old, young] = [await used('old'), await used('young')];
+  now += 47 * 3600_000;
+  assert.equal(await used('young'), young);
+  now += 2 * 3600_000;
+  await used('other');
+  await until('the old one is gone', () => !existsSync(old));
+  assert.ok(existsSync(young));
 });
 
 test('a client that breaks the rules, says that it failed, or goes', async (t) => {

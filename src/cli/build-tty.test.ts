@@ -112,7 +112,7 @@ describe('progress of a build on a terminal', () => {
   test('a step that fails: its words stand below; what was given up with it has nothing to say', () => {
     const { screen, view } = ground(20, 60);
     view.show(vertex('RUN false', { started: T }));
-    view.show(log('RUN false', 'why\n'));
+    view.show(log('RUN false', 'why\nand\u001b[2J more'));
     view.show(vertex('RUN other', { started: T, completed: T, error: 'context canceled' }));
     view.show(vertex('RUN false', { started: T, completed: T + 2000, error: 'exit code: 1' }));
     view.show({
@@ -131,6 +131,7 @@ describe('progress of a build on a terminal', () => {
       '------',
       ' > RUN false:',
       '1.500 why',
+      'and more',
       '------',
       ' 1 warning found:',
       ' - Odd: very (line 3)',

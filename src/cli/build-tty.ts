@@ -31,7 +31,7 @@ const COLOURS: Readonly<Record<Colour, string>> = { blue: '34', red: '31', yello
 interface Row {
   readonly name: string;
   readonly status: string;
-  /** Seconds. */
+  /** Milliseconds. */
   readonly time: number;
   readonly running: boolean;
   readonly colour: Colour | undefined;
@@ -93,7 +93,7 @@ export class TtyProgress implements BuildView {
     let text = '';
     for (const { name, error, lines, open } of this.#steps.values()) {
       if (error === undefined || isCancelled(error)) continue;
-      text += `------\n > ${visible(name)}:\n${[...lines, ...(open === '' ? [] : [open])].map((line) => `${line}\n`).join('')}------\n`;
+      text += `------\n > ${visible(name)}:\n${[...lines, ...(open === '' ? [] : [visible(open)])].map((line) => `${line}\n`).join('')}------\n`;
     }
     if (this.#warnings.length > 0) {
       const count = this.#warnings.length;
@@ -125,7 +125,7 @@ export class TtyProgress implements BuildView {
   /** What is of no step stands above those that come. */
   #aside(text: string): void {
     this.#live.finish([]);
-    this.#out.write(text);
+    this.#out.write(text.split('\n').map(visible).join('\n'));
   }
 
   #draw(): void {

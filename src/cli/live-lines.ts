@@ -32,8 +32,9 @@ export class LiveLines {
   /** Draws the lines for the last time, however many they are: what comes now is below them. */
   finish(lines: readonly string[]): void {
     const fits = !this.#resized() && lines.length < (this.#out.rows ?? Number.POSITIVE_INFINITY);
-    this.#out.write(fits ? this.#changes(lines) : `${this.#top()}${lines.map((line) => `${line}\n`).join('')}`);
+    const text = fits ? this.#changes(lines) : `${this.#top()}${lines.map((line) => `${line}\n`).join('')}`;
     this.#drawn = [];
+    if (text !== '') this.#out.write(text);
   }
 
   #changes(lines: readonly string[]): string {

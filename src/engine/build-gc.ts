@@ -87,17 +87,29 @@ export function pruneCache(parts: BuildParts, options: PruneOptions): Promise<{ 
   return parts.collector.inTurn(async () => {
     const records = prune(await entries(parts), options, disk(parts));
     await collectLayers(parts, records.length);
-    const bytes = records.reduce((sum, { size, shared }) => sum + (shared ? 0 : size), 0);
-    return { removed: records.map(({ id }) => id), bytes, records };
+    return { removed: records.map(({ id }) => id), bytes: own(records), records };
   });
+}
+
+/** Bytes that the cache alone has. */
+function own(records: Iterable<CacheRecord>): number {
+  let bytes = 0;
+  for (const { size, shared } of records) if (!shared) bytes += size;
+  return bytes;
 }
 
 /** Applies the rules. */
 export function collectCache(parts: BuildParts): Promise<void> {
   return parts.collector.inTurn(async () => {
-    let removed = 0;
-    for (const rule of cacheRules(parts)) removed += prune(await entries(parts), rule, disk(parts)).length;
-    await collectLayers(parts, removed);
+    let left = await entries(parts);
+    const { total, free } = disk(parts);
+    const removed = new Set<CacheRecord>();
+    for (const rule of cacheRules(parts)) {
+      // what went by the rules before is not yet free on the disk
+      for (const record of prune(left, rule, { total, free: free + own(removed) })) removed.add(record);
+      left = left.filter(({ record }) => !removed.has(record));
+    }
+    await collectLayers(parts, removed.size);
   });
 }
 
