@@ -5,9 +5,11 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { EngineError } from '../base/errors.ts';
 import type { LocalFolder, LocalWanted } from '../build/contract.ts';
 import { receiveFiles } from './receive-files.ts';
 import type { Session } from './sessions.ts';
+import { saidOf } from './tree-protocol.ts';
 import { TreeThread } from './tree-thread.ts';
 
 /** How many copies wait for their next build, and how many milliseconds: two days, as BuildKit's. */
@@ -74,10 +76,14 @@ export class LocalFolders {
     }
     const at = this.#free.findIndex((each) => each.key === key);
     if (at !== -1) return this.#free.splice(at, 1)[0]!;
-    const folder = mkdtempSync(join(this.#folder, `${createHash('sha256').update(key).digest('hex').slice(0, 16)}-`));
-    const root = join(folder, 'tree');
-    mkdirSync(root, { mode: 0o755 });
-    return { key, folder, root, thread: this.#thread, usedAt: this.#now() };
+    try {
+      const folder = mkdtempSync(join(this.#folder, `${createHash('sha256').update(key).digest('hex').slice(0, 16)}-`));
+      const root = join(folder, 'tree');
+      mkdirSync(root, { mode: 0o755 });
+      return { key, folder, root, thread: this.#thread, usedAt: this.#now() };
+    } catch (error) {
+      throw new EngineError('exhausted', saidOf(error), { cause: error });
+    }
   }
 
   #give(copy: Copy): void {

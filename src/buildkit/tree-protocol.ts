@@ -41,3 +41,9 @@ export function* unpackPackets(packed: Uint8Array): Generator<Uint8Array> {
     at += length;
   }
 }
+
+/** Why a context could not be kept, for its client: a full disk in Docker's words. */
+export function saidOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code === 'ENOSPC' ? 'no space left on device: the context could not be kept' : message;
+}

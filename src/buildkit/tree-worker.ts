@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { ReceiveRound } from './receive-round.ts';
 import { SyncedTree } from './synced-tree.ts';
-import { unpackPackets, type TreeOrder, type TreeReport } from './tree-protocol.ts';
+import { saidOf, unpackPackets, type TreeOrder, type TreeReport } from './tree-protocol.ts';
 
 const trees = new Map<string, SyncedTree>();
 const rounds = new Map<number, ReceiveRound>();
@@ -40,6 +40,6 @@ function obey(order: Exclude<TreeOrder, { kind: 'remove' }>): TreeReport | undef
   } catch (error) {
     rounds.delete(number);
     round.abandon();
-    return { round: number, failure: (error as Error).message };
+    return { round: number, failure: saidOf(error) };
   }
 }

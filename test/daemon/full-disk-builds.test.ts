@@ -1,13 +1,14 @@
 /** The data root's disk gets full in the middle of a build: it says so, leaves the store as it was, and goes through once there is room. */
 import assert from 'node:assert/strict';
-import { mkdirSync, rmSync, statfsSync } from 'node:fs';
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { built, buildOn, contextOf, noFaults, nothingAtWork } from '../support/daemon-builds.ts';
 import { TestDaemon } from '../support/daemon.ts';
+import { dockerClient, noDockerClient } from '../support/docker-client.ts';
 import { fill } from '../support/full-disk.ts';
 import { listing } from '../support/image-ground.ts';
 import { until } from '../support/monitored.ts';
-import { runOk } from '../support/run.ts';
+import { run, runOk } from '../support/run.ts';
 import { tempFor } from '../support/temp.ts';
 
 const MB = 1 << 20;
@@ -77,6 +78,28 @@ test('there is no room at all: also for what is cached it is said', async () => 
   } finally {
     rmSync(ballast);
   }
+});
+
+test('the docker command: a context that does not fit, and one for which there is no room at all', { skip: (await noDockerClient()) ?? false }, async () => {
+  const { program, config } = await dockerClient(daemon.folder);
+  const context = `${daemon.folder}/context`;
+  mkdirSync(context);
+  writeFileSync(`${context}/Dockerfile`, 'FROM busybox\nCOPY big /\n');
+  writeFileSync(`${context}/big`, Buffer.alloc(60 * MB, 'x'));
+  const env = { ...process.env, DOCKER_HOST: daemon.host, DOCKER_CONFIG: config };
+  const refused = async () => {
+    const { code, stderr } = await run(program, ['build', '--progress=plain', '--network=none', context], { env, timeoutMs: 60_000 });
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /no space left on device: the context could not be kept/);
+    assert.ok(!stderr.includes(daemon.dataRoot), stderr);
+    await nothingAtWork(daemon);
+    noFaults(daemon);
+  };
+  await refused();
+  await daemon.api.post('/v1.51/build/prune');
+  fill(ballast);
+  await refused();
+  rmSync(ballast);
 });
 
 test('with room all of it goes through, and what was cached before still is', async () => {
