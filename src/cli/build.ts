@@ -46,16 +46,17 @@ export const builderPrune: Command = async (args, context) => {
   const flags = parseFlags(BUILDER_PRUNE_FLAGS, args, { interspersed: true });
   if (flags.rest.length > 0) throw invalid('"kobako builder prune" accepts no arguments');
   const all = flags.on('all');
-  const warning = all ? 'This will remove all build cache.' : 'This will remove all dangling build cache.';
-  if (!flags.on('force') && !(await confirmed(context, warning))) return 0;
-  const { builds } = await context.engine();
-  const { removed, bytes: freed } = await builds.prune({
+  const options = {
     all,
     filters: filters(flags.list('filter')),
     reservedSpace: flags.read('reserved-space', bytes) ?? flags.read('keep-storage', bytes),
     maxUsedSpace: flags.read('max-used-space', bytes),
     minFreeSpace: flags.read('min-free-space', bytes),
-  });
+  };
+  const warning = all ? 'This will remove all build cache.' : 'This will remove all dangling build cache.';
+  if (!flags.on('force') && !(await confirmed(context, warning))) return 0;
+  const { builds } = await context.engine();
+  const { removed, bytes: freed } = await builds.prune(options);
   if (removed.length > 0) say(context, `Deleted build cache objects:\n${removed.join('\n')}\n`);
   say(context, `Total reclaimed space: ${humanSize(freed)}`);
   return 0;

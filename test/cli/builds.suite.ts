@@ -94,6 +94,20 @@ export function commandsOnBuilds(title: string, open: () => Promise<EngineUnderT
     });
 
     test('builder prune', async () => {
+      for (const more of [
+        ['--max-used-space', '1TB'],
+        ['--reserved-space=1TB', '--min-free-space', '900TB'],
+        ['--keep-storage', '1TB'],
+        ['--filter', 'until=1000h'],
+        ['--filter', 'type=source.local'],
+      ]) {
+        assert.equal((await kobako(['builder', 'prune', '-f', '-a', ...more])).stdout, 'Total reclaimed space: 0B\n', more.join(' '));
+      }
+      const wrong = await kobako(['builder', 'prune', '-f', '--filter', 'colour=red']);
+      assert.deepEqual([wrong.code, /invalid filter 'colour'/.test(wrong.stderr)], [1, true], wrong.stderr);
+      assert.match((await kobako(['builder', 'prune', '--max-used-space', 'much'])).stderr, /invalid size: 'much'/);
+      // what images have is no room of the cache's own
+      assert.match((await kobako(['system', 'df'])).stdout, /^Build Cache +[1-9]\d* +0 +0B /m);
       assert.match((await kobako(['builder', 'prune', '-f', '-a'])).stdout, /^Deleted build cache objects:\n(.+\n)+\nTotal reclaimed space: /);
       assert.equal((await kobako(['builder', 'prune', '-f'])).stdout, 'Total reclaimed space: 0B\n');
     });
