@@ -17,7 +17,7 @@ const CHECKS: readonly (readonly [name: string, ...command: string[]])[] = [
   ['generated files', projectNode, 'scripts/gen-ops.ts', '--check'],
 ];
 /** What depends on the cgroup tree and the kernel most; emulated it takes minutes, and `npm run test:vm`, with all of it, a quarter of an hour. */
-const VM = ['test/integration/{cgroup,monitor-ends}.test.ts', 'src/cgroup/**/*live*.test.ts', 'test/vm/*.guest.ts'];
+const VM = ['test/integration/{cgroup,monitor-ends,lan-network,network-kernel}.test.ts', 'src/cgroup/**/*live*.test.ts', 'test/vm/*.guest.ts'];
 const SUITES: readonly (readonly [label: string, ...patterns: string[]])[] = [
   ['unit', 'src/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/**/*.test.ts', 'test/support/**/*.test.ts', 'test/vm/**/*.test.ts'],
   ['native', 'test/native/**/*.test.ts', 'native/**/*.test.ts'],
