@@ -8,9 +8,8 @@ import { readInRoot } from '../kernel/linux/read-in-root.ts';
 import type { RootSource } from '../runtime/contract.ts';
 import type { AccountFiles } from '../runtime/users.ts';
 import { TarReader } from '../tar/reader.ts';
-import { plainArchive } from './archive-input.ts';
 import { workFolder, type BuildParts } from './build-parts.ts';
-import { keepLayer } from './image-make.ts';
+import { keepComing, keepLayer } from './image-make.ts';
 import { withView } from './view.ts';
 
 /** The digest of an archive's end mark alone: the layer that has nothing. */
@@ -39,8 +38,7 @@ export async function keepChanges(
 ): Promise<LayerRef> {
   const images = parts.engine.images();
   const found = { accounts: false };
-  await using tar = await plainArchive(images.store.blobs, watched(images.driver.diff(layers, writable, { without }), found), signal, 'none');
-  const descriptor = await keepLayer(images, tar.path, { signal });
+  const descriptor = await keepComing(images, watched(images.driver.diff(layers, writable, { without }), found), signal);
   if (!found.accounts) inheritAccounts(parts, layers, descriptor.digest);
   return { diffId: descriptor.digest, descriptor };
 }

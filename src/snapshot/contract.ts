@@ -27,9 +27,10 @@ export interface LayerRequest {
   readonly maxPlainSize?: number | undefined;
   /**
    * Where the bytes are kept as they arrive: written to `partial` (appended to what is there already, which is read
-   * first), renamed to `path` when the layer is whole and verified. Both on the driver's file system.
+   * first), renamed to `path` when the layer is whole and verified. Both on the driver's file system. Where its digest is
+   * not known before, the path follows from it.
    */
-  readonly blob?: { readonly partial: string; readonly path: string } | undefined;
+  readonly blob?: { readonly partial: string; readonly path: string | ((digest: Digest) => string) } | undefined;
 }
 
 /** What has been learnt of a layer when it is whole. */
