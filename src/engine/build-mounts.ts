@@ -8,7 +8,7 @@ import { ContentHash } from '../build/copy-tar.ts';
 import type { RunStep, Source } from '../build/dockerfile/plan.ts';
 import type { MountOption } from '../runtime/run-options.ts';
 import { cacheFolder } from './build-cache-mounts.ts';
-import { notThere, type FileRoot } from './build-copy.ts';
+import { notThere, type FileRoot } from './build-copy-sources.ts';
 import { fileBytes, isFolder, itemsOf } from './build-items.ts';
 import { mountable, viewOf } from './build-layer.ts';
 import { secretFolder, workFolder, type BuildParts } from './build-parts.ts';
