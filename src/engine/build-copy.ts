@@ -1,13 +1,14 @@
 /** COPY and ADD: files of a context, a stage or an image into a layer. */
 import type { Digest } from '../base/digest.ts';
 import type { LayerRef } from '../build/contract.ts';
-import { ContentHash } from '../build/copy-tar.ts';
+import { ContentHash, CopyTar } from '../build/copy-tar.ts';
 import { keyOf } from '../build/keys.ts';
 import { resolveUser } from '../runtime/users.ts';
+import type { RootedFiles } from '../snapshot/contract.ts';
 import { foundItems, ROOT, within, type CopyInput } from './build-copy-sources.ts';
-import { Copying } from './build-copying.ts';
+import { Copying, type Placed } from './build-copying.ts';
 import { isLink, lookup } from './build-items.ts';
-import { accountsOf, keepChanges, mountable, viewOf, writableLayer } from './build-layer.ts';
+import { accountsOf, keepChanges, keepTar, mountable, viewOf, writableLayer } from './build-layer.ts';
 import { inCopyTurn, workFolder, type BuildParts } from './build-parts.ts';
 
 /** What a copy depends on, besides the layers below. Throws `not-found` for a source that is none. */
@@ -43,8 +44,44 @@ export async function copyStep(parts: BuildParts, input: CopyInput, signal: Abor
   using work = workFolder(parts, 'copy');
   using _writable = writableLayer(parts, work.id);
   const owner = await ownerOf(parts, layers, input.step.chown);
-  await viewOf(parts, layers, work.id, (target) => inCopyTurn(parts, () => new Copying(parts, input, target, owner, signal).all()));
+  /** In a view of the layers, to which it writes. */
+  const inTarget = <T>(use: (copying: Copying) => Promise<T>): Promise<T> =>
+    viewOf(parts, layers, work.id, (target) => inCopyTurn(parts, () => use(new Copying(parts, input, target, owner, signal))));
+  const [source] = input.sources;
+  if (input.sources.length === 1 && source?.kind === 'path' && source.below === undefined && input.foldersOnly !== true) {
+    const layer = await source.root.open(async (at) => {
+      const { driver } = parts.engine.images();
+      const items = await foundItems(driver.rooted, at, source);
+      const placed = await inTarget((copying) => copying.place(source, items, at));
+      if (placed === undefined) return undefined;
+      const above = driver.diff(layers, work.id, { without: [placed.mark] });
+      return keepTar(parts, layers, straight(driver.rooted, at, above, placed, signal), signal);
+    });
+    if (layer !== undefined) return layer;
+  }
+  await inTarget((copying) => copying.all());
   return await keepChanges(parts, layers, work.id, { without: [], signal });
+}
+
+/** The layer's tar without the detour of a folder that the files are unpacked to: what is above them, and then they. */
+async function* straight(files: RootedFiles, at: string, above: AsyncIterable<Buffer>, { items }: Placed, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const ready: Buffer[] = [];
+  const out = new CopyTar((chunk) => void ready.push(chunk));
+  const archives = [
+    { tar: () => above, rules: { rename: (name: string) => name } },
+    ...items.map(({ path, rules }) => ({ tar: () => files.archive(at, path), rules })),
+  ];
+  for (const { tar, rules } of archives) {
+    const reader = out.take(rules);
+    for await (const chunk of tar()) {
+      if (signal.aborted) throw signal.reason;
+      reader.push(chunk);
+      yield* ready.splice(0);
+    }
+    reader.end();
+  }
+  out.end();
+  yield* ready.splice(0);
 }
 
 /** As BuildKit: a name that the files below do not know is 0. */

@@ -1,4 +1,5 @@
 /** One COPY or ADD at work, through the workers that no link leads astray. */
+import { randomBytes } from 'node:crypto';
 import { posix } from 'node:path';
 import { invalid } from '../base/errors.ts';
 import { parseChmod } from '../build/chmod.ts';
@@ -9,6 +10,13 @@ import { foundItems, ROOT, within, type CopyInput, type FileRoot, type FoundSour
 import { fileBytes, isDirectory, isFolder, isLink, itemsOf, lookup, type CopyItem } from './build-items.ts';
 import { Pieces } from './build-pieces.ts';
 import type { BuildParts } from './build-parts.ts';
+
+/** What is left to be copied when its place is made: in the order of the layer's tar. */
+export interface Placed {
+  /** A file that is only there to be left out of the layer; one character a byte. */
+  readonly mark: string;
+  readonly items: readonly { readonly path: string; readonly rules: CopyRules }[];
+}
 
 /** One COPY or ADD at work in a view of its target. */
 export class Copying {
@@ -81,20 +89,10 @@ export class Copying {
   async #item(item: CopyItem, root: FileRoot, at: string, given?: { readonly target: string; readonly modes: ReadonlyMap<string, number> }): Promise<void> {
     const modes = given?.modes;
     const { destination } = this.#input.step;
-    const inside = within(item, root, this.#input);
-    if (item.kind !== 'folder' && inside(posix.basename(item.path)) === undefined) return;
+    if (this.#leftOut(item, root)) return;
     const target = (given?.target ?? (item.kind === 'folder' ? destination : await this.#nameFor(item.asked))).replace(/(.)\/+$/, '$1');
     let top = latin1(target);
-    const mode = this.#mode();
-    const rules: CopyRules = {
-      rename: (name) => {
-        const path = inside(name);
-        if (path === undefined || (path === '' && item.kind === 'folder')) return undefined;
-        return path === '' ? top : `${top === '' ? '' : `${top}/`}${path}`;
-      },
-      ...(this.#owner !== undefined ? { owner: this.#owner } : root.owned ? { owner: ROOT } : {}),
-      ...(mode === undefined ? {} : { mode }),
-    };
+    const rules = this.#rules(item, root, () => top);
     await this.#unpack(async (out, flush) => {
       // the folder itself is a new one, or that which is there
       top = latin1(item.kind === 'folder' ? await this.#folder(out, target, this.#topModes(target, modes)) : await this.#place(out, target, modes));
@@ -106,6 +104,63 @@ export class Copying {
       }
       reader.end();
     });
+  }
+
+  /** A file that somebody left out by its own name. */
+  #leftOut(item: CopyItem, root: FileRoot): boolean {
+    return item.kind !== 'folder' && within(item, root, this.#input)(posix.basename(item.path)) === undefined;
+  }
+
+  /** `top`: what the item itself is to be called; a folder is there already. */
+  #rules(item: CopyItem, root: FileRoot, top: () => string): CopyRules {
+    const mode = this.#mode();
+    const inside = within(item, root, this.#input);
+    return {
+      rename: (name) => {
+        const path = inside(name);
+        if (path === undefined || (path === '' && item.kind === 'folder')) return undefined;
+        return path === '' ? top() : `${top() === '' ? '' : `${top()}/`}${path}`;
+      },
+      ...(this.#owner !== undefined ? { owner: this.#owner } : root.owned ? { owner: ROOT } : {}),
+      ...(mode === undefined ? {} : { mode }),
+    };
+  }
+
+  /**
+   * Makes the folder that the items of a source go to, where nothing in it is in their way and none is an archive to be
+   * unpacked: then the layer is that folder, and what follows. Undefined, and nothing done, where it is not so simple.
+   */
+  async place(source: Extract<FoundSource, { kind: 'path' }>, found: readonly CopyItem[], at: string): Promise<Placed | undefined> {
+    const { destination, add, unpack } = this.#input.step;
+    const items = found.filter((item) => !this.#leftOut(item, source.root));
+    const [first] = items;
+    const folder = items.length === 1 && first!.kind === 'folder';
+    if (first === undefined || (!folder && items.some(({ kind }) => kind !== 'file'))) return undefined;
+    const targets = folder ? [posix.join(destination, 'x')] : await Promise.all(items.map(({ asked }) => this.#nameFor(asked)));
+    const above = posix.dirname(targets[0]!);
+    const names = folder ? await this.#files.list(at, first.path) : targets.map((target) => posix.basename(target));
+    if (new Set(names).size < names.length || targets.some((target) => posix.dirname(target) !== above)) return undefined;
+    const stat = await lookup(this.#files, this.#target, above);
+    if (stat !== undefined && !isDirectory(stat)) return undefined;
+    const there = new Set(stat === undefined ? [] : await this.#files.list(this.#target, above));
+    if (names.some((name) => there.has(name))) return undefined;
+    if (add && unpack !== false && !folder)
+      for (const { path } of items) if ((await archiveKind(fileBytes(this.#files, at, path))) !== undefined) return undefined;
+    let real = '';
+    // with something in it the folder, and those above, are part of the layer, as they are
+    const mark = `.kobako-${randomBytes(12).toString('hex')}`;
+    await this.#unpack(async (out) => {
+      real = folder
+        ? await this.#folder(out, destination.replace(/(.)\/+$/, '$1'), this.#topModes(above, undefined))
+        : posix.dirname(await this.#parents(out, targets[0]!));
+      out.file(latin1(posix.join(real, mark)), Buffer.alloc(0), { ...ROOT, mode: 0o600, mtime: this.#input.now });
+    });
+    const wanted = items.map((item, index) => ({
+      path: item.path,
+      rules: this.#rules(item, source.root, () => latin1(folder ? real : posix.join(real, posix.basename(targets[index]!)))),
+      name: latin1(names[index]!),
+    }));
+    return { mark: posix.join(real, mark), items: wanted.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
   }
 
   /** Where an item is with its folders, which are as they are in the source. */

@@ -36,9 +36,13 @@ export async function keepChanges(
   writable: string,
   { without, signal }: { readonly without: readonly string[]; readonly signal: AbortSignal },
 ): Promise<LayerRef> {
-  const images = parts.engine.images();
+  return keepTar(parts, layers, parts.engine.images().driver.diff(layers, writable, { without }), signal);
+}
+
+/** Keeps a tar as a layer on top of the others. */
+export async function keepTar(parts: BuildParts, layers: readonly Digest[], tar: AsyncIterable<Buffer>, signal: AbortSignal): Promise<LayerRef> {
   const found = { accounts: false };
-  const descriptor = await keepComing(images, watched(images.driver.diff(layers, writable, { without }), found), signal);
+  const descriptor = await keepComing(parts.engine.images(), watched(tar, found), signal);
   if (!found.accounts) inheritAccounts(parts, layers, descriptor.digest);
   return { diffId: descriptor.digest, descriptor };
 }
