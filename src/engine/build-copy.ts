@@ -27,7 +27,7 @@ export async function copyKey(parts: BuildParts, input: CopyInput): Promise<Dige
         for (const item of items) {
           hash.text(item.asked);
           const reader = hash.take({ rename: within(item, root, input), owner: root.owned ? ROOT : undefined });
-          for await (const chunk of rooted.archive(at, item.path)) reader.push(chunk);
+          for await (const chunk of rooted.archive(at, item.path, { digests: true })) reader.push(chunk);
           reader.end();
         }
         return [items.map(({ asked, kind }) => [asked, kind]), hash.digest()];

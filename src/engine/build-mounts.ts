@@ -56,7 +56,7 @@ async function contentKey(parts: BuildParts, mount: Mount, input: MountsInput): 
       throw error instanceof EngineError && error.kind === 'not-found' ? notThere(mount.source, error) : error;
     });
     const reader = hash.take({ rename: (name) => name, owner: { uid: 0, gid: 0 } });
-    for await (const chunk of rooted.archive(at, item!.path)) reader.push(chunk);
+    for await (const chunk of rooted.archive(at, item!.path, { digests: true })) reader.push(chunk);
     reader.end();
     return hash.digest();
   });

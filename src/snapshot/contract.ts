@@ -99,6 +99,8 @@ export interface FileStat {
 export interface ArchiveOptions {
   /** Names begin with what is in the folder, and have no entry for it. */
   readonly contentOnly?: boolean;
+  /** Instead of its bytes a file has their SHA-256 digest, of 32 bytes: what it is, without the way through the program. */
+  readonly digests?: boolean;
   /** What is mounted below is left out: its folder is empty. */
   readonly oneFileSystem?: boolean;
   readonly ids?: IdMaps;
