@@ -17,7 +17,7 @@ const CHECKS: readonly (readonly [name: string, ...command: string[]])[] = [
   ['generated files', projectNode, 'scripts/gen-ops.ts', '--check'],
 ];
 /** What depends on the cgroup tree and the kernel most; emulated it takes minutes, and `npm run test:vm`, with all of it, a quarter of an hour. */
-const VM = ['test/integration/{cgroup,monitor-ends}.test.ts', 'src/cgroup/**/*live*.test.ts', 'test/vm/*.guest.ts'];
+const VM = ['test/integration/{cgroup,monitor-ends,lan-network,network-kernel}.test.ts', 'src/cgroup/**/*live*.test.ts', 'test/vm/*.guest.ts'];
 const SUITES: readonly (readonly [label: string, ...patterns: string[]])[] = [
   ['unit', 'src/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/**/*.test.ts', 'test/support/**/*.test.ts', 'test/vm/**/*.test.ts'],
   ['native', 'test/native/**/*.test.ts', 'native/**/*.test.ts'],
@@ -82,6 +82,8 @@ async function main(): Promise<number> {
   for (const name of Object.keys(process.env)) {
     if (/^(NODE_|KOBAKO_|DOCKER_)/.test(name) && name !== RUN_VARIABLE) delete process.env[name];
   }
+  // Hundreds of processes load the same sources: V8 compiles them once.
+  process.env['NODE_COMPILE_CACHE'] = `${projectDir}/.cache/compiled`;
   const before = machineState(runId);
   const forwarding = FORWARDING.map((path) => readOr(path));
   const started = Date.now();

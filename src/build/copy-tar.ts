@@ -16,7 +16,7 @@ export interface CopyRules {
   readonly latest?: bigint | undefined;
 }
 
-/** One archive after another through the rules, into one. `sink` may keep what it gets. */
+/** One archive after another through the rules, into one. `sink` may keep what it gets, which is the archive's own memory where it can be. */
 export class CopyTar {
   readonly #out: TarWriter;
 
@@ -60,7 +60,7 @@ export class CopyTar {
       data(chunk, offset) {
         if (!open) return;
         zeros(out, offset - at);
-        out.data(Buffer.from(chunk));
+        out.data(chunk);
         at = offset + chunk.length;
       },
       entryEnd() {
@@ -100,47 +100,30 @@ function renamed(rules: CopyRules, { name, type }: TarEntry): string | undefined
 }
 
 /**
- * The digest of what is copied: names, kinds, modes, owners, contents, targets of links, attributes; not times. Owners as
- * `rules` has them. The same files give the same, in whatever order of links they come.
+ * The digest of what is copied: names, kinds, modes, owners, targets of links, attributes, and contents as the archives
+ * have them (which may be digests of files); not times. Owners as `rules` has them. The same files give the same.
  */
 export class ContentHash {
   readonly #hash: Hash = createHash('sha256');
 
-  /** A reader for one archive. */
+  /** A reader for one archive, without sparse files. */
   take(rules: Pick<CopyRules, 'rename' | 'owner' | 'mode'>): TarReader {
-    let file: Hash | undefined;
-    let next = 0;
-    let size = 0;
-    // holes of a sparse file are zeros: they are no part of what it is
-    const holes = (end: number) => {
-      for (; next < end; next += ZEROS.length) file?.update(ZEROS.subarray(0, Math.min(ZEROS.length, end - next)));
-      next = end;
-    };
+    let open = false;
     const handler: TarHandler = {
       entry: (entry) => {
-        file = undefined;
         const name = renamed(rules, entry);
-        if (name === undefined) return;
+        open = name !== undefined;
+        if (!open) return;
         const { uid, gid } = rules.owner ?? entry;
         const link = entry.type === 'link' ? (rules.rename(entry.linkName.toString('latin1'), false) ?? '') : entry.linkName.toString('latin1');
         const xattrs = [...entry.xattrs].map(([key, value]) => [key, value.toString('hex')]).toSorted();
         const mode = entry.type === 'symlink' ? 0 : changeMode(entry.mode, rules.mode, entry.type === 'dir');
         this.#hash.update(JSON.stringify([name, entry.type, mode, uid, gid, link, entry.size, entry.devMajor, entry.devMinor, xattrs]));
-        if (entry.type === 'file') file = createHash('sha256');
-        next = 0;
-        size = entry.size;
       },
-      data(chunk, at) {
-        if (file === undefined) return;
-        holes(at);
-        file.update(chunk);
-        next = at + chunk.length;
+      data: (chunk) => {
+        if (open) this.#hash.update(chunk);
       },
-      entryEnd: () => {
-        holes(size);
-        if (file !== undefined) this.#hash.update(file.digest());
-        file = undefined;
-      },
+      entryEnd: () => {},
     };
     return new TarReader(handler);
   }

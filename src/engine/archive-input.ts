@@ -12,23 +12,15 @@ export interface PlainArchive extends AsyncDisposable {
   readonly path: string;
 }
 
-/**
- * A plain tar that lies in a file is used where it is; anything else goes to a file of the store's, gone when disposed of.
- * `none`: it is known to be plain, whatever its first name looks like.
- */
-export async function plainArchive(
-  blobs: BlobStore,
-  input: ArchiveInput,
-  signal: AbortSignal | undefined,
-  compression: 'auto' | 'none' = 'auto',
-): Promise<PlainArchive> {
+/** A plain tar that lies in a file is used where it is; anything else goes to a file of the store's, gone when disposed of. */
+export async function plainArchive(blobs: BlobStore, input: ArchiveInput, signal: AbortSignal | undefined): Promise<PlainArchive> {
   const path = typeof input === 'string' ? input : undefined;
   // of a pipe that has a name the first bytes could be read but once
   if (path !== undefined && (await isRegular(path)) && detect(await headOf(path), 'archive') === 'none') return { path, async [Symbol.asyncDispose]() {} };
   const source = path === undefined ? (input as AsyncIterable<Uint8Array>) : (createReadStream(path, { highWaterMark: CHUNK }) as AsyncIterable<Buffer>);
   const scratch = blobs.scratch();
   const fd = openSync(scratch, 'wx', 0o600);
-  const unpack = decompressor(compression, (piece) => writeAll(fd, piece), 'archive');
+  const unpack = decompressor('auto', (piece) => writeAll(fd, piece), 'archive');
   try {
     const check = () => {
       if (signal?.aborted === true) throw new EngineError('cancelled', 'the archive was not read to its end', { cause: signal.reason });

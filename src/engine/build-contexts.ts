@@ -5,7 +5,7 @@ import type { ContextSource, LocalFolder } from '../build/contract.ts';
 import { readInRoot } from '../kernel/linux/read-in-root.ts';
 import type { RootedFiles } from '../snapshot/contract.ts';
 import { archiveKind, plainTar } from './build-archive.ts';
-import type { FileRoot } from './build-copy.ts';
+import type { FileRoot } from './build-copy-sources.ts';
 import { fetchRemote } from './build-remote.ts';
 import { lookup } from './build-items.ts';
 

@@ -2,7 +2,7 @@
 import { EngineError } from '../base/errors.ts';
 import type { BuildRequest } from '../build/contract.ts';
 import type { CopySource } from '../build/dockerfile/plan.ts';
-import type { FileRoot, FoundSource } from './build-copy.ts';
+import type { FileRoot, FoundSource } from './build-copy-sources.ts';
 import { gitCheckout } from './build-git.ts';
 import { fetchFile } from './build-remote.ts';
 

@@ -8,9 +8,8 @@ import { readInRoot } from '../kernel/linux/read-in-root.ts';
 import type { RootSource } from '../runtime/contract.ts';
 import type { AccountFiles } from '../runtime/users.ts';
 import { TarReader } from '../tar/reader.ts';
-import { plainArchive } from './archive-input.ts';
 import { workFolder, type BuildParts } from './build-parts.ts';
-import { keepLayer } from './image-make.ts';
+import { keepComing, keepLayer } from './image-make.ts';
 import { withView } from './view.ts';
 
 /** The digest of an archive's end mark alone: the layer that has nothing. */
@@ -37,10 +36,13 @@ export async function keepChanges(
   writable: string,
   { without, signal }: { readonly without: readonly string[]; readonly signal: AbortSignal },
 ): Promise<LayerRef> {
-  const images = parts.engine.images();
+  return keepTar(parts, layers, parts.engine.images().driver.diff(layers, writable, { without }), signal);
+}
+
+/** Keeps a tar as a layer on top of the others. */
+export async function keepTar(parts: BuildParts, layers: readonly Digest[], tar: AsyncIterable<Buffer>, signal: AbortSignal): Promise<LayerRef> {
   const found = { accounts: false };
-  await using tar = await plainArchive(images.store.blobs, watched(images.driver.diff(layers, writable, { without }), found), signal, 'none');
-  const descriptor = await keepLayer(images, tar.path, { signal });
+  const descriptor = await keepComing(parts.engine.images(), watched(tar, found), signal);
   if (!found.accounts) inheritAccounts(parts, layers, descriptor.digest);
   return { diffId: descriptor.digest, descriptor };
 }

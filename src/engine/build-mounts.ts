@@ -8,7 +8,7 @@ import { ContentHash } from '../build/copy-tar.ts';
 import type { RunStep, Source } from '../build/dockerfile/plan.ts';
 import type { MountOption } from '../runtime/run-options.ts';
 import { cacheFolder } from './build-cache-mounts.ts';
-import { notThere, type FileRoot } from './build-copy.ts';
+import { notThere, type FileRoot } from './build-copy-sources.ts';
 import { fileBytes, isFolder, itemsOf } from './build-items.ts';
 import { mountable, viewOf } from './build-layer.ts';
 import { secretFolder, workFolder, type BuildParts } from './build-parts.ts';
@@ -56,7 +56,7 @@ async function contentKey(parts: BuildParts, mount: Mount, input: MountsInput): 
       throw error instanceof EngineError && error.kind === 'not-found' ? notThere(mount.source, error) : error;
     });
     const reader = hash.take({ rename: (name) => name, owner: { uid: 0, gid: 0 } });
-    for await (const chunk of rooted.archive(at, item!.path)) reader.push(chunk);
+    for await (const chunk of rooted.archive(at, item!.path, { digests: true })) reader.push(chunk);
     reader.end();
     return hash.digest();
   });

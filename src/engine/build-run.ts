@@ -21,7 +21,7 @@ import { lostExit, endGroup } from './lost.ts';
 import { OWN_PLACES } from './own-places.ts';
 import { processId } from './process-id.ts';
 import { hasNameServer, hostsNetworkOf, internalConf, readOr } from './sandbox-files.ts';
-import { parentWent, START_TRIES, startProcess } from './start-process.ts';
+import { despiteOthers, startProcess } from './start-process.ts';
 
 export interface RunInput {
   /** Lowest first. */
@@ -46,14 +46,8 @@ export interface RunInput {
 const HOSTNAME = 'buildkitsandbox';
 
 /** Throws `invalid` in BuildKit's words for a program that fails, with its exit code in the detail; then nothing is left. */
-export async function runStep(parts: BuildParts, input: RunInput, options: RunStepOptions): Promise<LayerRef> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await attempt(parts, input, options);
-    } catch (error) {
-      if (!parentWent(error) || tries >= START_TRIES) throw error;
-    }
-  }
+export function runStep(parts: BuildParts, input: RunInput, options: RunStepOptions): Promise<LayerRef> {
+  return despiteOthers(() => attempt(parts, input, options));
 }
 
 interface RunStepOptions {

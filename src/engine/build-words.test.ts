@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EngineError } from '../base/errors.ts';
 import type { Step } from '../build/dockerfile/plan.ts';
-import { notThere } from './build-copy.ts';
+import { notThere } from './build-copy-sources.ts';
 import { classicFileText, inBuildersWords, metadataText, shownName } from './build-words.ts';
 
 const step = (fields: object, by = '') => ({ title: '', location: [], history: [{ created_by: by }], onbuild: false, ...fields }) as unknown as Step;

@@ -4,14 +4,13 @@ import { applyChanges } from '../image/change.ts';
 import type { ContainerConfig as ImageContainerConfig, ImageConfig } from '../image/contract.ts';
 import { familiar, tagName } from '../image/names.ts';
 import { isTag, parseReference } from '../image/reference.ts';
-import { plainArchive, type PlainArchive } from './archive-input.ts';
 import { imageLayers } from './container-changes.ts';
 import { commandOf, completeConfig } from './container-document.ts';
 import { emitContainer } from './container-events.ts';
 import { controlGroups, isRunning } from './container-stop.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { CommitOptions } from './containers-contract.ts';
-import { keepImage, keepLayer } from './image-make.ts';
+import { keepComing, keepImage } from './image-make.ts';
 import { OWN_PLACES } from './own-places.ts';
 import type { EngineParts } from './parts.ts';
 import type { ContainerConfig } from './types/container.ts';
@@ -29,10 +28,9 @@ export async function commitContainer(parts: EngineParts, record: ContainerRecor
   const [entry] = store.entriesOf(image.id);
   if (entry === undefined) throw new EngineError('not-found', `No such image: ${image.id}`);
   const parent = store.documents(entry.target.digest);
-  await using tar = await whileStill(parts, record, options.pause ?? true, () =>
-    plainArchive(store.blobs, images.driver.diff(image.layers, record.id, { without: OWN_PLACES }), undefined, 'none'),
+  const layer = await whileStill(parts, record, options.pause ?? true, () =>
+    keepComing(images, images.driver.diff(image.layers, record.id, { without: OWN_PLACES })),
   );
-  const layer = await keepLayer(images, tar.path);
   const empty = layer.digest === EMPTY;
   const created = new Date().toISOString();
   const { author = '', comment = '' } = options;
@@ -55,7 +53,7 @@ export async function commitContainer(parts: EngineParts, record: ContainerRecor
 }
 
 /** Frozen while `work` goes on, unless it is paused already or does not run. */
-async function whileStill(parts: EngineParts, record: ContainerRecord, pause: boolean, work: () => Promise<PlainArchive>): Promise<PlainArchive> {
+async function whileStill<T>(parts: EngineParts, record: ContainerRecord, pause: boolean, work: () => Promise<T>): Promise<T> {
   return parts.live.inTurn(record.id, async () => {
     if (!pause || !isRunning(parts, record) || parts.store.load(record.id)?.paused) return work();
     const { driver, files } = controlGroups(parts);

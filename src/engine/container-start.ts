@@ -27,7 +27,7 @@ import { logAttributes } from './log-attributes.ts';
 import { settleLost } from './lost.ts';
 import type { EngineParts } from './parts.ts';
 import { hasNameServer, hostsNetworkOf, internalConf, readOr } from './sandbox-files.ts';
-import { parentWent, START_TRIES, startProcess } from './start-process.ts';
+import { despiteOthers, startProcess } from './start-process.ts';
 
 export interface StartOptions {
   readonly streams?: RunStreams | undefined;
@@ -44,25 +44,22 @@ export interface Prepared {
 /** Starts the program. The container must not run. What fails is remembered as its error. */
 export async function startContainer(parts: EngineParts, record: ContainerRecord, options: StartOptions): Promise<RunningProcess> {
   const early = parts.live.takeEarly(record.id);
-  for (let tries = 1; ; tries++) {
-    try {
-      return await attempt(parts, record, options, early);
-    } catch (error) {
-      if (parentWent(error) && tries < START_TRIES) continue;
-      const code = ((error as EngineError).detail as { exitCode?: number } | undefined)?.exitCode ?? 128;
-      const kept = parts.store.note(record.id, {
-        process: undefined,
-        monitor: undefined,
-        restarting: undefined,
-        failure: { message: (error as Error).message, code },
-      });
-      parts.sandboxes.ended(record.id);
-      for (const stream of early) stream.destroy();
-      parts.live.startFailed(record.id);
-      // somebody removed it meanwhile
-      if (kept === undefined) throw new EngineError('not-found', `No such container: ${record.id}`, { cause: error });
-      throw error;
-    }
+  try {
+    return await attempt(parts, record, options, early);
+  } catch (error) {
+    const code = ((error as EngineError).detail as { exitCode?: number } | undefined)?.exitCode ?? 128;
+    const kept = parts.store.note(record.id, {
+      process: undefined,
+      monitor: undefined,
+      restarting: undefined,
+      failure: { message: (error as Error).message, code },
+    });
+    parts.sandboxes.ended(record.id);
+    for (const stream of early) stream.destroy();
+    parts.live.startFailed(record.id);
+    // somebody removed it meanwhile
+    if (kept === undefined) throw new EngineError('not-found', `No such container: ${record.id}`, { cause: error });
+    throw error;
   }
 }
 
@@ -93,45 +90,51 @@ async function attempt(
       networkPath: sandbox.path,
     });
     writeEtcFiles(parts, record, options, spec);
-    const first = changesInterfaces(spec);
-    if (first) sandbox.attach();
+    let attached = false;
+    const attach = () => {
+      if (!attached) sandbox.attach();
+      attached = true;
+    };
+    if (changesInterfaces(spec)) attach();
     const startedAt = rfc3339Nano(nowNano());
     live.began(id);
-    const running = await startProcess(parts, {
-      plan,
-      warnings,
-      containerId: id,
-      socket: store.paths(id).socket,
-      tty: options.tty,
-      streams,
-      early,
-      detached,
-      meanwhile: () => {
-        if (!first) sandbox.attach();
-        store.saveSpec(id, spec);
-      },
-      onWaiting: (pid, monitor) => {
-        const maker = processId(process.pid);
-        record = {
-          ...record,
-          maker,
-          process: processId(pid),
-          monitor: processId(monitor),
-          pending: undefined,
-          restarting: undefined,
-          previous: undefined,
-          startedAt,
-        };
-        store.save(record);
-        sandbox.arrived(record.process!);
-      },
-      onStarted: () => {
-        emitMounts(parts, record);
-        emitContainer(parts, record, 'start');
-      },
-      onLost: () => settleLost(parts, record),
-      onEnd: (ended) => parts.ended(id, ended),
-    });
+    const start = () =>
+      startProcess(parts, {
+        plan,
+        warnings,
+        containerId: id,
+        socket: store.paths(id).socket,
+        tty: options.tty,
+        streams,
+        early,
+        detached,
+        meanwhile: () => {
+          attach();
+          store.saveSpec(id, spec);
+        },
+        onWaiting: (pid, monitor) => {
+          const maker = processId(process.pid);
+          record = {
+            ...record,
+            maker,
+            process: processId(pid),
+            monitor: processId(monitor),
+            pending: undefined,
+            restarting: undefined,
+            previous: undefined,
+            startedAt,
+          };
+          store.save(record);
+          sandbox.arrived(record.process!);
+        },
+        onStarted: () => {
+          emitMounts(parts, record);
+          emitContainer(parts, record, 'start');
+        },
+        onLost: () => settleLost(parts, record),
+        onEnd: (ended) => parts.ended(id, ended),
+      });
+    const running = await despiteOthers(start);
     sandbox.started();
     return running;
   } catch (error) {

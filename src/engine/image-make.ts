@@ -1,6 +1,6 @@
 /** Images that are made here: a layer of a plain tar, and the documents around it. */
 import { createHash } from 'node:crypto';
-import { createReadStream, statSync } from 'node:fs';
+import { createReadStream, rmSync, statSync } from 'node:fs';
 import type { Digest } from '../base/digest.ts';
 import type { Descriptor, ImageConfig, Manifest } from '../image/contract.ts';
 import { digestOf, OCI_CONFIG, OCI_MANIFEST } from '../image/manifest.ts';
@@ -8,6 +8,8 @@ import { familiar } from '../image/names.ts';
 import { tell } from './image-events.ts';
 import type { ImageParts } from './image-parts.ts';
 import { plainBound } from './image-pull.ts';
+
+const PLAIN_LAYER = 'application/vnd.oci.image.layer.v1.tar';
 
 export interface KeepOptions {
   readonly progress?: (current: number, total: number) => void;
@@ -29,7 +31,23 @@ export async function keepLayer(parts: ImageParts, path: string, { progress = ()
     },
     signal,
   );
-  return { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: diffId, size };
+  return { mediaType: PLAIN_LAYER, digest: diffId, size };
+}
+
+/** Keeps a plain tar as it comes. Throws what the tar throws, and as `SnapshotDriver.ingest`. */
+export async function keepComing({ store: { blobs }, driver }: ImageParts, tar: AsyncIterable<Buffer>, signal?: AbortSignal): Promise<Descriptor> {
+  const partial = blobs.scratch();
+  try {
+    await using ingest = await driver.ingest(
+      { compression: 'none', blob: { partial, path: (digest) => blobs.path(digest) } },
+      signal === undefined ? {} : { signal },
+    );
+    for await (const chunk of tar) await ingest.write(chunk);
+    const { digest, size } = await ingest.finish();
+    return { mediaType: PLAIN_LAYER, digest, size };
+  } finally {
+    rmSync(partial, { force: true });
+  }
 }
 
 /**

@@ -2,6 +2,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { EngineError } from '../base/errors.ts';
+import { startHelperThreads } from '../kernel/linux/helper-threads.ts';
 
 /** The worker beside a bundle, or its source beside this one. */
 export function findLayerWorker(): string {
@@ -13,6 +14,7 @@ export function findLayerWorker(): string {
 }
 
 /** Its memory is bounded: what a layer can make it keep is, too. */
-export function startLayerThread(): Worker {
-  return new Worker(findLayerWorker(), { name: 'kobako layers', resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 2 } });
+export function startLayerThread(program = findLayerWorker()): Worker {
+  startHelperThreads(); // else those of the first of these threads, which changes its root
+  return new Worker(program, { name: 'kobako layers', resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 2 } });
 }

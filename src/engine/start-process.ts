@@ -38,12 +38,18 @@ export interface StartInput {
   readonly onEnd?: ((exit: ContainerExit) => void | Promise<void>) | undefined;
 }
 
-/** How often a start is tried for which `parentWent`. */
-export const START_TRIES = 10;
+const TRIES = 10;
 
-/** Whether it failed because another process took the empty cgroup above away just then: it is to be prepared again. */
-export function parentWent(error: unknown): boolean {
-  return error instanceof EngineError && error.cause instanceof SyscallError && error.cause.syscall === 'mkdirat' && error.cause.code === 'ENOENT';
+/** Again where another process took the empty parent folder of the cgroup away just now: nothing has happened then. */
+export async function despiteOthers<T>(start: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await start();
+    } catch (error) {
+      const taken = error instanceof EngineError && error.cause instanceof SyscallError && error.cause.syscall === 'mkdirat' && error.cause.code === 'ENOENT';
+      if (!taken || tries === TRIES) throw error;
+    }
+  }
 }
 
 /** The plan must wait for `start`. A failure is thrown as a sentence about what the user gave. */

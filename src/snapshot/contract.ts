@@ -27,9 +27,10 @@ export interface LayerRequest {
   readonly maxPlainSize?: number | undefined;
   /**
    * Where the bytes are kept as they arrive: written to `partial` (appended to what is there already, which is read
-   * first), renamed to `path` when the layer is whole and verified. Both on the driver's file system.
+   * first), renamed to `path` when the layer is whole and verified. Both on the driver's file system. Where its digest is
+   * not known before, the path follows from it.
    */
-  readonly blob?: { readonly partial: string; readonly path: string } | undefined;
+  readonly blob?: { readonly partial: string; readonly path: string | ((digest: Digest) => string) } | undefined;
 }
 
 /** What has been learnt of a layer when it is whole. */
@@ -98,6 +99,8 @@ export interface FileStat {
 export interface ArchiveOptions {
   /** Names begin with what is in the folder, and have no entry for it. */
   readonly contentOnly?: boolean;
+  /** Instead of its bytes a file has their SHA-256 digest, of 32 bytes: what it is, without the way through the program. */
+  readonly digests?: boolean;
   /** What is mounted below is left out: its folder is empty. */
   readonly oneFileSystem?: boolean;
   readonly ids?: IdMaps;

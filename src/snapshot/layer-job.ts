@@ -44,7 +44,7 @@ export class LayerJob {
     this.#dirFd = openSync(task.dir, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
       this.resumeAt = this.#openFiles();
-      this.#writer = open(task.dir, request.compression === 'none' ? request.blob?.partial : undefined);
+      this.#writer = open(task.dir, request.compression === 'none' ? task.partial : undefined);
     } catch (error) {
       this.#closeFiles();
       throw error;
@@ -124,10 +124,10 @@ export class LayerJob {
   }
 
   #openFiles(): number {
-    const { request, file } = this.#task;
+    const { request, file, partial } = this.#task;
     if (file !== undefined) this.#sourceFd = openSync(file.path, constants.O_RDONLY | constants.O_NONBLOCK);
-    if (request.blob === undefined) return 0;
-    this.#partialFd = openSync(request.blob.partial, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+    if (partial === undefined) return 0;
+    this.#partialFd = openSync(partial, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
     const { size } = fstatSync(this.#partialFd);
     // with more bytes than there can be it is of something else
     const resumeAt = file === undefined && size <= (request.size ?? Infinity) ? size : 0;

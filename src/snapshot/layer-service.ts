@@ -30,6 +30,8 @@ const WINDOW = 4 << 20;
 
 /** From this length on, in bytes, a piece goes by itself. */
 const BIG = 64 << 10;
+/** Headers and small files go together, in bytes: a message for each would cost more than they do. */
+const TOGETHER = 256 << 10;
 
 export function serveLayers(port: MessagePort, parts: LayerServiceParts): void {
   let running: Running | undefined;
@@ -251,12 +253,11 @@ function giveBytes(port: MessagePort, say: Say, what: string, open: () => { read
     room -= bytes.length;
     port.postMessage({ event: 'data', bytes } satisfies FromWorker, [bytes.buffer as ArrayBuffer]);
   };
-  /** Headers and small files: a message for each would cost more than they do. */
-  let small: Buffer[] = [];
+  let small: Uint8Array | undefined;
   let gathered = 0;
   const postSmall = () => {
-    if (gathered > 0) post(Uint8Array.from(Buffer.concat(small, gathered)));
-    small = [];
+    if (small !== undefined) post(small.subarray(0, gathered));
+    small = undefined;
     gathered = 0;
   };
   const go = () => {
@@ -269,9 +270,10 @@ function giveBytes(port: MessagePort, say: Say, what: string, open: () => { read
         // one that fills its memory goes as it is
         if (value.length >= BIG) post(value.length === value.buffer.byteLength ? value : new Uint8Array(value));
         else {
-          small.push(value);
+          if (gathered + value.length > TOGETHER) postSmall();
+          small ??= new Uint8Array(TOGETHER);
+          small.set(value, gathered);
           gathered += value.length;
-          if (gathered >= BIG) postSmall();
         }
       }
       postSmall();

@@ -133,9 +133,9 @@ export class LayerStore {
     this.#removals = this.#removals.then(remove).catch(() => {});
   }
 
-  #task(request: LayerRequest, file: IngestTask['file']): IngestTask {
+  #task({ blob, ...request }: LayerRequest, file: IngestTask['file']): IngestTask {
     const dir = `${this.#options.dir}/tmp/${randomBytes(12).toString('hex')}`;
-    return { kind: 'ingest', driver: this.#options.driver, dir, request, file, sync: this.#options.sync };
+    return { kind: 'ingest', driver: this.#options.driver, dir, request, partial: blob?.partial, file, sync: this.#options.sync };
   }
 
   /** Resolves when the worker is ready for bytes. */
@@ -157,7 +157,7 @@ export class LayerStore {
     ingest.begin(
       running,
       running.result.then(
-        (info) => this.#settle(ingest.task, info),
+        (info) => this.#settle(ingest.task, request, info),
         (error: EngineError) => {
           // bytes that are known to be wrong must not be the beginning of the next try
           if (error.kind === 'invalid' && partial !== undefined) rmSync(partial, { force: true });
@@ -177,9 +177,8 @@ export class LayerStore {
   }
 
   /** Gives blob and layer their names. */
-  #settle(task: IngestTask, info: LayerInfo): LayerInfo {
-    const { blob } = task.request;
-    if (blob !== undefined) renameSync(blob.partial, blob.path);
+  #settle(task: IngestTask, { blob }: LayerRequest, info: LayerInfo): LayerInfo {
+    if (blob !== undefined) renameSync(blob.partial, typeof blob.path === 'string' ? blob.path : blob.path(info.digest));
     try {
       renameSync(task.dir, this.path(info.diffId));
     } catch (error) {

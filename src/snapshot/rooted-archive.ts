@@ -1,4 +1,5 @@
 /** What lies at a path below a root, as the tar that Docker makes of it: `docker cp` out of a container, and its export. */
+import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, readSync, statfsSync, openSync, type BigIntStats } from 'node:fs';
 import { O } from '../kernel/constants.ts';
 import type { TarType } from '../tar/contract.ts';
@@ -10,6 +11,7 @@ import { checkDepth, codeOf, isMissing, type Rooted, type RootedFolder, type Roo
 import type { RootedPath } from './rooted-path.ts';
 
 const PIECE = 256 << 10;
+const DIGEST_SIZE = 32;
 const SECOND = 1_000_000_000n;
 const SLASH = Buffer.from('/');
 
@@ -34,6 +36,15 @@ const KERNEL_FILES = new Set([
 export function* rootedTar(rooted: Rooted, path: RootedPath, options: ArchiveOptions): Generator<Buffer> {
   const tar = new RootedTar(rooted, options);
   yield* tar.archive(path);
+}
+
+/** Read here and nowhere else: one is enough. */
+const scratch = Buffer.allocUnsafeSlow(PIECE);
+
+function digestOfFile(fd: number): Buffer {
+  const hash = createHash('sha256');
+  for (let count; (count = readSync(fd, scratch)) > 0;) hash.update(count === PIECE ? scratch : scratch.subarray(0, count));
+  return hash.digest();
 }
 
 class RootedTar {
@@ -131,6 +142,11 @@ class RootedTar {
     // it is known to be a file: a device that stands there now is not opened
     const fd = this.#rooted.held(held, (path) => openSync(path, constants.O_RDONLY | O.CLOEXEC));
     try {
+      if (this.#options.digests === true) {
+        this.#entry(place, stat, 'file', name, { size: DIGEST_SIZE });
+        this.#tar.data(digestOfFile(fd));
+        return yield* this.#flush();
+      }
       this.#entry(place, stat, 'file', name, { size });
       for (let at = 0; at < size;) {
         const chunk = Buffer.from(new ArrayBuffer(Math.min(PIECE, size - at)));

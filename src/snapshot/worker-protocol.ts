@@ -8,7 +8,9 @@ export interface IngestTask {
   readonly driver: SnapshotDriver['name'];
   /** The new layer's folder; exists, and is removed by the worker when it fails. */
   readonly dir: string;
-  readonly request: LayerRequest;
+  readonly request: Omit<LayerRequest, 'blob'>;
+  /** The request's, where its blob is kept. */
+  readonly partial?: string | undefined;
   /** Where the bytes are; without it they come as `chunk` messages. */
   readonly file?: { readonly path: string; readonly offset?: number; readonly length?: number } | undefined;
   /** Whether to wait until the layer is on the disk. */

@@ -282,6 +282,26 @@ describe('bridge networks', { skip }, () => {
     assert.deepEqual(lab.host.packetFilter.tables(), []);
   });
 
+  test('two processes make one bridge at the same moment: who comes late takes what is there, and does not remove it', async () => {
+    using lab = netLab();
+    const first = networkOf(lab);
+    const record = bridgeRecord({ subnet: '10.1.0.0/16' });
+    first.driver.up(record);
+    const { name } = lab.host.links().find(({ kind }) => kind === 'bridge')!;
+    // it was not there yet when this one looked
+    const late = new Proxy(lab.host, {
+      get: (host, key) => {
+        if (key === 'link') return (which: string) => (which === name ? undefined : host.link(which));
+        const member = Reflect.get(host, key, host) as unknown;
+        return typeof member === 'function' ? (member.bind(host) as unknown) : member;
+      },
+    });
+    const kernel = { ...lab.kernel, host: () => late };
+    bridgeDriver({ kernel, table: first.table, others: first.others, mark: 'kobako test' }).up(record);
+    const web = container(first, record, 2);
+    assert.equal(await ask(lab.host, web.ipv4, 80), '10.1.0.1');
+  });
+
   test('rules that somebody flushed are put back, and what was changed of interfaces with the next container', async () => {
     using lab = netLab();
     const { host } = lab;

@@ -77,10 +77,14 @@ socket.on('message', (data) => { process.stdout.write(data); socket.close(); });
 socket.on('error', (error) => { process.stdout.write(error.code); socket.close(); });
 socket.connect(+port, host, () => socket.send('?'));`;
 
+/** Seconds until an answer that has not come will not come: a slow machine needs more (see test/vm/run.ts). */
+const PATIENCE = process.env['KOBAKO_PATIENCE'] ?? '1';
+
 /** What whoever asks from there is told: its own address as the server sees it, an error's code, or `nothing`. */
 export async function ask(from: NetworkNamespace, address: string, port: number, protocol: 'tcp' | 'udp' = 'tcp'): Promise<string> {
   const program = protocol === 'tcp' ? TCP : UDP;
-  const { stdout } = await run('timeout', ['1', 'nsenter', `--net=${from.path}`, projectNode, '-e', program, address, String(port)], { timeoutMs: 10_000 });
+  const args = [PATIENCE, 'nsenter', `--net=${from.path}`, projectNode, '-e', program, address, String(port)];
+  const { stdout } = await run('timeout', args, { timeoutMs: 30_000 });
   return stdout.replace(/^::ffff:/, '') || 'nothing';
 }
 

@@ -1,6 +1,6 @@
 /** A node:test reporter: one JSON line per test (see Tally in tally.ts), and a last line that says that the run ended. */
 import type { TestEvent } from 'node:test/reporters';
-import type { TallyLine } from './tally.ts';
+import { ENDED_BY, type TallyLine } from './tally.ts';
 
 export default async function* tally(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const names = new Map<string, string[]>();
@@ -31,7 +31,9 @@ function lineOf(event: Extract<TestEvent, { type: 'test:pass' | 'test:fail' }>, 
   }
   const suite = data.details.type === 'suite';
   if (event.type === 'test:pass') return suite ? undefined : { ...line, result: 'passed' };
-  const error = (data.details as { error?: Error & { failureType?: string; cause?: unknown } }).error;
+  const error = (data.details as { error?: Error & { failureType?: string; cause?: unknown; signal?: string | null } }).error;
+  // The whole file: what it has not told became of no test.
+  if (typeof error?.signal === 'string') return { ...line, result: 'failed', reason: `${ENDED_BY} ${error.signal}` };
   // A suite whose tests failed is counted by them; one whose hook failed is not.
   if (suite && error?.failureType === 'subtestsFailed') return undefined;
   const cause = error?.cause instanceof Error ? error.cause.message : String(error?.cause ?? error?.message ?? 'failed');

@@ -58,6 +58,11 @@ test('the slowest files, longest first', (t) => {
   assert.equal(slowest(`${folder}/none`), '');
 });
 
+test('a file whose process is killed is a failure that says so', async (t) => {
+  const lines = await tallyOf(t, 'import { test } from "node:test"; test("one", () => {}); test("two", () => process.kill(process.pid, "SIGSEGV"));');
+  assert.ok(lines.some(({ result, reason }) => result === 'failed' && reason === 'its process was ended by SIGSEGV'));
+});
+
 test('a file that cannot be loaded is a failure', async (t) => {
   const lines = await tallyOf(t, 'import "./not-there.mjs";');
   assert.deepEqual(

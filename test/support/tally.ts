@@ -2,6 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { projectDir } from './paths.ts';
 
+/** Begins the reason of a file whose process a signal ended. */
+export const ENDED_BY = 'its process was ended by';
+
 /** What became of one test, or of one step that counts as a test. */
 export interface TallyLine {
   readonly file: string;

@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import { EngineError } from '../../base/errors.ts';
+import { startHelperThreads } from './helper-threads.ts';
 import { libC } from './libc.ts';
 import { syscallError } from './socket-calls.ts';
 
@@ -35,7 +36,10 @@ const entered: number[] = [];
 
 /** An fd of the namespace in which this thread lives; it stays open. */
 export function homeNamespace(): number {
-  if (entered.length === 0) entered.push(openSync(OWN, 'r'));
+  if (entered.length === 0) {
+    startHelperThreads();
+    entered.push(openSync(OWN, 'r'));
+  }
   return entered[0]!;
 }
 

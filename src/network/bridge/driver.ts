@@ -38,9 +38,9 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
       const { bridge } = settings;
       const link = host.link(bridge);
       if (link !== undefined && link.kind !== 'bridge') throw new EngineError('conflict', `interface ${bridge} is there and is not a bridge`);
-      const made = link === undefined;
+      let made = false;
       try {
-        if (made) host.change([{ op: 'link-add', link: { kind: 'bridge', name: bridge, alias: `${mark} ${network.id}`, ...mtuOf(settings) } }]);
+        made = link === undefined && makeBridge(host, { name: bridge, alias: `${mark} ${network.id}`, ...mtuOf(settings) });
         if (settings.subnets4.length > 0) setSysctls(host, 'ipv4', bridge, { route_localnet: '1', accept_redirects: '0' });
         const six = settings.subnets6.length > 0;
         if (six || made)
@@ -112,6 +112,17 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
       return Promise.resolve();
     },
   };
+}
+
+/** False where another process has just made it. */
+function makeBridge(host: NetworkNamespace, settings: { readonly name: string; readonly alias: string; readonly mtu?: number }): boolean {
+  try {
+    host.change([{ op: 'link-add', link: { kind: 'bridge', ...settings } }]);
+    return true;
+  } catch (error) {
+    if (!(error instanceof SyscallError && error.code === 'EEXIST')) throw error;
+    return false;
+  }
 }
 
 /** It goes with its namespace, unless somebody else holds that: its address may be another container's soon. */

@@ -78,7 +78,8 @@ function addParent(host: NetworkNamespace, network: NetworkRecord, name: string,
   try {
     host.change([{ op: 'link-add', link: parentLink(network, name, alias) }]);
   } catch (error) {
-    if (network.options['parent'] || !(error instanceof SyscallError && (error.code === 'EOPNOTSUPP' || error.code === 'ENOTSUP'))) throw error;
+    if (!isUnknown(error)) throw error;
+    if (network.options['parent']) throw new EngineError('unavailable', `network ${network.name}: this kernel has no VLANs (802.1Q)`, { cause: error });
     // a kernel without dummy interfaces: a wire whose other end is nobody's
     const peer = name.replace(/^dm/, 'dp');
     host.change([
@@ -113,11 +114,15 @@ function routed(kind: 'macvlan' | 'ipvlan', { options, internal }: NetworkRecord
   return { ...endpoint, gateway4: link(endpoint.gateway4), gateway6: link(endpoint.gateway6) };
 }
 
+/** A kind of interface that this kernel does not have. */
+function isUnknown(error: unknown): boolean {
+  return error instanceof SyscallError && (error.code === 'EOPNOTSUPP' || error.code === 'ENOTSUP');
+}
+
 function explained(error: unknown, network: NetworkRecord): unknown {
   if (!(error instanceof SyscallError)) return error;
   const parent = parentOf(network);
   if (error.code === 'EBUSY') return new EngineError('conflict', `network ${network.name}: interface ${parent} is in use: ${error.message}`, { cause: error });
-  if (error.code === 'EOPNOTSUPP' || error.code === 'ENOTSUP')
-    return new EngineError('unavailable', `network ${network.name}: this kernel has no ${network.driver}`, { cause: error });
+  if (isUnknown(error)) return new EngineError('unavailable', `network ${network.name}: this kernel has no ${network.driver}`, { cause: error });
   return new EngineError('internal', `network ${network.name}: ${error.message}`, { cause: error });
 }
