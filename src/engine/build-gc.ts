@@ -123,10 +123,9 @@ function disk({ dir }: BuildParts): Disk {
   return { total: blocks * bsize, free: bavail * bsize };
 }
 
-/** Layers go when nobody builds. */
+/** Layers go when nobody builds; also what somebody could not collect then. */
 async function collectLayers({ engine }: BuildParts, removed: number): Promise<void> {
-  if (removed === 0) return;
   const images = engine.images();
-  images.store.wantCollect();
-  await collectGarbage(images);
+  if (removed > 0) images.store.wantCollect();
+  if (images.store.wantsCollect) await collectGarbage(images);
 }

@@ -60,18 +60,18 @@ export function noteRun(folder: string, note: RunNote): void {
 /** Ends and removes what builds of killed processes have left. */
 export function sweepBuilds(engine: EngineParts, dir: string): void {
   const work = `${dir}/work`;
-  for (const name of existsSync(work) ? readdirSync(work) : []) {
-    if (ownerLives(name.split('-')[0]!)) continue;
+  const killed = (existsSync(work) ? readdirSync(work) : []).filter((name) => !ownerLives(name.split('-')[0]!));
+  for (const name of killed) {
     const note = readNote(`${work}/${name}/run.json`);
     if (note !== undefined) {
       signalProcess(note.process.pid, note.process.start, SIGKILL);
       signalProcess(note.monitor.pid, note.monitor.start, SIGKILL);
       endGroup(engine, note.cgroupsPath);
     }
-    // what a step was writing to has the folder's id
-    engine.images().driver.removeWritable(name.slice(name.indexOf('-') + 1));
     rmSync(`${work}/${name}`, { recursive: true, force: true });
   }
+  // what their steps were writing to, and layers that are not whole
+  if (killed.length > 0) engine.images().store.wantCollect();
   for (const folder of MEMORY) {
     for (const name of existsSync(folder) ? readdirSync(folder) : []) {
       const of = /^kobako-secret-([\d.]+)-/.exec(name)?.[1];

@@ -61,7 +61,7 @@ test('RUN writes more than there is', async () => {
 });
 
 test('what RUN has written does not fit a second time, as a layer', async () => {
-  assert.match(await fails(contextOf(`FROM busybox\nRUN ${write(few(free()))}\n`)), /"error":"[^"]*no space left on device/);
+  assert.match(await fails(contextOf(`FROM busybox\nRUN ${write(few(free()))}\n`)), /"error":".*no space left on device/);
 });
 
 test('the context does not fit; it fits, but not what COPY makes of it', async () => {
