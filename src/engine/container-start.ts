@@ -134,7 +134,8 @@ async function attempt(
         onLost: () => settleLost(parts, record),
         onEnd: (ended) => parts.ended(id, ended),
       });
-    const running = await despiteOthers(start);
+    const parents = () => void parts.cgroups?.containerParts(record.cgroupsPath, spec.linux?.resources ?? {}, true);
+    const running = await despiteOthers(start, parents);
     sandbox.started();
     return running;
   } catch (error) {

@@ -40,14 +40,18 @@ export interface StartInput {
 
 const TRIES = 10;
 
-/** Again where another process took the empty parent folder of the cgroup away just now: nothing has happened then. */
-export async function despiteOthers<T>(start: () => Promise<T>): Promise<T> {
+/**
+ * Again where another process took the empty parent folder of the cgroup away just now: nothing has happened then. `again`
+ * makes it anew.
+ */
+export async function despiteOthers<T>(start: () => Promise<T>, again: () => void = () => {}): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await start();
     } catch (error) {
       const taken = error instanceof EngineError && error.cause instanceof SyscallError && error.cause.syscall === 'mkdirat' && error.cause.code === 'ENOENT';
       if (!taken || tries === TRIES) throw error;
+      again();
     }
   }
 }

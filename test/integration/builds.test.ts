@@ -205,13 +205,20 @@ describe('builds', () => {
   test('another engine that ends takes the empty cgroup above away again and again', async (t) => {
     const ground = await buildGround(t);
     const parent = `kobako-test-${process.pid}`;
-    const taker = spawn('sh', ['-c', 'while :; do rmdir /sys/fs/cgroup/$1 /sys/fs/cgroup/*/$1; done 2>/dev/null', 'sh', parent], { stdio: 'ignore' });
+    const taker = spawn('sh', ['-c', 'while :; do rmdir /sys/fs/cgroup/$1 /sys/fs/cgroup/*/$1; sleep 0.003; done 2>/dev/null', 'sh', parent], { stdio: 'ignore' });
     t.after(() => {
       taker.kill('SIGKILL');
       for (const folder of globSync([`/sys/fs/cgroup/${parent}`, `/sys/fs/cgroup/*/${parent}`])) rmdirSync(folder);
     });
     const steps = Array.from({ length: 12 }, (_, index) => `RUN echo step ${index}`);
     assert.equal((await ground.build(lines('FROM busybox', ...steps), {}, { cgroupParent: `/${parent}` })).log.split('\n').length, 13);
+    const { containers } = ground.engine;
+    for (let count = 0; count < 8; count++) {
+      const { Id } = await containers.create({ Image: 'busybox', Cmd: ['true'], HostConfig: { NetworkMode: 'none', CgroupParent: `/${parent}` } });
+      await containers.start(Id);
+      await containers.wait(Id);
+      await containers.remove(Id);
+    }
   });
 
   test('the cache: what it has, and what prune takes', async (t: TestContext) => {
