@@ -205,7 +205,9 @@ describe('builds', () => {
   test('another engine that ends takes the empty cgroup above away again and again', async (t) => {
     const ground = await buildGround(t);
     const parent = `kobako-test-${process.pid}`;
-    const taker = spawn('sh', ['-c', 'while :; do rmdir /sys/fs/cgroup/$1 /sys/fs/cgroup/*/$1; sleep 0.003; done 2>/dev/null', 'sh', parent], { stdio: 'ignore' });
+    const taker = spawn('sh', ['-c', 'while :; do rmdir /sys/fs/cgroup/$1 /sys/fs/cgroup/*/$1; sleep 0.003; done 2>/dev/null', 'sh', parent], {
+      stdio: 'ignore',
+    });
     t.after(() => {
       taker.kill('SIGKILL');
       for (const folder of globSync([`/sys/fs/cgroup/${parent}`, `/sys/fs/cgroup/*/${parent}`])) rmdirSync(folder);
