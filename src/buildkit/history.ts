@@ -54,12 +54,21 @@ function recordOf(job: Job): object {
     CreatedAt: timestamp(job.createdAt),
     CompletedAt: timestamp(job.completedAt),
     ExporterResponse: job.response,
+    ...resultOf(job),
     Generation: 1,
     numCachedSteps: steps.filter((step) => step.cached === true).length,
     numTotalSteps: steps.length,
     numCompletedSteps: steps.filter((step) => step.completed !== undefined).length,
     numWarnings: warnings,
   };
+}
+
+/** Its document is in the daemon's content store. */
+function resultOf({ attestation }: Job): object {
+  if (attestation === undefined) return {};
+  const { type, digest, bytes } = attestation;
+  const annotations = { 'in-toto.io/predicate-type': type };
+  return { Result: { Attestations: [{ media_type: 'application/vnd.in-toto+json', digest, size: bytes.length, annotations }] } };
 }
 
 /** URLs may have names and passwords in them. */

@@ -7,10 +7,12 @@ import type { StageState } from './build-solve.ts';
 export interface BuiltImage {
   readonly config: ImageConfig;
   readonly layers: readonly LayerRef[];
+  /** How many of them, from the bottom, are the base's. */
+  readonly baseLayers: number;
 }
 
 /** `epoch`: milliseconds since 1970; what is made here says that it is no younger. */
-export function builtImage(stage: PlannedStage, { layers, history, own }: StageState, epoch: number | undefined): BuiltImage {
+export function builtImage(stage: PlannedStage, { layers, history, own, baseLayers }: StageState, epoch: number | undefined): BuiltImage {
   const dated = datedHistory(history, own, epoch);
   const { platform, settings, author } = stage;
   const last = dated.findLast((line) => line.created !== undefined)?.created ?? rfc3339(epoch ?? Date.now());
@@ -24,7 +26,7 @@ export function builtImage(stage: PlannedStage, { layers, history, own }: StageS
     rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
     history: dated,
   };
-  return { config, layers };
+  return { config, layers, baseLayers };
 }
 
 /** RFC 3339 as Go writes it: without zeros at the end of the fraction. */

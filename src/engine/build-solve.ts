@@ -12,6 +12,7 @@ import { chainIds } from '../image/chain-id.ts';
 import { rfc3339 } from './build-image.ts';
 import type { HistoryEntry } from '../image/contract.ts';
 import type { BaseFound } from './build-bases.ts';
+import type { OriginNotes } from './build-origin.ts';
 import type { ImportedRecord } from './build-cache-transfer.ts';
 import type { BuildContexts } from './build-contexts.ts';
 import { copyKey, copyStep, linksOnTheWay, type FileRoot, type FoundSource } from './build-copy.ts';
@@ -30,6 +31,8 @@ export interface StageState {
   readonly history: readonly HistoryEntry[];
   /** From where on the history is this build's; what is before is the base's. */
   readonly own: number;
+  /** How many of the layers, from the bottom, are of the image that it all begins with. */
+  readonly baseLayers: number;
   /** Of the last step's record. */
   readonly record: Digest | undefined;
   readonly vertex: Digest | undefined;
@@ -49,6 +52,7 @@ export interface SolveInput {
   readonly imported: ReadonlyMap<Digest, ImportedRecord>;
   /** Gets the keys of the steps that were done, or found done. */
   readonly done: Set<Digest>;
+  readonly notes: OriginNotes;
   readonly work: string;
   readonly source: SourceFile;
   readonly say: OnBuildEvent;
@@ -61,7 +65,7 @@ export async function solve(parts: BuildParts, input: SolveInput): Promise<Stage
   return solver.all();
 }
 
-const SCRATCH: StageState = { layers: [], history: [], own: 0, record: undefined, vertex: undefined };
+const SCRATCH: StageState = { layers: [], history: [], own: 0, baseLayers: 0, record: undefined, vertex: undefined };
 
 class Solver {
   readonly #parts: BuildParts;
@@ -112,6 +116,8 @@ class Solver {
   async #runStage(stage: PlannedStage): Promise<StageState> {
     this.#begins(`FROM ${stage.baseName}${stage.name === '' ? '' : ` AS ${stage.name}`}`);
     let state = await this.#base(stage);
+    const { layers } = this.#input.notes;
+    layers.set(stage, state.layers);
     this.#done(state, false);
     for (const step of stage.steps) {
       if (this.#signal.aborted) throw this.#signal.reason;
@@ -119,6 +125,7 @@ class Solver {
       const vertex = step.kind === 'config' ? undefined : this.#vertex(step.title, state.vertex);
       try {
         state = await this.#step(stage, step, state, vertex);
+        layers.set(step, state.layers);
       } catch (error) {
         const said = inBuildersWords(error, step, this.#input.request.classic === true);
         vertex?.fail(said);
@@ -167,7 +174,7 @@ class Solver {
         vertex.end({ cached: true });
         const { layers, config } = await this.#input.image(base);
         const history = historyOf(config.history ?? [], layers.length);
-        return { layers, history, own: history.length, record: undefined, vertex: vertex.digest };
+        return { layers, history, own: history.length, baseLayers: layers.length, record: undefined, vertex: vertex.digest };
       }
       case 'named-context':
         return this.#files(base, baseName).catch((error: unknown) => {
@@ -188,7 +195,7 @@ class Solver {
     const todo = { key, description: vertex.name, work: (signal: AbortSignal) => copyStep(this.#parts, copy, signal) };
     const { layer, createdAt } = await this.#once(todo, SCRATCH, vertex, false, []);
     const created = rfc3339(createdAt);
-    return { layers: [layer], history: [{ created, created_by: `context ${name}` }], own: 0, record: key, vertex: vertex.digest };
+    return { layers: [layer], history: [{ created, created_by: `context ${name}` }], own: 0, baseLayers: 0, record: key, vertex: vertex.digest };
   }
 
   async #step(stage: PlannedStage, step: Step, state: StageState, vertex: Vertex | undefined): Promise<StageState> {
@@ -203,7 +210,7 @@ class Solver {
     const created = rfc3339(outcome.createdAt);
     const history = step.history.map((line) => (line.empty_layer === true ? lineOf(line) : { created, ...lineOf(line) }));
     const layers = [...state.layers, outcome.layer];
-    const changed = { layers, history: [...state.history, ...history], own: state.own, record: todo.key, vertex: vertex.digest };
+    const changed = { ...state, layers, history: [...state.history, ...history], record: todo.key, vertex: vertex.digest };
     this.#done(changed, outcome.cached);
     return changed;
   }
@@ -349,7 +356,7 @@ class Solver {
       } else if (source.kind === 'parents') {
         root ??= await this.#root(step.from);
         out.push({ kind: 'path', root, path: posix.join(source.path, source.pattern), below: source.path, optional: !source.required });
-      } else out.push(await fetchSource(source, `${this.#input.work}/fetched-${this.#number++}`, this.#input.request, this.#signal));
+      } else out.push(await fetchSource(source, `${this.#input.work}/fetched-${this.#number++}`, this.#input, this.#signal));
     }
     return out;
   }

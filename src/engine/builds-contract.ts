@@ -15,6 +15,7 @@ export type {
   LocalFolder,
   LocalWanted,
   LogEvent,
+  Provenance,
   PruneOptions,
   SourceFile,
   SourceRange,

@@ -9,13 +9,16 @@ import type { BaseImage, BuildPlan, ImageNeed, ImageSettings, PlanOptions, Sourc
 import { planStages } from '../build/dockerfile/plan-stages.ts';
 import { Findings } from '../build/dockerfile/rules.ts';
 import { keyOf } from '../build/keys.ts';
+import { provenanceOf } from '../build/provenance.ts';
 import { Vertex, type OnBuildEvent } from '../build/progress.ts';
 import { hostPlatform, parsePlatform } from '../image/platform.ts';
 import { findBase, type BaseFound } from './build-bases.ts';
 import { BuildContexts } from './build-contexts.ts';
 import { describedInputs, describedWarnings, emptyDescription } from './build-describe.ts';
 import { exportBuilt } from './build-export.ts';
+import { epochOf } from './build-epoch.ts';
 import { failure, inFile, rangesOf } from './build-failure.ts';
+import { OriginNotes, originOf } from './build-origin.ts';
 import { cacheUsage, collectCache, pruneCache } from './build-gc.ts';
 import { exportCache, importCache, INLINE, recordsDocument, type ImportedRecord } from './build-cache-transfer.ts';
 import { builtImage, type BuiltImage } from './build-image.ts';
@@ -68,6 +71,7 @@ class Build {
   readonly #signal: AbortSignal;
   readonly #say: OnBuildEvent;
   readonly #bases = new Map<string, Promise<BaseFound>>();
+  readonly #notes = new OriginNotes();
   #number = 0;
 
   constructor(parts: BuildParts, request: BuildRequest, signal: AbortSignal) {
@@ -99,6 +103,7 @@ class Build {
       excluded: pathMatcher,
       imported: await this.#imported(),
       done,
+      notes: this.#notes,
       work: work.path,
       source,
       say: this.#say,
@@ -109,11 +114,15 @@ class Build {
     const records = [...done].flatMap((key) => this.#parts.cache.find(key) ?? []);
     const inline = request.cacheTo?.some(({ type }) => type === 'inline') === true;
     const shown = inline ? { ...built, config: { ...built.config, [INLINE]: recordsDocument(inResult(records, built)) } } : built;
-    const result = await exportBuilt(this.#parts, shown, request, (name) => this.#vertex(name), this.#signal);
-    await this.#exportCache(records, built);
+    const wish = request.provenance;
+    const origin = originOf(this.#notes, request, plan, source);
+    const provenance = wish === undefined ? undefined : provenanceOf(origin, wish);
+    const result = await exportBuilt(this.#parts, shown, { request, epoch, provenance, vertex: (name) => this.#vertex(name), signal: this.#signal });
+    const cached = await this.#exportCache(records, built);
     collectCache(this.#parts);
     const unused = plan.unusedArgs.length === 0 ? [] : [`[Warning] One or more build-args [${plan.unusedArgs.join(' ')}] were not consumed`];
-    return { ...result, warnings: unused };
+    const all = { version: 'v0.2', builderId: '', reproducible: false, ...wish, mode: 'max' } as const;
+    return { ...result, metadata: { ...result.metadata, ...cached }, provenance: () => provenanceOf(origin, all), warnings: unused };
   }
 
   async #imported(): Promise<ReadonlyMap<Digest, ImportedRecord>> {
@@ -128,15 +137,17 @@ class Build {
     return all;
   }
 
-  async #exportCache(records: readonly StepRecord[], built: BuiltImage): Promise<void> {
+  async #exportCache(records: readonly StepRecord[], built: BuiltImage): Promise<Readonly<Record<string, string>>> {
+    let told = {};
     for (const place of this.#request.cacheTo ?? []) {
       if (place.type === 'inline') continue;
       const chosen = place.attributes['mode'] === 'max' ? records : inResult(records, built);
       const name = place.type === 'local' ? 'exporting cache to client directory' : 'exporting cache to registry';
       const vertex = this.#vertex(name);
       const work = vertex.run(() => exportCache(this.#parts, place, chosen, this.#request, this.#signal));
-      await (place.attributes['ignore-error'] === 'true' ? work.catch(() => {}) : work);
+      told = { ...told, ...(await (place.attributes['ignore-error'] === 'true' ? work.catch(() => ({})) : work)) };
     }
+    return told;
   }
 
   async describe(what: 'targets' | 'outline' | 'lint'): Promise<BuildDescription> {
@@ -163,6 +174,7 @@ class Build {
       files: this.#parts.engine.images().driver.rooted,
       work,
       signal: this.#signal,
+      notes: this.#notes,
       show: (name, task) => {
         const vertex = this.#vertex(name);
         return vertex.run(async () => {
@@ -308,7 +320,11 @@ class Build {
     const { pull = false, credentials } = this.#request;
     const report = (id: string, current: number, total: number) => vertex.note({ kind: 'status', id, current, total, done: current === total });
     const found = vertex.run(() => findBase(this.#parts.engine.images(), name, { platform, pull, credentials, signal: this.#signal, report }));
-    found.catch(() => {}); // whoever asked is told
+    // whoever asked is told of a failure
+    found.then(
+      ({ digest }) => this.#notes.image(name, platform, digest),
+      () => {},
+    );
     this.#bases.set(key, found);
     return found;
   }
@@ -322,14 +338,4 @@ function inResult(records: readonly StepRecord[], { layers }: BuiltImage): StepR
 
 function isNoDockerfile(error: unknown): boolean {
   return error instanceof EngineError && /^failed to read dockerfile: open .*: no such file or directory$/.test(error.message);
-}
-
-function epochOf({ buildArgs, exporters }: BuildRequest): number | undefined {
-  const text = exporters
-    ?.map((exporter) => ('attributes' in exporter ? exporter.attributes?.['source-date-epoch'] : undefined))
-    .find((each) => each !== undefined);
-  const epoch = text ?? buildArgs?.['SOURCE_DATE_EPOCH'];
-  if (epoch === undefined || epoch === '') return undefined;
-  if (!/^\d{1,12}$/.test(epoch)) throw invalid(`invalid SOURCE_DATE_EPOCH: ${epoch}`);
-  return Number(epoch) * 1000;
 }
