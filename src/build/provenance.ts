@@ -4,6 +4,7 @@
  */
 import type { ProvenanceWish } from '../base/attestations.ts';
 import { digestHex, type Digest } from '../base/digest.ts';
+import { withoutCredentials } from '../base/url-credentials.ts';
 import type { Provenance, SourceFile } from './contract.ts';
 import type { Descriptor } from '../image/contract.ts';
 
@@ -51,6 +52,12 @@ export interface BuildOrigin {
   readonly network: boolean;
   readonly steps: readonly OriginStep[];
   readonly source: SourceFile;
+}
+
+/** The same with other layers, by the digests of those that it has: packed, or rewritten. */
+export function withLayers(origin: BuildOrigin, others: ReadonlyMap<Digest, Descriptor>): BuildOrigin {
+  const steps = origin.steps.map((step) => ({ ...step, layers: step.layers.map((layer) => others.get(layer.digest) ?? layer) }));
+  return { ...origin, steps };
 }
 
 export interface Subject {
@@ -122,9 +129,9 @@ export function provenanceOf(origin: BuildOrigin, wish: Pick<ProvenanceWish, 'mo
         startedOn,
         finishedOn,
         buildkit_metadata: more(origin, most),
-        buildkit_hermetic: hermetic,
+        ...(hermetic ? { buildkit_hermetic: true } : {}),
         buildkit_completeness: { request: known.parameters, resolvedDependencies: known.materials },
-        buildkit_reproducible: reproducible,
+        ...(reproducible ? { buildkit_reproducible: true } : {}),
       },
     },
   };
@@ -134,11 +141,6 @@ export function provenanceOf(origin: BuildOrigin, wish: Pick<ProvenanceWish, 'mo
 /** github.com/in-toto/attestation, spec/README.md#statement */
 export function statementOf({ type, predicate }: Provenance, subject: readonly Subject[]): object {
   return { _type: 'https://in-toto.io/Statement/v0.1', predicateType: type, subject, predicate };
-}
-
-/** As BuildKit strikes them out of URLs, wherever these stand in a text. */
-export function withoutCredentials(text: string): string {
-  return text.replace(/:\/\/[^/@\s]*@/g, '://xxxxx@');
 }
 
 export function digestSet(digest: Digest): Readonly<Record<string, string>> {

@@ -1,4 +1,5 @@
 /** Builds that have been, or are, as `buildx history` lists them. They are remembered as long as the daemon runs. */
+import { withoutCredentials } from '../base/url-credentials.ts';
 import type { VertexEvent } from '../build/contract.ts';
 import type { Attributes } from './attributes.ts';
 import { failureOf } from './failure.ts';
@@ -73,5 +74,5 @@ function resultOf({ attestation }: Job): object {
 
 /** URLs may have names and passwords in them. */
 function withoutSecrets(attributes: Attributes): Attributes {
-  return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, value.replace(/:\/\/[^/@\s]*@/g, '://xxxxx@')]));
+  return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, withoutCredentials(value)]));
 }

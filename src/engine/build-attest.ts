@@ -29,7 +29,7 @@ export async function attestedImage(
   };
   const digest = digestSet(image.digest);
   const subjects = names.map((name): Subject => ({ name: packageUrl(name, platform), digest }));
-  const statement = await write(IN_TOTO, statementOf(provenance, subjects.length === 0 ? [{ name: '_', digest }] : subjects));
+  const statement = await write(IN_TOTO, statementOf(provenance, subjects));
   const config = await write(OCI_CONFIG, { ...UNKNOWN, config: {}, rootfs: { type: 'layers', diff_ids: [statement.digest] } });
   const manifest: Manifest = {
     schemaVersion: 2,

@@ -2,7 +2,8 @@
 import { basename } from 'node:path/posix';
 import { EngineError } from '../base/errors.ts';
 import type { BuildRequest, BuildResult, Exporter, Provenance } from '../build/contract.ts';
-import type { Descriptor, ImageConfig, Platform } from '../image/contract.ts';
+import type { Digest } from '../base/digest.ts';
+import type { Descriptor, ImageConfig, Manifest, Platform } from '../image/contract.ts';
 import { familiar, tagName } from '../image/names.ts';
 import { parseReference } from '../image/reference.ts';
 import type { Vertex } from '../build/progress.ts';
@@ -13,7 +14,7 @@ import type { BuiltImage } from './build-image.ts';
 import { mountable, viewOf } from './build-layer.ts';
 import type { BuildParts } from './build-parts.ts';
 import { keepImage, writeDocuments } from './image-make.ts';
-import { pushImage } from './image-push.ts';
+import { pushImage, type MakeCompanions } from './image-push.ts';
 import { imageArchive } from './image-save.ts';
 
 type Result = Pick<BuildResult, 'imageId' | 'descriptor' | 'metadata'>;
@@ -30,29 +31,35 @@ export async function exportBuilt(parts: BuildParts, built: BuiltImage, input: E
 }
 
 type ImageExporter = Extract<Exporter, { type: 'image' }>;
+type Attest = (layers: Manifest['layers']) => Provenance;
+type ImageInput = ExportInput & { readonly attest: Attest | undefined };
 type Receiving = Exclude<Exporter, ImageExporter | { readonly type: 'cacheonly' }>;
 
 export interface ExportInput {
   readonly request: BuildRequest;
   /** SOURCE_DATE_EPOCH, in milliseconds. */
   readonly epoch: number | undefined;
-  /** What is told of where it comes from; undefined: nothing. */
-  readonly provenance: Provenance | undefined;
+  /** Makes what is told of where it comes from, with the layers that a result has instead of those that were made; undefined: nothing is told. */
+  readonly provenance: ((layers: ReadonlyMap<Digest, Descriptor>) => Provenance) | undefined;
   /** Gets what is told of a result. */
   readonly vertex: (name: string) => Vertex;
   readonly signal: AbortSignal;
 }
 
 async function exportOne(parts: BuildParts, image: BuiltImage, exporter: Exporter, input: ExportInput): Promise<Result> {
-  const { epoch, signal } = input;
+  const { epoch, provenance, signal } = input;
   const rewrite = epoch !== undefined && 'attributes' in exporter && isOn(exporter.attributes, 'rewrite-timestamp');
   const built = rewrite && exporter.type !== 'local' && exporter.type !== 'tar' ? await rewrittenImage(parts, image, epoch, signal) : image;
+  // an exporter says it of the layers of its manifest: those that were made may be packed there, or rewritten
+  const attest: Attest | undefined =
+    provenance && ((layers) => provenance(new Map(image.layers.map(({ descriptor }, at) => [descriptor.digest, layers[at]!]))));
+  const told = { ...input, attest };
   switch (exporter.type) {
     case 'image':
-      return input.vertex('exporting to image').run(() => exportImage(parts, built, exporter, input));
+      return input.vertex('exporting to image').run(() => exportImage(parts, built, exporter, told));
     case 'oci':
     case 'docker':
-      return input.vertex(`exporting to ${exporter.type} image format`).run(() => exportArchive(parts, built, exporter, input));
+      return input.vertex(`exporting to ${exporter.type} image format`).run(() => exportArchive(parts, built, exporter, told));
     case 'tar':
     case 'local':
       return input
@@ -71,7 +78,7 @@ async function exportImage(
   { engine }: BuildParts,
   { config, layers }: BuiltImage,
   { names, push = false }: ImageExporter,
-  { request, provenance, signal }: ExportInput,
+  { request, attest, signal }: ImageInput,
 ): Promise<Result> {
   const images = engine.images();
   const full = fullNames(names);
@@ -81,16 +88,17 @@ async function exportImage(
   if (entry === undefined) throw new EngineError('internal', `image ${id} is gone`);
   let { target } = entry;
   const platform = platformOf(config);
-  const attest = provenance === undefined ? undefined : (image: Descriptor) => attestedImage(images, image, { platform, names: full, provenance });
+  const companions: MakeCompanions | undefined =
+    attest && ((image, manifest) => attestedImage(images, image, { platform, names: full, provenance: attest(manifest.layers) }));
   for (const name of push ? full : []) {
     const credentials = await request.credentials?.(parseReference(name).domain, signal);
-    target = await pushImage(images, familiar(name), { signal, ...(credentials === undefined ? {} : { credentials }) }, attest);
+    target = await pushImage(images, familiar(name), { signal, ...(credentials === undefined ? {} : { credentials }) }, companions);
   }
   return { imageId: id, descriptor: target, metadata: metadataOf(id, target, full) };
 }
 
-async function exportArchive({ engine }: BuildParts, { config, layers }: BuiltImage, exporter: Receiving, input: ExportInput): Promise<Result> {
-  const { request, provenance, signal } = input;
+async function exportArchive({ engine }: BuildParts, { config, layers }: BuiltImage, exporter: Receiving, input: ImageInput): Promise<Result> {
+  const { request, attest, signal } = input;
   const images = engine.images();
   const names = fullNames(('names' in exporter ? exporter.names : undefined) ?? []);
   const { id, manifest, target } = await writeDocuments(
@@ -103,8 +111,8 @@ async function exportArchive({ engine }: BuildParts, { config, layers }: BuiltIm
   images.store.wantCollect();
   const platform = platformOf(config);
   // what loads Docker's form knows no index
-  const attested = provenance !== undefined && exporter.type === 'oci';
-  const companions = attested ? await attestedImage(images, target, { platform, names, provenance }) : undefined;
+  const provenance = exporter.type === 'oci' ? attest?.(manifest.layers) : undefined;
+  const companions = provenance && (await attestedImage(images, target, { platform, names, provenance }));
   const top = companions?.index ?? target;
   const image = { id, manifest, manifestDigest: target.digest, config, platform, entry: { target } };
   const metadata = metadataOf(id, top, names);
@@ -132,7 +140,7 @@ async function exportFiles(
     return copyTar(archive, {
       ...(epoch === undefined ? {} : { mtime: () => BigInt(epoch) * NANOSECONDS_PER_MS }),
       watch: told,
-      more: () => (told === undefined ? [] : [told.document(name, provenance!, epoch ?? Date.now())]),
+      more: () => (told === undefined ? [] : [told.document(name, provenance!(new Map()), epoch ?? Date.now())]),
     });
   };
   await viewOf(parts, below, undefined, (root) => exporter.receive(files(root), {}, signal));

@@ -1,27 +1,32 @@
 /** The steps of a build in the words of BuildKit's low-level definitions (moby/buildkit solver/pb/ops.proto), for its provenance. */
-import type { BuildPlan, CopyStep, PlannedStage, RunStep, Source, Step } from '../build/dockerfile/plan.ts';
-import { withoutCredentials, type OriginStep } from '../build/provenance.ts';
+import { withoutCredentials } from '../base/url-credentials.ts';
+import type { BuildPlan, CopyStep, PlannedStage, RunStep, Source, WorkdirStep } from '../build/dockerfile/plan.ts';
+import type { OriginStep } from '../build/provenance.ts';
 import type { Platform } from '../image/contract.ts';
 import { formatReference, parseReference, withDefaultTag } from '../image/reference.ts';
 import type { OriginNotes } from './build-origin.ts';
+import { isGitUrl } from './build-git.ts';
 
 type Op = OriginStep['op'];
+type CopySource = CopyStep['sources'][number];
+type Work = RunStep | CopyStep | WorkdirStep;
 
-/** In ops.proto: NetMode, SecurityMode, MountType. */
+/** In ops.proto: NetMode, MountType, CacheSharingOpt. */
 const NETWORKS = { default: 0, host: 1, none: 2 };
 const MOUNTS = { bind: 0, secret: 1, ssh: 2, cache: 3, tmpfs: 4 };
-/** No input: it begins with nothing. */
-const SCRATCH = -1;
+const SHARING = ['shared', 'private', 'locked'];
+/** No input, or none that is given on. */
+const NONE = -1;
 
-/** What is the same is one step, as there. */
-export function originSteps(plan: BuildPlan, notes: OriginNotes): OriginStep[] {
+/** What is the same is one step. The last one has the result, and does nothing. */
+export function originSteps(plan: BuildPlan, notes: OriginNotes): readonly OriginStep[] {
   const writer = new Steps(notes);
   for (const stage of plan.stages) writer.stage(stage);
-  return writer.steps;
+  return writer.end(plan.target.index);
 }
 
 class Steps {
-  readonly steps: OriginStep[] = [];
+  readonly #steps: OriginStep[] = [];
   readonly #notes: OriginNotes;
   readonly #known = new Map<string, number>();
   /** The last step of each stage. */
@@ -32,85 +37,67 @@ class Steps {
   }
 
   stage(stage: PlannedStage): void {
-    const { layers } = this.#notes;
     let last = this.#source(stage.base, stage);
     for (const step of stage.steps) {
       if (step.kind === 'config') continue;
-      const inputs = last === SCRATCH ? [] : [last];
-      const below = last === SCRATCH ? SCRATCH : 0;
-      const op = this.#op(step, below, inputs);
-      last = this.#add({ op: { ...op, ...platformOf(stage.platform) }, inputs, location: step.location, layers: descriptors(layers.get(step)) });
+      const inputs = new Inputs(last);
+      const op = this.#op(step, inputs, stage.platform);
+      last = this.#add({ op, inputs: inputs.steps, location: step.location, layers: descriptors(this.#notes.layers.get(step)) });
     }
     this.#ends.set(stage.index, last);
   }
 
-  /** `inputs` gets what else it needs. */
-  #op(step: Exclude<Step, { kind: 'config' }>, below: number, inputs: number[]): Op {
-    const other = (source: Source): number => {
-      const index = this.#source(source);
-      if (index === SCRATCH) return SCRATCH;
-      if (!inputs.includes(index)) inputs.push(index);
-      return inputs.indexOf(index);
-    };
-    if (step.kind === 'run') return runOp(step, below, other);
-    if (step.kind === 'copy') return this.#copyOp(step, below, other);
-    return fileOp([
-      { input: below, secondaryInput: SCRATCH, output: 0, Action: { mkdir: { path: step.path, mode: 0o755, makeParents: true, timestamp: -1 } } },
-    ]);
+  end(stage: number): readonly OriginStep[] {
+    const last = this.#ends.get(stage) ?? NONE;
+    return last === NONE ? this.#steps : [...this.#steps, { op: { Op: {} }, inputs: [last], location: [], layers: [] }];
   }
 
-  #copyOp(step: CopyStep, below: number, other: (source: Source) => number): Op {
-    const { destination: dest, chown, chmod, add } = step;
-    const shared = { dest, mode: -1, ...(chmod === '' ? {} : { modeStr: chmod }), ...(chown === '' ? {} : { owner: chown }), timestamp: -1 };
-    const actions = step.sources.map((source, index) => {
-      const output = index === step.sources.length - 1 ? 0 : SCRATCH;
-      const place = { input: below, output };
-      switch (source.kind) {
-        case 'file':
-          return {
-            ...place,
-            secondaryInput: SCRATCH,
-            Action: { mkfile: { path: dest, mode: -1, data: Buffer.from(source.content).toString('base64'), timestamp: -1 } },
-          };
-        case 'http':
-        case 'git': {
-          const from = other({ kind: 'named-context', name: '', value: source.url });
-          return { ...place, secondaryInput: from, Action: { copy: { src: '/', ...shared } } };
-        }
-        default: {
-          const src = source.kind === 'path' ? source.path : `${source.path}/${source.pattern}`;
-          const unpack = add && step.unpack !== false ? { attemptUnpackDockerCompatibility: true } : {};
-          const exclude = step.exclude.length === 0 ? {} : { excludePatterns: step.exclude };
-          return {
-            ...place,
-            secondaryInput: other(step.from),
-            Action: { copy: { src, ...shared, ...unpack, ...exclude, followSymlink: true, allowWildcard: true } },
-          };
-        }
+  #op(step: Work, inputs: Inputs, platform: Platform): Op {
+    switch (step.kind) {
+      case 'run':
+        return { ...runOp(step, inputs, (source) => this.#source(source)), ...platformOf(platform), constraints: {} };
+      case 'workdir':
+        return fileOp([
+          { input: inputs.below, secondaryInput: NONE, output: 0, Action: { mkdir: { path: step.path, mode: 0o755, makeParents: true, timestamp: -1 } } },
+        ]);
+      default: {
+        const from = step.sources.map((source) => inputs.add(this.#copied(source, step)));
+        return fileOp(
+          step.sources.map((source, index) => ({
+            input: index === 0 ? inputs.below : inputs.count + index - 1,
+            secondaryInput: from[index]!,
+            output: index === step.sources.length - 1 ? 0 : NONE,
+            Action: { copy: copyOf(source, step) },
+          })),
+        );
       }
-    });
-    return fileOp(actions);
+    }
+  }
+
+  /** What a source of COPY or ADD is in. */
+  #copied(source: CopySource, { from }: CopyStep): number {
+    if (source.kind === 'path' || source.kind === 'parents') return this.#source(from);
+    if (source.kind === 'http' || source.kind === 'git') return this.#add(sourceStep(identifierOf(source.url)));
+    const mkfile = { path: source.path, mode: 0o644, data: Buffer.from(source.content).toString('base64'), timestamp: -1 };
+    return this.#add({ op: fileOp([{ input: NONE, secondaryInput: NONE, output: 0, Action: { mkfile } }]), inputs: [], location: [], layers: [] });
   }
 
   /** The step that gives what a stage begins with, or what is copied from. */
   #source(source: Source, stage?: PlannedStage): number {
     switch (source.kind) {
       case 'scratch':
-        return SCRATCH;
+        return NONE;
       case 'stage':
-        return this.#ends.get(source.index) ?? SCRATCH;
+        return this.#ends.get(source.index) ?? NONE;
       case 'image': {
+        const step = sourceStep(`docker-image://${pinned(source.name, this.#notes)}`);
         const layers = stage === undefined ? [] : descriptors(this.#notes.layers.get(stage));
-        const op = { ...sourceOp(`docker-image://${pinned(source.name, this.#notes)}`), ...platformOf(source.platform) };
-        return this.#add({ op, inputs: [], location: stage?.location ?? [], layers });
+        return this.#add({ ...step, op: { ...step.op, ...platformOf(source.platform) }, location: stage?.location ?? [], layers });
       }
       case 'context':
-        return this.#add({ op: sourceOp('local://context'), inputs: [], location: [], layers: [] });
-      default: {
-        const { value, name } = source;
-        const identifier = /^[a-z-]+:\/\//.test(value) ? withoutCredentials(value) : value.includes('@') ? `git://${value}` : `local://${name}`;
-        return this.#add({ op: sourceOp(identifier), inputs: [], location: [], layers: [] });
-      }
+        return this.#add(sourceStep('local://context'));
+      default:
+        return this.#add(sourceStep(source.value.startsWith('local:') ? `local://${source.name}` : identifierOf(source.value)));
     }
   }
 
@@ -118,45 +105,88 @@ class Steps {
     const key = JSON.stringify([step.op, step.inputs]);
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    this.steps.push(step);
-    this.#known.set(key, this.steps.length - 1);
-    return this.steps.length - 1;
+    this.#steps.push(step);
+    this.#known.set(key, this.#steps.length - 1);
+    return this.#steps.length - 1;
   }
 }
 
-function runOp({ argv, env, cwd, user, mounts, network, security }: RunStep, below: number, other: (source: Source) => number): Op {
+/** What one step works on: the file system below it first. */
+class Inputs {
+  readonly steps: number[] = [];
+  readonly below: number;
+
+  constructor(below: number) {
+    this.below = this.add(below);
+  }
+
+  /** How many there are: outputs of its own actions count on from there. */
+  get count(): number {
+    return this.steps.length;
+  }
+
+  /** Its number among the inputs. */
+  add(step: number): number {
+    if (step === NONE) return NONE;
+    if (!this.steps.includes(step)) this.steps.push(step);
+    return this.steps.indexOf(step);
+  }
+}
+
+function runOp({ argv, env, cwd, user, mounts, network, security }: RunStep, inputs: Inputs, step: (source: Source) => number): Op {
   const meta = { args: argv, ...(env.length === 0 ? {} : { env }), cwd, ...(user === '' ? {} : { user }), removeMountStubsRecursive: true };
-  const more = mounts.map((mount) => {
-    const { type, target: dest, source: selector, id, required, readOnly, sharing } = mount;
-    const input = mount.origin === undefined ? SCRATCH : other(mount.origin);
-    const base = { input, ...(selector === '' || selector === '/' ? {} : { selector }), dest, output: SCRATCH, ...(readOnly ? { readonly: true } : {}) };
-    const kind = MOUNTS[type] === 0 ? {} : { mountType: MOUNTS[type] };
+  const more = mounts.map(({ type, origin, target: dest, source, id, required, readOnly, sharing }) => {
+    const input = origin === undefined ? NONE : inputs.add(step(origin));
+    const kind = { input, dest, output: NONE, ...(MOUNTS[type] === 0 ? {} : { mountType: MOUNTS[type] }) };
+    const optional = required ? {} : { optional: true };
     // of a secret its id, and nothing that it has
-    if (type === 'secret') return { ...base, selector: undefined, ...kind, secretOpt: { ID: id, ...(required ? {} : { optional: true }) } };
-    if (type === 'ssh') return { ...base, selector: undefined, ...kind, SSHOpt: { ID: id || 'default', ...(required ? {} : { optional: true }) } };
-    if (type === 'cache')
-      return {
-        ...base,
-        ...kind,
-        cacheOpt: { ID: id || dest, ...(sharing === undefined ? {} : { sharing: ['shared', 'private', 'locked'].indexOf(sharing) }) },
-      };
-    return { ...base, ...kind };
+    if (type === 'secret') return { ...kind, secretOpt: { ID: id, ...optional } };
+    if (type === 'ssh') return { ...kind, SSHOpt: { ...(id === '' ? {} : { ID: id }), ...optional } };
+    const files = { ...kind, ...(source === '' || source === '/' ? {} : { selector: source }), ...(readOnly ? { readonly: true } : {}) };
+    return type === 'cache' ? { ...files, cacheOpt: { ID: id || dest, ...(sharing === undefined ? {} : { sharing: SHARING.indexOf(sharing) }) } } : files;
   });
   const exec = {
     meta,
-    mounts: [{ input: below, dest: '/', output: 0 }, ...more],
+    mounts: [{ ...(inputs.below === 0 ? {} : { input: inputs.below }), dest: '/' }, ...more],
     ...(NETWORKS[network] === 0 ? {} : { network: NETWORKS[network] }),
     ...(security === 'insecure' ? { security: 1 } : {}),
   };
   return { Op: { exec } };
 }
 
-function fileOp(actions: readonly object[]): Op {
-  return { Op: { file: { actions } } };
+function copyOf(source: CopySource, { destination: dest, chown, chmod, add, unpack, exclude }: CopyStep): object {
+  const src = source.kind === 'path' || source.kind === 'file' ? source.path : source.kind === 'parents' ? `${source.path}/${source.pattern}` : '/';
+  return {
+    src,
+    dest,
+    ...(chown === '' ? {} : { owner: ownerOf(chown) }),
+    mode: -1,
+    ...(chmod === '' ? {} : { modeStr: chmod }),
+    ...(add && unpack !== false ? { attemptUnpackDockerCompatibility: true } : {}),
+    ...(source.kind === 'file' ? {} : { followSymlink: true, dirCopyContents: true, allowWildcard: true, allowEmptyWildcard: true }),
+    ...(exclude.length === 0 ? {} : { excludePatterns: exclude }),
+    createDestPath: true,
+    timestamp: -1,
+  };
 }
 
-function sourceOp(identifier: string): Op {
-  return { Op: { source: { identifier } } };
+function ownerOf(chown: string): object {
+  const [user = '', group = user] = chown.split(':');
+  const one = (name: string) => ({ User: /^\d+$/.test(name) ? { byId: Number(name) } : { byName: { name } } });
+  return { user: one(user), group: one(group) };
+}
+
+function fileOp(actions: readonly object[]): Op {
+  return { Op: { file: { actions } }, constraints: {} };
+}
+
+function sourceStep(identifier: string): OriginStep {
+  return { op: { Op: { source: { identifier } }, constraints: {} }, inputs: [], location: [], layers: [] };
+}
+
+function identifierOf(url: string): string {
+  const shown = withoutCredentials(url);
+  return isGitUrl(url) && !/^(?:git|ssh):/.test(url) ? `git://${shown.replace(/^https?:\/\//, '')}` : shown;
 }
 
 function platformOf({ os, architecture, variant }: Platform): Op {

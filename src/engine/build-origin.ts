@@ -1,9 +1,10 @@
 /** What a build used, noted while it goes on: for its provenance. */
 import { randomBytes } from 'node:crypto';
 import type { Digest } from '../base/digest.ts';
+import { withoutCredentials } from '../base/url-credentials.ts';
 import type { BuildRequest, LayerRef, SourceFile } from '../build/contract.ts';
 import type { BuildPlan, PlannedStage, RunStep, Step } from '../build/dockerfile/plan.ts';
-import { withoutCredentials, type BuildOrigin, type Material, type MountedId } from '../build/provenance.ts';
+import type { BuildOrigin, Material, MountedId } from '../build/provenance.ts';
 import type { Platform } from '../image/contract.ts';
 import { formatPlatform, hostPlatform } from '../image/platform.ts';
 import { familiarName, parseReference, withDefaultTag } from '../image/reference.ts';

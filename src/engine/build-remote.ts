@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { createWriteStream, mkdirSync, utimesSync } from 'node:fs';
 import { once } from 'node:events';
 import { EngineError, invalid } from '../base/errors.ts';
+import { withoutCredentials } from '../base/url-credentials.ts';
 import { gitCheckout, isGitUrl } from './build-git.ts';
 
 /** Milliseconds without a byte. */
@@ -61,8 +62,23 @@ export async function fetchFile(url: string, work: string, name: string, checksu
   return { path, digest: content.digest('hex') };
 }
 
-async function request(url: string, signal: AbortSignal): Promise<{ readonly modified: Date | undefined; body(): AsyncGenerator<Buffer> }> {
-  let at = parseUrl(url);
+const HEADERS = { 'user-agent': 'kobako', 'accept-encoding': 'identity' };
+
+/** fetch() takes no URL with a name and a password in it. */
+function bare(url: URL): URL {
+  const out = new URL(url);
+  [out.username, out.password] = ['', ''];
+  return out;
+}
+
+function basicAuth({ username, password }: URL): Readonly<Record<string, string>> {
+  if (username === '' && password === '') return {};
+  return { authorization: `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}` };
+}
+
+async function request(asked: string, signal: AbortSignal): Promise<{ readonly modified: Date | undefined; body(): AsyncGenerator<Buffer> }> {
+  const url = withoutCredentials(asked);
+  let at = parseUrl(asked);
   for (let redirects = 0; ; redirects++) {
     if (redirects > MAX_REDIRECTS) throw new EngineError('unavailable', `failed to load ${url}: stopped after ${MAX_REDIRECTS} redirects`);
     const wait = new AbortController();
@@ -70,7 +86,7 @@ async function request(url: string, signal: AbortSignal): Promise<{ readonly mod
     const all = AbortSignal.any([signal, wait.signal]);
     let response: Response;
     try {
-      response = await fetch(at, { redirect: 'manual', signal: all, headers: { 'user-agent': 'kobako', 'accept-encoding': 'identity' } });
+      response = await fetch(bare(at), { redirect: 'manual', signal: all, headers: { ...HEADERS, ...basicAuth(at) } });
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       throw new EngineError('unavailable', `failed to load ${url}: ${describe(error)}`, { cause: error });
@@ -141,7 +157,7 @@ async function* bodyOf(url: string, response: Response, signal: AbortSignal, wai
 function parseUrl(text: string): URL {
   const url = URL.parse(text);
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:'))
-    throw invalid(`invalid URL ${JSON.stringify(text)}: http and https can be fetched`);
+    throw invalid(`invalid URL ${JSON.stringify(withoutCredentials(text))}: http and https can be fetched`);
   return url;
 }
 

@@ -19,6 +19,7 @@ import { copyKey, copyStep, linksOnTheWay, type FileRoot, type FoundSource } fro
 import { viewOf, mountable } from './build-layer.ts';
 import { runMounts } from './build-mounts.ts';
 import type { BuildParts, StepOutcome } from './build-parts.ts';
+import { grantedDevices } from './build-devices.ts';
 import { fetchSource } from './build-fetch.ts';
 import { runStep } from './build-run.ts';
 import { inBuildersWords } from './build-words.ts';
@@ -73,6 +74,8 @@ class Solver {
   readonly #stages = new Map<number, Promise<StageState>>();
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
+  /** What each RUN gets. */
+  readonly #devices = new Map<RunStep, readonly string[]>();
   #number = 0;
   #begun = 0;
 
@@ -283,15 +286,16 @@ class Solver {
       layers: (source) => this.#layersOf(source),
     });
     const { argv, env, cwd, user, proxyEnv } = step;
+    const devices = this.#devices.get(step) ?? [];
     const { cgroupParent: _, ...counted } = settings;
     return {
-      key: keyOf('run', below, argv, env, cwd, user, mounts.key, counted),
+      key: keyOf('run', below, argv, env, cwd, user, mounts.key, counted, ...(devices.length === 0 ? [] : [devices])),
       description,
       work: (signal, tell) =>
         mounts.use(signal, (given) =>
           runStep(
             parts,
-            { layers, argv, env: [...env, ...proxyEnv, ...given.env], cwd, user, mounts: given.mounts, ...settings, onStarted: given.started },
+            { layers, argv, env: [...env, ...proxyEnv, ...given.env], cwd, user, devices, mounts: given.mounts, ...settings, onStarted: given.started },
             { signal, tell },
           ),
         ),
@@ -305,9 +309,10 @@ class Solver {
       if (step.kind !== 'run') continue;
       const asks = step.network === 'host' ? 'network.host' : step.security === 'insecure' ? 'security.insecure' : undefined;
       if (asks !== undefined && !granted.includes(asks)) throw new EngineError('denied', `failed to load LLB: ${asks} is not allowed`);
-      const device = step.devices.find(({ required }) => required);
-      if (device !== undefined)
-        throw new EngineError('unavailable', `device ${device.name} is requested by the build and not available: builds get no devices here`);
+      this.#devices.set(
+        step,
+        inLoading(() => grantedDevices(step.devices, granted)),
+      );
     }
   }
 
@@ -368,6 +373,15 @@ class Solver {
     const ranges = location.map(({ start, end }) => ({ start: { line: start, character: 0 }, end: { line: end, character: 0 } }));
     const detail: BuildFailureDetail = { ...known, source: this.#input.source, ranges, ...(vertex === undefined ? {} : { vertex: vertex.digest }) };
     return new EngineError(error.kind, error.message, { detail, cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) });
+  }
+}
+
+/** In BuildKit's words: what stands in the way is seen when the plan is read. */
+function inLoading<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof EngineError ? new EngineError(error.kind, `failed to load LLB: ${error.message}`, { cause: error }) : error;
   }
 }
 

@@ -1,5 +1,6 @@
 /** Builds as the engine's doors see them. */
 export type {
+  BlobPlace,
   BuildDescription,
   BuildEvent,
   BuildFailureDetail,

@@ -9,19 +9,20 @@ import type { BaseImage, BuildPlan, ImageNeed, ImageSettings, PlanOptions, Sourc
 import { planStages } from '../build/dockerfile/plan-stages.ts';
 import { Findings } from '../build/dockerfile/rules.ts';
 import { keyOf } from '../build/keys.ts';
-import { provenanceOf } from '../build/provenance.ts';
+import { provenanceOf, withLayers } from '../build/provenance.ts';
 import { Vertex, type OnBuildEvent } from '../build/progress.ts';
 import { hostPlatform, parsePlatform } from '../image/platform.ts';
 import { findBase, type BaseFound } from './build-bases.ts';
 import { BuildContexts } from './build-contexts.ts';
 import { describedInputs, describedWarnings, emptyDescription } from './build-describe.ts';
-import { exportBuilt } from './build-export.ts';
+import { exportBuilt, type ExportInput } from './build-export.ts';
 import { epochOf } from './build-epoch.ts';
 import { failure, inFile, rangesOf } from './build-failure.ts';
 import { OriginNotes, originOf } from './build-origin.ts';
 import { cacheUsage, collectCache, pruneCache } from './build-gc.ts';
 import { exportCache, importCache, INLINE, recordsDocument, type ImportedRecord } from './build-cache-transfer.ts';
 import { builtImage, type BuiltImage } from './build-image.ts';
+import { checkFrontend } from './build-frontend.ts';
 import { ignoredPatterns, pathMatcher } from './build-language.ts';
 import { workFolder, type BuildParts } from './build-parts.ts';
 import { solve } from './build-solve.ts';
@@ -116,12 +117,13 @@ class Build {
     const shown = inline ? { ...built, config: { ...built.config, [INLINE]: recordsDocument(inResult(records, built)) } } : built;
     const wish = request.provenance;
     const origin = originOf(this.#notes, request, plan, source);
-    const provenance = wish === undefined ? undefined : provenanceOf(origin, wish);
+    const provenance: ExportInput['provenance'] = wish && ((layers) => provenanceOf(withLayers(origin, layers), wish));
     const result = await exportBuilt(this.#parts, shown, { request, epoch, provenance, vertex: (name) => this.#vertex(name), signal: this.#signal });
     const cached = await this.#exportCache(records, built);
     collectCache(this.#parts);
     const unused = plan.unusedArgs.length === 0 ? [] : [`[Warning] One or more build-args [${plan.unusedArgs.join(' ')}] were not consumed`];
-    const all = { version: 'v0.2', builderId: '', reproducible: false, ...wish, mode: 'max' } as const;
+    // buildx reads this version
+    const all = { builderId: '', reproducible: false, ...wish, mode: 'max', version: 'v0.2' } as const;
     return { ...result, metadata: { ...result.metadata, ...cached }, provenance: () => provenanceOf(origin, all), warnings: unused };
   }
 
@@ -236,6 +238,8 @@ class Build {
         throw this.#request.classic === true && isNoDockerfile(error) ? invalid(`Cannot locate specified Dockerfile: ${name}`) : error;
       });
     const source: SourceFile = { filename: name.replace(/^.*\//, ''), data: Buffer.from(read.text) };
+    // the older builder takes it for a comment
+    if (this.#request.classic !== true) checkFrontend(read.text, source, this.#request.buildArgs?.['BUILDKIT_SYNTAX']);
     return { text: read.text, source, ignore: read.ignore, vertex };
   }
 

@@ -39,7 +39,7 @@ export interface Companions {
 }
 
 /** Made when it is known how the registry gets the image's manifest. */
-export type MakeCompanions = (manifest: Descriptor) => Promise<Companions>;
+export type MakeCompanions = (image: Descriptor, manifest: Manifest) => Promise<Companions>;
 
 /** Gives what the registry has under the name: of several, under the last. */
 export async function pushImage(parts: ImageParts, name: string, options: PushOptions, companions?: MakeCompanions): Promise<Descriptor> {
@@ -106,7 +106,7 @@ async function pushOne(
   await forEach(todo, (job, until) => send(job.layer, job.id, until), { limit: PARALLEL, signal });
   await send(manifest.config, undefined);
   const target: Descriptor = { mediaType: manifest.mediaType, digest, size: bytes.length };
-  const others = await companions?.(target);
+  const others = await companions?.(target, manifest);
   const put = ({ mediaType, digest: named }: Descriptor, as: string) => repository.pushManifest(as, { mediaType, bytes: store.blobs.read(named) }, signal);
   for (const blob of others?.blobs ?? []) await send(blob, undefined);
   for (const each of others === undefined ? [] : [target, ...others.manifests]) await put(each, each.digest);
