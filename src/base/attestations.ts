@@ -51,9 +51,8 @@ function key(part: string): string {
   return part.split('=', 1)[0]!.trim().toLowerCase();
 }
 
-/** `false` alone disables, too. */
 function isDisabled(fields: ReadonlyMap<string, string>): boolean {
-  return flag(fields, 'disabled') || (fields.size === 1 && flag(fields, 'false'));
+  return flag(fields, 'disabled');
 }
 
 function flag(fields: ReadonlyMap<string, string>, name: string): boolean {

@@ -69,13 +69,43 @@ export function commandsOnBuilds(title: string, open: () => Promise<EngineUnderT
       writeFileSync(`${folder}/secret`, 'whisper');
       const other = context('', { 'there.txt': 'there' });
       const path = context(
-        'FROM busybox AS made\nRUN --mount=type=secret,id=s test "$(cat /run/secrets/s)" = whisper && echo ok > /ok\nFROM scratch\nCOPY --from=made /ok /ok\nCOPY --from=other there.txt /\n',
+        'FROM busybox AS made\nRUN --mount=type=secret,id=s test "$(tr a-z A-Z < /run/secrets/s)" = WHISPER && echo ok > /ok\nFROM scratch\nCOPY --from=made /ok /ok\nCOPY --from=other there.txt /\n',
       );
-      const args = ['--secret', `id=s,src=${folder}/secret`, '--build-context', `other=${other}`, '-o', `${folder}/out`, '--network', 'none'];
+      const args = [
+        '--provenance=mode=max',
+        '--secret',
+        `id=s,src=${folder}/secret`,
+        '--build-context',
+        `other=${other}`,
+        '-o',
+        `${folder}/out`,
+        '--network',
+        'none',
+      ];
       const built = await kobako(['build', ...args, path]);
       assert.equal(built.code, 0, built.stderr);
       assert.equal(readFileSync(`${folder}/out/ok`, 'utf8'), 'ok\n');
       assert.equal(readFileSync(`${folder}/out/there.txt`, 'utf8'), 'there');
+      const told = readFileSync(`${folder}/out/provenance.json`, 'utf8');
+      assert.match(told, /"secrets": \[\s+\{\s+"id": "s",\s+"optional": true\s+\}\s+\]/);
+      assert.doesNotMatch(told, /whisper/);
+    });
+
+    test('build: what is told of a result, and what is not', async () => {
+      const path = context('FROM busybox\nARG V\n');
+      const build = (...args: string[]) => kobako(['build', '--build-arg', 'V=7', '--metadata-file', `${folder}/metadata`, ...args, path]);
+      const args = ['--provenance', 'false', '--attest', 'type=provenance,mode=max'];
+      assert.equal((await build(...args, '-o', `${folder}/none`)).code, 0);
+      assert.throws(() => readFileSync(`${folder}/none/provenance.json`), { code: 'ENOENT' });
+      const { 'buildx.build.provenance': told } = JSON.parse(readFileSync(`${folder}/metadata`, 'utf8')) as Record<string, Record<string, unknown>>;
+      assert.deepEqual((told!['invocation'] as { readonly parameters: object }).parameters, { frontend: 'dockerfile.v0', args: { 'build-arg:V': '7' } });
+      assert.equal(told!['buildConfig'], undefined);
+      assert.equal((await build('--attest', 'type=provenance,filename=from.json', '-o', `${folder}/some`)).code, 0);
+      assert.match(readFileSync(`${folder}/some/from.json`, 'utf8'), /slsa\.dev\/provenance\/v0\.2/);
+      assert.match((await build('--sbom', 'true')).stderr, /attestations of the type sbom are not supported/);
+      assert.equal((await build('--sbom', 'false')).code, 0);
+      assert.match((await build('--provenance', 'mode=most')).stderr, /invalid mode "most"/);
+      assert.match((await build('--attest', 'mode=max')).stderr, /attestation type not specified/);
     });
   });
 }
