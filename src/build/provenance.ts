@@ -182,9 +182,7 @@ function more({ parameters, steps, source }: BuildOrigin, most: boolean): object
   });
   const said = vcs.length === 0 ? {} : { vcs: Object.fromEntries(vcs) as object };
   if (!most) return said;
-  const locations = steps.flatMap(({ location }, index) => {
-    return location.length === 0 ? [] : [[`step${index}`, { locations: [{ ranges: location.map(rangeOf) }] }]];
-  });
+  const locations = steps.map(({ location }, index) => [`step${index}`, location.length === 0 ? {} : { locations: [{ ranges: location.map(rangeOf) }] }]);
   const layers = steps.flatMap((step, index) => (step.layers.length === 0 ? [] : [[`step${index}:0`, [step.layers]]]));
   return {
     ...said,

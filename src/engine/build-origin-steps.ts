@@ -1,4 +1,5 @@
 /** The steps of a build in the words of BuildKit's low-level definitions (moby/buildkit solver/pb/ops.proto), for its provenance. */
+import { posix } from 'node:path';
 import { withoutCredentials } from '../base/url-credentials.ts';
 import type { BuildPlan, CopyStep, PlannedStage, RunStep, Source, WorkdirStep } from '../build/dockerfile/plan.ts';
 import type { OriginStep } from '../build/provenance.ts';
@@ -17,6 +18,7 @@ const MOUNTS = { bind: 0, secret: 1, ssh: 2, cache: 3, tmpfs: 4 };
 const SHARING = ['shared', 'private', 'locked'];
 /** No input, or none that is given on. */
 const NONE = -1;
+const MOST_LAYERS = 20_000;
 
 /** What is the same is one step. The last one has the result, and does nothing. */
 export function originSteps(plan: BuildPlan, notes: OriginNotes): readonly OriginStep[] {
@@ -31,6 +33,7 @@ class Steps {
   readonly #known = new Map<string, number>();
   /** The last step of each stage. */
   readonly #ends = new Map<number, number>();
+  #named = 0;
 
   constructor(notes: OriginNotes) {
     this.#notes = notes;
@@ -42,7 +45,7 @@ class Steps {
       if (step.kind === 'config') continue;
       const inputs = new Inputs(last);
       const op = this.#op(step, inputs, stage.platform);
-      last = this.#add({ op, inputs: inputs.steps, location: step.location, layers: descriptors(this.#notes.layers.get(step)) });
+      last = this.#add({ op, inputs: inputs.steps, location: step.location, layers: this.#layers(step) });
     }
     this.#ends.set(stage.index, last);
   }
@@ -78,7 +81,7 @@ class Steps {
   #copied(source: CopySource, { from }: CopyStep): number {
     if (source.kind === 'path' || source.kind === 'parents') return this.#source(from);
     if (source.kind === 'http' || source.kind === 'git') return this.#add(sourceStep(identifierOf(source.url)));
-    const mkfile = { path: source.path, mode: 0o644, data: Buffer.from(source.content).toString('base64'), timestamp: -1 };
+    const mkfile = { path: rooted(source.path), mode: 0o644, data: Buffer.from(source.content).toString('base64'), timestamp: -1 };
     return this.#add({ op: fileOp([{ input: NONE, secondaryInput: NONE, output: 0, Action: { mkfile } }]), inputs: [], location: [], layers: [] });
   }
 
@@ -91,7 +94,7 @@ class Steps {
         return this.#ends.get(source.index) ?? NONE;
       case 'image': {
         const step = sourceStep(`docker-image://${pinned(source.name, this.#notes)}`);
-        const layers = stage === undefined ? [] : descriptors(this.#notes.layers.get(stage));
+        const layers = stage === undefined ? [] : this.#layers(stage);
         return this.#add({ ...step, op: { ...step.op, ...platformOf(source.platform) }, location: stage?.location ?? [], layers });
       }
       case 'context':
@@ -99,6 +102,13 @@ class Steps {
       default:
         return this.#add(sourceStep(source.value.startsWith('local:') ? `local://${source.name}` : identifierOf(source.value)));
     }
+  }
+
+  /** Each step names all that are below it: beyond a bound nothing is said, so that a long Dockerfile's document has an end. */
+  #layers(of: PlannedStage | Work): OriginStep['layers'] {
+    const layers = this.#notes.layers.get(of) ?? [];
+    this.#named += layers.length;
+    return this.#named > MOST_LAYERS ? [] : layers.map(({ descriptor }) => descriptor);
   }
 
   #add(step: OriginStep): number {
@@ -135,29 +145,38 @@ class Inputs {
 
 function runOp({ argv, env, cwd, user, mounts, network, security }: RunStep, inputs: Inputs, step: (source: Source) => number): Op {
   const meta = { args: argv, ...(env.length === 0 ? {} : { env }), cwd, ...(user === '' ? {} : { user }), removeMountStubsRecursive: true };
-  const more = mounts.map(({ type, origin, target: dest, source, id, required, readOnly, sharing }) => {
-    const input = origin === undefined ? NONE : inputs.add(step(origin));
-    const kind = { input, dest, output: NONE, ...(MOUNTS[type] === 0 ? {} : { mountType: MOUNTS[type] }) };
-    const optional = required ? {} : { optional: true };
-    // of a secret its id, and nothing that it has
-    if (type === 'secret') return { ...kind, secretOpt: { ID: id, ...optional } };
-    if (type === 'ssh') return { ...kind, SSHOpt: { ...(id === '' ? {} : { ID: id }), ...optional } };
-    const files = { ...kind, ...(source === '' || source === '/' ? {} : { selector: source }), ...(readOnly ? { readonly: true } : {}) };
-    return type === 'cache' ? { ...files, cacheOpt: { ID: id || dest, ...(sharing === undefined ? {} : { sharing: SHARING.indexOf(sharing) }) } } : files;
-  });
+  // of a secret its id, and nothing that it has
+  const variables = mounts.filter(({ type, env: name }) => type === 'secret' && name);
+  const shown = mounts.filter((mount) => !variables.includes(mount) || mount.target !== '');
   const exec = {
     meta,
-    mounts: [{ ...(inputs.below === 0 ? {} : { input: inputs.below }), dest: '/' }, ...more],
+    mounts: [{ ...(inputs.below === 0 ? {} : { input: inputs.below }), dest: '/' }, ...shown.map((mount, at) => mountOf(mount, at, inputs, step))],
+    ...(variables.length === 0 ? {} : { secretenv: variables.map((mount) => ({ ...secretOf(mount), name: mount.env })) }),
     ...(NETWORKS[network] === 0 ? {} : { network: NETWORKS[network] }),
     ...(security === 'insecure' ? { security: 1 } : {}),
   };
   return { Op: { exec } };
 }
 
+function mountOf(mount: RunStep['mounts'][number], at: number, inputs: Inputs, step: (source: Source) => number): object {
+  const { type, origin, target, source, id, required, readOnly, sharing } = mount;
+  const dest = target || (type === 'ssh' ? `/run/buildkit/ssh_agent.${at}` : `/run/secrets/${id}`);
+  const input = origin === undefined ? NONE : inputs.add(step(origin));
+  const kind = { input, dest, output: NONE, ...(MOUNTS[type] === 0 ? {} : { mountType: MOUNTS[type] }) };
+  if (type === 'secret') return { ...kind, secretOpt: secretOf(mount) };
+  if (type === 'ssh') return { ...kind, SSHOpt: { ...(id === '' ? {} : { ID: id }), ...(required ? {} : { optional: true }) } };
+  const files = { ...kind, ...(source === '' || source === '/' ? {} : { selector: source }), ...(readOnly ? { readonly: true } : {}) };
+  return type === 'cache' ? { ...files, cacheOpt: { ID: id || dest, ...(sharing === undefined ? {} : { sharing: SHARING.indexOf(sharing) }) } } : files;
+}
+
+function secretOf({ id, target, required }: RunStep['mounts'][number]): object {
+  return { ID: id || posix.basename(target), ...(required ? {} : { optional: true }) };
+}
+
 function copyOf(source: CopySource, { destination: dest, chown, chmod, add, unpack, exclude }: CopyStep): object {
-  const src = source.kind === 'path' || source.kind === 'file' ? source.path : source.kind === 'parents' ? `${source.path}/${source.pattern}` : '/';
+  const src = 'pattern' in source ? `${source.path}/${source.pattern}` : 'path' in source ? source.path : '/';
   return {
-    src,
+    src: rooted(src),
     dest,
     ...(chown === '' ? {} : { owner: ownerOf(chown) }),
     mode: -1,
@@ -168,6 +187,10 @@ function copyOf(source: CopySource, { destination: dest, chown, chmod, add, unpa
     createDestPath: true,
     timestamp: -1,
   };
+}
+
+function rooted(path: string): string {
+  return path.startsWith('/') ? path : `/${path}`;
 }
 
 function ownerOf(chown: string): object {
@@ -196,8 +219,4 @@ function platformOf({ os, architecture, variant }: Platform): Op {
 function pinned(name: string, { digests }: OriginNotes): string {
   const reference = withDefaultTag(parseReference(name));
   return formatReference({ ...reference, digest: reference.digest ?? digests.get(name) });
-}
-
-function descriptors(layers: readonly { readonly descriptor: OriginStep['layers'][number] }[] = []): OriginStep['layers'] {
-  return layers.map(({ descriptor }) => descriptor);
 }

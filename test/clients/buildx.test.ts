@@ -269,6 +269,14 @@ describe('buildx', { skip: missing ?? false }, async () => {
     fine(await docker([...args, '-t', 'attested:1', folder], { env: attested }));
     assert.ok((await inspect('attested:1')).RepoTags.includes('attested:1'));
     const sbom = await docker([...args, '--sbom=true', '-o', `type=oci,dest=${folder}.sbom`, folder]);
+    // a layout in a folder: its blobs are sent by themselves
+    fine(await docker([...args, '--provenance=mode=min', '-o', `type=oci,tar=false,name=l/x:1,dest=${folder}.layout`, folder]));
+    const layout = JSON.parse(readFileSync(`${folder}.layout/index.json`, 'utf8')) as { readonly manifests: readonly { readonly digest: string }[] };
+    const index = JSON.parse(readFileSync(`${folder}.layout/blobs/sha256/${layout.manifests[0]!.digest.slice(7)}`, 'utf8')) as {
+      readonly manifests: readonly { readonly digest: string }[];
+    };
+    assert.equal(index.manifests.length, 2);
+    assert.ok(index.manifests.every(({ digest }) => existsSync(`${folder}.layout/blobs/sha256/${digest.slice(7)}`)));
     assert.match(sbom.stderr, /attestations of the type sbom are not supported/);
     assert.equal((await docker([...args, '--sbom=false', folder])).code, 0);
   });
