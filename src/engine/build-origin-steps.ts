@@ -144,7 +144,13 @@ class Inputs {
 }
 
 function runOp({ argv, env, cwd, user, mounts, network, security }: RunStep, inputs: Inputs, step: (source: Source) => number): Op {
-  const meta = { args: argv, ...(env.length === 0 ? {} : { env }), cwd, ...(user === '' ? {} : { user }), removeMountStubsRecursive: true };
+  const meta = {
+    args: argv,
+    ...(env.length === 0 ? {} : { env: env.map(withoutCredentials) }),
+    cwd,
+    ...(user === '' ? {} : { user }),
+    removeMountStubsRecursive: true,
+  };
   // of a secret its id, and nothing that it has
   const variables = mounts.filter(({ type, env: name }) => type === 'secret' && name);
   const shown = mounts.filter((mount) => !variables.includes(mount) || mount.target !== '');
@@ -159,10 +165,11 @@ function runOp({ argv, env, cwd, user, mounts, network, security }: RunStep, inp
 }
 
 function mountOf(mount: RunStep['mounts'][number], at: number, inputs: Inputs, step: (source: Source) => number): object {
-  const { type, origin, target, source, id, required, readOnly, sharing } = mount;
+  const { type, origin, target, source, id, required, readOnly, sharing, size } = mount;
   const dest = target || (type === 'ssh' ? `/run/buildkit/ssh_agent.${at}` : `/run/secrets/${id}`);
   const input = origin === undefined ? NONE : inputs.add(step(origin));
   const kind = { input, dest, output: NONE, ...(MOUNTS[type] === 0 ? {} : { mountType: MOUNTS[type] }) };
+  if (type === 'tmpfs') return { ...kind, TmpfsOpt: size > 0 ? { size } : {} };
   if (type === 'secret') return { ...kind, secretOpt: secretOf(mount) };
   if (type === 'ssh') return { ...kind, SSHOpt: { ...(id === '' ? {} : { ID: id }), ...(required ? {} : { optional: true }) } };
   const files = { ...kind, ...(source === '' || source === '/' ? {} : { selector: source }), ...(readOnly ? { readonly: true } : {}) };
@@ -179,8 +186,7 @@ function copyOf(source: CopySource, { destination: dest, chown, chmod, add, unpa
     src: rooted(src),
     dest,
     ...(chown === '' ? {} : { owner: ownerOf(chown) }),
-    mode: -1,
-    ...(chmod === '' ? {} : { modeStr: chmod }),
+    ...(/^[0-7]*$/.test(chmod) ? { mode: chmod === '' ? -1 : Number.parseInt(chmod, 8) } : { mode: -1, modeStr: chmod }),
     ...(add && unpack !== false ? { attemptUnpackDockerCompatibility: true } : {}),
     ...(source.kind === 'file' ? {} : { followSymlink: true, dirCopyContents: true, allowWildcard: true, allowEmptyWildcard: true }),
     ...(exclude.length === 0 ? {} : { excludePatterns: exclude }),

@@ -95,6 +95,7 @@ export function packageUrl(name: string, platform: Platform): string {
   return `pkg:docker/${path}${version}?${digest}platform=${encodeURIComponent(formatPlatform(platform))}`;
 }
 
+/** As BuildKit: the colon of a port stays. */
 function escaped(text: string): string {
-  return encodeURIComponent(text);
+  return encodeURIComponent(text).replaceAll('%3A', ':');
 }

@@ -269,6 +269,12 @@ describe('buildx', { skip: missing ?? false }, async () => {
     fine(await docker([...args, '-t', 'attested:1', folder], { env: attested }));
     assert.ok((await inspect('attested:1')).RepoTags.includes('attested:1'));
     const sbom = await docker([...args, '--sbom=true', '-o', `type=oci,dest=${folder}.sbom`, folder]);
+    // several results of one build
+    fine(
+      await docker([...args, '-t', 'several:1', '-o', `type=local,dest=${folder}.local`, '-o', `type=tar,dest=${folder}.several`, '-o', 'type=image', folder]),
+    );
+    assert.ok(existsSync(`${folder}.local/v`) && existsSync(`${folder}.several`));
+    assert.ok((await inspect('several:1')).RepoTags.includes('several:1'));
     // a layout in a folder: its blobs are sent by themselves
     fine(await docker([...args, '--provenance=mode=min', '-o', `type=oci,tar=false,name=l/x:1,dest=${folder}.layout`, folder]));
     const layout = JSON.parse(readFileSync(`${folder}.layout/index.json`, 'utf8')) as { readonly manifests: readonly { readonly digest: string }[] };

@@ -249,7 +249,7 @@ describe('provenance', () => {
     const out = new Received();
     await other.build(`FROM ${name}\n`, {}, { exporters: [{ type: 'local', receive: out.receive }], provenance: readProvenance('mode=min') });
     assert.deepEqual(out.json<Statement>('provenance.json').predicate.materials, [
-      { uri: `pkg:docker/${encodeURIComponent(registry.host)}/app@1?platform=linux%2Famd64`, digest: { sha256: sha256(top.bytes).slice(7) } },
+      { uri: `pkg:docker/${registry.host}/app@1?platform=linux%2Famd64`, digest: { sha256: sha256(top.bytes).slice(7) } },
     ]);
   });
 
@@ -321,6 +321,32 @@ describe('SOURCE_DATE_EPOCH', () => {
     assert.equal(layers[0]!.digest, base.digest);
     const own = Object.assign({}, ...times.slice(1).map((each) => Object.fromEntries(each))) as Record<string, number>;
     assert.deepEqual(own, { 'q/': 1_700_000_000, 'q/a': 1_700_000_000, new: 1_700_000_000, 'd/': 1_700_000_000, 'd/f': 1_700_000_000, old: 978_307_200 });
+  });
+
+  test('a time to come is the image’s, too; of the base’s history nothing is changed', async (t) => {
+    const ground = await buildGround(t);
+    const build = async (epoch: string) => {
+      const out = new Received();
+      await ground.build(
+        lines('FROM busybox', 'ENV a=b', 'COPY a /a'),
+        { a: 'a' },
+        { buildArgs: { SOURCE_DATE_EPOCH: epoch }, exporters: [{ type: 'oci', receive: out.receive }] },
+      );
+      const { config } = out.blob<Document>(out.json<Document>('index.json').manifests[0]!);
+      return out.blob<{ readonly created: string; readonly history: readonly { readonly created: string }[] }>(config);
+    };
+    for (const [epoch, time] of [
+      ['1700000000', '2023-11-14T22:13:20Z'],
+      ['1900000000', '2030-03-17T17:46:40Z'],
+    ] as const) {
+      const { created, history } = await build(epoch);
+      assert.equal(created, time);
+      assert.deepEqual(
+        history.slice(1).map((line) => line.created),
+        [time, time],
+      );
+      assert.notEqual(history[0]!.created, time);
+    }
   });
 
   test('the image of the engine, too; and exported files are all of that time', async (t) => {
