@@ -14,6 +14,7 @@ import type { BuiltImage } from './build-image.ts';
 import { mountable, viewOf } from './build-layer.ts';
 import type { BuildParts } from './build-parts.ts';
 import { keepImage, writeDocuments } from './image-make.ts';
+import type { OnProgress } from './images-contract.ts';
 import { pushImage, type MakeCompanions } from './image-push.ts';
 import { imageArchive } from './image-save.ts';
 
@@ -55,8 +56,10 @@ async function exportOne(parts: BuildParts, image: BuiltImage, exporter: Exporte
     provenance && ((layers) => provenance(new Map(image.layers.map(({ descriptor }, at) => [descriptor.digest, layers[at]!]))));
   const told = { ...input, attest };
   switch (exporter.type) {
-    case 'image':
-      return input.vertex('exporting to image').run(() => exportImage(parts, built, exporter, told));
+    case 'image': {
+      const shown = input.vertex('exporting to image');
+      return shown.run(() => exportImage(parts, built, exporter, told, shown));
+    }
     case 'oci':
     case 'docker':
       return input.vertex(`exporting to ${exporter.type} image format`).run(() => exportArchive(parts, built, exporter, told));
@@ -79,6 +82,7 @@ async function exportImage(
   { config, layers }: BuiltImage,
   { names, push = false }: ImageExporter,
   { request, attest, signal }: ImageInput,
+  vertex: Vertex,
 ): Promise<Result> {
   const images = engine.images();
   const full = fullNames(names);
@@ -92,7 +96,10 @@ async function exportImage(
     attest && ((image, manifest) => attestedImage(images, image, { platform, names: full, provenance: attest(manifest.layers) }));
   for (const name of push ? full : []) {
     const credentials = await request.credentials?.(parseReference(name).domain, signal);
-    target = await pushImage(images, familiar(name), { signal, ...(credentials === undefined ? {} : { credentials }) }, companions);
+    const onProgress: OnProgress = ({ id, current, total = 0 }) => {
+      if (id !== undefined && current !== undefined) vertex.note({ kind: 'status', id: `pushing layer ${id}`, current, total, done: current === total });
+    };
+    target = await pushImage(images, familiar(name), { credentials, signal, onProgress }, companions);
   }
   return { imageId: id, descriptor: target, metadata: metadataOf(id, target, full) };
 }

@@ -19,7 +19,7 @@ import { copyKey, copyStep, linksOnTheWay, type FileRoot, type FoundSource } fro
 import { viewOf, mountable } from './build-layer.ts';
 import { runMounts } from './build-mounts.ts';
 import type { BuildParts, StepOutcome } from './build-parts.ts';
-import { grantedDevices } from './build-devices.ts';
+import { grantedToSteps } from './build-grants.ts';
 import { fetchSource } from './build-fetch.ts';
 import { runStep } from './build-run.ts';
 import { inBuildersWords } from './build-words.ts';
@@ -75,7 +75,7 @@ class Solver {
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   /** What each RUN gets. */
-  readonly #devices = new Map<RunStep, readonly string[]>();
+  #devices: ReadonlyMap<RunStep, readonly string[]> = new Map();
   #number = 0;
   #begun = 0;
 
@@ -87,7 +87,7 @@ class Solver {
 
   async all(): Promise<StageState> {
     const { stages, target } = this.#input.plan;
-    this.#allow();
+    this.#devices = grantedToSteps(this.#input.plan, this.#input.request.entitlements ?? []);
     for (const stage of stages) {
       const running = this.#stage(stage.index);
       // who reads lines wants them in the file's order
@@ -302,20 +302,6 @@ class Solver {
     };
   }
 
-  /** Throws `denied` for what a client was not granted: before anything is done. */
-  #allow(): void {
-    const granted = this.#input.request.entitlements ?? [];
-    for (const step of this.#input.plan.stages.flatMap(({ steps }) => steps)) {
-      if (step.kind !== 'run') continue;
-      const asks = step.network === 'host' ? 'network.host' : step.security === 'insecure' ? 'security.insecure' : undefined;
-      if (asks !== undefined && !granted.includes(asks)) throw new EngineError('denied', `failed to load LLB: ${asks} is not allowed`);
-      this.#devices.set(
-        step,
-        inLoading(() => grantedDevices(step.devices, granted)),
-      );
-    }
-  }
-
   async #layersOf(source: Source): Promise<readonly LayerRef[]> {
     if (source.kind === 'stage') return (await this.#stage(source.index)).layers;
     if (source.kind === 'image') return (await this.#input.image(source)).layers;
@@ -373,15 +359,6 @@ class Solver {
     const ranges = location.map(({ start, end }) => ({ start: { line: start, character: 0 }, end: { line: end, character: 0 } }));
     const detail: BuildFailureDetail = { ...known, source: this.#input.source, ranges, ...(vertex === undefined ? {} : { vertex: vertex.digest }) };
     return new EngineError(error.kind, error.message, { detail, cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) });
-  }
-}
-
-/** In BuildKit's words: what stands in the way is seen when the plan is read. */
-function inLoading<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw error instanceof EngineError ? new EngineError(error.kind, `failed to load LLB: ${error.message}`, { cause: error }) : error;
   }
 }
 

@@ -3,7 +3,6 @@ import { parseDockerfile } from '../build/dockerfile/parse.ts';
 import type { Dockerfile } from '../build/dockerfile/ast.ts';
 import type { Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
-import type { StepRecord } from '../build/cache.ts';
 import type { BuildDescription, BuildFailureDetail, BuildRequest, BuildResult, Builds, SourceFile } from '../build/contract.ts';
 import type { BaseImage, BuildPlan, ImageNeed, ImageSettings, PlanOptions, Source } from '../build/dockerfile/plan.ts';
 import { planStages } from '../build/dockerfile/plan-stages.ts';
@@ -20,8 +19,9 @@ import { epochOf } from './build-epoch.ts';
 import { failure, inFile, rangesOf } from './build-failure.ts';
 import { OriginNotes, originOf } from './build-origin.ts';
 import { cacheUsage, collectCache, pruneCache } from './build-gc.ts';
-import { exportCache, importCache, INLINE, recordsDocument, type ImportedRecord } from './build-cache-transfer.ts';
-import { builtImage, type BuiltImage } from './build-image.ts';
+import { exportCaches, importCaches, inResult } from './build-caches.ts';
+import { INLINE, recordsDocument } from './build-cache-transfer.ts';
+import { builtImage } from './build-image.ts';
 import { checkFrontend } from './build-frontend.ts';
 import { ignoredPatterns, pathMatcher } from './build-language.ts';
 import { workFolder, type BuildParts } from './build-parts.ts';
@@ -94,6 +94,7 @@ class Build {
     const plan = await this.#toldPlan(definition);
     await this.#sources(plan, source);
     const done = new Set<Digest>();
+    const caches = { parts: this.#parts, request, vertex: (name: string) => this.#vertex(name), signal: this.#signal };
     const state = await solve(this.#parts, {
       request,
       plan,
@@ -102,7 +103,7 @@ class Build {
       ignored: (name) => (name === 'context' && contexts.source(name)?.kind !== 'local' ? pathMatcher(ignoredPatterns(ignore)) : undefined),
       ignorePatterns: ignoredPatterns(ignore),
       excluded: pathMatcher,
-      imported: await this.#imported(),
+      imported: await importCaches(caches),
       done,
       notes: this.#notes,
       work: work.path,
@@ -119,37 +120,12 @@ class Build {
     const origin = originOf(this.#notes, request, plan, source);
     const provenance: ExportInput['provenance'] = wish && ((layers) => provenanceOf(withLayers(origin, layers), wish));
     const result = await exportBuilt(this.#parts, shown, { request, epoch, provenance, vertex: (name) => this.#vertex(name), signal: this.#signal });
-    const cached = await this.#exportCache(records, built);
+    const cached = await exportCaches(caches, records, built);
     collectCache(this.#parts);
     const unused = plan.unusedArgs.length === 0 ? [] : [`[Warning] One or more build-args [${plan.unusedArgs.join(' ')}] were not consumed`];
     // buildx reads this version
     const all = { builderId: '', reproducible: false, ...wish, mode: 'max', version: 'v0.2' } as const;
     return { ...result, metadata: { ...result.metadata, ...cached }, provenance: () => provenanceOf(origin, all), warnings: unused };
-  }
-
-  async #imported(): Promise<ReadonlyMap<Digest, ImportedRecord>> {
-    const all = new Map<Digest, ImportedRecord>();
-    for (const place of this.#request.cacheFrom ?? []) {
-      if (place.type === 'inline') continue;
-      const vertex = this.#vertex(`importing cache manifest from ${place.attributes['ref'] ?? place.attributes['src'] ?? place.type}`);
-      // as BuildKit: without it the build takes longer
-      const found = await vertex.run(() => importCache(this.#parts, place, this.#request, this.#signal)).catch(() => undefined);
-      for (const [key, record] of found ?? []) all.set(key, record);
-    }
-    return all;
-  }
-
-  async #exportCache(records: readonly StepRecord[], built: BuiltImage): Promise<Readonly<Record<string, string>>> {
-    let told = {};
-    for (const place of this.#request.cacheTo ?? []) {
-      if (place.type === 'inline') continue;
-      const chosen = place.attributes['mode'] === 'max' ? records : inResult(records, built);
-      const name = place.type === 'local' ? 'exporting cache to client directory' : 'exporting cache to registry';
-      const vertex = this.#vertex(name);
-      const work = vertex.run(() => exportCache(this.#parts, place, chosen, this.#request, this.#signal));
-      told = { ...told, ...(await (place.attributes['ignore-error'] === 'true' ? work.catch(() => ({})) : work)) };
-    }
-    return told;
   }
 
   async describe(what: 'targets' | 'outline' | 'lint'): Promise<BuildDescription> {
@@ -332,12 +308,6 @@ class Build {
     this.#bases.set(key, found);
     return found;
   }
-}
-
-/** `mode=min`: the steps whose layers the result has. */
-function inResult(records: readonly StepRecord[], { layers }: BuiltImage): StepRecord[] {
-  const there = new Set(layers.map(({ diffId }) => diffId));
-  return records.filter(({ layer }) => there.has(layer.diffId));
 }
 
 function isNoDockerfile(error: unknown): boolean {

@@ -1,13 +1,30 @@
-/** RUN --device: which devices of the machine's CDI specs a step gets, chosen and granted as BuildKit does. */
+/** What steps may have only where it was granted: the host's network, all privileges, devices of the machine's CDI specs. */
 import { EngineError, invalid } from '../base/errors.ts';
 import type { RunDevice } from '../build/dockerfile/ast.ts';
+import type { BuildPlan, RunStep } from '../build/dockerfile/plan.ts';
 import { registeredDevices, type RegisteredDevice } from './cdi.ts';
 
 const CLASS = 'org.mobyproject.buildkit.device.class';
 const AUTO_ALLOW = 'org.mobyproject.buildkit.device.autoallow';
 
+/** The devices of each RUN, by their full names. Throws in BuildKit's words what is not granted, or not there: before anything is done. */
+export function grantedToSteps({ stages }: BuildPlan, granted: readonly string[]): ReadonlyMap<RunStep, readonly string[]> {
+  const devices = new Map<RunStep, readonly string[]>();
+  try {
+    for (const step of stages.flatMap(({ steps }) => steps)) {
+      if (step.kind !== 'run') continue;
+      const asks = step.network === 'host' ? 'network.host' : step.security === 'insecure' ? 'security.insecure' : undefined;
+      if (asks !== undefined && !granted.includes(asks)) throw new EngineError('denied', `${asks} is not allowed`);
+      devices.set(step, grantedDevices(step.devices, granted));
+    }
+  } catch (error) {
+    throw error instanceof EngineError ? new EngineError(error.kind, `failed to load LLB: ${error.message}`, { cause: error }) : error;
+  }
+  return devices;
+}
+
 /**
- * Full names (`vendor.com/class=name`). Throws `invalid` for a name that is none, `not-found` for one that is required
+ * Chosen and granted as BuildKit does. Full names (`vendor.com/class=name`). Throws `invalid` for a name that is none, `not-found` for one that is required
  * and that no spec has, `denied` for what the client was not granted: `device`, or `device=NAME`.
  */
 export function grantedDevices(wanted: readonly RunDevice[], granted: readonly string[], folders?: readonly string[]): readonly string[] {
