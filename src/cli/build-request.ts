@@ -29,7 +29,7 @@ export function buildRequest(context: CliContext, flags: Flags): BuildRequest {
     contexts: { ...Object.fromEntries(others), context: contextOf(context, path, inContext) },
     ...(dockerfile === undefined ? {} : { dockerfile }),
     target: flags.value('target'),
-    buildArgs: Object.fromEntries(flags.list('build-arg').map((text) => variable(context, text))),
+    buildArgs: Object.fromEntries([...epoch(context), ...flags.list('build-arg').map((text) => variable(context, text))]),
     labels: Object.fromEntries(flags.list('label').map((text) => [text.split('=', 1)[0]!, text.includes('=') ? text.slice(text.indexOf('=') + 1) : ''])),
     platform: flags.value('platform'),
     ...(flags.on('no-cache') ? { noCache: true } : flags.has('no-cache-filter') ? { noCache: flags.list('no-cache-filter') } : {}),
@@ -86,6 +86,12 @@ function dockerfileIn(context: CliContext, file: string, folder: string | undefi
   const [at, top] = [file, folder].map((path) => join(path!.startsWith('/') ? '' : context.cwd, path!).replace(/\/+$/, '')) as [string, string];
   // one beside the context is read here
   return at.startsWith(`${top}/`) ? { path: at.slice(top.length + 1) } : { text: context.readFile(at), name: at };
+}
+
+/** As buildx: the environment's says it to the builder, too. */
+function epoch({ env }: CliContext): readonly (readonly [string, string])[] {
+  const time = env['SOURCE_DATE_EPOCH'];
+  return time === undefined || time === '' ? [] : [['SOURCE_DATE_EPOCH', time]];
 }
 
 function variable({ env }: CliContext, text: string): [string, string | undefined] {

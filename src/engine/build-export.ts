@@ -99,7 +99,10 @@ async function exportImage(
     const onProgress: OnProgress = ({ id, current, total = 0 }) => {
       if (id !== undefined && current !== undefined) vertex.note({ kind: 'status', id: `pushing layer ${id}`, current, total, done: current === total });
     };
-    target = await pushImage(images, familiar(name), { credentials, signal, onProgress }, companions);
+    target = await pushImage(images, familiar(name), { credentials, signal, onProgress }, companions).catch((error: unknown) => {
+      if (!(error instanceof EngineError) || error.kind === 'cancelled') throw error;
+      throw new EngineError(error.kind, `failed to push ${familiar(name)}: ${error.message}`, { cause: error });
+    });
   }
   return { imageId: id, descriptor: target, metadata: metadataOf(id, target, full) };
 }

@@ -49,6 +49,18 @@ export function commandsOnBuilds(title: string, open: () => Promise<EngineUnderT
       assert.deepEqual([quiet.code, quiet.stdout, quiet.stderr], [0, `${id}\n`, '']);
     });
 
+    test('build: SOURCE_DATE_EPOCH of the environment is the image’s time, unless an argument says another', async () => {
+      const path = context('FROM busybox\nCOPY a /a\n', { a: '' });
+      const created = async (...args: string[]) => {
+        const built = await kobako(['build', '-t', 'epoch:1', ...args, path], { env: { SOURCE_DATE_EPOCH: '1700000000' } });
+        assert.equal(built.code, 0, built.stderr);
+        assert.doesNotMatch(built.stderr, /not consumed/);
+        return (await under.engine.images.inspect('epoch:1')).created;
+      };
+      assert.equal(await created(), 1_700_000_000);
+      assert.equal(await created('--build-arg', 'SOURCE_DATE_EPOCH=7'), 7);
+    });
+
     test('build: what fails is said', async () => {
       const failed = await kobako(['build', '--network', 'none', context('FROM busybox\nRUN exit 4\n')]);
       assert.equal(failed.code, 1);

@@ -297,11 +297,19 @@ describe('buildx', { skip: missing ?? false }, async () => {
       });
     fine(await push('1'));
     assert.equal(registry.manifests.get('app 1')!.type, 'application/vnd.oci.image.index.v1+json');
+    const looked = fine(await docker(['buildx', 'imagetools', 'inspect', '--format', '{{json .Provenance}}', `${registry.host}/app:1`]));
+    const { SLSA } = JSON.parse(looked.stdout) as { readonly SLSA: { readonly materials: readonly { readonly uri: string }[] } };
+    assert.deepEqual(
+      SLSA.materials.map(({ uri }) => uri),
+      ['pkg:docker/busybox@latest?platform=linux%2Famd64'],
+    );
     fine(await push('2', '--provenance=false'));
     fine(await push('3', '--provenance=false'));
     assert.deepEqual(registry.manifests.get('app 3'), registry.manifests.get('app 2'));
     const [image] = (JSON.parse(registry.manifests.get('app 1')!.bytes.toString()) as { readonly manifests: readonly { readonly digest: string }[] }).manifests;
     assert.deepEqual(registry.manifests.get(`app ${image!.digest}`), registry.manifests.get('app 2'));
+    const nobody = await docker(['build', '--progress=plain', '--push', '-t', '127.0.0.1:1/app:1', folder]);
+    assert.match(nobody.stderr, /failed to push 127\.0\.0\.1:1\/app:1: .*connection refused/);
   });
 
   test('a cache in a folder of the client', async () => {
