@@ -10,6 +10,8 @@ import { keepLayer } from './image-make.ts';
 
 const NANOSECONDS_PER_MS = 1_000_000n;
 const CHUNK = 1 << 20;
+/** Seconds until the end of the year 9999: RFC 3339 knows no later time. */
+const LATEST = 253_402_300_799;
 
 /** Milliseconds since 1970: as an exporter's attribute says, else as the build argument does. Throws `invalid`. */
 export function epochOf({ buildArgs, exporters }: BuildRequest): number | undefined {
@@ -18,7 +20,7 @@ export function epochOf({ buildArgs, exporters }: BuildRequest): number | undefi
     .find((each) => each !== undefined);
   const epoch = text ?? buildArgs?.['SOURCE_DATE_EPOCH'];
   if (epoch === undefined || epoch === '') return undefined;
-  if (!/^\d{1,12}$/.test(epoch)) throw invalid(`invalid SOURCE_DATE_EPOCH: ${epoch}`);
+  if (!/^\d{1,12}$/.test(epoch) || Number(epoch) > LATEST) throw invalid(`invalid SOURCE_DATE_EPOCH: ${epoch}`);
   return Number(epoch) * 1000;
 }
 
