@@ -14,19 +14,20 @@ const STORE = 'buildkit-attachable-store-id';
 const PIECE = 256 * 1024;
 const ACTION = { STAT: 0, WRITE: 1, COMMIT: 2 };
 
-/** A store that the client serves on its session, by the name that it has there. Throws `unavailable` where it serves none. */
+/** A store that the client serves on its session, by the name that it has there. What is asked of one that serves none throws `unavailable`. */
 export function clientStore(session: Session, name: string): BlobPlace {
-  const read = session.method(SERVICE, 'Read');
-  const write = session.method(SERVICE, 'Write');
-  const metadata = { [STORE]: name };
+  // of a header each character is a byte
+  const metadata = { [STORE]: Buffer.from(name).toString('latin1') };
   return {
     read: async function* (digest, signal) {
+      const read = session.method(SERVICE, 'Read');
       const call = session.client.stream(read.path, { metadata, signal });
       call.write(read.request.encode({ digest }));
       call.end();
       for await (const messages of call.batches()) for (const each of messages) yield read.response.decode(each)['data'] as Buffer;
     },
     write: async ({ digest, size }, bytes, signal) => {
+      const write = session.method(SERVICE, 'Write');
       const call = session.client.stream(write.path, { metadata, signal });
       const ref = `kobako-${digest}`;
       const ended = untilCommitted(call.batches(), digest);

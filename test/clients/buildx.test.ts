@@ -314,7 +314,7 @@ describe('buildx', { skip: missing ?? false }, async () => {
 
   test('a cache in a folder of the client', async () => {
     const folder = context({ Dockerfile: 'FROM busybox\nRUN head -c 3000000 /dev/urandom > /r\nRUN echo ran\n' });
-    const cache = `${folder}.cache`;
+    const cache = `${folder}.caché ☃`;
     fine(await build('--cache-to', `type=local,dest=${cache},mode=max`, folder));
     const [top] = (JSON.parse(readFileSync(`${cache}/index.json`, 'utf8')) as { readonly manifests: readonly { readonly digest: string }[] }).manifests;
     assert.ok(existsSync(`${cache}/blobs/sha256/${top!.digest.slice(7)}`));
