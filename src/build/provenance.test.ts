@@ -22,7 +22,7 @@ const ORIGIN: BuildOrigin = {
   },
   materials: [
     { kind: 'http', uri: 'https://host/f', algorithm: 'sha256', hex: 'f' },
-    { kind: 'git', uri: 'https://xxxxx@host/r.git#main', algorithm: 'sha1', hex: 'c' },
+    { kind: 'git', uri: 'https://xxxxx:xxxxx@host/r.git#main', algorithm: 'sha1', hex: 'c' },
     { kind: 'image', uri: 'pkg:docker/b@1', algorithm: 'sha256', hex: 'b' },
     { kind: 'image', uri: 'pkg:docker/b@1', algorithm: 'sha256', hex: 'b' },
     { kind: 'image', uri: 'pkg:docker/a@1', algorithm: 'sha256', hex: 'a' },
@@ -40,11 +40,11 @@ test('no name and no password of a URL is told; what is of this machine only is 
   const { predicate } = provenanceOf(ORIGIN, { ...WISH, mode: 'max' });
   assert.doesNotMatch(JSON.stringify(predicate), /u:p@/);
   const { configSource, parameters } = predicate['invocation'] as { readonly configSource: object; readonly parameters: object };
-  assert.deepEqual(configSource, { uri: 'https://xxxxx@host/r.git#main', digest: { sha1: 'c' }, entryPoint: 'd/Dockerfile' });
-  assert.deepEqual(parameters, { frontend: 'dockerfile.v0', args: { 'build-arg:URL': 'https://xxxxx@host/x', target: 't' }, secrets: [{ id: 's' }] });
+  assert.deepEqual(configSource, { uri: 'https://xxxxx:xxxxx@host/r.git#main', digest: { sha1: 'c' }, entryPoint: 'd/Dockerfile' });
+  assert.deepEqual(parameters, { frontend: 'dockerfile.v0', args: { 'build-arg:URL': 'https://xxxxx:xxxxx@host/x', target: 't' }, secrets: [{ id: 's' }] });
   assert.deepEqual(
     (predicate['materials'] as readonly { readonly uri: string }[]).map(({ uri }) => uri),
-    ['pkg:docker/a@1', 'pkg:docker/b@1', 'https://xxxxx@host/r.git#main', 'https://host/f'],
+    ['pkg:docker/a@1', 'pkg:docker/b@1', 'https://xxxxx:xxxxx@host/r.git#main', 'https://host/f'],
   );
 });
 
@@ -52,7 +52,7 @@ test('what is known by the mode: all, or no arguments, secrets, steps and texts'
   const min = provenanceOf(ORIGIN, { ...WISH, mode: 'min' }).predicate;
   const { completeness, ...metadata } = min['metadata'] as Record<string, unknown>;
   assert.deepEqual(completeness, { parameters: false, environment: true, materials: true });
-  assert.deepEqual(metadata['https://mobyproject.org/buildkit@v1#metadata'], { vcs: { revision: 'r', source: 'https://xxxxx@host/r.git' } });
+  assert.deepEqual(metadata['https://mobyproject.org/buildkit@v1#metadata'], { vcs: { revision: 'r', source: 'https://xxxxx:xxxxx@host/r.git' } });
   // it had a network
   assert.equal('https://mobyproject.org/buildkit@v1#hermetic' in metadata, false);
   assert.equal('buildConfig' in min, false);

@@ -62,23 +62,9 @@ export async function fetchFile(url: string, work: string, name: string, checksu
   return { path, digest: content.digest('hex') };
 }
 
-const HEADERS = { 'user-agent': 'kobako', 'accept-encoding': 'identity' };
-
-/** fetch() takes no URL with a name and a password in it. */
-function bare(url: URL): URL {
-  const out = new URL(url);
-  [out.username, out.password] = ['', ''];
-  return out;
-}
-
-function basicAuth({ username, password }: URL): Readonly<Record<string, string>> {
-  if (username === '' && password === '') return {};
-  return { authorization: `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}` };
-}
-
 async function request(asked: string, signal: AbortSignal): Promise<{ readonly modified: Date | undefined; body(): AsyncGenerator<Buffer> }> {
   const url = withoutCredentials(asked);
-  let at = parseUrl(asked);
+  let { at, authorization } = parseUrl(asked);
   for (let redirects = 0; ; redirects++) {
     if (redirects > MAX_REDIRECTS) throw new EngineError('unavailable', `failed to load ${url}: stopped after ${MAX_REDIRECTS} redirects`);
     const wait = new AbortController();
@@ -86,7 +72,8 @@ async function request(asked: string, signal: AbortSignal): Promise<{ readonly m
     const all = AbortSignal.any([signal, wait.signal]);
     let response: Response;
     try {
-      response = await fetch(bare(at), { redirect: 'manual', signal: all, headers: { ...HEADERS, ...basicAuth(at) } });
+      const headers = { 'user-agent': 'kobako', 'accept-encoding': 'identity', ...(authorization === undefined ? {} : { authorization }) };
+      response = await fetch(at, { redirect: 'manual', signal: all, headers });
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       throw new EngineError('unavailable', `failed to load ${url}: ${describe(error)}`, { cause: error });
@@ -96,7 +83,10 @@ async function request(asked: string, signal: AbortSignal): Promise<{ readonly m
     const location = response.headers.get('location');
     if (response.status >= 300 && response.status < 400 && location !== null) {
       await response.body?.cancel();
-      at = parseUrl(new URL(location, at).href);
+      const next = parseUrl(URL.parse(location, at.href)?.href ?? location);
+      // who is sent elsewhere does not take it along
+      authorization = next.authorization ?? (next.at.origin === at.origin ? authorization : undefined);
+      at = next.at;
       continue;
     }
     if (response.status !== 200) {
@@ -154,11 +144,23 @@ async function* bodyOf(url: string, response: Response, signal: AbortSignal, wai
   }
 }
 
-function parseUrl(text: string): URL {
-  const url = URL.parse(text);
-  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:'))
+/** The URL without its user, and what is said of that user to its host. */
+function parseUrl(text: string): { readonly at: URL; readonly authorization: string | undefined } {
+  const at = URL.parse(text);
+  if (at === null || (at.protocol !== 'http:' && at.protocol !== 'https:'))
     throw invalid(`invalid URL ${JSON.stringify(withoutCredentials(text))}: http and https can be fetched`);
-  return url;
+  const { username, password } = at;
+  if (username === '' && password === '') return { at, authorization: undefined };
+  at.username = at.password = '';
+  return { at, authorization: `Basic ${Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64')}` };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function describe(error: unknown): string {

@@ -280,7 +280,7 @@ describe('provenance', () => {
     const { predicate } = out.json<Statement>('provenance.json');
     assert.deepEqual(predicate.materials, [
       { uri: url, digest: { sha1: commit } },
-      { uri: `http://xxxxx@${registry.host}/f`, digest: { sha256: sha256('fetched').slice(7) } },
+      { uri: `http://xxxxx:xxxxx@${registry.host}/f`, digest: { sha256: sha256('fetched').slice(7) } },
     ]);
     assert.deepEqual(predicate.invocation.configSource, { uri: url, digest: { sha1: commit }, entryPoint: 'Dockerfile' });
   });
