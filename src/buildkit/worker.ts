@@ -12,11 +12,12 @@ export interface Worker {
 }
 
 export async function workerOf(system: System): Promise<Worker> {
-  const info = (await system.info()) as { readonly ID?: string; readonly Architecture?: string };
+  const info = (await system.info()) as { readonly ID?: string; readonly Architecture?: string; readonly Driver?: string };
   const architecture = info.Architecture ?? '';
   return {
     ID: info.ID ?? 'kobako',
-    Labels: {},
+    // buildx takes it for the sign that images of all kinds can be exported
+    Labels: { 'org.mobyproject.buildkit.worker.snapshotter': info.Driver ?? 'overlay' },
     platforms: [{ Architecture: ARCHITECTURES[architecture] ?? architecture, OS: 'linux' }],
     GCPolicy: [],
     BuildkitVersion: BUILDKIT,

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { createWriteStream, mkdirSync, utimesSync } from 'node:fs';
 import { once } from 'node:events';
 import { EngineError, invalid } from '../base/errors.ts';
+import { withoutCredentials } from '../base/url-credentials.ts';
 import { gitCheckout, isGitUrl } from './build-git.ts';
 
 /** Milliseconds without a byte. */
@@ -15,12 +16,14 @@ const MAX_SAID = 4096;
 /** Bytes. */
 const MAX_SIZE = 16 * 2 ** 30;
 
-export type Remote = { readonly kind: 'folder'; readonly path: string } | { readonly kind: 'bytes'; readonly bytes: AsyncIterable<Uint8Array> };
+export type Remote =
+  | { readonly kind: 'folder'; readonly path: string; readonly commit: string }
+  | { readonly kind: 'bytes'; readonly bytes: AsyncIterable<Uint8Array> };
 
 /** A context from elsewhere, in or below the folder `work`. Throws `invalid` for a URL that is none, `unavailable` for what does not answer. */
 export async function fetchRemote(url: string, work: string, signal: AbortSignal): Promise<Remote> {
   mkdirSync(work, { recursive: true, mode: 0o700 });
-  if (isGitUrl(url)) return { kind: 'folder', path: (await gitCheckout(url, `${work}/git`, { keepGitDir: false, signal })).path };
+  if (isGitUrl(url)) return { kind: 'folder', ...(await gitCheckout(url, `${work}/git`, { keepGitDir: false, signal })) };
   const answer = await request(url, signal);
   return { kind: 'bytes', bytes: answer.body() };
 }
@@ -59,8 +62,9 @@ export async function fetchFile(url: string, work: string, name: string, checksu
   return { path, digest: content.digest('hex') };
 }
 
-async function request(url: string, signal: AbortSignal): Promise<{ readonly modified: Date | undefined; body(): AsyncGenerator<Buffer> }> {
-  let at = parseUrl(url);
+async function request(asked: string, signal: AbortSignal): Promise<{ readonly modified: Date | undefined; body(): AsyncGenerator<Buffer> }> {
+  const url = withoutCredentials(asked);
+  let { at, authorization } = parseUrl(asked);
   for (let redirects = 0; ; redirects++) {
     if (redirects > MAX_REDIRECTS) throw new EngineError('unavailable', `failed to load ${url}: stopped after ${MAX_REDIRECTS} redirects`);
     const wait = new AbortController();
@@ -68,7 +72,8 @@ async function request(url: string, signal: AbortSignal): Promise<{ readonly mod
     const all = AbortSignal.any([signal, wait.signal]);
     let response: Response;
     try {
-      response = await fetch(at, { redirect: 'manual', signal: all, headers: { 'user-agent': 'kobako', 'accept-encoding': 'identity' } });
+      const headers = { 'user-agent': 'kobako', 'accept-encoding': 'identity', ...(authorization === undefined ? {} : { authorization }) };
+      response = await fetch(at, { redirect: 'manual', signal: all, headers });
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       throw new EngineError('unavailable', `failed to load ${url}: ${describe(error)}`, { cause: error });
@@ -78,7 +83,10 @@ async function request(url: string, signal: AbortSignal): Promise<{ readonly mod
     const location = response.headers.get('location');
     if (response.status >= 300 && response.status < 400 && location !== null) {
       await response.body?.cancel();
-      at = parseUrl(new URL(location, at).href);
+      const next = parseUrl(URL.parse(location, at.href)?.href ?? location);
+      // who is sent elsewhere does not take it along
+      authorization = next.authorization ?? (next.at.origin === at.origin ? authorization : undefined);
+      at = next.at;
       continue;
     }
     if (response.status !== 200) {
@@ -136,11 +144,23 @@ async function* bodyOf(url: string, response: Response, signal: AbortSignal, wai
   }
 }
 
-function parseUrl(text: string): URL {
-  const url = URL.parse(text);
-  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:'))
-    throw invalid(`invalid URL ${JSON.stringify(text)}: http and https can be fetched`);
-  return url;
+/** The URL without its user, and what is said of that user to its host. */
+function parseUrl(text: string): { readonly at: URL; readonly authorization: string | undefined } {
+  const at = URL.parse(text);
+  if (at === null || (at.protocol !== 'http:' && at.protocol !== 'https:'))
+    throw invalid(`invalid URL ${JSON.stringify(withoutCredentials(text))}: http and https can be fetched`);
+  const { username, password } = at;
+  if (username === '' && password === '') return { at, authorization: undefined };
+  at.username = at.password = '';
+  return { at, authorization: `Basic ${Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64')}` };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function describe(error: unknown): string {
