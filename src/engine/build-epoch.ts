@@ -6,7 +6,7 @@ import { copyTar } from '../tar/copy.ts';
 import { plainArchive } from './archive-input.ts';
 import type { BuiltImage } from './build-image.ts';
 import type { BuildParts } from './build-parts.ts';
-import { keepLayer } from './image-make.ts';
+import { keepComing } from './image-make.ts';
 
 const NANOSECONDS_PER_MS = 1_000_000n;
 const CHUNK = 1 << 20;
@@ -45,7 +45,6 @@ async function rewrittenLayer(parts: BuildParts, { descriptor }: LayerRef, lates
   await using plain = await plainArchive(blobs, blobs.path(descriptor.digest), signal);
   const bytes = createReadStream(plain.path, { highWaterMark: CHUNK }) as AsyncIterable<Buffer>;
   const changed = copyTar(bytes, { mtime: (time) => (time > latest ? latest : time) });
-  await using tar = await plainArchive(blobs, changed, signal, 'none');
-  const kept = await keepLayer(images, tar.path, { signal });
+  const kept = await keepComing(images, changed, signal);
   return { diffId: kept.digest, descriptor: kept };
 }
