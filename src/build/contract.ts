@@ -6,6 +6,7 @@
  * (`BuildRequest`), gives what only its client has (contexts, secrets, agents, places for results) as functions that are
  * called when it is needed, and is told of what happens (`BuildEvent`). Whatever a client gives is hostile until checked.
  */
+import type { ProvenanceWish } from '../base/attestations.ts';
 import type { Digest } from '../base/digest.ts';
 import type { Credentials, Descriptor } from '../image/contract.ts';
 
@@ -55,6 +56,15 @@ export interface BuildUlimit {
 export interface CachePlace {
   readonly type: 'inline' | 'registry' | 'local';
   readonly attributes: Readonly<Record<string, string>>;
+  /** Of a local one: the client's own; absent: `src` and `dest` are folders of this machine. */
+  readonly store?: BlobPlace | undefined;
+}
+
+/** Where a client keeps blobs. What is read from it is checked by who reads. */
+export interface BlobPlace {
+  read(digest: Digest, signal: AbortSignal): AsyncIterable<Buffer>;
+  /** Resolves when all of it is kept. */
+  write(blob: Pick<Descriptor, 'digest' | 'size'>, bytes: AsyncIterable<Buffer>, signal: AbortSignal): Promise<void>;
 }
 
 /** What becomes of the result. */
@@ -125,8 +135,10 @@ export interface BuildRequest {
   readonly credentials?: ((host: string, signal: AbortSignal) => Promise<Credentials | undefined>) | undefined;
   /** None: `cacheonly`. */
   readonly exporters?: readonly Exporter[] | undefined;
-  /** `min` or `max`; absent: none. */
-  readonly provenance?: 'min' | 'max' | undefined;
+  /** What is to be told of the result's origin beside it; absent: nothing. */
+  readonly provenance?: ProvenanceWish | undefined;
+  /** The attributes that BuildKit's frontend would have got (`build-arg:V`, `target`, `vcs:revision`), for the provenance; absent: as the rest says. */
+  readonly parameters?: Readonly<Record<string, string>> | undefined;
   /** The older builder's ways where they differ: its history lines, and a step for each instruction. */
   readonly classic?: boolean | undefined;
   readonly onEvent?: ((event: BuildEvent) => void) | undefined;
@@ -207,8 +219,17 @@ export interface BuildResult {
   readonly descriptor?: Descriptor | undefined;
   /** What buildx writes to `--metadata-file`: `containerimage.digest`, `containerimage.config.digest`, `image.name`, … */
   readonly metadata: Readonly<Record<string, string>>;
+  /** Makes the document on the result's origin: in the version that was asked for, with all that is known, . */
+  readonly provenance?: (() => Provenance) | undefined;
   /** What else the client is to be told, in one line each. */
   readonly warnings: readonly string[];
+}
+
+/** What in-toto calls a predicate. */
+export interface Provenance {
+  /** `https://slsa.dev/provenance/v0.2` */
+  readonly type: string;
+  readonly predicate: Readonly<Record<string, unknown>>;
 }
 
 /** `detail` of the EngineError of a build that failed in a Dockerfile: what clients quote. */

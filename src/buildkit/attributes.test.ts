@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { BlobPlace } from '../build/contract.ts';
 import { cachePlaces, requestOf } from './attributes.ts';
 
 const asked = (attributes: Record<string, string>) => Object.fromEntries(Object.entries(requestOf(attributes)).filter(([, value]) => value !== undefined));
@@ -38,7 +39,7 @@ test('attributes of the frontend become a request', () => {
       ],
       shmSize: 10_485_760,
       cgroupParent: 'cg',
-      provenance: 'max',
+      provenance: { mode: 'max', version: 'v0.2', builderId: '', reproducible: false, inlineOnly: true, filename: 'provenance.json' },
     },
   );
   assert.deepEqual(asked({ 'no-cache': '', 'image-resolve-mode': 'local', 'force-network-mode': 'sandbox', 'attest:provenance': 'disabled=true' }), {
@@ -61,11 +62,22 @@ test('attributes that cannot be meant are refused', () => {
   }
 });
 
-test('caches of unknown kinds are not read, and refused where they would be written', () => {
+test('caches of unknown kinds are not read, and refused where they would be written; a local one is the client’s', () => {
+  const stores = new Map<string, BlobPlace>();
+  const store = (folder: string): BlobPlace => {
+    const place = { read: () => assert.fail(), write: () => assert.fail() };
+    stores.set(folder, place);
+    return place;
+  };
   const entry = { Type: 'gha', Attrs: {} };
   const known = { Type: 'registry', Attrs: { ref: 'r/x' } };
-  assert.deepEqual(cachePlaces([entry, known], 'read'), [{ type: 'registry', attributes: { ref: 'r/x' } }]);
-  const local = { Type: 'local', Attrs: { src: '/etc', dest: '/etc' } };
-  assert.deepEqual(cachePlaces([local], 'read'), []);
-  for (const each of [entry, local]) assert.throws(() => cachePlaces([each], 'write'), /unsupported cache exporter: "/);
+  assert.deepEqual(cachePlaces([entry, known], 'read', store), [{ type: 'registry', attributes: { ref: 'r/x' } }]);
+  const local = { Type: 'local', Attrs: { src: '/etc', dest: '/root' } };
+  assert.equal(cachePlaces([local], 'read', store)[0]!.store, stores.get('/etc'));
+  assert.equal(cachePlaces([local], 'write', store)[0]!.store, stores.get('/root'));
+  assert.equal(stores.size, 2);
+  // without a name there is no store: the daemon's own folders are nobody's cache
+  const nameless = { Type: 'local', Attrs: {} };
+  assert.deepEqual(cachePlaces([nameless], 'read', store), []);
+  for (const each of [entry, nameless]) assert.throws(() => cachePlaces([each], 'write', store), /unsupported cache exporter: "/);
 });

@@ -1,6 +1,7 @@
 /** What a client wants built, from the attributes that BuildKit's Dockerfile frontend has. */
+import { readProvenance, refuseSbom, type ProvenanceWish } from '../base/attestations.ts';
 import { EngineError, invalid } from '../base/errors.ts';
-import type { BuildRequest, BuildUlimit, CachePlace } from '../build/contract.ts';
+import type { BlobPlace, BuildRequest, BuildUlimit, CachePlace } from '../build/contract.ts';
 
 export type Attributes = Readonly<Record<string, string>>;
 
@@ -61,22 +62,26 @@ function integer(name: string, value: string | undefined): number | undefined {
   return Number(value);
 }
 
-/** Attestations are asked for as `attest:provenance` with `mode=max,…`. */
-function provenance(attributes: Attributes): 'min' | 'max' | undefined {
-  const value = attributes['attest:provenance'];
-  if (value === undefined) return undefined;
-  const fields = new Map(list(value).map((each): [string, string] => [each.split('=')[0]!, each.split('=').slice(1).join('=')]));
-  if (fields.get('disabled') === 'true') return undefined;
-  return fields.get('mode') === 'max' ? 'max' : 'min';
+function provenance(attributes: Attributes): ProvenanceWish | undefined {
+  if (attributes['attest:sbom'] !== undefined) refuseSbom(attributes['attest:sbom']);
+  const wish = attributes['attest:provenance'];
+  return wish === undefined ? undefined : readProvenance(wish);
+}
+
+interface CacheEntry {
+  readonly Type: string;
+  readonly Attrs: Attributes;
 }
 
 /**
- * Places of caches. Those of kinds that are not here are left out where they are read, and refused where they are
- * written; so are local ones: the client would serve them from a store of its own, and its paths mean nothing here.
+ * Places of caches; `store` gives the client's own, by the name of its folder. Those of kinds that are not here are left
+ * out where they are read, and refused where they are written.
  */
-export function cachePlaces(entries: readonly { readonly Type: string; readonly Attrs: Attributes }[], use: 'read' | 'write'): readonly CachePlace[] {
+export function cachePlaces(entries: readonly CacheEntry[], use: 'read' | 'write', store: (folder: string) => BlobPlace): readonly CachePlace[] {
   return entries.flatMap(({ Type, Attrs }): CachePlace[] => {
     if (Type === 'inline' || Type === 'registry') return [{ type: Type, attributes: Attrs }];
+    const folder = Attrs[use === 'read' ? 'src' : 'dest'] ?? '';
+    if (Type === 'local' && folder !== '') return [{ type: 'local', attributes: Attrs, store: store(folder) }];
     if (use === 'read') return [];
     throw new EngineError('invalid', `unsupported cache exporter: ${JSON.stringify(Type)}`);
   });

@@ -45,6 +45,8 @@ const LLB_CAPS = [
   'exec.mount.ssh',
   'exec.secretenv',
   'file.base',
+  'exporter.image.attestations',
+  'exporter.multiple',
   'gc.freespacefilter',
   'meta.description',
   'platform',

@@ -6,6 +6,7 @@ import type { Builds } from '../build/contract.ts';
 import type { Images } from '../engine/images-contract.ts';
 import type { System } from '../engine/system-contract.ts';
 import { bridgeHandlers } from './bridge.ts';
+import { contentHandlers } from './content.ts';
 import { controlHandlers } from './control.ts';
 import { GrpcServer } from './grpc-server.ts';
 import { LocalFolders } from './local-folders.ts';
@@ -37,6 +38,7 @@ export class Door {
     const solver = new Solver({ builds, images, sessions, folders, scratch, run });
     const worker = () => workerOf(system, builds);
     this.#server.add('moby.buildkit.v1.Control', controlHandlers({ solver, builds, sessions, folders, worker }));
+    this.#server.add('containerd.services.content.v1.Content', contentHandlers(solver.jobs));
     this.#server.add('moby.buildkit.v1.frontend.LLBBridge', bridgeHandlers(solver, worker));
   }
 

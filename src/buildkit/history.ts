@@ -1,4 +1,5 @@
 /** Builds that have been, or are, as `buildx history` lists them. They are remembered as long as the daemon runs. */
+import { withoutCredentials } from '../base/url-credentials.ts';
 import type { VertexEvent } from '../build/contract.ts';
 import type { Attributes } from './attributes.ts';
 import { failureOf } from './failure.ts';
@@ -54,6 +55,7 @@ function recordOf(job: Job): object {
     CreatedAt: timestamp(job.createdAt),
     CompletedAt: timestamp(job.completedAt),
     ExporterResponse: job.response,
+    ...resultOf(job),
     Generation: 1,
     numCachedSteps: steps.filter((step) => step.cached === true).length,
     numTotalSteps: steps.length,
@@ -62,7 +64,15 @@ function recordOf(job: Job): object {
   };
 }
 
+/** Its document is in the daemon's content store. */
+function resultOf({ attestation }: Job): object {
+  if (attestation === undefined) return {};
+  const { type, digest, bytes } = attestation;
+  const annotations = { 'in-toto.io/predicate-type': type };
+  return { Result: { Attestations: [{ media_type: 'application/vnd.in-toto+json', digest, size: bytes.length, annotations }] } };
+}
+
 /** URLs may have names and passwords in them. */
 function withoutSecrets(attributes: Attributes): Attributes {
-  return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, value.replace(/:\/\/[^/@\s]*@/g, '://xxxxx@')]));
+  return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, withoutCredentials(value)]));
 }

@@ -1,5 +1,7 @@
 /** One build as clients see it: what happens is kept for whoever asks, and told to those who listen. */
-import type { BuildEvent } from '../build/contract.ts';
+import { createHash } from 'node:crypto';
+import type { Digest } from '../base/digest.ts';
+import type { BuildEvent, Provenance } from '../build/contract.ts';
 import type { Message } from './messages.ts';
 
 /** How much of what programs say is kept for those who ask later, and for a listener that is slow. Bytes. */
@@ -15,6 +17,13 @@ export interface Pending {
   /** Attributes of the frontend. */
   readonly attributes: Readonly<Record<string, string>>;
   readonly inputs: Readonly<Record<string, Message>>;
+}
+
+/** A document on where a result comes from, and what kind it is. */
+export interface Attestation {
+  readonly type: string;
+  readonly digest: Digest;
+  readonly bytes: Buffer;
 }
 
 class EventQueue {
@@ -61,6 +70,8 @@ export class Job {
   #request: Message | undefined;
   #response: Readonly<Record<string, string>> = {};
   #error: unknown;
+  #provenance: (() => Provenance) | undefined;
+  #attestation: Attestation | undefined;
   readonly pending = new Map<string, Pending>();
   readonly #kept = new EventQueue(KEPT_LOGS);
   readonly #listeners = new Set<Listener>();
@@ -98,8 +109,20 @@ export class Job {
     this.#request = request;
   }
 
-  done(response: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  /** Undefined for what was not built. Made when somebody asks for it. */
+  get attestation(): Attestation | undefined {
+    if (this.#provenance !== undefined) {
+      const { type, predicate } = this.#provenance();
+      const bytes = Buffer.from(JSON.stringify(predicate, undefined, 2));
+      this.#attestation = { type, digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}`, bytes };
+      this.#provenance = undefined;
+    }
+    return this.#attestation;
+  }
+
+  done(response: Readonly<Record<string, string>>, provenance?: () => Provenance): Readonly<Record<string, string>> {
     this.#response = response;
+    this.#provenance = provenance;
     return response;
   }
 

@@ -5,8 +5,9 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { EngineError, invalid } from '../base/errors.ts';
-import type { BuildRequest, BuildResult, Builds, CachePlace, Exporter } from '../build/contract.ts';
+import type { BuildRequest, BuildResult, Builds, Exporter } from '../build/contract.ts';
 import { cachePlaces, requestOf, type Attributes } from './attributes.ts';
+import { clientStore } from './content.ts';
 import { contextsOf } from './contexts.ts';
 import { exportersOf, type ExporterEntry } from './exporters.ts';
 import type { Images } from '../engine/images-contract.ts';
@@ -24,8 +25,8 @@ const RESULT = 'kobako-result://';
 
 interface How {
   readonly exporters: readonly ExporterEntry[];
-  readonly cacheFrom: readonly CachePlace[];
-  readonly cacheTo: readonly CachePlace[];
+  readonly cacheFrom: readonly ExporterEntry[];
+  readonly cacheTo: readonly ExporterEntry[];
   readonly entitlements: readonly string[];
 }
 
@@ -63,7 +64,7 @@ export class Solver {
       const pending = await this.#resultOf(job, request, signal);
       if (pending === undefined) return job.done({});
       const result = await this.#build(job, pending, howOf(request), signal);
-      return job.done(result.metadata);
+      return job.done(result.metadata, result.provenance);
     } catch (error) {
       signal.throwIfAborted();
       job.failed(error);
@@ -128,8 +129,9 @@ export class Solver {
       const request = await this.#request(job, pending, images, signal);
       const session = await this.#parts.sessions.get(pending.sessionId, signal);
       const exporters: readonly Exporter[] = exportersOf(how.exporters, session, this.#parts.scratch);
-      const { cacheFrom, cacheTo, entitlements } = how;
-      return await this.#parts.builds.build({ ...request, exporters, cacheFrom, cacheTo, entitlements });
+      const store = (folder: string) => clientStore(session, `local:${folder}`);
+      const [cacheFrom, cacheTo] = [cachePlaces(how.cacheFrom, 'read', store), cachePlaces(how.cacheTo, 'write', store)];
+      return await this.#parts.builds.build({ ...request, exporters, cacheFrom, cacheTo, entitlements: how.entitlements });
     } finally {
       await this.#dropInputs(images);
     }
@@ -147,6 +149,7 @@ export class Solver {
     };
     return {
       ...requestOf(attributes),
+      parameters: attributes,
       ...(await contextsOf({ sessions, folders, session, attributes, inputs, input, signal })),
       secret: (id, aborted) => secretOf(session, id, aborted),
       ssh: (id, aborted) => sshSocketOf(session, id, run, aborted),
@@ -227,8 +230,8 @@ function howOf(request: Message): How {
   const named = request['Exporters'] as readonly ExporterEntry[];
   return {
     exporters: named.length > 0 || old === '' ? named : [{ Type: old, Attrs: attributes }],
-    cacheFrom: cachePlaces(cache?.['Imports'] ?? [], 'read'),
-    cacheTo: cachePlaces(cache?.['Exports'] ?? [], 'write'),
+    cacheFrom: cache?.['Imports'] ?? [],
+    cacheTo: cache?.['Exports'] ?? [],
     entitlements: request['Entitlements'] as readonly string[],
   };
 }

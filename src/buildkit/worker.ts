@@ -14,11 +14,12 @@ export interface Worker {
 }
 
 export async function workerOf(system: System, builds: Pick<Builds, 'gcRules'>): Promise<Worker> {
-  const info = (await system.info()) as { readonly ID?: string; readonly Architecture?: string };
+  const info = (await system.info()) as { readonly ID?: string; readonly Architecture?: string; readonly Driver?: string };
   const architecture = info.Architecture ?? '';
   return {
     ID: info.ID ?? 'kobako',
-    Labels: {},
+    // buildx takes it for the sign that images of all kinds can be exported
+    Labels: { 'org.mobyproject.buildkit.worker.snapshotter': info.Driver ?? 'overlay' },
     platforms: [{ Architecture: ARCHITECTURES[architecture] ?? architecture, OS: 'linux' }],
     GCPolicy: (await builds.gcRules()).map(policyOf),
     BuildkitVersion: BUILDKIT,

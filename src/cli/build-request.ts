@@ -3,6 +3,7 @@ import { createWriteStream, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path/posix';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { readProvenance, refuseSbom, type ProvenanceWish } from '../base/attestations.ts';
 import { invalid } from '../base/errors.ts';
 import type { BuildRequest, CachePlace, Exporter } from '../engine/builds-contract.ts';
 import { contextOf } from './build-context.ts';
@@ -28,7 +29,7 @@ export function buildRequest(context: CliContext, flags: Flags): BuildRequest {
     contexts: { ...Object.fromEntries(others), context: contextOf(context, path, inContext) },
     ...(dockerfile === undefined ? {} : { dockerfile }),
     target: flags.value('target'),
-    buildArgs: Object.fromEntries(flags.list('build-arg').map((text) => variable(context, text))),
+    buildArgs: Object.fromEntries([...epoch(context), ...flags.list('build-arg').map((text) => variable(context, text))]),
     labels: Object.fromEntries(flags.list('label').map((text) => [text.split('=', 1)[0]!, text.includes('=') ? text.slice(text.indexOf('=') + 1) : ''])),
     platform: flags.value('platform'),
     ...(flags.on('no-cache') ? { noCache: true } : flags.has('no-cache-filter') ? { noCache: flags.list('no-cache-filter') } : {}),
@@ -44,7 +45,33 @@ export function buildRequest(context: CliContext, flags: Flags): BuildRequest {
     secret: secrets(context, flags.list('secret')),
     ssh: agents(context, flags.list('ssh')),
     exporters: exporters(context, flags),
+    provenance: provenance(flags),
   };
+}
+
+/** Of several wishes the last one counts, and the shorthand before all. */
+function provenance(flags: Flags): ProvenanceWish | undefined {
+  const asked = new Map(flags.list('attest').map((text) => attestation(text)));
+  for (const type of ['provenance', 'sbom'] as const) if (flags.has(type)) asked.set(type, shorthand(flags.value(type)!));
+  for (const type of asked.keys()) if (type !== 'provenance' && type !== 'sbom') throw invalid(`attestations of the type ${type} are not known`);
+  const sbom = asked.get('sbom');
+  if (sbom !== undefined) refuseSbom(sbom);
+  const wish = asked.get('provenance');
+  return wish === undefined ? undefined : readProvenance(wish);
+}
+
+/** `type=provenance,mode=max` → its type, and the rest. */
+function attestation(text: string): [string, string] {
+  const parts = text.split(',');
+  const type = parts.find((part) => part.startsWith('type='))?.slice('type='.length) ?? '';
+  if (type === '') throw invalid(`attestation type not specified: ${JSON.stringify(text)}`);
+  return [type, parts.filter((part) => !part.startsWith('type=')).join(',')];
+}
+
+/** As buildx: a bool is whether at all. */
+function shorthand(text: string): string {
+  if (/^(?:1|t|true)$/i.test(text)) return '';
+  return /^(?:0|f|false)$/i.test(text) ? 'disabled=true' : text;
 }
 
 function pair(text: string, flag: string): [string, string] {
@@ -59,6 +86,12 @@ function dockerfileIn(context: CliContext, file: string, folder: string | undefi
   const [at, top] = [file, folder].map((path) => join(path!.startsWith('/') ? '' : context.cwd, path!).replace(/\/+$/, '')) as [string, string];
   // one beside the context is read here
   return at.startsWith(`${top}/`) ? { path: at.slice(top.length + 1) } : { text: context.readFile(at), name: at };
+}
+
+/** As buildx: the environment's says it to the builder, too. */
+function epoch({ env }: CliContext): readonly (readonly [string, string])[] {
+  const time = env['SOURCE_DATE_EPOCH'];
+  return time === undefined || time === '' ? [] : [['SOURCE_DATE_EPOCH', time]];
 }
 
 function variable({ env }: CliContext, text: string): [string, string | undefined] {

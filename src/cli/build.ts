@@ -1,6 +1,6 @@
 /** `kobako build`, and what is done with the build cache. */
 import { EngineError, invalid } from '../base/errors.ts';
-import type { BuildFailureDetail } from '../engine/builds-contract.ts';
+import type { BuildFailureDetail, BuildResult } from '../engine/builds-contract.ts';
 import { BUILD_FLAGS, BUILDER_PRUNE_FLAGS } from './build-flags.ts';
 import { buildView, quoted } from './build-progress.ts';
 import { buildRequest } from './build-request.ts';
@@ -31,15 +31,19 @@ export const build: Command = async (args, context) => {
     if (flags.has('iidfile')) context.replaceFile(flags.value('iidfile')!, result.imageId);
     if (quiet) say(context, result.imageId);
   }
-  if (flags.has('metadata-file')) context.replaceFile(flags.value('metadata-file')!, `${JSON.stringify(metadata(result.metadata), null, 2)}\n`);
+  if (flags.has('metadata-file')) context.replaceFile(flags.value('metadata-file')!, `${JSON.stringify(metadata(result), null, 2)}\n`);
   return 0;
 };
 
-/** As buildx writes it: the descriptor is a document, and not its text. */
-function metadata(given: Readonly<Record<string, string>>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(given).map(([key, value]) => [key, key === 'containerimage.descriptor' ? JSON.parse(Buffer.from(value, 'base64').toString()) : value]),
-  );
+/** As buildx writes it: the descriptor is a document, and not its text; of the provenance what it was made of. */
+function metadata({ metadata: given, provenance }: BuildResult): Record<string, unknown> {
+  const { buildConfig: _, metadata: __, ...shown } = provenance?.().predicate ?? {};
+  return {
+    ...(provenance === undefined ? {} : { 'buildx.build.provenance': shown }),
+    ...Object.fromEntries(
+      Object.entries(given).map(([key, value]) => [key, key === 'containerimage.descriptor' ? JSON.parse(Buffer.from(value, 'base64').toString()) : value]),
+    ),
+  };
 }
 
 export const builderPrune: Command = async (args, context) => {

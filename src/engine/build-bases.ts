@@ -13,6 +13,8 @@ export interface BaseFound {
   readonly id: Digest;
   readonly config: ImageConfig;
   readonly layers: readonly LayerRef[];
+  /** Of what its registry has under the name, an index perhaps; of an image that never was there, of its manifest. */
+  readonly digest: Digest;
 }
 
 export interface BaseWish {
@@ -50,7 +52,8 @@ function local({ store, driver }: ImageParts, name: string, { platform }: { read
     if (platform !== undefined && !platformMatches(config, platform)) return undefined;
     const diffIds = config.rootfs.diff_ids;
     if (!diffIds.every((diffId) => driver.has(diffId)) || !manifest.layers.every(({ digest }) => store.blobs.has(digest))) return undefined;
-    return { id: entry.facts.id, config, layers: diffIds.map((diffId, index) => ({ diffId, descriptor: manifest.layers[index]! })) };
+    const digest = entry.index ?? entry.target.digest;
+    return { id: entry.facts.id, digest, config, layers: diffIds.map((diffId, index) => ({ diffId, descriptor: manifest.layers[index]! })) };
   } catch (error) {
     if (error instanceof EngineError && error.kind === 'not-found') return undefined;
     throw error;

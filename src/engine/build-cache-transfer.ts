@@ -2,10 +2,10 @@
  * `--cache-to` and `--cache-from`: records of the cache with their layers, elsewhere. What is written is an OCI image
  * manifest whose config has the records (a local folder is an OCI layout); inline they are in the image's own config.
  */
-import { createReadStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { copyFile } from 'node:fs/promises';
-import { digestHex, isDigest, type Digest } from '../base/digest.ts';
-import { EngineError, invalid } from '../base/errors.ts';
+import { createReadStream, createWriteStream, rmSync } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { isDigest, type Digest } from '../base/digest.ts';
+import { invalid } from '../base/errors.ts';
 import type { StepRecord } from '../build/cache.ts';
 import type { BuildRequest, CachePlace } from '../build/contract.ts';
 import type { Descriptor, Manifest, Repository } from '../image/contract.ts';
@@ -13,6 +13,7 @@ import { digestOf, OCI_MANIFEST, selectImage } from '../image/manifest.ts';
 import { choosePlatform, hostPlatform } from '../image/platform.ts';
 import { familiarReference, parseReference, withDefaultTag } from '../image/reference.ts';
 import { fetchBlob, readBlob } from './blob-fetch.ts';
+import { bounded, localCache, readDocument } from './build-cache-local.ts';
 import type { BuildParts } from './build-parts.ts';
 import { plainBound } from './image-pull.ts';
 import type { ImageParts } from './image-parts.ts';
@@ -22,6 +23,7 @@ const RECORDS = 'application/vnd.kobako.buildcache.v1+json';
 export const INLINE = 'kobako.buildcache.v1';
 const MAX_RECORDS = 10_000;
 const MAX_DOCUMENT = 16 << 20;
+const CHUNK = 256 << 10;
 
 /** A record from elsewhere. */
 export interface ImportedRecord {
@@ -42,15 +44,15 @@ export async function importCache(
 ): Promise<ReadonlyMap<Digest, ImportedRecord>> {
   const images = parts.engine.images();
   if (place.type === 'local') {
-    const folder = required(place, 'src');
-    const blob = (digest: Digest) => `${folder}/blobs/sha256/${digestHex(digest)}`;
-    const index = parse(readDocument(`${folder}/index.json`)) as { manifests?: readonly Descriptor[] };
-    const [top] = index.manifests ?? [];
-    if (top === undefined || !isDigest(top.digest)) throw invalid(`${folder} has no cache`);
-    const manifest = parse(readDocument(blob(top.digest))) as Manifest;
-    const records = readRecords(parse(readDocument(blob(manifest.config.digest))));
+    const cache = localCache(place, 'src');
+    const document = async (digest: Digest) => parse(await readDocument(cache, digest, MAX_DOCUMENT, signal));
+    const { config } = (await document(cache.top())) as Partial<Manifest>;
+    if (config === undefined || !isDigest(config.digest)) throw invalid('the cache has no records');
+    const records = readRecords(await document(config.digest));
     return imported(records, async (record, stop) => {
-      await ingest(images, record.layer.descriptor, record.layer.diffId, stop, async (path) => copyFile(blob(record.layer.descriptor.digest), path));
+      const { digest, size } = record.layer.descriptor;
+      const fetch = (path: string) => pipeline(bounded(cache.read(digest, stop), size), createWriteStream(path, { mode: 0o600 }), { signal: stop });
+      await ingest(images, record.layer.descriptor, record.layer.diffId, stop, fetch);
       return record;
     });
   }
@@ -104,14 +106,14 @@ async function ingest(
   );
 }
 
-/** Throws what stands in the way. Inline records are the image's own. */
+/** Gives what the client has to know of it. Throws what stands in the way. Inline records are the image's own. */
 export async function exportCache(
   parts: BuildParts,
   place: CachePlace,
   records: readonly StepRecord[],
   request: BuildRequest,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Readonly<Record<string, string>>> {
   const { store } = parts.engine.images();
   const whole = records.filter(({ layer }) => store.blobs.has(layer.descriptor.digest));
   const config = Buffer.from(JSON.stringify(recordsDocument(whole)));
@@ -124,31 +126,17 @@ export async function exportCache(
   };
   const bytes = Buffer.from(JSON.stringify(manifest));
   if (place.type === 'local') {
-    const folder = required(place, 'dest');
-    const blobs = `${folder}/blobs/sha256`;
-    mkdirSync(blobs, { recursive: true });
-    for (const { digest } of layers) {
-      if (signal.aborted) throw signal.reason;
-      const path = `${blobs}/${digestHex(digest)}`;
-      if (existsSync(path)) continue;
-      await copyFile(store.blobs.path(digest), `${path}.new`);
-      renameSync(`${path}.new`, path);
-    }
-    writeFileSync(`${blobs}/${digestHex(digestOf(config))}`, config);
-    writeFileSync(`${blobs}/${digestHex(digestOf(bytes))}`, bytes);
-    writeFileSync(`${folder}/oci-layout`, '{"imageLayoutVersion":"1.0.0"}');
-    const index = {
-      schemaVersion: 2,
-      mediaType: 'application/vnd.oci.image.index.v1+json',
-      manifests: [{ mediaType: OCI_MANIFEST, digest: digestOf(bytes), size: bytes.length }],
-    };
-    writeFileSync(`${folder}/index.json.new`, JSON.stringify(index));
-    renameSync(`${folder}/index.json.new`, `${folder}/index.json`);
-    return;
+    const cache = localCache(place, 'dest');
+    const write = (blob: Descriptor, from: AsyncIterable<Buffer>) => cache.write(blob, from, signal);
+    for (const layer of layers) await write(layer, createReadStream(store.blobs.path(layer.digest), { highWaterMark: CHUNK }) as AsyncIterable<Buffer>);
+    const top: Descriptor = { mediaType: OCI_MANIFEST, digest: digestOf(bytes), size: bytes.length };
+    await write(manifest.config, once(config));
+    await write(top, once(bytes));
+    return cache.name(top);
   }
   const { repository, tag } = await openRepository(parts.engine.images(), required(place, 'ref'), ['pull', 'push'], request, signal);
   for (const descriptor of layers) {
-    const read = (start: number) => createReadStream(store.blobs.path(descriptor.digest), { start, highWaterMark: 256 << 10 }) as AsyncIterable<Buffer>;
+    const read = (start: number) => createReadStream(store.blobs.path(descriptor.digest), { start, highWaterMark: CHUNK }) as AsyncIterable<Buffer>;
     await repository.pushBlob(descriptor, read, { signal });
   }
   await repository.pushBlob(
@@ -159,6 +147,11 @@ export async function exportCache(
     { signal },
   );
   await repository.pushManifest(tag, { mediaType: OCI_MANIFEST, bytes }, signal);
+  return {};
+}
+
+async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes;
 }
 
 async function openRepository(
@@ -178,17 +171,6 @@ function required({ type, attributes }: CachePlace, name: string): string {
   const value = attributes[name];
   if (value === undefined || value === '') throw invalid(`${name} is required for the ${type} cache`);
   return value;
-}
-
-function readDocument(path: string): Buffer {
-  try {
-    const bytes = readFileSync(path);
-    if (bytes.length > MAX_DOCUMENT) throw invalid(`${path} is no document of a cache`);
-    return bytes;
-  } catch (error) {
-    if (error instanceof EngineError) throw error;
-    throw new EngineError('not-found', `could not read ${path}: ${(error as Error).message}`, { cause: error });
-  }
 }
 
 function parse(bytes: Buffer): unknown {

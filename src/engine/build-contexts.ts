@@ -1,4 +1,5 @@
 /** Contexts of one build: opened when something of them is needed first, and gone with the build. */
+import { createHash, type Hash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { ContextSource, LocalFolder } from '../build/contract.ts';
@@ -8,6 +9,7 @@ import { archiveKind, plainTar } from './build-archive.ts';
 import type { FileRoot } from './build-copy-sources.ts';
 import { fetchRemote } from './build-remote.ts';
 import { lookup } from './build-items.ts';
+import type { OriginNotes } from './build-origin.ts';
 
 /** A text without end is no Dockerfile. */
 const MAX_DOCKERFILE = 1 << 20;
@@ -26,25 +28,33 @@ export interface ContextWish {
 /** How a context shows that it is being opened. */
 export type ContextShow = <T>(name: string, work: (report: (transferred: number) => void) => Promise<T>) => Promise<T>;
 
+export interface ContextsParts {
+  readonly files: RootedFiles;
+  readonly work: string;
+  readonly signal: AbortSignal;
+  readonly show: ContextShow;
+  /** Gets what was opened. */
+  readonly notes: Pick<OriginNotes, 'locals' | 'git' | 'http'>;
+}
+
 export class BuildContexts implements AsyncDisposable {
   readonly #sources: Readonly<Record<string, ContextSource>>;
   readonly #files: RootedFiles;
   readonly #work: string;
   readonly #signal: AbortSignal;
   readonly #show: ContextShow;
+  readonly #notes: Pick<OriginNotes, 'locals' | 'git' | 'http'>;
   readonly #opened = new Map<string, Promise<OpenContext>>();
   readonly #folders: LocalFolder[] = [];
 
   /** `work`: a folder of this build's. */
-  constructor(
-    sources: Readonly<Record<string, ContextSource>>,
-    { files, work, signal, show }: { readonly files: RootedFiles; readonly work: string; readonly signal: AbortSignal; readonly show: ContextShow },
-  ) {
+  constructor(sources: Readonly<Record<string, ContextSource>>, { files, work, signal, show, notes }: ContextsParts) {
     this.#sources = sources;
     this.#files = files;
     this.#work = work;
     this.#signal = signal;
     this.#show = show;
+    this.#notes = notes;
   }
 
   has(name: string): boolean {
@@ -69,6 +79,7 @@ export class BuildContexts implements AsyncDisposable {
     const source = this.source(name);
     if (source === undefined) throw invalid('failed to read dockerfile: no build context was given');
     if (source.kind === 'local') {
+      this.#notes.locals.add(name);
       const wanted = { followPaths: [path, `${path}.dockerignore`, '.dockerignore'], name: '[internal] load build definition from Dockerfile' };
       await using folder = await source.open(wanted, this.#signal);
       const read = await this.#read(folder.path, path, false);
@@ -118,6 +129,7 @@ export class BuildContexts implements AsyncDisposable {
     const number = this.#opened.size;
     switch (source.kind) {
       case 'local':
+        this.#notes.locals.add(name);
         return this.#show(`[internal] ${shown}`, async (report) => {
           const folder = await source.open({ ...wish, name: `[internal] ${shown}`, report }, this.#signal);
           this.#folders.push(folder);
@@ -131,8 +143,14 @@ export class BuildContexts implements AsyncDisposable {
           const folder = `${this.#work}/context-${number}`;
           mkdirSync(folder, { mode: 0o755 });
           const fetched = await fetchRemote(source.url, `${this.#work}/remote-${number}`, this.#signal).catch(asContext);
-          if (fetched.kind === 'folder') return { path: fetched.path };
-          return this.#tar(fetched.bytes, folder, report);
+          if (fetched.kind === 'folder') {
+            this.#notes.git(source.url, fetched.commit);
+            return { path: fetched.path };
+          }
+          const hash = createHash('sha256');
+          const opened = await this.#tar(hashed(fetched.bytes, hash), folder, report);
+          this.#notes.http(source.url, hash.digest('hex'));
+          return opened;
         });
       default:
         throw new EngineError('internal', `context ${name} is an image`);
@@ -193,6 +211,13 @@ function asContext(error: unknown): never {
   const status = error instanceof EngineError ? /: (invalid response status \d+)$/.exec(error.message)?.[1] : undefined;
   if (status === undefined) throw error;
   throw new EngineError('invalid', `failed to read downloaded context: failed to load cache key: ${status}`, { cause: error });
+}
+
+async function* hashed(bytes: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Uint8Array> {
+  for await (const chunk of bytes) {
+    hash.update(chunk);
+    yield chunk;
+  }
 }
 
 /** An archive without entries: its end mark alone. */

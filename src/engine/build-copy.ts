@@ -1,5 +1,6 @@
 /** COPY and ADD: files of a context, a stage or an image into a layer. */
 import type { Digest } from '../base/digest.ts';
+import { letGo } from '../base/memory.ts';
 import type { LayerRef } from '../build/contract.ts';
 import { ContentHash, CopyTar } from '../build/copy-tar.ts';
 import { keyOf } from '../build/keys.ts';
@@ -77,6 +78,7 @@ async function* straight(files: RootedFiles, at: string, above: AsyncIterable<Bu
       if (signal.aborted) throw signal.reason;
       reader.push(chunk);
       yield* ready.splice(0);
+      letGo(chunk);
     }
     reader.end();
   }

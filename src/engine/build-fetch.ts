@@ -4,7 +4,14 @@ import type { BuildRequest } from '../build/contract.ts';
 import type { CopySource } from '../build/dockerfile/plan.ts';
 import type { FileRoot, FoundSource } from './build-copy-sources.ts';
 import { gitCheckout } from './build-git.ts';
+import type { OriginNotes } from './build-origin.ts';
 import { fetchFile } from './build-remote.ts';
+
+export interface FetchParts {
+  readonly request: BuildRequest;
+  /** Gets what was fetched. */
+  readonly notes: Pick<OriginNotes, 'git' | 'http'>;
+}
 
 /** As `fetched`, its errors in BuildKit's words. */
 export async function fetchSource(...args: Parameters<typeof fetched>): Promise<FoundSource> {
@@ -27,16 +34,23 @@ export async function fetchSource(...args: Parameters<typeof fetched>): Promise<
 }
 
 /** Fetched into the folder `work`, which is made. */
-async function fetched(source: Extract<CopySource, { kind: 'http' | 'git' }>, work: string, request: BuildRequest, signal: AbortSignal): Promise<FoundSource> {
+async function fetched(
+  source: Extract<CopySource, { kind: 'http' | 'git' }>,
+  work: string,
+  { request, notes }: FetchParts,
+  signal: AbortSignal,
+): Promise<FoundSource> {
   const at = (path: string): FileRoot => ({ owned: true, open: (use) => use(path) });
   if (source.kind === 'http') {
     const { url, checksum, filename } = source;
     const name = filename.replaceAll('/', '_') || 'download';
     const { digest } = await fetchFile(url, work, name, checksum, signal);
+    notes.http(url, digest);
     return { kind: 'fetched', root: at(work), path: `/${name}`, name, key: digest };
   }
   const { url, checksum, keepGitDir } = source;
   await using agent = /^(git@|ssh:)/.test(url) ? await request.ssh?.('default', signal) : undefined;
   const { path, commit } = await gitCheckout(url, work, { keepGitDir, checksum, signal, ...(agent === undefined ? {} : { sshAgent: agent.path }) });
+  notes.git(url, commit);
   return { kind: 'fetched', root: at(path), path: '/', name: '', key: `${url} ${commit} ${keepGitDir}` };
 }

@@ -32,11 +32,6 @@ export function parseGitUrl(text: string): GitSource {
   return { remote: remote.startsWith('github.com/') ? `https://${remote}` : remote, ref, folder };
 }
 
-/** As BuildKit shows URLs: users and passwords in them are nobody's business. */
-export function withoutCredentials(text: string): string {
-  return text.replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/)[^/@\s]*@/gi, '$1xxxxx:xxxxx@');
-}
-
 export interface Checkout {
   /** The folder that was asked for. */
   readonly path: string;
@@ -56,7 +51,7 @@ export async function gitCheckout(
 ): Promise<Checkout> {
   const { remote, ref, folder } = parseGitUrl(url);
   mkdirSync(path, { recursive: true, mode: 0o755 });
-  const options = { cwd: path, signal, shown: withoutCredentials, ...(sshAgent === undefined ? {} : { sshAgent }) };
+  const options = { cwd: path, signal, ...(sshAgent === undefined ? {} : { sshAgent }) };
   await git(['init', '--quiet', '--template='], options);
   await git(['remote', 'add', 'origin', '--', remote], options);
   const isCommit = /^[0-9a-f]{40}$/.test(ref);

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { createWriteStream, mkdirSync, utimesSync } from 'node:fs';
 import { once } from 'node:events';
 import { EngineError, invalid } from '../base/errors.ts';
-import { gitCheckout, isGitUrl, withoutCredentials } from './build-git.ts';
+import { withoutCredentials } from '../base/url-credentials.ts';
+import { gitCheckout, isGitUrl } from './build-git.ts';
 
 /** Milliseconds without a byte. */
 const IDLE = 60_000;
@@ -15,12 +16,14 @@ const MAX_SAID = 4096;
 /** Bytes. */
 const MAX_SIZE = 16 * 2 ** 30;
 
-export type Remote = { readonly kind: 'folder'; readonly path: string } | { readonly kind: 'bytes'; readonly bytes: AsyncIterable<Uint8Array> };
+export type Remote =
+  | { readonly kind: 'folder'; readonly path: string; readonly commit: string }
+  | { readonly kind: 'bytes'; readonly bytes: AsyncIterable<Uint8Array> };
 
 /** A context from elsewhere, in or below the folder `work`. Throws `invalid` for a URL that is none, `unavailable` for what does not answer. */
 export async function fetchRemote(url: string, work: string, signal: AbortSignal): Promise<Remote> {
   mkdirSync(work, { recursive: true, mode: 0o700 });
-  if (isGitUrl(url)) return { kind: 'folder', path: (await gitCheckout(url, `${work}/git`, { keepGitDir: false, signal })).path };
+  if (isGitUrl(url)) return { kind: 'folder', ...(await gitCheckout(url, `${work}/git`, { keepGitDir: false, signal })) };
   const answer = await request(url, signal);
   return { kind: 'bytes', bytes: answer.body() };
 }

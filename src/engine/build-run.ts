@@ -15,6 +15,7 @@ import { specFromOptions } from '../runtime/run-spec.ts';
 import { resolveUser } from '../runtime/users.ts';
 import { accountsOf, keepChanges, mountable, writableLayer } from './build-layer.ts';
 import { noteRun, workFolder, type BuildParts } from './build-parts.ts';
+import { withDeviceRequests } from './cdi.ts';
 import { completeConfig, completeHostConfig } from './container-document.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { lostExit, endGroup } from './lost.ts';
@@ -31,6 +32,8 @@ export interface RunInput {
   readonly cwd: string;
   readonly user: string;
   readonly mounts: readonly MountOption[];
+  /** Names in CDI specs. */
+  readonly devices: readonly string[];
   /** `default`, `none`, `host`, or a network's name. */
   readonly network: string;
   readonly privileged: boolean;
@@ -92,7 +95,8 @@ async function runIn(
 ): Promise<number> {
   const { engine } = parts;
   const accounts = await accountsOf(parts, input.layers);
-  const options = optionsOf(input);
+  const requests = [{ Driver: 'cdi', Count: 0, DeviceIDs: [...input.devices], Capabilities: null, Options: null }];
+  const options = withDeviceRequests(optionsOf(input), input.devices.length === 0 ? null : requests);
   const cgroupsPath = `${input.cgroupParent ?? '/kobako'}/${work.id}`;
   const guest = guestOf(work.id, input, cgroupsPath);
   using _guest = engine.store.admit(guest);

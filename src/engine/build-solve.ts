@@ -12,6 +12,7 @@ import { chainIds } from '../image/chain-id.ts';
 import { rfc3339 } from './build-image.ts';
 import type { HistoryEntry } from '../image/contract.ts';
 import type { BaseFound } from './build-bases.ts';
+import type { OriginNotes } from './build-origin.ts';
 import type { ImportedRecord } from './build-cache-transfer.ts';
 import type { BuildContexts } from './build-contexts.ts';
 import { copyKey, copyStep, linksOnTheWay } from './build-copy.ts';
@@ -19,6 +20,7 @@ import type { FileRoot, FoundSource } from './build-copy-sources.ts';
 import { viewOf, mountable } from './build-layer.ts';
 import { runMounts } from './build-mounts.ts';
 import type { BuildParts, StepOutcome } from './build-parts.ts';
+import { grantedToSteps } from './build-grants.ts';
 import { fetchSource } from './build-fetch.ts';
 import { runStep } from './build-run.ts';
 import { inBuildersWords } from './build-words.ts';
@@ -31,6 +33,8 @@ export interface StageState {
   readonly history: readonly HistoryEntry[];
   /** From where on the history is this build's; what is before is the base's. */
   readonly own: number;
+  /** How many of the layers, from the bottom, are of the image that it all begins with. */
+  readonly baseLayers: number;
   /** Of the last step's record. */
   readonly record: Digest | undefined;
   readonly vertex: Digest | undefined;
@@ -50,6 +54,7 @@ export interface SolveInput {
   readonly imported: ReadonlyMap<Digest, ImportedRecord>;
   /** Gets the keys of the steps that were done, or found done. */
   readonly done: Set<Digest>;
+  readonly notes: OriginNotes;
   readonly work: string;
   readonly source: SourceFile;
   readonly say: OnBuildEvent;
@@ -62,7 +67,7 @@ export async function solve(parts: BuildParts, input: SolveInput): Promise<Stage
   return solver.all();
 }
 
-const SCRATCH: StageState = { layers: [], history: [], own: 0, record: undefined, vertex: undefined };
+const SCRATCH: StageState = { layers: [], history: [], own: 0, baseLayers: 0, record: undefined, vertex: undefined };
 
 class Solver {
   readonly #parts: BuildParts;
@@ -70,6 +75,8 @@ class Solver {
   readonly #stages = new Map<number, Promise<StageState>>();
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
+  /** What each RUN gets. */
+  #devices: ReadonlyMap<RunStep, readonly string[]> = new Map();
   #number = 0;
   #begun = 0;
 
@@ -81,7 +88,7 @@ class Solver {
 
   async all(): Promise<StageState> {
     const { stages, target } = this.#input.plan;
-    this.#allow();
+    this.#devices = grantedToSteps(this.#input.plan, this.#input.request.entitlements ?? []);
     for (const stage of stages) {
       const running = this.#stage(stage.index);
       // who reads lines wants them in the file's order
@@ -113,6 +120,8 @@ class Solver {
   async #runStage(stage: PlannedStage): Promise<StageState> {
     this.#begins(`FROM ${stage.baseName}${stage.name === '' ? '' : ` AS ${stage.name}`}`);
     let state = await this.#base(stage);
+    const { layers } = this.#input.notes;
+    layers.set(stage, state.layers);
     this.#done(state, false);
     for (const step of stage.steps) {
       if (this.#signal.aborted) throw this.#signal.reason;
@@ -120,6 +129,7 @@ class Solver {
       const vertex = step.kind === 'config' ? undefined : this.#vertex(step.title, state.vertex);
       try {
         state = await this.#step(stage, step, state, vertex);
+        layers.set(step, state.layers);
       } catch (error) {
         const said = inBuildersWords(error, step, this.#input.request.classic === true);
         vertex?.fail(said);
@@ -168,7 +178,7 @@ class Solver {
         vertex.end({ cached: true });
         const { layers, config } = await this.#input.image(base);
         const history = historyOf(config.history ?? [], layers.length);
-        return { layers, history, own: history.length, record: undefined, vertex: vertex.digest };
+        return { layers, history, own: history.length, baseLayers: layers.length, record: undefined, vertex: vertex.digest };
       }
       case 'named-context':
         return this.#files(base, baseName).catch((error: unknown) => {
@@ -189,7 +199,7 @@ class Solver {
     const todo = { key, description: vertex.name, work: (signal: AbortSignal) => copyStep(this.#parts, copy, signal) };
     const { layer, createdAt } = await this.#once(todo, SCRATCH, vertex, false, []);
     const created = rfc3339(createdAt);
-    return { layers: [layer], history: [{ created, created_by: `context ${name}` }], own: 0, record: key, vertex: vertex.digest };
+    return { layers: [layer], history: [{ created, created_by: `context ${name}` }], own: 0, baseLayers: 0, record: key, vertex: vertex.digest };
   }
 
   async #step(stage: PlannedStage, step: Step, state: StageState, vertex: Vertex | undefined): Promise<StageState> {
@@ -204,7 +214,7 @@ class Solver {
     const created = rfc3339(outcome.createdAt);
     const history = step.history.map((line) => (line.empty_layer === true ? lineOf(line) : { created, ...lineOf(line) }));
     const layers = [...state.layers, outcome.layer];
-    const changed = { layers, history: [...state.history, ...history], own: state.own, record: todo.key, vertex: vertex.digest };
+    const changed = { ...state, layers, history: [...state.history, ...history], record: todo.key, vertex: vertex.digest };
     this.#done(changed, outcome.cached);
     return changed;
   }
@@ -277,32 +287,20 @@ class Solver {
       layers: (source) => this.#layersOf(source),
     });
     const { argv, env, cwd, user, proxyEnv } = step;
+    const devices = this.#devices.get(step) ?? [];
     const { cgroupParent: _, ...counted } = settings;
     return {
-      key: keyOf('run', below, argv, env, cwd, user, mounts.key, counted),
+      key: keyOf('run', below, argv, env, cwd, user, mounts.key, counted, ...(devices.length === 0 ? [] : [devices])),
       description,
       work: (signal, tell) =>
         mounts.use(signal, (given) =>
           runStep(
             parts,
-            { layers, argv, env: [...env, ...proxyEnv, ...given.env], cwd, user, mounts: given.mounts, ...settings, onStarted: given.started },
+            { layers, argv, env: [...env, ...proxyEnv, ...given.env], cwd, user, devices, mounts: given.mounts, ...settings, onStarted: given.started },
             { signal, tell },
           ),
         ),
     };
-  }
-
-  /** Throws `denied` for what a client was not granted: before anything is done. */
-  #allow(): void {
-    const granted = this.#input.request.entitlements ?? [];
-    for (const step of this.#input.plan.stages.flatMap(({ steps }) => steps)) {
-      if (step.kind !== 'run') continue;
-      const asks = step.network === 'host' ? 'network.host' : step.security === 'insecure' ? 'security.insecure' : undefined;
-      if (asks !== undefined && !granted.includes(asks)) throw new EngineError('denied', `failed to load LLB: ${asks} is not allowed`);
-      const device = step.devices.find(({ required }) => required);
-      if (device !== undefined)
-        throw new EngineError('unavailable', `device ${device.name} is requested by the build and not available: builds get no devices here`);
-    }
   }
 
   async #layersOf(source: Source): Promise<readonly LayerRef[]> {
@@ -350,7 +348,7 @@ class Solver {
       } else if (source.kind === 'parents') {
         root ??= await this.#root(step.from);
         out.push({ kind: 'path', root, path: posix.join(source.path, source.pattern), below: source.path, optional: !source.required });
-      } else out.push(await fetchSource(source, `${this.#input.work}/fetched-${this.#number++}`, this.#input.request, this.#signal));
+      } else out.push(await fetchSource(source, `${this.#input.work}/fetched-${this.#number++}`, this.#input, this.#signal));
     }
     return out;
   }

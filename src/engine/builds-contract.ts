@@ -1,5 +1,6 @@
 /** Builds as the engine's doors see them. */
 export type {
+  BlobPlace,
   BuildDescription,
   BuildEvent,
   BuildFailureDetail,
@@ -16,6 +17,7 @@ export type {
   LocalFolder,
   LocalWanted,
   LogEvent,
+  Provenance,
   PruneOptions,
   SourceFile,
   SourceRange,

@@ -3,22 +3,26 @@ import { parseDockerfile } from '../build/dockerfile/parse.ts';
 import type { Dockerfile } from '../build/dockerfile/ast.ts';
 import type { Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
-import type { StepRecord } from '../build/cache.ts';
 import type { BuildDescription, BuildFailureDetail, BuildRequest, BuildResult, Builds, SourceFile } from '../build/contract.ts';
 import type { BaseImage, BuildPlan, ImageNeed, ImageSettings, PlanOptions, Source } from '../build/dockerfile/plan.ts';
 import { planStages } from '../build/dockerfile/plan-stages.ts';
 import { Findings } from '../build/dockerfile/rules.ts';
 import { keyOf } from '../build/keys.ts';
+import { provenanceOf, withLayers } from '../build/provenance.ts';
 import { Vertex, type OnBuildEvent } from '../build/progress.ts';
 import { hostPlatform, parsePlatform } from '../image/platform.ts';
 import { findBase, type BaseFound } from './build-bases.ts';
 import { BuildContexts } from './build-contexts.ts';
 import { describedInputs, describedWarnings, emptyDescription } from './build-describe.ts';
-import { exportBuilt } from './build-export.ts';
+import { exportBuilt, type ExportInput } from './build-export.ts';
+import { epochOf } from './build-epoch.ts';
 import { failure, inFile, rangesOf } from './build-failure.ts';
+import { OriginNotes, originOf } from './build-origin.ts';
 import { cacheRules, cacheUsage, pruneCache } from './build-gc.ts';
-import { exportCache, importCache, INLINE, recordsDocument, type ImportedRecord } from './build-cache-transfer.ts';
-import { builtImage, type BuiltImage } from './build-image.ts';
+import { exportCaches, importCaches, inResult } from './build-caches.ts';
+import { INLINE, recordsDocument } from './build-cache-transfer.ts';
+import { builtImage } from './build-image.ts';
+import { checkFrontend } from './build-frontend.ts';
 import { ignoredPatterns, pathMatcher } from './build-language.ts';
 import { workFolder, type BuildParts } from './build-parts.ts';
 import { solve } from './build-solve.ts';
@@ -70,6 +74,7 @@ class Build {
   readonly #signal: AbortSignal;
   readonly #say: OnBuildEvent;
   readonly #bases = new Map<string, Promise<BaseFound>>();
+  readonly #notes = new OriginNotes();
   #number = 0;
 
   constructor(parts: BuildParts, request: BuildRequest, signal: AbortSignal) {
@@ -94,6 +99,7 @@ class Build {
     const { building } = this.#parts;
     building.add(done);
     using _building = { [Symbol.dispose]: () => void building.delete(done) };
+    const caches = { parts: this.#parts, request, vertex: (name: string) => this.#vertex(name), signal: this.#signal };
     const state = await solve(this.#parts, {
       request,
       plan,
@@ -102,8 +108,9 @@ class Build {
       ignored: (name) => (name === 'context' && contexts.source(name)?.kind !== 'local' ? pathMatcher(ignoredPatterns(ignore)) : undefined),
       ignorePatterns: ignoredPatterns(ignore),
       excluded: pathMatcher,
-      imported: await this.#imported(),
+      imported: await importCaches(caches),
       done,
+      notes: this.#notes,
       work: work.path,
       source,
       say: this.#say,
@@ -114,33 +121,15 @@ class Build {
     const records = [...done].flatMap((key) => this.#parts.cache.find(key) ?? []);
     const inline = request.cacheTo?.some(({ type }) => type === 'inline') === true;
     const shown = inline ? { ...built, config: { ...built.config, [INLINE]: recordsDocument(inResult(records, built)) } } : built;
-    const result = await exportBuilt(this.#parts, shown, request, (name) => this.#vertex(name), this.#signal);
-    await this.#exportCache(records, built);
+    const wish = request.provenance;
+    const origin = originOf(this.#notes, request, plan, source);
+    const provenance: ExportInput['provenance'] = wish && ((layers) => provenanceOf(withLayers(origin, layers), wish));
+    const result = await exportBuilt(this.#parts, shown, { request, epoch, provenance, vertex: (name) => this.#vertex(name), signal: this.#signal });
+    const cached = await exportCaches(caches, records, built);
     const unused = plan.unusedArgs.length === 0 ? [] : [`[Warning] One or more build-args [${plan.unusedArgs.join(' ')}] were not consumed`];
-    return { ...result, warnings: unused };
-  }
-
-  async #imported(): Promise<ReadonlyMap<Digest, ImportedRecord>> {
-    const all = new Map<Digest, ImportedRecord>();
-    for (const place of this.#request.cacheFrom ?? []) {
-      if (place.type === 'inline') continue;
-      const vertex = this.#vertex(`importing cache manifest from ${place.attributes['ref'] ?? place.attributes['src'] ?? place.type}`);
-      // as BuildKit: without it the build takes longer
-      const found = await vertex.run(() => importCache(this.#parts, place, this.#request, this.#signal)).catch(() => undefined);
-      for (const [key, record] of found ?? []) all.set(key, record);
-    }
-    return all;
-  }
-
-  async #exportCache(records: readonly StepRecord[], built: BuiltImage): Promise<void> {
-    for (const place of this.#request.cacheTo ?? []) {
-      if (place.type === 'inline') continue;
-      const chosen = place.attributes['mode'] === 'max' ? records : inResult(records, built);
-      const name = place.type === 'local' ? 'exporting cache to client directory' : 'exporting cache to registry';
-      const vertex = this.#vertex(name);
-      const work = vertex.run(() => exportCache(this.#parts, place, chosen, this.#request, this.#signal));
-      await (place.attributes['ignore-error'] === 'true' ? work.catch(() => {}) : work);
-    }
+    // buildx reads this version
+    const all = { builderId: '', reproducible: false, ...wish, mode: 'max', version: 'v0.2' } as const;
+    return { ...result, metadata: { ...result.metadata, ...cached }, provenance: () => provenanceOf(origin, all), warnings: unused };
   }
 
   async describe(what: 'targets' | 'outline' | 'lint'): Promise<BuildDescription> {
@@ -167,6 +156,7 @@ class Build {
       files: this.#parts.engine.images().driver.rooted,
       work,
       signal: this.#signal,
+      notes: this.#notes,
       show: (name, task) => {
         const vertex = this.#vertex(name);
         return vertex.run(async () => {
@@ -228,6 +218,8 @@ class Build {
         throw this.#request.classic === true && isNoDockerfile(error) ? invalid(`Cannot locate specified Dockerfile: ${name}`) : error;
       });
     const source: SourceFile = { filename: name.replace(/^.*\//, ''), data: Buffer.from(read.text) };
+    // the older builder takes it for a comment
+    if (this.#request.classic !== true) checkFrontend(read.text, source, this.#request.buildArgs?.['BUILDKIT_SYNTAX']);
     return { text: read.text, source, ignore: read.ignore, vertex };
   }
 
@@ -312,28 +304,16 @@ class Build {
     const { pull = false, credentials } = this.#request;
     const report = (id: string, current: number, total: number) => vertex.note({ kind: 'status', id, current, total, done: current === total });
     const found = vertex.run(() => findBase(this.#parts.engine.images(), name, { platform, pull, credentials, signal: this.#signal, report }));
-    found.catch(() => {}); // whoever asked is told
+    // whoever asked is told of a failure
+    found.then(
+      ({ digest }) => this.#notes.image(name, platform, digest),
+      () => {},
+    );
     this.#bases.set(key, found);
     return found;
   }
 }
 
-/** `mode=min`: the steps whose layers the result has. */
-function inResult(records: readonly StepRecord[], { layers }: BuiltImage): StepRecord[] {
-  const there = new Set(layers.map(({ diffId }) => diffId));
-  return records.filter(({ layer }) => there.has(layer.diffId));
-}
-
 function isNoDockerfile(error: unknown): boolean {
   return error instanceof EngineError && /^failed to read dockerfile: open .*: no such file or directory$/.test(error.message);
-}
-
-function epochOf({ buildArgs, exporters }: BuildRequest): number | undefined {
-  const text = exporters
-    ?.map((exporter) => ('attributes' in exporter ? exporter.attributes?.['source-date-epoch'] : undefined))
-    .find((each) => each !== undefined);
-  const epoch = text ?? buildArgs?.['SOURCE_DATE_EPOCH'];
-  if (epoch === undefined || epoch === '') return undefined;
-  if (!/^\d{1,12}$/.test(epoch)) throw invalid(`invalid SOURCE_DATE_EPOCH: ${epoch}`);
-  return Number(epoch) * 1000;
 }

@@ -18,10 +18,31 @@ interface Edits {
   readonly hooks?: readonly unknown[];
 }
 
+type Annotations = Readonly<Record<string, string>>;
+
 interface CdiSpec {
   readonly kind: string;
+  readonly annotations?: Annotations;
   readonly containerEdits?: Edits;
-  readonly devices: readonly { readonly name: string; readonly containerEdits?: Edits }[];
+  readonly devices: readonly { readonly name: string; readonly annotations?: Annotations; readonly containerEdits?: Edits }[];
+}
+
+/** A device that a spec has: its full name, and what is noted on it. */
+export interface RegisteredDevice {
+  readonly name: string;
+  readonly annotations: Annotations;
+}
+
+/** In the order of their names. Throws `invalid` for a spec that is none. */
+export function registeredDevices(folders: readonly string[] = CDI_FOLDERS): RegisteredDevice[] {
+  const known = new Map<string, RegisteredDevice>();
+  for (const { kind, annotations, devices } of folders.flatMap(specsIn)) {
+    for (const device of devices) {
+      const name = `${kind}=${device?.name}`;
+      if (isCdiName(name)) known.set(name, { name, annotations: { ...annotations, ...device.annotations } });
+    }
+  }
+  return [...known.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /**

@@ -30,7 +30,19 @@ const PACKERS = 2;
 
 const PLAIN_TYPES = new Set(['application/vnd.oci.image.layer.v1.tar', 'application/vnd.docker.image.rootfs.diff.tar']);
 
-export async function pushImage(parts: ImageParts, name: string, options: PushOptions): Promise<void> {
+/** What goes to a registry with an image: an index that names it and more. All of it is in the store. */
+export interface Companions {
+  readonly index: Descriptor;
+  /** Those of the index's manifests that are not the image's, and their configs and layers. */
+  readonly manifests: readonly Descriptor[];
+  readonly blobs: readonly Descriptor[];
+}
+
+/** Made when it is known how the registry gets the image's manifest. */
+export type MakeCompanions = (image: Descriptor, manifest: Manifest) => Promise<Companions>;
+
+/** Gives what the registry has under the name: of several, under the last. */
+export async function pushImage(parts: ImageParts, name: string, options: PushOptions, companions?: MakeCompanions): Promise<Descriptor> {
   const reference = parseReference(name);
   if (reference.digest !== undefined) throw invalid('cannot push a digest reference');
   if (options.allTags && reference.tag !== undefined) throw invalid("tag can't be used with --all-tags/-a");
@@ -43,9 +55,13 @@ export async function pushImage(parts: ImageParts, name: string, options: PushOp
   // what is not there is said before anybody is asked for a password
   const images = tags.map((tag) => ({ tag, image: imageFor(parts, { ...reference, tag }) }));
   const repository = await parts.registry.open(reference, { actions: ['pull', 'push'], credentials: options.credentials, signal: options.signal });
-  for (const { tag, image } of images) await pushOne(parts, repository, { ...reference, tag }, image, say, options.signal);
+  let pushed: Descriptor | undefined;
+  for (const { tag, image } of images) {
+    pushed = await pushOne(parts, repository, { ...reference, tag }, image, { say, companions, signal: options.signal });
+  }
   const asked = options.allTags ? reference : withDefaultTag(reference);
   tell(parts, 'push', familiarReference(asked), familiarName(asked), images.at(-1)?.image.id);
+  return pushed!;
 }
 
 function noImage(reference: Reference): EngineError {
@@ -69,9 +85,8 @@ async function pushOne(
   repository: Repository,
   reference: Reference,
   image: StoredImage,
-  say: OnProgress,
-  signal: AbortSignal | undefined,
-): Promise<void> {
+  { say, companions, signal }: { readonly say: OnProgress; readonly companions: MakeCompanions | undefined; readonly signal: AbortSignal | undefined },
+): Promise<Descriptor> {
   const { store } = parts;
   const { manifest, bytes, digest } = await sendable(parts, image, signal);
   const mountFrom = store.repositoriesOf(image.id, reference.domain).filter((path) => path !== reference.path);
@@ -90,10 +105,18 @@ async function pushOne(
   };
   await forEach(todo, (job, until) => send(job.layer, job.id, until), { limit: PARALLEL, signal });
   await send(manifest.config, undefined);
-  await repository.pushManifest(reference.tag!, { mediaType: manifest.mediaType, bytes }, signal);
-  await store.name({ ...image.entry, target: { mediaType: manifest.mediaType, digest, size: bytes.length } }, [digestName(reference, digest)]);
-  say({ status: `${reference.tag}: digest: ${digest} size: ${bytes.length}` });
-  say({ status: '', aux: { Tag: reference.tag, Digest: digest, Size: bytes.length } });
+  const target: Descriptor = { mediaType: manifest.mediaType, digest, size: bytes.length };
+  const others = await companions?.(target, manifest);
+  const put = ({ mediaType, digest: named }: Descriptor, as: string) => repository.pushManifest(as, { mediaType, bytes: store.blobs.read(named) }, signal);
+  for (const blob of others?.blobs ?? []) await send(blob, undefined);
+  for (const each of others === undefined ? [] : [target, ...others.manifests]) await put(each, each.digest);
+  const top = others?.index ?? target;
+  await put(top, reference.tag!);
+  const { index: _, ...entry } = image.entry;
+  await store.name({ ...entry, target, ...(others === undefined ? {} : { index: top.digest }) }, [digestName(reference, top.digest)]);
+  say({ status: `${reference.tag}: digest: ${top.digest} size: ${top.size}` });
+  say({ status: '', aux: { Tag: reference.tag, Digest: top.digest, Size: top.size } });
+  return top;
 }
 
 /** The image's manifest as it is, or one whose layers are packed where they were plain. */

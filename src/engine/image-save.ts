@@ -12,6 +12,7 @@ import type { FoundImage, StoredImage } from '../image/store/store.ts';
 import { TarWriter } from '../tar/writer.ts';
 import { tell } from './image-events.ts';
 import type { ImageParts } from './image-parts.ts';
+import type { Companions } from './image-push.ts';
 import type { Images } from './images-contract.ts';
 
 const CHUNK = 1 << 20;
@@ -23,6 +24,8 @@ export interface Saved {
   readonly image: Pick<StoredImage, 'id' | 'manifest' | 'manifestDigest' | 'config' | 'platform'> & { readonly entry: Pick<StoredImage['entry'], 'target'> };
   /** Full names, of tags. */
   readonly names: readonly string[];
+  /** The layout names their index instead of the image's manifest. */
+  readonly companions?: Companions | undefined;
 }
 
 export async function* saveImages(parts: ImageParts, names: readonly string[], { platform, signal }: SaveOptions): AsyncGenerator<Buffer> {
@@ -42,7 +45,8 @@ export async function* imageArchive(store: ImageParts['store'], images: readonly
     if (size === undefined) throw new EngineError('internal', `blob ${digest} is not in the store`);
     blobs.set(digest, size);
   };
-  for (const { image } of images) {
+  for (const { image, companions } of images) {
+    if (companions !== undefined) for (const { digest } of [companions.index, ...companions.manifests, ...companions.blobs]) add(digest);
     add(image.manifestDigest);
     for (const { digest } of [image.manifest.config, ...image.manifest.layers]) add(digest);
   }
@@ -121,9 +125,9 @@ function blobName(digest: Digest): string {
 }
 
 function ociIndex(images: readonly Saved[]): object {
-  const manifests = images.flatMap(({ image, names }) => {
-    const { mediaType, digest, size } = image.entry.target;
-    const one = { mediaType, digest, size, platform: image.platform };
+  const manifests = images.flatMap(({ image, names, companions }) => {
+    const { mediaType, digest, size } = companions?.index ?? image.entry.target;
+    const one = { mediaType, digest, size, ...(companions === undefined ? { platform: image.platform } : {}) };
     if (names.length === 0) return [one];
     return names.map((name) => ({ ...one, annotations: { 'io.containerd.image.name': name, 'org.opencontainers.image.ref.name': parseReference(name).tag } }));
   });

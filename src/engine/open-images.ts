@@ -142,7 +142,7 @@ function imagesOf(parts: ImageParts, tidy: () => Promise<void>): Images {
     familiarName: (name) => familiarReference(withDefaultTag(parseReference(name))),
     fullName: (name) => tagName(parseReference(name)),
     pull: (name, options = {}) => tidied(pullImage(parts, name, options), true),
-    push: (name, options = {}) => tidied(pushImage(parts, name, options)),
+    push: async (name, options = {}) => void (await tidied(pushImage(parts, name, options))),
     list: async (options = {}) => listImages(parts, options),
     inspect: async (name, options = {}) => inspectImage(parts, name, options),
     history: async (name, options = {}) => imageHistory(parts, name, options),

@@ -16,8 +16,12 @@ import { tempFor } from '../support/temp.ts';
 async function door(t: TestContext, build: (request: BuildRequest) => Promise<Readonly<Record<string, string>>> = async () => ({})): Promise<string> {
   const folder = tempFor(t);
   const builds: Partial<Builds> = {
-    build: async (request) => ({ metadata: await build(request), warnings: [] }),
     gcRules: async () => [{ filters: { type: ['source.local'] }, keepDuration: 1000, maxUsedSpace: 5 }],
+    build: async (request) => ({
+      metadata: await build(request),
+      provenance: () => ({ type: 'https://slsa.dev/provenance/v0.2', predicate: { buildType: request.parameters!['target'] } }),
+      warnings: [],
+    }),
     usage: async () => [
       {
         id: 'a',
@@ -205,6 +209,40 @@ test('a build as buildx drives it: status, frontend, return, result', async (t) 
   assert.deepEqual(asked!.exporters, [{ type: 'image', names: ['x:1', 'x:2'], push: false, attributes: {} }]);
   const [vertex] = await vertices;
   assert.deepEqual([vertex!['name'], vertex!['cached'], vertex!['started']], ['[1/1] FROM x', true, { seconds: 1, nanos: 500_000_000 }]);
+});
+
+test('what is told of a build’s origin: in the history, and as a blob', async (t) => {
+  const stranger = await clientOf(t, await door(t));
+  const path = await door(t);
+  const client = await clientOf(t, path);
+  await emptySession(t, path, 's');
+  await solve(client, { Ref: 'r', Session: 's', Frontend: 'dockerfile.v0', FrontendAttrs: { target: 'the-target' } });
+  const asked = codec('moby.buildkit.v1.BuildHistoryRequest').encode({ Ref: 'r', EarlyExit: true });
+  const event = codec('moby.buildkit.v1.BuildHistoryEvent').decode(await client.unary(`${CONTROL}/ListenBuildHistory`, asked));
+  const [attestation] = ((event['record'] as Message)['Result'] as Message)['Attestations'] as readonly Message[];
+  assert.equal(attestation!['media_type'], 'application/vnd.in-toto+json');
+  assert.deepEqual(attestation!['annotations'], { 'in-toto.io/predicate-type': 'https://slsa.dev/provenance/v0.2' });
+  const read = async (from: GrpcClient, message: object) =>
+    codec('containerd.services.content.v1.ReadContentResponse').decode(
+      await from.unary('/containerd.services.content.v1.Content/Read', codec('containerd.services.content.v1.ReadContentRequest').encode(message)),
+    )['data'] as Buffer;
+  const digest = attestation!['digest'] as string;
+  const whole = await read(client, { digest });
+  assert.deepEqual(JSON.parse(whole.toString()), { buildType: 'the-target' });
+  assert.equal(whole.length, attestation!['size']);
+  assert.deepEqual(await read(client, { digest, offset: 2, size: 5 }), whole.subarray(2, 7));
+  await assert.rejects(read(client, { digest, offset: whole.length + 1 }), { code: 11 });
+  await assert.rejects(read(client, { digest: `sha256:${'0'.repeat(64)}` }), { code: 5 });
+  await assert.rejects(read(stranger, { digest }), { code: 5 });
+});
+
+test('a list of what is in an image, and a provenance that makes no sense, are refused before anything is built', async (t) => {
+  const path = await door(t, async () => assert.fail('it was built'));
+  const client = await clientOf(t, path);
+  await emptySession(t, path, 's');
+  const refused = (ref: string, attributes: object) => solve(client, { Ref: ref, Session: 's', Frontend: 'dockerfile.v0', FrontendAttrs: attributes });
+  await assert.rejects(refused('a', { 'attest:sbom': '' }), /attestations of the type sbom are not supported/);
+  await assert.rejects(refused('b', { 'attest:provenance': 'version=v3' }), /invalid provenance SLSA version: v3/);
 });
 
 test('a build ends when its client goes', async (t) => {

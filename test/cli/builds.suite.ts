@@ -49,6 +49,18 @@ export function commandsOnBuilds(title: string, open: () => Promise<EngineUnderT
       assert.deepEqual([quiet.code, quiet.stdout, quiet.stderr], [0, `${id}\n`, '']);
     });
 
+    test('build: SOURCE_DATE_EPOCH of the environment is the image’s time, unless an argument says another', async () => {
+      const path = context('FROM busybox\nCOPY a /a\n', { a: '' });
+      const created = async (...args: string[]) => {
+        const built = await kobako(['build', '-t', 'epoch:1', ...args, path], { env: { SOURCE_DATE_EPOCH: '1700000000' } });
+        assert.equal(built.code, 0, built.stderr);
+        assert.doesNotMatch(built.stderr, /not consumed/);
+        return (await under.engine.images.inspect('epoch:1')).created;
+      };
+      assert.equal(await created(), 1_700_000_000);
+      assert.equal(await created('--build-arg', 'SOURCE_DATE_EPOCH=7'), 7);
+    });
+
     test('build: what fails is said', async () => {
       const failed = await kobako(['build', '--network', 'none', context('FROM busybox\nRUN exit 4\n')]);
       assert.equal(failed.code, 1);
@@ -117,13 +129,43 @@ export function commandsOnBuilds(title: string, open: () => Promise<EngineUnderT
       writeFileSync(`${folder}/secret`, 'whisper');
       const other = context('', { 'there.txt': 'there' });
       const path = context(
-        'FROM busybox AS made\nRUN --mount=type=secret,id=s test "$(cat /run/secrets/s)" = whisper && echo ok > /ok\nFROM scratch\nCOPY --from=made /ok /ok\nCOPY --from=other there.txt /\n',
+        'FROM busybox AS made\nRUN --mount=type=secret,id=s test "$(tr a-z A-Z < /run/secrets/s)" = WHISPER && echo ok > /ok\nFROM scratch\nCOPY --from=made /ok /ok\nCOPY --from=other there.txt /\n',
       );
-      const args = ['--secret', `id=s,src=${folder}/secret`, '--build-context', `other=${other}`, '-o', `${folder}/out`, '--network', 'none'];
+      const args = [
+        '--provenance=mode=max',
+        '--secret',
+        `id=s,src=${folder}/secret`,
+        '--build-context',
+        `other=${other}`,
+        '-o',
+        `${folder}/out`,
+        '--network',
+        'none',
+      ];
       const built = await kobako(['build', ...args, path]);
       assert.equal(built.code, 0, built.stderr);
       assert.equal(readFileSync(`${folder}/out/ok`, 'utf8'), 'ok\n');
       assert.equal(readFileSync(`${folder}/out/there.txt`, 'utf8'), 'there');
+      const told = readFileSync(`${folder}/out/provenance.json`, 'utf8');
+      assert.match(told, /"secrets": \[\s+\{\s+"id": "s",\s+"optional": true\s+\}\s+\]/);
+      assert.doesNotMatch(told, /whisper/);
+    });
+
+    test('build: what is told of a result, and what is not', async () => {
+      const path = context('FROM busybox\nARG V\n');
+      const build = (...args: string[]) => kobako(['build', '--build-arg', 'V=7', '--metadata-file', `${folder}/metadata`, ...args, path]);
+      const args = ['--provenance', 'false', '--attest', 'type=provenance,mode=max'];
+      assert.equal((await build(...args, '-o', `${folder}/none`)).code, 0);
+      assert.throws(() => readFileSync(`${folder}/none/provenance.json`), { code: 'ENOENT' });
+      const { 'buildx.build.provenance': told } = JSON.parse(readFileSync(`${folder}/metadata`, 'utf8')) as Record<string, Record<string, unknown>>;
+      assert.deepEqual((told!['invocation'] as { readonly parameters: object }).parameters, { frontend: 'dockerfile.v0', args: { 'build-arg:V': '7' } });
+      assert.equal(told!['buildConfig'], undefined);
+      assert.equal((await build('--attest', 'type=provenance,filename=from.json', '-o', `${folder}/some`)).code, 0);
+      assert.match(readFileSync(`${folder}/some/from.json`, 'utf8'), /slsa\.dev\/provenance\/v0\.2/);
+      assert.match((await build('--sbom', 'true')).stderr, /attestations of the type sbom are not supported/);
+      assert.equal((await build('--sbom', 'false')).code, 0);
+      assert.match((await build('--provenance', 'mode=most')).stderr, /invalid mode "most"/);
+      assert.match((await build('--attest', 'mode=max')).stderr, /attestation type not specified/);
     });
   });
 }

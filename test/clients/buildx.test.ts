@@ -6,6 +6,7 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSy
 import { describe, test } from 'node:test';
 import { daemonForAll, type TestDaemon } from '../support/daemon.ts';
 import { dockerClient, noDockerClient, type DockerClient } from '../support/docker-client.ts';
+import { fakeRegistry } from '../support/fake-registry.ts';
 import { run, type RunResult } from '../support/run.ts';
 
 const missing = await noDockerClient();
@@ -264,6 +265,98 @@ describe('buildx', { skip: missing ?? false }, async () => {
       assert.equal(found.stdout, '');
       assert.ok(!fine(await docker(['buildx', 'history', 'ls'])).stdout.includes(value));
     }
+  });
+
+  test('where a result comes from: beside an image, in a folder, in the metadata; no list of what is in it', async () => {
+    const folder = context({ Dockerfile: 'FROM busybox\nARG V=1\nRUN echo $V > /v\n' });
+    const attested = { BUILDX_NO_DEFAULT_ATTESTATIONS: '0' };
+    const args = ['build', '--progress=plain', '--build-arg', 'V=7'];
+    fine(await docker([...args, '--provenance=mode=max', '--metadata-file', `${folder}.json`, '-o', `type=oci,dest=${folder}.tar`, folder]));
+    const archive = (path: string) =>
+      run('tar', ['xOf', `${folder}.tar`, path]).then(
+        ({ stdout }) => JSON.parse(stdout) as { readonly manifests: readonly { readonly digest: string; readonly annotations?: object }[] },
+      );
+    const [top] = (await archive('index.json')).manifests;
+    const [image, attestation] = (await archive(`blobs/sha256/${top!.digest.slice(7)}`)).manifests;
+    assert.deepEqual(attestation!.annotations, { 'vnd.docker.reference.digest': image!.digest, 'vnd.docker.reference.type': 'attestation-manifest' });
+    const metadata = JSON.parse(readFileSync(`${folder}.json`, 'utf8')) as {
+      readonly 'containerimage.digest': string;
+      readonly 'buildx.build.provenance': {
+        readonly materials: readonly { readonly uri: string }[];
+        readonly invocation: { readonly parameters: { readonly args: object } };
+      };
+    };
+    assert.equal(metadata['containerimage.digest'], top!.digest);
+    const { materials, invocation } = metadata['buildx.build.provenance'];
+    assert.deepEqual(
+      materials.map(({ uri }) => uri),
+      ['pkg:docker/busybox@latest?platform=linux%2Famd64'],
+    );
+    assert.deepEqual(invocation.parameters.args, { 'build-arg:V': '7' });
+    fine(await docker([...args, '--provenance=true', '-o', `${folder}.out`, folder]));
+    assert.match(readFileSync(`${folder}.out/provenance.json`, 'utf8'), /"entryPoint": "Dockerfile"/);
+    // what buildx asks for by itself is for images only
+    fine(await docker([...args, '-o', `${folder}.quiet`, folder], { env: attested }));
+    assert.equal(existsSync(`${folder}.quiet/provenance.json`), false);
+    fine(await docker([...args, '-t', 'attested:1', folder], { env: attested }));
+    assert.ok((await inspect('attested:1')).RepoTags.includes('attested:1'));
+    const sbom = await docker([...args, '--sbom=true', '-o', `type=oci,dest=${folder}.sbom`, folder]);
+    // several results of one build
+    fine(
+      await docker([...args, '-t', 'several:1', '-o', `type=local,dest=${folder}.local`, '-o', `type=tar,dest=${folder}.several`, '-o', 'type=image', folder]),
+    );
+    assert.ok(existsSync(`${folder}.local/v`) && existsSync(`${folder}.several`));
+    assert.ok((await inspect('several:1')).RepoTags.includes('several:1'));
+    // a layout in a folder: its blobs are sent by themselves
+    fine(await docker([...args, '--provenance=mode=min', '-o', `type=oci,tar=false,name=l/x:1,dest=${folder}.layout`, folder]));
+    const layout = JSON.parse(readFileSync(`${folder}.layout/index.json`, 'utf8')) as { readonly manifests: readonly { readonly digest: string }[] };
+    const index = JSON.parse(readFileSync(`${folder}.layout/blobs/sha256/${layout.manifests[0]!.digest.slice(7)}`, 'utf8')) as {
+      readonly manifests: readonly { readonly digest: string }[];
+    };
+    assert.equal(index.manifests.length, 2);
+    assert.ok(index.manifests.every(({ digest }) => existsSync(`${folder}.layout/blobs/sha256/${digest.slice(7)}`)));
+    assert.match(sbom.stderr, /attestations of the type sbom are not supported/);
+    assert.equal((await docker([...args, '--sbom=false', folder])).code, 0);
+  });
+
+  test('a registry gets the image with what is told of it, and the image of the same time is the same', async (t) => {
+    const registry = await fakeRegistry(t);
+    const folder = context({ Dockerfile: 'FROM busybox\nRUN echo x > /x\n' });
+    const env = { BUILDX_NO_DEFAULT_ATTESTATIONS: '0', SOURCE_DATE_EPOCH: '1700000000' };
+    const push = (tag: string, ...more: string[]) =>
+      docker(['build', '--progress=plain', '--no-cache', ...more, '-o', `type=registry,name=${registry.host}/app:${tag},rewrite-timestamp=true`, folder], {
+        env,
+      });
+    fine(await push('1'));
+    assert.equal(registry.manifests.get('app 1')!.type, 'application/vnd.oci.image.index.v1+json');
+    const looked = fine(await docker(['buildx', 'imagetools', 'inspect', '--format', '{{json .Provenance}}', `${registry.host}/app:1`]));
+    const { SLSA } = JSON.parse(looked.stdout) as { readonly SLSA: { readonly materials: readonly { readonly uri: string }[] } };
+    assert.deepEqual(
+      SLSA.materials.map(({ uri }) => uri),
+      ['pkg:docker/busybox@latest?platform=linux%2Famd64'],
+    );
+    fine(await push('2', '--provenance=false'));
+    fine(await push('3', '--provenance=false'));
+    assert.deepEqual(registry.manifests.get('app 3'), registry.manifests.get('app 2'));
+    const [image] = (JSON.parse(registry.manifests.get('app 1')!.bytes.toString()) as { readonly manifests: readonly { readonly digest: string }[] }).manifests;
+    assert.deepEqual(registry.manifests.get(`app ${image!.digest}`), registry.manifests.get('app 2'));
+    const nobody = await docker(['build', '--progress=plain', '--push', '-t', '127.0.0.1:1/app:1', folder]);
+    assert.match(nobody.stderr, /failed to push 127\.0\.0\.1:1\/app:1: .*connection refused/);
+  });
+
+  test('a cache in a folder of the client', async () => {
+    const folder = context({ Dockerfile: 'FROM busybox\nRUN head -c 3000000 /dev/urandom > /r\nRUN echo ran\n' });
+    const cache = `${folder}.caché ☃`;
+    fine(await build('--cache-to', `type=local,dest=${cache},mode=max`, folder));
+    const [top] = (JSON.parse(readFileSync(`${cache}/index.json`, 'utf8')) as { readonly manifests: readonly { readonly digest: string }[] }).manifests;
+    assert.ok(existsSync(`${cache}/blobs/sha256/${top!.digest.slice(7)}`));
+    fine(await docker(['buildx', 'prune', '-af']));
+    const again = fine(await build('--cache-from', `type=local,src=${cache}`, '--cache-to', `type=local,dest=${cache},mode=max`, folder));
+    assert.match(again.stderr, /importing cache manifest from/);
+    assert.equal(again.stderr.match(/^#\d+ CACHED$/gm)?.length, 3, again.stderr);
+    assert.doesNotMatch(again.stderr, /^#\d+ [\d.]+ ran$/m);
+    // one that is not there is no failure
+    fine(await build('--cache-from', `type=local,src=${cache}-none`, folder));
   });
 
   test('what is forbidden by a source policy is not built', async () => {

@@ -172,7 +172,11 @@ describe('secrets', () => {
       { type: 'local', attributes: { dest: `${ground.folder}/exported`, mode: 'max' } },
       { type: 'inline', attributes: {} },
     ];
-    const built = await ground.build(dockerfile, {}, { secret, cacheTo, provenance: 'max' });
+    const built = await ground.build(
+      dockerfile,
+      {},
+      { secret, cacheTo, provenance: { mode: 'max', version: 'v0.2', builderId: '', reproducible: false, inlineOnly: false, filename: 'provenance.json' } },
+    );
     assert.equal(built.log, 'same\n');
     const told = [built.metadata, built.events.map(shown), await ground.engine.images.inspect(built.imageId!)];
     assert.ok(!JSON.stringify(told).includes(SECRET));

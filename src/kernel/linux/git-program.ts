@@ -1,6 +1,7 @@
 /** The machine's git, with nothing of anybody's configuration: no hooks, no helpers, no prompts. */
 import { spawn } from 'node:child_process';
 import { EngineError } from '../../base/errors.ts';
+import { withoutCredentials } from '../../base/url-credentials.ts';
 
 const MAX_OUTPUT = 1 << 20;
 /** Milliseconds, for one command. */
@@ -31,14 +32,12 @@ export interface GitOptions {
   readonly signal: AbortSignal;
   /** An ssh agent's socket. */
   readonly sshAgent?: string | undefined;
-  /** How what git says is told. */
-  readonly shown?: ((text: string) => string) | undefined;
   /** Also repositories in folders of this machine. */
   readonly local?: boolean | undefined;
 }
 
 /** Gives what it printed. Throws `unavailable` where there is no git, `invalid` with git's words for a command that failed. */
-export function git(args: readonly string[], { cwd, signal, sshAgent, shown = String, local = false }: GitOptions): Promise<string> {
+export function git(args: readonly string[], { cwd, signal, sshAgent, local = false }: GitOptions): Promise<string> {
   return new Promise((resolve, reject) => {
     const env = {
       PATH: process.env['PATH'] ?? '/usr/bin:/bin',
@@ -89,7 +88,8 @@ export function git(args: readonly string[], { cwd, signal, sshAgent, shown = St
       over();
       if (signal.aborted) reject(signal.reason as Error);
       else if (code === 0) resolve(texts.stdout);
-      else reject(new EngineError('invalid', `failed to run git ${args[0]}: ${shown(texts.stderr).trim().slice(-2000) || `it was ended (${code})`}`));
+      else
+        reject(new EngineError('invalid', `failed to run git ${args[0]}: ${withoutCredentials(texts.stderr).trim().slice(-2000) || `it was ended (${code})`}`));
     });
   });
 }
