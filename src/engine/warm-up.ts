@@ -12,7 +12,7 @@ import { planRun } from './container-run.ts';
 import type { EngineParts } from './parts.ts';
 
 /** From then on V8 has compiled it. */
-const ROUNDS = 150;
+const ROUNDS = 100;
 /** Milliseconds: whoever had the engine started comes first, and between two rounds everybody does. */
 const FIRST_MS = 400;
 const PAUSE_MS = 4;
