@@ -121,20 +121,22 @@ class Arrivals {
       if (this.#waiting >= AHEAD) this.#pause();
       this.#wake();
     });
-    // the parser has copied what is of the body. What the socket read would pile up until V8 marks all of its heap for it
-    const { socket } = response;
+    response.once('end', () => this.#end());
+    response.once('error', (error) => this.#end(error));
+    response.once('close', () => this.#end(broken()));
+    response.pause();
+    if (!this.#ended) this.#freeRead();
+  }
+
+  /** The parser has copied what is of the body: what the socket read would pile up until V8 marks all of its heap for it. */
+  #freeRead(): void {
+    const { socket } = this.#response;
     const read = (chunk: Buffer) => {
       if (chunk.buffer !== this.#last?.buffer) letGo(chunk);
       this.#last = undefined;
     };
     socket.on('data', read);
-    response.once('end', () => this.#end());
-    response.once('error', (error) => this.#end(error));
-    response.once('close', () => {
-      socket.off('data', read);
-      this.#end(broken());
-    });
-    response.pause();
+    this.#response.once('close', () => void socket.off('data', read));
   }
 
   take(): Buffer | undefined {
