@@ -31,8 +31,11 @@ export interface Contestant {
   end(): Promise<void>;
 }
 
+/** As bin/launch.sh starts a daemon. */
+const DAEMON_FLAGS = ['--max-semi-space-size=4', '--no-parallel-scavenge'];
+
 export function kobako(driver: 'erofs' | 'overlay', folder: string): Contestant {
-  const child = fork(`${import.meta.dirname}/image-worker.js`, [driver, `${folder}/${driver}`]);
+  const child = fork(`${import.meta.dirname}/image-worker.js`, [driver, `${folder}/${driver}`], { execArgv: DAEMON_FLAGS });
   return {
     name: `kobako, ${driver}`,
     async do(order) {

@@ -4,8 +4,9 @@
 here=${self%/*}
 main=$here/../dist/$bundle
 [ -f "$main" ] && { [ ! -d "$here/../src" ] || [ -z "$(find "$here/../src" -newer "$main" -name '*.ts' -print -quit)" ]; } || main=$here/../src/cli/$source
-# A daemon is there for long: its young heap must not stay as large as its busiest moment wanted it.
-case $1 in daemon) heap=--max-semi-space-size=4 ;; *) heap= ;; esac
+# A daemon is there for long: its young heap must not stay as large as its busiest moment wanted it. So small a heap is
+# collected by one thread: with several the main one waits for those that do not get to run while layers are unpacked.
+case $1 in daemon) heap='--max-semi-space-size=4 --no-parallel-scavenge' ;; *) heap= ;; esac
 for arch in x64 arm64; do
   node=$here/../node_modules/node-linux-$arch/bin/node
   [ -x "$node" ] && exec "$node" $heap -- "$main" "$@"

@@ -1,5 +1,5 @@
 /** Containers on disk: one folder each, one JSON document in it, named only when it is whole. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { EngineError, invalid } from '../base/errors.ts';
@@ -14,6 +14,8 @@ import { lives, owner, ownerLives } from './process-id.ts';
 
 const MAX_SOCKET_PATH = 107;
 const LARGE_FILE = 1 << 20;
+/** Of a container's folder, what is written by us alone and never large. */
+const SMALL = new Set(['container.json', 'exit.json', 'spec.json', 'hostname', 'hosts', 'resolv.conf']);
 
 export class ContainerStore {
   readonly #dir: string;
@@ -351,9 +353,18 @@ export class ContainerStore {
 
 /** At once where that is quick; large files, as logs are, on another thread. */
 async function erase(folder: string): Promise<void> {
-  const large = entries(folder).filter((name) => (statSync(`${folder}/${name}`, { throwIfNoEntry: false })?.size ?? 0) > LARGE_FILE);
-  for (const name of large) await rm(`${folder}/${name}`, { force: true });
-  rmSync(folder, { recursive: true, force: true });
+  try {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      const path = `${folder}/${entry.name}`;
+      if (entry.isDirectory()) rmdirSync(path);
+      else if (!SMALL.has(entry.name) && statSync(path).size > LARGE_FILE) await rm(path);
+      else unlinkSync(path);
+    }
+    rmdirSync(folder);
+  } catch {
+    // something else than usual is in it, or another process is at it
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 function entries(folder: string): string[] {

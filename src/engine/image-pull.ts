@@ -98,7 +98,7 @@ async function pullLayers(
 ): Promise<void> {
   const jobs = new Map(manifest.layers.map((descriptor, index) => [descriptor.digest, { descriptor, diffId: config.rootfs.diff_ids[index]! }]));
   const ready = ({ descriptor, diffId }: Job) => parts.driver.has(diffId) && parts.store.blobs.has(descriptor.digest);
-  const todo = [...jobs.values()].filter((job) => !ready(job));
+  const todo = largestFirst([...jobs.values()].filter((job) => !ready(job)));
   // of an image that is here dockerd does not look at the layers
   const isKnown = todo.length === 0 && parts.store.entriesOf(manifest.config.digest).length > 0;
   for (const job of isKnown ? [] : jobs.values())
@@ -117,6 +117,11 @@ async function pullLayers(
 interface Job {
   readonly descriptor: Descriptor;
   readonly diffId: Digest;
+}
+
+/** What takes longest must not be what begins last: then nothing else would be left to do meanwhile. */
+export function largestFirst<T extends { readonly descriptor: Pick<Descriptor, 'size'> }>(jobs: readonly T[]): T[] {
+  return jobs.toSorted((a, b) => b.descriptor.size - a.descriptor.size);
 }
 
 /** A registry's limit is `exhausted` too. */

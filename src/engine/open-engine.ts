@@ -48,6 +48,7 @@ import { containerEnded, restore } from './supervise.ts';
 import { systemOf } from './system.ts';
 import { sweepVolumes } from './volume-remove.ts';
 import { remapOf, type SubordinateFiles } from './userns-remap.ts';
+import { warmUp } from './warm-up.ts';
 import { volumesOf } from './volumes.ts';
 
 /** Seconds that leases of an earlier engine wait for their owners. */
@@ -146,8 +147,10 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
   }
   leases.restore();
   if (owned && existsSync(buildFolder(dataRoot))) parts.builds();
+  const warming = owned ? warmUp(parts) : undefined;
   const info = (record: ContainerRecord) => currentInfo(parts, record);
   const close = async () => {
+    warming?.[Symbol.dispose]();
     await leases.close();
     await openedBuilds?.collector.close();
     live.close();

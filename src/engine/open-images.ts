@@ -13,6 +13,7 @@ import { ImageStore } from '../image/store/store.ts';
 import { credentialHelper } from '../kernel/linux/credential-helper.ts';
 import { linuxDetachedMounts } from '../kernel/linux/detached-mounts.ts';
 import { linuxFileLocks } from '../kernel/linux/file-lock.ts';
+import { syncFileSystem } from '../kernel/linux/files.ts';
 import type { SnapshotDriver } from '../snapshot/contract.ts';
 import { erofsDriver } from '../snapshot/erofs/driver.ts';
 import { probeErofs } from '../snapshot/erofs/probe.ts';
@@ -116,7 +117,7 @@ function openDriver(dataRoot: string, wanted: StorageDriver | undefined): Snapsh
   if (wanted !== undefined && chosen !== wanted) {
     throw new EngineError('conflict', `the data root ${dataRoot} has its layers with the storage driver ${chosen}, not ${wanted}`);
   }
-  const settings = { dir: `${dataRoot}/${chosen}`, spawn: startLayerThread };
+  const settings = { dir: `${dataRoot}/${chosen}`, spawn: startLayerThread, sync: syncFileSystem };
   return chosen === 'erofs' ? erofsDriver(settings) : overlayDriver(settings);
 }
 

@@ -27,8 +27,6 @@ export interface RawFiles {
   startWriteback(fd: number, offset: number, length: number, done: () => void): void;
   /** A further name of a file; both names are looked up in open folders. */
   link(fromFolderFd: number, from: Buffer, toFolderFd: number, to: Buffer): void;
-  /** Writes everything of the file system that holds the open file to its disk. */
-  syncFileSystem(fd: number): void;
 }
 
 /**

@@ -169,6 +169,28 @@ describe('sysctls', () => {
     assert.match(op!.dir!, /^proc\./);
     assert.equal(op!.resolve, 8 | 4 | 1);
   });
+
+  const sysctl: Change = (spec) => (spec.linux!.sysctl = { 'net.ipv4.ip_forward': '1' });
+  const procs = (ops: readonly Op[]) => opsOf(ops, 'fsmount').flatMap(({ into }) => (into.startsWith('proc.') ? [into] : []));
+  test('that /proc becomes the container’s, with what its mount asks for', () => {
+    const ops = plan((spec) => {
+      sysctl(spec);
+      spec.mounts!.find(({ type }) => type === 'proc')!.options = ['nosuid', 'noexec', 'nodev'];
+    });
+    const [proc, ...others] = procs(ops);
+    assert.deepEqual(others, []);
+    const set = opsOf(ops, 'mount-setattr').find(({ slot }) => slot === proc);
+    assert.equal(set?.set, 2 | 4 | 8);
+    const attached = at(ops, 'move-mount', ({ from }: { from: string }) => from === proc);
+    assert.ok(ops.indexOf(set!) < attached);
+  });
+  test('not where its mount has options of its own', () => {
+    const ops = plan((spec) => {
+      sysctl(spec);
+      spec.mounts!.find(({ type }) => type === 'proc')!.options = ['hidepid=2'];
+    });
+    assert.equal(procs(ops).length, 2);
+  });
 });
 
 describe('what makes no sense', () => {

@@ -9,7 +9,7 @@ import { addDevices, addNull, addTerminal } from './devices.ts';
 import { closeTrees, openTrees, type EarlyTrees } from './early-trees.ts';
 import { labelsOf } from './labels.ts';
 import { withUserMarks } from './layers.ts';
-import { addMount, placeOf, type MountContext } from './mounts.ts';
+import { addMount, placeOf, plainProc, type EarlyProc, type MountContext } from './mounts.ts';
 import {
   addDumpable,
   addIdMaps,
@@ -87,8 +87,8 @@ export function planContainer(given: ContainerInput): PlanResult {
   }
   builder.container('setsid', {}, { why: 'its own session: no signal of our terminal reaches it, and it cannot type into that (TIOCSTI)' });
   if (input.newKeyring !== false) addKeyring(builder, input.id);
-  addSystem(builder, spec, namespaces);
-  if (ownMounts) addFileSystems(builder, input, userNamespace, trees, mounts);
+  const earlyProc = addSystem(builder, spec, namespaces, ownMounts ? plainProc(mounts, input.special) : undefined);
+  if (ownMounts) addFileSystems(builder, input, userNamespace, { trees, mounts, earlyProc });
   else addWithoutMountNamespace(builder, input);
   addContainerStdio(builder, input.stdio);
   const personality = spec.linux?.personality;
@@ -111,11 +111,14 @@ function push(builder: PlanBuilder, ops: readonly Op[] | undefined): void {
   if (ops !== undefined) builder.ops.push(...ops);
 }
 
-function addSystem(builder: PlanBuilder, spec: Spec, namespaces: Namespaces): void {
+/** `procMount`: what of the mounts may show the /proc that is made here; gives it back with its slot. */
+function addSystem(builder: PlanBuilder, spec: Spec, namespaces: Namespaces, procMount: Mount | undefined): EarlyProc | undefined {
   const sysctl = Object.entries(spec.linux?.sysctl ?? {});
+  let early: EarlyProc | undefined;
   if (sysctl.length > 0) {
     // a /proc of our own that nothing is mounted over: a write cannot be led astray (CVE-2025-52881)
-    const proc = builder.fileSystem('proc', [], 0, { why: 'a /proc that no image or mount has touched' });
+    const source: readonly (readonly [string, string])[] = procMount?.source ? [['source', procMount.source]] : [];
+    const proc = builder.fileSystem('proc', source, 0, { why: 'a /proc that no image or mount has touched' });
     for (const [key, value] of sysctl) {
       checkSysctl(key, namespaces);
       builder.container(
@@ -124,7 +127,9 @@ function addSystem(builder: PlanBuilder, spec: Spec, namespaces: Namespaces): vo
         { subject: `sysctl ${key}=${value}` },
       );
     }
-    builder.container('close', { slot: proc });
+    // to give up a mount costs an RCU grace period
+    if (procMount === undefined) builder.container('close', { slot: proc });
+    else early = { mount: procMount, slot: proc };
   }
   if (spec.hostname) {
     if (!namespaces.fresh.has('uts') && !namespaces.joined.has('uts')) throw invalid('a hostname needs a uts namespace of its own');
@@ -132,6 +137,7 @@ function addSystem(builder: PlanBuilder, spec: Spec, namespaces: Namespaces): vo
   }
   if (spec.domainname) builder.container('setdomainname', { name: spec.domainname }, { subject: `domainname ${spec.domainname}` });
   if (namespaces.fresh.has('network')) builder.container('link-up', { name: 'lo' }, { why: '127.0.0.1 works' });
+  return early;
 }
 
 /** `net.ipv4.ip_forward` and `net/ipv4/ip_forward` name the same file; a dot after a slash form belongs to a name. */
@@ -162,7 +168,13 @@ function mountsOf({ spec, initPath }: ContainerInput): readonly Mount[] {
   return [...mounts, { destination: '/sbin/docker-init', type: 'bind', source: initPath, options: ['bind', 'ro'] }];
 }
 
-function addFileSystems(builder: PlanBuilder, input: ContainerInput, userNamespace: boolean, trees: EarlyTrees, mounts: readonly Mount[]): void {
+interface MountsToMake {
+  readonly trees: EarlyTrees;
+  readonly mounts: readonly Mount[];
+  readonly earlyProc: EarlyProc | undefined;
+}
+
+function addFileSystems(builder: PlanBuilder, input: ContainerInput, userNamespace: boolean, { trees, mounts, earlyProc }: MountsToMake): void {
   const { spec, machine, bundle } = input;
   const root = addRoot(builder, input.root, spec.linux?.rootfsPropagation, machine, trees.root);
   const context: MountContext = {
@@ -175,6 +187,7 @@ function addFileSystems(builder: PlanBuilder, input: ContainerInput, userNamespa
     special: input.special,
     images: trees.images,
     kernelMounts: [],
+    earlyProc,
   };
   for (const mount of mounts) addMount(context, mount);
   const ownDev = mounts.some(

@@ -23,6 +23,13 @@ export interface MountContext {
   readonly images?: ReadonlyMap<Mount, readonly string[]>;
   /** The mounts of kernel files that paths of the spec are found below: not by a path, which may lead elsewhere by then. */
   readonly kernelMounts: KernelMount[];
+  /** A /proc that has been made before, of which one mount of the spec is the mount. */
+  readonly earlyProc?: EarlyProc | undefined;
+}
+
+export interface EarlyProc {
+  readonly mount: Mount;
+  readonly slot: string;
 }
 
 /** A mounted proc or sysfs: where it was asked for, and the slot of the mount itself. */
@@ -50,6 +57,14 @@ export function bindSource({ bundle, machine }: Pick<MountContext, 'bundle' | 'm
 /** Below the root of another process, where nothing can be looked up safely from here: always a folder. */
 const OTHER = /^\/proc\/\d+\/root\//;
 const bindSubject = (mount: Mount) => `bind mount ${mount.source ?? ''} to ${mount.destination}`;
+
+/** The mount that shows a /proc with nothing asked of it: any new one of this pid namespace will do. */
+export function plainProc(mounts: readonly Mount[], special: SpecialMounts | undefined): Mount | undefined {
+  const found = mounts.find(({ type }) => type === 'proc');
+  if (found === undefined || special?.has(found.destination)) return undefined;
+  const { bind, data } = parseMountOptions(found.options ?? [], found.type);
+  return bind || data.length > 0 ? undefined : found;
+}
 
 /** Adds the operations of one mount. Throws `invalid` for a bind source that is not there. */
 export function addMount(context: MountContext, mount: Mount): void {
@@ -102,7 +117,10 @@ function addFileSystem(context: MountContext, mount: Mount, type: string, option
   const { builder } = context;
   const data = options.data.map(([key, value]) => [key, value] as const).filter(([key]) => type !== 'tmpfs' || key !== 'x-mount.mkdir');
   const plain: readonly (readonly [string, string?])[] = mount.source && NAMED_SOURCE.has(type) ? [['source', mount.source], ...data] : data;
-  const from = builder.fileSystem(type, plain, options.set | (options.recursiveSet & ~ATTR.ATIME), { subject, why: WHY[type] });
+  const attrs = options.set | (options.recursiveSet & ~ATTR.ATIME);
+  const early = context.earlyProc?.mount === mount ? context.earlyProc.slot : undefined;
+  if (early !== undefined) builder.container('mount-setattr', { slot: early, set: attrs, clear: 0, propagation: 0, recursive: 0 }, { subject, why: WHY[type] });
+  const from = early ?? builder.fileSystem(type, plain, attrs, { subject, why: WHY[type] });
   const ownMode = data.some(([key]) => key === 'mode');
   if (type === 'tmpfs' && (options.copyUp || !ownMode)) {
     const why = options.copyUp ? 'what the image has there is copied' : 'the mode of the folder that it covers';

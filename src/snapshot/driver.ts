@@ -19,8 +19,8 @@ export interface DriverOptions {
   spawn(): LayerThread;
   /** How many layers are unpacked at once. Default 3, as many as Docker pulls at once, or 2 where there are but two processors. */
   readonly threads?: number;
-  /** Whether a layer is on the disk before it has its name. Default true. */
-  readonly sync?: boolean;
+  /** Brings the file system that holds a folder to its disk: what a layer waits for before it gets its name. Without it, it does not. */
+  readonly sync?: ((folder: string) => Promise<void>) | undefined;
 }
 
 /** What a layer's folder has. */
@@ -36,7 +36,7 @@ export interface LayerPlace {
 
 export function driverOf(name: SnapshotDriver['name'], options: DriverOptions, placeIn: (folder: string) => LayerPlace): SnapshotDriver {
   const pool = new WorkerPool(() => options.spawn(), options.threads ?? Math.min(3, Math.max(2, availableParallelism())));
-  const store = new LayerStore({ driver: name, dir: options.dir, pool, sync: options.sync ?? true });
+  const store = new LayerStore({ driver: name, dir: options.dir, pool, sync: options.sync });
   const writables = new Writables(options.dir, pool, store);
   /** Topmost first, down to one that hides the rest. */
   const places = (layers: readonly Digest[]): LayerPlace[] => {

@@ -25,10 +25,15 @@ const NAME_MAX = 255;
 /** PATH_MAX without the NUL and the leading slash. */
 const PATH_MAX = 4094;
 
+/** A part that is empty, `.` or `..`. */
+const UNCLEAN = /(?:^|\/)\.{0,2}(?:\/|$)/;
+
 /** A cleaned path from bytes of an archive. Throws `invalid` for one that climbs out or that no file system takes. */
 export function cleanPath(name: Buffer): string {
+  const text = name.toString('latin1').replace(/\/$/, '');
+  if (text.length <= NAME_MAX && !UNCLEAN.test(text)) return text;
   const out: string[] = [];
-  for (const part of name.toString('latin1').split('/')) {
+  for (const part of text.split('/')) {
     if (part === '' || part === '.') continue;
     if (part === '..') {
       if (out.pop() === undefined) throw invalid(`invalid archive: ${quote(name)} is outside of the layer`);

@@ -24,7 +24,6 @@ export class LayerJob {
   readonly #unpack: Decompressor;
   readonly #tar: TarReader;
   readonly #writer: LayerWriter;
-  #dirFd: number;
   #partialFd = -1;
   #partial: LargeFile | undefined;
   #sourceFd = -1;
@@ -41,7 +40,6 @@ export class LayerJob {
     this.#task = task;
     this.#files = files;
     const { request } = task;
-    this.#dirFd = openSync(task.dir, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
       this.resumeAt = this.#openFiles();
       this.#writer = open(task.dir, request.compression === 'none' ? task.partial : undefined);
@@ -104,7 +102,6 @@ export class LayerJob {
     const info: LayerInfo = { diffId, digest, size: this.#received, plainSize: this.#plain, contentSize: this.#content };
     writeFileSync(`${this.#task.dir}/layer.json`, `${JSON.stringify(info)}\n`);
     this.#partial?.end();
-    if (this.#task.sync) this.#files.syncFileSystem(this.#dirFd);
     this.#closeFiles();
     return info;
   }
@@ -182,7 +179,7 @@ export class LayerJob {
   }
 
   #closeFiles(): void {
-    for (const fd of [this.#partialFd, this.#sourceFd, this.#dirFd]) if (fd !== -1) closeSync(fd);
-    this.#partialFd = this.#sourceFd = this.#dirFd = -1;
+    for (const fd of [this.#partialFd, this.#sourceFd]) if (fd !== -1) closeSync(fd);
+    this.#partialFd = this.#sourceFd = -1;
   }
 }

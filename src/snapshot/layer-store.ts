@@ -6,8 +6,9 @@
  *     trash/        what is being removed
  *
  * A layer is synced before it is renamed to its name, so that the name means "whole" after a crash of the machine too:
- * a rename can reach the disk before the data that it is about. `sync: false` leaves that out: then only a crash of the
- * process is survived, which is right for a folder on a tmpfs, or where a lost layer is pulled again anyway.
+ * a rename can reach the disk before the data that it is about. The next layer is at work meanwhile, and layers that are
+ * whole while a sync runs share the next one. Without `sync` only a crash of the process is survived, which is right for
+ * a folder on a tmpfs, or where a lost layer is pulled again anyway.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
@@ -30,7 +31,7 @@ export interface LayerStoreOptions {
   readonly driver: SnapshotDriver['name'];
   readonly dir: string;
   readonly pool: WorkerPool;
-  readonly sync: boolean;
+  readonly sync?: ((folder: string) => Promise<void>) | undefined;
 }
 
 interface IngestOptions {
@@ -44,9 +45,12 @@ export class LayerStore {
   readonly #partials = new Set<string>();
   /** One after the other: a thread each, beside those of the next pull, would be too many. */
   #removals = Promise.resolve();
+  readonly #sync: () => Promise<void>;
 
   constructor(options: LayerStoreOptions) {
     this.#options = options;
+    const { sync, dir } = options;
+    this.#sync = sync === undefined ? async () => {} : shared(() => sync(dir));
     for (const name of ['layers', 'tmp', 'trash']) mkdirSync(`${options.dir}/${name}`, { recursive: true, mode: 0o700 });
   }
 
@@ -135,7 +139,7 @@ export class LayerStore {
 
   #task({ blob, ...request }: LayerRequest, file: IngestTask['file']): IngestTask {
     const dir = `${this.#options.dir}/tmp/${randomBytes(12).toString('hex')}`;
-    return { kind: 'ingest', driver: this.#options.driver, dir, request, partial: blob?.partial, file, sync: this.#options.sync };
+    return { kind: 'ingest', driver: this.#options.driver, dir, request, partial: blob?.partial, file };
   }
 
   /** Resolves when the worker is ready for bytes. */
@@ -176,8 +180,14 @@ export class LayerStore {
     await ingest.ready;
   }
 
-  /** Gives blob and layer their names. */
-  #settle(task: IngestTask, { blob }: LayerRequest, info: LayerInfo): LayerInfo {
+  /** Gives blob and layer their names, once they are on the disk. */
+  async #settle(task: IngestTask, { blob }: LayerRequest, info: LayerInfo): Promise<LayerInfo> {
+    try {
+      await this.#sync();
+    } catch (error) {
+      this.trash(task.dir);
+      throw error;
+    }
     if (blob !== undefined) renameSync(blob.partial, typeof blob.path === 'string' ? blob.path : blob.path(info.digest));
     try {
       renameSync(task.dir, this.path(info.diffId));
@@ -187,6 +197,21 @@ export class LayerStore {
     }
     return info;
   }
+}
+
+/** Calls while the work runs share one more run of it, which begins after them. */
+function shared(work: () => Promise<void>): () => Promise<void> {
+  let last = Promise.resolve();
+  let next: Promise<void> | undefined;
+  return () => {
+    next ??= last
+      .catch(() => {})
+      .then(() => {
+        next = undefined;
+        return work();
+      });
+    return (last = next);
+  };
 }
 
 /** Whether a tree has but few files: then its removal is less work than the start of a thread. Nobody writes to it now. */

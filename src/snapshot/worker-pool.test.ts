@@ -32,7 +32,7 @@ class FakeThread implements LayerThread {
   }
 }
 
-const INGEST: IngestTask = { kind: 'ingest', driver: 'overlay', dir: '/x', request: { compression: 'none' }, sync: false };
+const INGEST: IngestTask = { kind: 'ingest', driver: 'overlay', dir: '/x', request: { compression: 'none' } };
 const USAGE = { kind: 'usage', path: '/x' } as const;
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 

@@ -13,8 +13,6 @@ export interface IngestTask {
   readonly partial?: string | undefined;
   /** Where the bytes are; without it they come as `chunk` messages. */
   readonly file?: { readonly path: string; readonly offset?: number; readonly length?: number } | undefined;
-  /** Whether to wait until the layer is on the disk. */
-  readonly sync: boolean;
 }
 
 export type Task =

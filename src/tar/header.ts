@@ -25,10 +25,21 @@ export function isZeroBlock(block: Buffer): boolean {
   return true;
 }
 
-/** The bytes of a text field up to its first NUL, copied. */
-function field(block: Buffer, at: number, length: number): Buffer {
+const NOTHING = Buffer.alloc(0);
+
+/** Where a text field ends: at its first NUL. */
+function endOf(block: Buffer, at: number, length: number): number {
   const zero = block.indexOf(0, at);
-  return Buffer.from(block.subarray(at, zero === -1 || zero > at + length ? at + length : zero));
+  return zero === -1 || zero > at + length ? at + length : zero;
+}
+
+/** The bytes of a text field, copied. Most of the fields are empty in most headers. */
+function field(block: Buffer, at: number, length: number): Buffer {
+  return block[at] === 0 ? NOTHING : Buffer.from(block.subarray(at, endOf(block, at, length)));
+}
+
+function text(block: Buffer, at: number, length: number): string {
+  return block[at] === 0 ? '' : block.toString('utf8', at, endOf(block, at, length));
 }
 
 /** Throws `invalid` for a block that is no header. */
@@ -39,9 +50,10 @@ export function parseHeader(block: Buffer): RawHeader {
   const known = posix || magic === 'ustar  \0';
   let name = field(block, 0, 100);
   if (posix) {
-    const star = block.toString('latin1', 508, 512) === 'tar\0';
-    const prefix = field(block, 345, star ? 131 : 155);
-    if (prefix.length > 0) name = Buffer.concat([prefix, Buffer.from('/'), name]);
+    if (block[345] !== 0) {
+      const star = block.toString('latin1', 508, 512) === 'tar\0';
+      name = Buffer.concat([field(block, 345, star ? 131 : 155), Buffer.from('/'), name]);
+    }
   }
   const size = headerNumber(block, 124, 12, 'size');
   if (size < 0) throw invalid('invalid tar header: a negative size');
@@ -54,8 +66,8 @@ export function parseHeader(block: Buffer): RawHeader {
     gid: headerNumber(block, 116, 8, 'gid'),
     size,
     mtime: headerNumber(block, 136, 12, 'mtime'),
-    userName: known ? field(block, 265, 32).toString('utf8') : '',
-    groupName: known ? field(block, 297, 32).toString('utf8') : '',
+    userName: known ? text(block, 265, 32) : '',
+    groupName: known ? text(block, 297, 32) : '',
     devMajor: known ? headerNumber(block, 329, 8, 'device number') : 0,
     devMinor: known ? headerNumber(block, 337, 8, 'device number') : 0,
   };

@@ -35,7 +35,7 @@ interface Both {
 async function withBoth(t: TestContext, body: (both: Both) => Promise<void>): Promise<void> {
   if (skip !== undefined) return t.skip(skip);
   const dir = tempFor(t);
-  const options = { spawn: startLayerThread, sync: false };
+  const options = { spawn: startLayerThread };
   const overlay = overlayDriver({ ...options, dir: `${dir}/overlay` });
   const erofs = erofsDriver({ ...options, dir: `${dir}/erofs` });
   try {

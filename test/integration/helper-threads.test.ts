@@ -17,7 +17,7 @@ const pool = new WorkerPool(() => startLayerThread('${projectDir}/dist/layer-wor
   fs.mkdirSync(dir);
   let took;
   const taken = new Promise((resolve) => (took = resolve));
-  const task = { kind: 'ingest', driver: 'overlay', dir, request: { compression: 'gzip' }, sync: false };
+  const task = { kind: 'ingest', driver: 'overlay', dir, request: { compression: 'gzip' } };
   const running = await pool.run(task, (event) => event.event === 'taken' && took());
   // the worker unpacks on helper threads, in the layer's folder
   const bytes = new Uint8Array(require('node:zlib').gzipSync(Buffer.alloc(4096)).subarray(0, 12));

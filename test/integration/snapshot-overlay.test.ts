@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { driverSuite, ingest } from '../../src/snapshot/driver.suite.ts';
+import { syncFileSystem } from '../../src/kernel/linux/files.ts';
 import { overlayDriver } from '../../src/snapshot/overlay.ts';
 import { file, layerTar } from '../support/layers.ts';
 import { projectDir } from '../support/paths.ts';
@@ -16,7 +17,7 @@ test('the bundled worker unpacks, too', async (t) => {
   const worker = `${projectDir}/dist/layer-worker.cjs`;
   if (!existsSync(worker)) return t.skip('dist/layer-worker.cjs is not built: npm ci builds it');
   const folder = tempFor(t);
-  const driver = overlayDriver({ dir: folder, spawn: () => new Worker(worker), sync: true });
+  const driver = overlayDriver({ dir: folder, spawn: () => new Worker(worker), sync: syncFileSystem });
   t.after(() => driver.close());
   const plain = layerTar([file('a', 'x'.repeat(100_000))]);
   for (const bytes of [gzipSync(plain), zstdCompressSync(plain)]) {

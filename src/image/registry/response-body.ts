@@ -1,6 +1,7 @@
 /** The body of an answer: read once, as fast as its reader reads, and never waited for without end. */
 import type { IncomingMessage } from 'node:http';
 import { EngineError, invalid } from '../../base/errors.ts';
+import { letGo } from '../../base/memory.ts';
 import { networkError, timeoutError } from './network-error.ts';
 
 interface BodyOptions {
@@ -95,10 +96,16 @@ export class ResponseBody implements AsyncIterable<Buffer> {
   }
 }
 
+/** Bytes that may wait to be taken: to stop a socket and to start it again costs more than to read from it. */
+const AHEAD = 512 << 10;
+
 /** The pieces as the socket gave them. (A stream's own iterator copies several into one where it can.) */
 class Arrivals {
   readonly #response: IncomingMessage;
   readonly #chunks: Buffer[] = [];
+  #waiting = 0;
+  #paused = true;
+  #last: Buffer | undefined;
   #ended = false;
   #error: Error | undefined;
   #wake = () => {};
@@ -109,17 +116,38 @@ class Arrivals {
     else if (response.destroyed) this.#end(response.errored ?? broken());
     response.on('data', (chunk: Buffer) => {
       this.#chunks.push(chunk);
-      response.pause();
+      this.#last = chunk;
+      this.#waiting += chunk.length;
+      if (this.#waiting >= AHEAD) this.#pause();
       this.#wake();
     });
     response.once('end', () => this.#end());
     response.once('error', (error) => this.#end(error));
     response.once('close', () => this.#end(broken()));
     response.pause();
+    if (!this.#ended) this.#freeRead();
+  }
+
+  /** The parser has copied what is of the body: what the socket read would pile up until V8 marks all of its heap for it. */
+  #freeRead(): void {
+    const { socket } = this.#response;
+    const read = (chunk: Buffer) => {
+      if (chunk.buffer !== this.#last?.buffer) letGo(chunk);
+      this.#last = undefined;
+    };
+    socket.on('data', read);
+    this.#response.once('close', () => void socket.off('data', read));
   }
 
   take(): Buffer | undefined {
-    return this.#chunks.shift();
+    const chunk = this.#chunks.shift();
+    if (chunk !== undefined) this.#waiting -= chunk.length;
+    return chunk;
+  }
+
+  #pause(): void {
+    this.#paused = true;
+    this.#response.pause();
   }
 
   /** When there is more to take; false at the end. */
@@ -127,7 +155,8 @@ class Arrivals {
     while (this.#chunks.length === 0 && !this.#ended) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
-        this.#response.resume();
+        if (this.#paused) this.#response.resume();
+        this.#paused = false;
       });
     }
     if (this.#chunks.length > 0) return true;

@@ -10,6 +10,7 @@ const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const CLONE_FS = 0x200;
 const EPERM = 1;
+const EIO = 5;
 const PR_SET_SECUREBITS = 28;
 /** A change of fsuid takes no capabilities away. */
 const SECBIT_NO_SETUID_FIXUP = 4;
@@ -27,7 +28,7 @@ interface LibC {
   lgetxattr(path: Buffer, name: string, value: Buffer, size: number): number;
   llistxattr(path: Buffer, list: Buffer, size: number): number;
   linkat(fromFolder: number, from: Buffer, toFolder: number, to: Buffer, flags: number): number;
-  syncfs(fd: number): number;
+  syncfs: { async(fd: number, done: (error: unknown, result: number) => void): void };
   fallocate(fd: number, mode: number, offset: number, length: number): number;
   sync_file_range: { async(fd: number, offset: number, length: number, flags: number, done: (error: unknown, result: number) => void): void };
   prctl(option: number, value: number, a: number, b: number, c: number): number;
@@ -124,10 +125,6 @@ class LinuxRawFiles implements RawFiles {
     this.#libc.sync_file_range.async(fd, offset, length, SYNC_FILE_RANGE_WRITE, done);
   }
 
-  syncFileSystem(fd: number): void {
-    this.#check(this.#libc.syncfs(fd), 'syncfs');
-  }
-
   #z(path: Buffer, syscall: string): Buffer {
     if (path.length >= 4096) throw failure(syscall, 36, path); // ENAMETOOLONG
     path.copy(this.#path);
@@ -184,6 +181,19 @@ class LinuxThreadRoot implements ThreadRoot {
   leave(): void {
     if (this.#libc.fchdir(this.#outside) < 0) throw failure('fchdir', this.#libc.errno());
     if (this.#libc.chroot('.') < 0) throw failure('chroot', this.#libc.errno());
+  }
+}
+
+/** Brings everything of the file system that holds a folder to its disk, without keeping this thread from its work. Throws SyscallError. */
+export async function syncFileSystem(folder: string): Promise<void> {
+  const { syncfs } = (loaded ??= loadLibC());
+  const fd = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    const result = await new Promise<number>((resolve, reject) => syncfs.async(fd, (error, value) => (error ? reject(error as Error) : resolve(value))));
+    // the errno is the other thread's: what can go wrong with a folder that is open is the disk
+    if (result < 0) throw failure('syncfs', EIO, Buffer.from(folder));
+  } finally {
+    closeSync(fd);
   }
 }
 

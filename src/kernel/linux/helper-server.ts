@@ -13,6 +13,8 @@ export interface Runner {
   readonly pid: number;
 }
 
+/** Runners that wait for their plans: whoever comes next need not wait for a process to be made, nor an exec that follows a start at once. */
+const SPARES = 2;
 /** After a runner was taken: not while its plan runs. */
 const SPARE_DELAY_MS = 10;
 
@@ -21,8 +23,7 @@ export class HelperServer {
   readonly #path: string;
   #ready = false;
   #gone = false;
-  /** A runner that waits for its plan: whoever comes next need not wait for a process to be made. */
-  #spare: Runner | undefined;
+  readonly #spares: Runner[] = [];
   #timer: NodeJS.Timeout | undefined;
 
   /** `folder` is for its socket, which only root can get at. */
@@ -59,8 +60,7 @@ export class HelperServer {
 
   /** A runner: one that waits already, or a new one, which first says its pid. */
   runner(): Runner {
-    const spare = this.#spare;
-    this.#spare = undefined;
+    const spare = this.#spares.shift();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#makeSpare(), SPARE_DELAY_MS).unref();
     if (spare === undefined) return { channel: connect(this.#path), pid: 0 };
@@ -68,19 +68,22 @@ export class HelperServer {
     return spare;
   }
 
+  /** One after the other, until there are enough. */
   #makeSpare(): void {
-    if (this.#gone) return;
+    if (this.#gone || this.#spares.length >= SPARES) return;
     const channel = connect(this.#path).unref();
     channel.once('data', (line: Buffer) => {
       const pid = Number(/"pid":(\d+)}\n$/.exec(line.toString())?.[1]);
-      if (this.#gone || this.#spare !== undefined || !pid) return void channel.destroy();
-      this.#spare = { channel, pid };
+      if (this.#gone || this.#spares.length >= SPARES || !pid) return void channel.destroy();
+      this.#spares.push({ channel, pid });
       // it reads on, and so is told when the runner goes
       channel.on('data', () => channel.destroy());
+      this.#makeSpare();
     });
     channel.on('error', () => {});
     channel.on('close', () => {
-      if (this.#spare?.channel === channel) this.#spare = undefined;
+      const at = this.#spares.findIndex((spare) => spare.channel === channel);
+      if (at >= 0) this.#spares.splice(at, 1);
     });
   }
 
@@ -88,7 +91,7 @@ export class HelperServer {
   close(): void {
     this.#gone = true;
     clearTimeout(this.#timer);
-    this.#spare?.channel.destroy();
+    for (const { channel } of this.#spares.splice(0)) channel.destroy();
     this.#channel.destroy();
     rmSync(this.#path, { force: true });
   }

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { test, type TestContext } from 'node:test';
+import type { Digest } from '../base/digest.ts';
+import { tempFor } from '../../test/support/temp.ts';
+import type { LayerInfo } from './contract.ts';
+import { LayerStore } from './layer-store.ts';
+import type { WorkerPool } from './worker-pool.ts';
+import type { FromWorker, IngestTask } from './worker-protocol.ts';
+
+const digestOf = (letter: string): Digest => `sha256:${letter.repeat(64)}`;
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Its threads are done at once with what they get. */
+function open(t: TestContext) {
+  const dir = tempFor(t);
+  const pool = {
+    async run({ request: { diffId } }: IngestTask, onEvent: (event: FromWorker) => void) {
+      onEvent({ event: 'ready', resumeAt: 0 });
+      const info: LayerInfo = { diffId: diffId!, digest: diffId!, size: 0, plainSize: 0, contentSize: 0 };
+      return { result: Promise.resolve(info), post: () => {} };
+    },
+  };
+  const syncs: PromiseWithResolvers<void>[] = [];
+  const sync = (folder: string) => {
+    assert.equal(folder, dir);
+    const one = Promise.withResolvers<void>();
+    syncs.push(one);
+    return one.promise;
+  };
+  const store = new LayerStore({ driver: 'overlay', dir, pool: pool as unknown as WorkerPool, sync });
+  const take = async (letter: string) => (await store.ingest({ compression: 'none', diffId: digestOf(letter) })).finish();
+  return { dir, store, syncs, take };
+}
+
+test('a layer has its name when it is on the disk; those that are whole while a sync runs share the next one', async (t) => {
+  const { store, syncs, take } = open(t);
+  const first = take('a');
+  await turn();
+  assert.deepEqual([syncs.length, store.has(digestOf('a'))], [1, false]);
+  const others = Promise.all([take('b'), take('c')]);
+  await turn();
+  assert.equal(syncs.length, 1);
+  syncs[0]!.resolve();
+  await first;
+  await turn();
+  assert.deepEqual([store.has(digestOf('a')), store.has(digestOf('b')), syncs.length], [true, false, 2]);
+  syncs[1]!.resolve();
+  await others;
+  assert.deepEqual([store.has(digestOf('b')), store.has(digestOf('c')), syncs.length], [true, true, 2]);
+});
+
+test('a disk that fails: no layer, nothing left, and the next one is tried anew', async (t) => {
+  const { dir, store, syncs, take } = open(t);
+  const failed = take('a');
+  await turn();
+  const next = take('b');
+  syncs[0]!.reject(new Error('EIO'));
+  await assert.rejects(failed, /EIO/);
+  await turn();
+  syncs[1]!.resolve();
+  await next;
+  assert.deepEqual(store.list(), [digestOf('b')]);
+  assert.deepEqual([...readdirSync(`${dir}/tmp`), ...readdirSync(`${dir}/trash`)], []);
+});
