@@ -43,11 +43,12 @@ export interface NetworkNamespace extends Disposable {
    */
   change(changes: readonly NetworkChange[]): void;
   /**
-   * Deletes interfaces that may be there no more, on another thread: the kernel takes 15 ms for each (it waits for all
-   * processors, synchronize_rcu and rcu_barrier), in which nothing else would run here. To dispose of a namespace takes
-   * those in it, and their peers, just as well, and a few moments later.
+   * Deletes an interface that may be there no more, on another thread: the kernel takes 15 ms (it waits for all processors,
+   * synchronize_rcu and rcu_barrier), in which nothing else would run here. Resolves as soon as nobody finds it any more,
+   * with its addresses and routes; its memory goes later. To dispose of a namespace takes those in it, and their peers,
+   * just as well, and a few moments later.
    */
-  deleteLinks(links: readonly LinkRef[]): Promise<void>;
+  deleteLink(name: string): Promise<void>;
   links(): Link[];
   /** As `link(name)?.index`, in a tenth of the time. */
   index(name: string): number | undefined;
@@ -74,6 +75,8 @@ export interface NetworkNamespace extends Disposable {
   udpSocket(at: SocketAddress): BoundSocket;
   /** Listens already; for node:net's `listen({fd})`. */
   tcpListener(at: SocketAddress): BoundSocket;
+  /** Of no address yet, close-on-exec and non-blocking, the caller's to close; for node:net's `new Socket({fd})`, which connects it. */
+  tcpSocket(family: 'inet' | 'inet6'): number;
   /**
    * Binds (and listens, where that is what keeps others away) and never receives: whoever binds the same port gets
    * `EADDRINUSE`, as this call does when somebody has it (`EADDRNOTAVAIL`: no such address here; `EPROTONOSUPPORT`: a

@@ -93,8 +93,8 @@ export class RecordingNetworkNamespace implements NetworkNamespace {
     this.changes.push(...changes);
   }
 
-  async deleteLinks(links: readonly LinkRef[]): Promise<void> {
-    this.change(links.map((link) => ({ op: 'link-delete', link, missingOk: true })));
+  async deleteLink(name: string): Promise<void> {
+    this.change([{ op: 'link-delete', link: name, missingOk: true }]);
   }
 
   links(): Link[] {
@@ -140,6 +140,10 @@ export class RecordingNetworkNamespace implements NetworkNamespace {
 
   tcpListener(at: SocketAddress): BoundSocket {
     return this.reservePort('tcp', at);
+  }
+
+  tcpSocket(): number {
+    return -1;
   }
 
   reservePort(protocol: 'tcp' | 'udp' | 'sctp', at: SocketAddress): BoundSocket {

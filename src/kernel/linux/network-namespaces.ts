@@ -1,5 +1,6 @@
 /** `network-contract.ts` on Linux. */
 import { closeSync, fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SyscallError } from '../../base/errors.ts';
 import { forgetConnections } from './conntrack.ts';
 import { AF } from './ip-bytes.ts';
@@ -7,7 +8,7 @@ import { NetlinkSocket, NETLINK } from './netlink-socket.ts';
 import { NetlinkWatch } from './netlink-watch.ts';
 import { syscallError } from './socket-calls.ts';
 import { findLink, makeChanges } from './network-changes.ts';
-import { openReservation, openTcpListener, openUdpSocket } from './network-sockets.ts';
+import { openReservation, openTcpListener, openTcpSocket, openUdpSocket } from './network-sockets.ts';
 import { LinuxPacketFilter } from './nftables.ts';
 import { processStart } from './process.ts';
 import { decodeLink, deleteLink, dumpLinks } from './rtnetlink-links.ts';
@@ -110,13 +111,20 @@ class LinuxNetworkNamespace implements NetworkNamespace {
     makeChanges(this.#routes(), changes);
   }
 
-  async deleteLinks(links: readonly LinkRef[]): Promise<void> {
+  async deleteLink(name: string): Promise<void> {
     // a socket of its own: the others are used meanwhile
-    using socket = this.#open(NETLINK.ROUTE);
-    for (const link of links) {
-      const { failure } = await socket.sendLong([deleteLink(link)]);
-      if (failure !== undefined && failure.errno !== ENODEV) throw syscallError(`netlink delete ${link}`, failure.errno, failure.explanation);
-    }
+    const socket = this.#open(NETLINK.ROUTE);
+    let answered = false;
+    const answer = socket.sendLong([deleteLink(name)]).finally(() => {
+      answered = true;
+      socket[Symbol.dispose]();
+    });
+    answer.catch(() => {});
+    do await sleep(1);
+    while (!answered && this.index(name) !== undefined);
+    if (!answered) return;
+    const { failure } = await answer;
+    if (failure !== undefined && failure.errno !== ENODEV) throw syscallError(`netlink delete ${name}`, failure.errno, failure.explanation);
   }
 
   links(): Link[] {
@@ -192,6 +200,10 @@ class LinuxNetworkNamespace implements NetworkNamespace {
 
   tcpListener(at: SocketAddress): BoundSocket {
     return this.within(() => openTcpListener(at));
+  }
+
+  tcpSocket(family: 'inet' | 'inet6'): number {
+    return this.within(() => openTcpSocket(family));
   }
 
   reservePort(protocol: 'tcp' | 'udp' | 'sctp', at: SocketAddress): BoundSocket {

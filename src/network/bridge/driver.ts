@@ -65,7 +65,7 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
       table.remove(network.id, networkElements(settings));
       const host = kernel.host();
       // one that was there before is its owner's
-      if (host.link(settings.bridge)?.alias === `${mark} ${network.id}`) return host.deleteLinks([settings.bridge]);
+      if (host.link(settings.bridge)?.alias === `${mark} ${network.id}`) return host.deleteLink(settings.bridge);
       return Promise.resolve();
     },
 
@@ -107,7 +107,7 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
     detach(network, endpoint, namespace) {
       table.remove(endpoint.id, elementsOf(endpoint, settingsOf(network)));
       forgetEnded(kernel.host(), endpoint);
-      if (namespace !== undefined) return kernel.host().deleteLinks([vethName(endpoint)]);
+      if (namespace !== undefined) return kernel.host().deleteLink(vethName(endpoint));
       deleteHeld(kernel.host(), vethName(endpoint));
       return Promise.resolve();
     },
@@ -117,7 +117,7 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
 /** It goes with its namespace, unless somebody else holds that: its address may be another container's soon. */
 function deleteHeld(host: NetworkNamespace, veth: string): void {
   const late = async () => {
-    if (host.link(veth) !== undefined) await host.deleteLinks([veth]);
+    if (host.link(veth) !== undefined) await host.deleteLink(veth);
   };
   setTimeout(() => late().catch(() => {}), HELD_MS).unref();
 }

@@ -33,7 +33,7 @@ export function lanDriver(kind: 'macvlan' | 'ipvlan', { kernel, mark }: LanDrive
     down(network) {
       const host = kernel.host();
       const parent = parentOf(network);
-      if (host.link(parent)?.alias === `${mark} ${network.id}`) return host.deleteLinks([parent]);
+      if (host.link(parent)?.alias === `${mark} ${network.id}`) return host.deleteLink(parent);
       return Promise.resolve();
     },
 
@@ -64,7 +64,7 @@ export function lanDriver(kind: 'macvlan' | 'ipvlan', { kernel, mark }: LanDrive
     },
 
     detach(_network, { interfaceName }, namespace) {
-      return namespace?.deleteLinks([interfaceName]) ?? Promise.resolve();
+      return namespace?.deleteLink(interfaceName) ?? Promise.resolve();
     },
   };
 }
