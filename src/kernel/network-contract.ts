@@ -43,10 +43,10 @@ export interface NetworkNamespace extends Disposable {
    */
   change(changes: readonly NetworkChange[]): void;
   /**
-   * Deletes an interface that may be there no more, on another thread: the kernel takes 15 ms (it waits for all processors,
-   * synchronize_rcu and rcu_barrier), in which nothing else would run here. Resolves as soon as nobody finds it any more,
-   * with its addresses and routes; its memory goes later. To dispose of a namespace takes those in it, and their peers,
-   * just as well, and a few moments later.
+   * Deletes an interface that may be there no more, on another thread: the kernel takes 15 to 40 ms (it waits for all
+   * processors, synchronize_rcu and rcu_barrier), in which nothing else would run here. Resolves as soon as nobody finds it
+   * or its addresses any more, and others can be changed again; its memory goes later. To dispose of a namespace takes
+   * those in it, and their peers, just as well, and a few moments later.
    */
   deleteLink(name: string): Promise<void>;
   links(): Link[];

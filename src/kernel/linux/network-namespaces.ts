@@ -11,7 +11,7 @@ import { findLink, makeChanges } from './network-changes.ts';
 import { openReservation, openTcpListener, openTcpSocket, openUdpSocket } from './network-sockets.ts';
 import { LinuxPacketFilter } from './nftables.ts';
 import { processStart } from './process.ts';
-import { decodeLink, deleteLink, dumpLinks } from './rtnetlink-links.ts';
+import { decodeLink, deleteLink, dumpLinks, getLink } from './rtnetlink-links.ts';
 import { decodeAddress, decodeRoute, dumpOf, RTM_ADDRESS, RTM_ROUTE } from './rtnetlink-routes.ts';
 import { closeNamespace, homeNamespace, unshareNamespace, withinNamespace } from './thread-namespace.ts';
 import type {
@@ -112,16 +112,17 @@ class LinuxNetworkNamespace implements NetworkNamespace {
   }
 
   async deleteLink(name: string): Promise<void> {
-    // a socket of its own: the others are used meanwhile
+    // sockets of their own: the others are used meanwhile
     const socket = this.#open(NETLINK.ROUTE);
+    using asking = this.#open(NETLINK.ROUTE);
     let answered = false;
     const answer = socket.sendLong([deleteLink(name)]).finally(() => {
       answered = true;
       socket[Symbol.dispose]();
     });
     answer.catch(() => {});
-    do await sleep(1);
-    while (!answered && this.index(name) !== undefined);
+    // who asks waits, on another thread, for what the kernel is doing under its lock
+    while ((await asking.sendLong([getLink(name)])).failure?.errno !== ENODEV && !answered) await sleep(1);
     if (!answered) return;
     const { failure } = await answer;
     if (failure !== undefined && failure.errno !== ENODEV) throw syscallError(`netlink delete ${name}`, failure.errno, failure.explanation);
