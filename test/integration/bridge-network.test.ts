@@ -242,6 +242,19 @@ describe('bridge networks', { skip }, () => {
     assert.equal(await ask(web.namespace, stranger.ipv4, 80), 'nothing');
   });
 
+  test('who knows the gateway reaches it, whatever containers come and go', async () => {
+    using lab = netLab();
+    const network = networkOf(lab);
+    const record = bridgeRecord({ subnet: '10.1.0.0/16' });
+    network.driver.up(record);
+    const mac = () => lab.host.link(`br-${record.id.slice(0, 12)}`)!.mac;
+    const before = mac();
+    const others = [2, 3, 4, 5, 6, 7].map((last) => container(network, record, last));
+    assert.equal(mac(), before);
+    for (const { endpoint, namespace } of others) await network.driver.detach(record, endpoint, namespace);
+    assert.equal(mac(), before);
+  });
+
   test('an address that is another container’s now is found there at once', async () => {
     using lab = netLab();
     const network = networkOf(lab);

@@ -8,6 +8,7 @@ import type { Endpoint, NetworkDriver, NetworkRecord } from '../contract.ts';
 import { networkElements, portElements } from '../filter/elements.ts';
 import type { FilterTable } from '../filter/table.ts';
 import { forwarding, forwards } from '../host/forwarding.ts';
+import { macOf } from '../mac.ts';
 import { bareAddresses, joinEndpoint, setSysctls } from '../host/endpoint.ts';
 import type { OtherFilters } from '../filter/others.ts';
 import { forgetEarlier, forgetEnded } from './connections.ts';
@@ -40,7 +41,9 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
       if (link !== undefined && link.kind !== 'bridge') throw new EngineError('conflict', `interface ${bridge} is there and is not a bridge`);
       const made = link === undefined;
       try {
-        if (made) host.change([{ op: 'link-add', link: { kind: 'bridge', name: bridge, alias: `${mark} ${network.id}`, ...mtuOf(settings) } }]);
+        // of its own: else the kernel gives it that of one of its ports, and of another when that goes; neighbours would not know
+        const mac = macOf(network.id, bridge);
+        if (made) host.change([{ op: 'link-add', link: { kind: 'bridge', name: bridge, mac, alias: `${mark} ${network.id}`, ...mtuOf(settings) } }]);
         if (settings.subnets4.length > 0) setSysctls(host, 'ipv4', bridge, { route_localnet: '1', accept_redirects: '0' });
         const six = settings.subnets6.length > 0;
         if (six || made)
