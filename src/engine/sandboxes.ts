@@ -308,20 +308,14 @@ export class MachineSandboxes implements Sandboxes {
   }
 }
 
-function announce(namespace: NetworkNamespace, joined: readonly Joined[]): void {
-  try {
-    for (const { endpoint } of joined) announceEndpoint(namespace, endpoint);
-  } catch {
-    // neighbours find out by themselves, later
-  }
-}
-
-/** Of interfaces that were made just now. */
+/** Of interfaces that were made just now. Disposes of the namespace. */
 function announceLater(namespace: NetworkNamespace, joined: readonly Joined[]): void {
-  setTimeout(() => {
-    announce(namespace, joined);
-    namespace[Symbol.dispose]();
-  }, ANNOUNCE_MS).unref();
+  const announce = async () => {
+    using within = namespace;
+    for (const { endpoint } of joined) await announceEndpoint(within, endpoint);
+  };
+  // where it fails neighbours find out by themselves, later
+  setTimeout(() => announce().catch(() => {}), ANNOUNCE_MS).unref();
 }
 
 /** As Docker says it of all that goes wrong with a container's networks. */

@@ -5,6 +5,7 @@ import type {
   BoundSocket,
   Link,
   LinkRef,
+  LinkSettings,
   NetworkChange,
   NetworkKernel,
   NetworkNamespace,
@@ -91,6 +92,10 @@ export class RecordingNetworkNamespace implements NetworkNamespace {
     this.refusal = undefined;
     if (refusal !== undefined) throw refusal;
     this.changes.push(...changes);
+  }
+
+  async setLink(link: LinkRef, settings: LinkSettings): Promise<void> {
+    this.change([{ op: 'link-set', link, settings }]);
   }
 
   async deleteLink(name: string): Promise<void> {

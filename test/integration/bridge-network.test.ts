@@ -268,7 +268,7 @@ describe('bridge networks', { skip }, () => {
     await new Promise((resolve) => setTimeout(resolve, 1200));
     const after = container(network, record, 2, { mac: '02:00:00:00:00:99' });
     await new Promise((resolve) => setTimeout(resolve, 50));
-    announceEndpoint(after.namespace, after.endpoint);
+    await announceEndpoint(after.namespace, after.endpoint);
     assert.equal(await ask(client.namespace, after.ipv4, 80), client.ipv4);
     assert.equal(await ask(client.namespace, after.ipv6, 80), client.ipv6);
   });

@@ -89,7 +89,8 @@ function request(socket: NetlinkSocket, ...requests: NetlinkRequest[]): void {
   if (failure !== undefined) throw syscallError('netlink', failure.errno, failure.explanation);
 }
 
-function indexOfLink(socket: NetlinkSocket, link: LinkRef): number {
+/** Throws `ENODEV` where there is none of that name. */
+export function indexOfLink(socket: NetlinkSocket, link: LinkRef): number {
   if (typeof link === 'number') return link;
   const index = socket.indexOf(link);
   if (index === undefined) throw new SyscallError('netlink', ENODEV, 'ENODEV', `${getSystemErrorMap().get(-ENODEV)![1]} (${link})`);

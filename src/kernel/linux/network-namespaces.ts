@@ -7,11 +7,11 @@ import { AF } from './ip-bytes.ts';
 import { NetlinkSocket, NETLINK } from './netlink-socket.ts';
 import { NetlinkWatch } from './netlink-watch.ts';
 import { syscallError } from './socket-calls.ts';
-import { findLink, makeChanges } from './network-changes.ts';
+import { findLink, indexOfLink, makeChanges } from './network-changes.ts';
 import { openReservation, openTcpListener, openTcpSocket, openUdpSocket } from './network-sockets.ts';
 import { LinuxPacketFilter } from './nftables.ts';
 import { processStart } from './process.ts';
-import { decodeLink, deleteLink, dumpLinks, getLink } from './rtnetlink-links.ts';
+import { decodeLink, deleteLink, dumpLinks, getLink, setLink } from './rtnetlink-links.ts';
 import { decodeAddress, decodeRoute, dumpOf, RTM_ADDRESS, RTM_ROUTE } from './rtnetlink-routes.ts';
 import { closeNamespace, homeNamespace, unshareNamespace, withinNamespace } from './thread-namespace.ts';
 import type {
@@ -19,6 +19,7 @@ import type {
   BoundSocket,
   Link,
   LinkRef,
+  LinkSettings,
   NetworkChange,
   NetworkKernel,
   NetworkNamespace,
@@ -109,6 +110,13 @@ class LinuxNetworkNamespace implements NetworkNamespace {
 
   change(changes: readonly NetworkChange[]): void {
     makeChanges(this.#routes(), changes);
+  }
+
+  async setLink(link: LinkRef, settings: LinkSettings): Promise<void> {
+    using socket = this.#open(NETLINK.ROUTE);
+    const indexOf = (name: LinkRef) => indexOfLink(socket, name);
+    const { failure } = await socket.sendLong(setLink(indexOf(link), settings, indexOf));
+    if (failure !== undefined) throw syscallError(`netlink set ${link}`, failure.errno, failure.explanation);
   }
 
   async deleteLink(name: string): Promise<void> {

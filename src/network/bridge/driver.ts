@@ -120,7 +120,7 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
 /** It goes with its namespace, unless somebody else holds that: its address may be another container's soon. */
 function deleteHeld(host: NetworkNamespace, veth: string): void {
   const late = async () => {
-    if (host.link(veth) !== undefined) await host.deleteLink(veth);
+    if (host.index(veth) !== undefined) await host.deleteLink(veth);
   };
   setTimeout(() => late().catch(() => {}), HELD_MS).unref();
 }

@@ -40,8 +40,8 @@ function askedSysctls({ interfaceName, options }: Endpoint): [name: string, valu
  * Tells neighbours whose the addresses are now: another container may have had them a moment ago. That is when an
  * interface is given its hardware address again; a few milliseconds after it was made, when the bridge lets it through.
  */
-export function announceEndpoint(namespace: NetworkNamespace, { interfaceName: link, mac }: Endpoint): void {
-  if (mac !== '') namespace.change([{ op: 'link-set', link, settings: { mac } }]);
+export async function announceEndpoint(namespace: NetworkNamespace, { interfaceName: link, mac }: Endpoint): Promise<void> {
+  if (mac !== '') await namespace.setLink(link, { mac });
 }
 
 /** Of one interface. A kernel without that protocol, or without one of them, is as it is. */
