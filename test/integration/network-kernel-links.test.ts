@@ -92,9 +92,13 @@ test('a link is renamed, moved, taken off its bridge, and deleted with its peer'
   assert.throws(() => a.change([{ op: 'link-delete', link: 'v0' }]), { code: 'ENODEV', syscall: 'netlink change 0 (link-delete)' });
 });
 
-test('links are deleted on another thread; what is there no more is no error', options, async (t) => {
+test('links are changed and deleted on another thread; what is there no more is no error', options, async (t) => {
   const [a, b] = [namespaceFor(t), namespaceFor(t)];
   pair(a, b);
+  await b.setLink('eth0', { mac: '02:00:00:00:00:09', mtu: 1280 });
+  assert.deepEqual([b.link('eth0')!.mac, b.link('eth0')!.mtu], ['02:00:00:00:00:09', 1280]);
+  await assert.rejects(b.setLink('nope', { mtu: 1280 }), { code: 'ENODEV' });
+  await assert.rejects(b.setLink('eth0', { mtu: 1 }), { code: 'EINVAL', syscall: 'netlink set eth0' });
   const deletions = Promise.all(['v0', 'nope', 'br0'].map((name) => a.deleteLink(name)));
   assert.ok(a.links().length > 0, 'the namespace can be used meanwhile');
   await deletions;
