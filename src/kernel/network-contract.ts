@@ -51,7 +51,8 @@ export interface NetworkNamespace extends Disposable {
    * those in it, and their peers, just as well, and a few moments later.
    */
   deleteLink(name: string): Promise<void>;
-  links(): Link[];
+  /** All; or those that are ports of a bridge, by its index. */
+  links(master?: number): Link[];
   /** As `link(name)?.index`, in a tenth of the time. */
   index(name: string): number | undefined;
   /** undefined: there is none of that name or index. */

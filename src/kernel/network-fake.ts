@@ -102,8 +102,8 @@ export class RecordingNetworkNamespace implements NetworkNamespace {
     this.change([{ op: 'link-delete', link: name, missingOk: true }]);
   }
 
-  links(): Link[] {
-    return [...this.present.links];
+  links(master?: number): Link[] {
+    return this.present.links.filter((link) => master === undefined || link.master === master);
   }
 
   index(name: string): number | undefined {

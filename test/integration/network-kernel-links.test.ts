@@ -41,6 +41,10 @@ test('a bridge and a veth into another namespace, as ip(8) sees them', options, 
     a.links().map(({ name }) => name),
     ['lo', 'br0', 'v0'],
   );
+  assert.deepEqual(
+    a.links(a.index('br0')).map(({ name }) => name),
+    ['v0'],
+  );
   assert.equal(a.link('nope'), undefined);
   assert.equal(a.link(4711), undefined);
   assert.equal(a.link('a-name-that-is-too-long'), undefined);

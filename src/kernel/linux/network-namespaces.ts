@@ -136,8 +136,10 @@ class LinuxNetworkNamespace implements NetworkNamespace {
     if (failure !== undefined && failure.errno !== ENODEV) throw syscallError(`netlink delete ${name}`, failure.errno, failure.explanation);
   }
 
-  links(): Link[] {
-    return this.#routes().dump(dumpLinks(), 'netlink links').map(decodeLink);
+  links(master?: number): Link[] {
+    const links = this.#routes().dump(dumpLinks(master), 'netlink links').map(decodeLink);
+    // an old kernel tells of all
+    return master === undefined ? links : links.filter((link) => link.master === master);
   }
 
   index(name: string): number | undefined {

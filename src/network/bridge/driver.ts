@@ -100,8 +100,10 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
       const settings = settingsOf(network);
       if (!isWhole(host, settings)) this.up(network);
       const { index } = host.link(settings.bridge)!;
+      const ports = new Map(endpoints.length > 1 ? host.links(index).map((link) => [link.name, link]) : []);
       return endpoints.filter((endpoint) => {
-        const veth = host.link(vethName(endpoint));
+        const name = vethName(endpoint);
+        const veth = ports.get(name) ?? host.link(name);
         if (veth !== undefined && (veth.master !== index || !veth.up)) host.change(portChanges(settings, veth.name, !settings.direct && filtersBridges(host)));
         return veth === undefined;
       });
