@@ -98,7 +98,7 @@ async function attempt(
     });
     writeEtcFiles(parts, record, options, spec);
     const first = changesInterfaces(spec);
-    if (first) sandbox.attach();
+    if (first) await sandbox.attach();
     const startedAt = rfc3339Nano(nowNano());
     live.began(id);
     const running = await startProcess(parts, {
@@ -110,11 +110,15 @@ async function attempt(
       streams,
       early,
       detached,
-      meanwhile: () => {
-        if (!first) sandbox.attach();
-        store.saveSpec(id, spec);
+      meanwhile: async () => {
+        const attached = first ? undefined : sandbox.attach();
+        try {
+          store.saveSpec(id, spec);
+        } finally {
+          await attached;
+        }
       },
-      onWaiting: (pid, monitor) => {
+      onWaiting: async (pid, monitor) => {
         const maker = processId(process.pid);
         record = {
           ...record,
@@ -127,7 +131,7 @@ async function attempt(
           startedAt,
         };
         store.save(record);
-        sandbox.arrived(record.process!);
+        await sandbox.arrived(record.process!);
       },
       onStarted: () => {
         emitMounts(parts, record);

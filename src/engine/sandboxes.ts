@@ -30,6 +30,8 @@ export class MachineSandboxes implements Sandboxes {
   /** Name servers, by container; each has its namespace. */
   readonly #dns = new Map<string, Disposable>();
   readonly #names: SandboxNames;
+  /** Endpoints whose interfaces are being made. */
+  readonly #joining = new Set<string>();
   readonly #slots = new Slots(FORWARDED);
   #closed = false;
 
@@ -46,29 +48,29 @@ export class MachineSandboxes implements Sandboxes {
     if (joined.length === 0) return this.#alone(placed, ownUser ? undefined : this.#readyFor(placed));
     const close = () => this.ended(record.id);
     if (ownUser) {
-      const arrived = (process: ProcessId) => {
+      const arrived = async (process: ProcessId) => {
         try {
           using namespace = this.#namespaceOf(process);
-          this.#attach(placed, joined, namespace);
+          await this.#attach(placed, joined, namespace);
         } catch (error) {
           throw networkingFailed(error);
         }
         announceLater(this.#namespaceOf(process), joined);
       };
-      return { record: placed, attach: () => {}, arrived, started: () => {}, [Symbol.dispose]: close };
+      return { record: placed, attach: async () => {}, arrived, started: () => {}, [Symbol.dispose]: close };
     }
     const namespace = this.#take();
     return {
       record: placed,
       path: namespace.path,
-      attach: () => {
+      attach: async () => {
         try {
-          this.#attach(placed, joined, namespace);
+          await this.#attach(placed, joined, namespace);
         } catch (error) {
           throw networkingFailed(error);
         }
       },
-      arrived: () => {},
+      arrived: async () => {},
       started: () => announceLater(namespace, joined),
       [Symbol.dispose]: () => {
         namespace[Symbol.dispose]();
@@ -83,8 +85,8 @@ export class MachineSandboxes implements Sandboxes {
     return {
       record,
       ...(namespace === undefined ? {} : { path: namespace.path }),
-      attach: () => {},
-      arrived: () => {},
+      attach: async () => {},
+      arrived: async () => {},
       started: release,
       [Symbol.dispose]: () => {
         release();
@@ -111,11 +113,11 @@ export class MachineSandboxes implements Sandboxes {
   }
 
   /** Interfaces, ports and names of all places. All or nothing, but for the places themselves. */
-  #attach(record: ContainerRecord, joined: readonly Joined[], namespace: NetworkNamespace): void {
+  async #attach(record: ContainerRecord, joined: readonly Joined[], namespace: NetworkNamespace): Promise<void> {
     const done: Joined[] = [];
     try {
       for (const one of joined) {
-        this.#driver(one.network).attach(one.network, one.endpoint, namespace);
+        await this.#join(record, one, namespace);
         done.push(one);
       }
       this.#began(record, joined, namespace);
@@ -125,6 +127,19 @@ export class MachineSandboxes implements Sandboxes {
       throw error;
     }
     this.#watch();
+  }
+
+  /** All or nothing; rejects, too, where the container has left the network meanwhile. */
+  async #join(record: ContainerRecord, { network, endpoint }: Joined, namespace: NetworkNamespace): Promise<void> {
+    this.#joining.add(endpoint.id);
+    try {
+      await this.#driver(network).attach(network, endpoint, namespace);
+    } finally {
+      this.#joining.delete(endpoint.id);
+    }
+    if (this.#parts().store.load(record.id)?.attached?.[network.id]?.EndpointID === endpoint.id) return;
+    void this.#detach(network, endpoint, undefined);
+    throw new EngineError('conflict', `container ${record.id} is not running`);
   }
 
   /** What this process does for a container whose interfaces are there. */
@@ -201,7 +216,7 @@ export class MachineSandboxes implements Sandboxes {
     if (one === undefined) return;
     try {
       using namespace = this.#namespaceOf(record.process!);
-      this.#driver(network).attach(network, one.endpoint, namespace);
+      await this.#join(placed, one, namespace);
       try {
         this.#reroute(before, joined, namespace);
         this.#began(placed, [one], namespace);
@@ -255,7 +270,7 @@ export class MachineSandboxes implements Sandboxes {
         const { network, endpoint } = one;
         // one that cannot be mended keeps nothing from the others
         attempt(() => {
-          if (namespace.link(endpoint.interfaceName) === undefined) this.#attachAnew(record, one);
+          if (namespace.link(endpoint.interfaceName) === undefined) void this.#attachAnew(record, one);
           else this.#driver(network).adopt(network, endpoint);
         });
       }
@@ -269,18 +284,24 @@ export class MachineSandboxes implements Sandboxes {
       // in turn: not while a network is being removed, and not after the end
       const mended = this.#parts()
         .networks()
-        .store.change(() => {
-          if (!this.#closed) mendNetworks(this.#parts(), (record, one) => this.#attachAnew(record, one));
+        .store.change(async () => {
+          if (!this.#closed) await mendNetworks(this.#parts(), (record, one) => this.#attachAnew(record, one));
         });
       mended.catch(() => {}); // the next look may find it better
     });
   }
 
-  #attachAnew({ process }: ContainerRecord, one: Joined): void {
-    using namespace = this.#namespaceOf(process!);
-    if (namespace.link(one.endpoint.interfaceName) !== undefined) return;
-    this.#driver(one.network).attach(one.network, one.endpoint, namespace);
-    announceLater(this.#namespaceOf(process!), [one]);
+  /** What cannot be made stays as it is. */
+  async #attachAnew(record: ContainerRecord, one: Joined): Promise<void> {
+    if (this.#joining.has(one.endpoint.id)) return;
+    try {
+      using namespace = this.#namespaceOf(record.process!);
+      if (namespace.link(one.endpoint.interfaceName) !== undefined) return;
+      await this.#join(record, one, namespace);
+      announceLater(this.#namespaceOf(record.process!), [one]);
+    } catch (error) {
+      if (!(error instanceof SyscallError || error instanceof EngineError)) throw error;
+    }
   }
 
   /** At the end of this engine: bridges that nobody uses go, and with the last one the filter. */

@@ -42,8 +42,11 @@ export interface NetworkNamespace extends Disposable {
    * with `syscall` as `netlink change 2 (address-add)`.
    */
   change(changes: readonly NetworkChange[]): void;
-  /** As `change` of an interface that is there, on another thread: the kernel's lock may be somebody's for milliseconds. */
-  setLink(link: LinkRef, settings: LinkSettings): Promise<void>;
+  /**
+   * As `change`, on another thread: the kernel's lock of interfaces may be somebody's for milliseconds. They go in one
+   * datagram: none may need an interface that another one makes, all are tried, and the first refusal is told.
+   */
+  changeAside(changes: readonly NetworkChange[]): Promise<void>;
   /**
    * Deletes an interface that may be there no more, on another thread: the kernel takes 15 to 40 ms (it waits for all
    * processors, synchronize_rcu and rcu_barrier), in which nothing else would run here. Resolves as soon as nobody finds it

@@ -5,7 +5,6 @@ import type {
   BoundSocket,
   Link,
   LinkRef,
-  LinkSettings,
   NetworkChange,
   NetworkKernel,
   NetworkNamespace,
@@ -94,8 +93,8 @@ export class RecordingNetworkNamespace implements NetworkNamespace {
     this.changes.push(...changes);
   }
 
-  async setLink(link: LinkRef, settings: LinkSettings): Promise<void> {
-    this.change([{ op: 'link-set', link, settings }]);
+  async changeAside(changes: readonly NetworkChange[]): Promise<void> {
+    this.change(changes);
   }
 
   async deleteLink(name: string): Promise<void> {

@@ -99,10 +99,12 @@ test('a link is renamed, moved, taken off its bridge, and deleted with its peer'
 test('links are changed and deleted on another thread; what is there no more is no error', options, async (t) => {
   const [a, b] = [namespaceFor(t), namespaceFor(t)];
   pair(a, b);
-  await b.setLink('eth0', { mac: '02:00:00:00:00:09', mtu: 1280 });
+  await b.changeAside([{ op: 'link-set', link: 'eth0', settings: { mac: '02:00:00:00:00:09', mtu: 1280 } }]);
   assert.deepEqual([b.link('eth0')!.mac, b.link('eth0')!.mtu], ['02:00:00:00:00:09', 1280]);
-  await assert.rejects(b.setLink('nope', { mtu: 1280 }), { code: 'ENODEV' });
-  await assert.rejects(b.setLink('eth0', { mtu: 1 }), { code: 'EINVAL', syscall: 'netlink set eth0' });
+  const mtu = (link: string, mtu: number) => ({ op: 'link-set', link, settings: { mtu } }) as const;
+  await assert.rejects(b.changeAside([mtu('nope', 1280)]), { code: 'ENODEV' });
+  await assert.rejects(b.changeAside([mtu('lo', 1500), mtu('eth0', 1), mtu('eth0', 1300)]), { code: 'EINVAL', syscall: 'netlink change 1 (link-set)' });
+  assert.equal(b.link('eth0')!.mtu, 1300, 'all are tried');
   const deletions = Promise.all(['v0', 'nope', 'br0'].map((name) => a.deleteLink(name)));
   assert.ok(a.links().length > 0, 'the namespace can be used meanwhile');
   await deletions;

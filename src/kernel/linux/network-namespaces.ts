@@ -7,11 +7,11 @@ import { AF } from './ip-bytes.ts';
 import { NetlinkSocket, NETLINK } from './netlink-socket.ts';
 import { NetlinkWatch } from './netlink-watch.ts';
 import { syscallError } from './socket-calls.ts';
-import { findLink, indexOfLink, makeChanges } from './network-changes.ts';
+import { findLink, makeChanges, makeChangesAside } from './network-changes.ts';
 import { openReservation, openTcpListener, openTcpSocket, openUdpSocket } from './network-sockets.ts';
 import { LinuxPacketFilter } from './nftables.ts';
 import { processStart } from './process.ts';
-import { decodeLink, deleteLink, dumpLinks, getLink, setLink } from './rtnetlink-links.ts';
+import { decodeLink, deleteLink, dumpLinks, getLink } from './rtnetlink-links.ts';
 import { decodeAddress, decodeRoute, dumpOf, RTM_ADDRESS, RTM_ROUTE } from './rtnetlink-routes.ts';
 import { closeNamespace, homeNamespace, unshareNamespace, withinNamespace } from './thread-namespace.ts';
 import type {
@@ -19,7 +19,6 @@ import type {
   BoundSocket,
   Link,
   LinkRef,
-  LinkSettings,
   NetworkChange,
   NetworkKernel,
   NetworkNamespace,
@@ -112,11 +111,9 @@ class LinuxNetworkNamespace implements NetworkNamespace {
     makeChanges(this.#routes(), changes);
   }
 
-  async setLink(link: LinkRef, settings: LinkSettings): Promise<void> {
+  async changeAside(changes: readonly NetworkChange[]): Promise<void> {
     using socket = this.#open(NETLINK.ROUTE);
-    const indexOf = (name: LinkRef) => indexOfLink(socket, name);
-    const { failure } = await socket.sendLong(setLink(indexOf(link), settings, indexOf));
-    if (failure !== undefined) throw syscallError(`netlink set ${link}`, failure.errno, failure.explanation);
+    await makeChangesAside(socket, changes);
   }
 
   async deleteLink(name: string): Promise<void> {

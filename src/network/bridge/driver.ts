@@ -72,15 +72,15 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
       return Promise.resolve();
     },
 
-    attach(network, endpoint, namespace) {
+    async attach(network, endpoint, namespace) {
       if (!up.has(network.id) || kernel.host().index(settingsOf(network).bridge) === undefined) this.up(network);
       const settings = settingsOf(network);
       const veth = vethName(endpoint);
       const host = kernel.host();
-      host.change([vethPair(settings, endpoint, namespace, veth)]);
+      await host.changeAside([vethPair(settings, endpoint, namespace, veth)]);
       try {
-        host.change(portChanges(settings, veth, !settings.direct && filtersBridges(host)));
-        joinEndpoint(namespace, endpoint);
+        await host.changeAside(portChanges(settings, veth, !settings.direct && filtersBridges(host)));
+        await joinEndpoint(namespace, endpoint);
         table.set(endpoint.id, elementsOf(endpoint, settings));
         forgetEarlier(host, endpoint);
       } catch (error) {

@@ -15,13 +15,13 @@ export function bareAddresses({ ipv4, ipv6 }: Pick<Endpoint, 'ipv4' | 'ipv6'>): 
 }
 
 /** Its addresses, and it goes up; and the default routes that go through it. */
-export function joinEndpoint(namespace: NetworkNamespace, endpoint: Endpoint): void {
+export async function joinEndpoint(namespace: NetworkNamespace, endpoint: Endpoint): Promise<void> {
   const { interfaceName: link, ipv4, ipv6 } = endpoint;
   const addresses = [...(ipv4 === undefined ? [] : [{ link, address: ipv4 }]), ...(ipv6 === undefined ? [] : [{ link, address: ipv6, nodad: true }])];
   setSysctls(namespace, 'ipv6', link, ipv6 === undefined ? { disable_ipv6: '1' } : { disable_ipv6: '0', accept_dad: '0', accept_ra: '0', ndisc_notify: '1' });
   if (ipv4 !== undefined) setSysctls(namespace, 'ipv4', link, { arp_notify: '1' });
   for (const [name, value] of askedSysctls(endpoint)) namespace.setSysctl(name, value);
-  namespace.change([
+  await namespace.changeAside([
     ...addresses.map((address): NetworkChange => ({ op: 'address-add', address })),
     { op: 'link-set', link, settings: { up: true } },
     ...defaultRoutes(endpoint),
@@ -41,7 +41,7 @@ function askedSysctls({ interfaceName, options }: Endpoint): [name: string, valu
  * interface is given its hardware address again; a few milliseconds after it was made, when the bridge lets it through.
  */
 export async function announceEndpoint(namespace: NetworkNamespace, { interfaceName: link, mac }: Endpoint): Promise<void> {
-  if (mac !== '') await namespace.setLink(link, { mac });
+  if (mac !== '') await namespace.changeAside([{ op: 'link-set', link, settings: { mac } }]);
 }
 
 /** Of one interface. A kernel without that protocol, or without one of them, is as it is. */

@@ -37,13 +37,13 @@ export function lanDriver(kind: 'macvlan' | 'ipvlan', { kernel, mark }: LanDrive
       return Promise.resolve();
     },
 
-    attach(network, endpoint, namespace) {
+    async attach(network, endpoint, namespace) {
       const { interfaceName: name } = endpoint;
       try {
         up(network);
-        kernel.host().change([{ op: 'link-add', link: { ...slice(kind, network, endpoint), namespace } }]);
+        await kernel.host().changeAside([{ op: 'link-add', link: { ...slice(kind, network, endpoint), namespace } }]);
         try {
-          joinEndpoint(namespace, routed(kind, network, endpoint));
+          await joinEndpoint(namespace, routed(kind, network, endpoint));
         } catch (error) {
           namespace.change([{ op: 'link-delete', link: name, missingOk: true }]);
           throw error;
