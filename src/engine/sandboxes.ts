@@ -59,7 +59,7 @@ export class MachineSandboxes implements Sandboxes {
       };
       return { record: placed, attach: async () => {}, arrived, started: () => {}, [Symbol.dispose]: close };
     }
-    const namespace = this.#take();
+    const namespace = await this.#take();
     return {
       record: placed,
       path: namespace.path,
@@ -100,9 +100,9 @@ export class MachineSandboxes implements Sandboxes {
     return NetworkMode === 'none' && !NetworkDisabled ? this.#networking().pool.takeReady() : undefined;
   }
 
-  #take(): NetworkNamespace {
+  async #take(): Promise<NetworkNamespace> {
     try {
-      return this.#networking().pool.take();
+      return await this.#networking().pool.take();
     } catch (error) {
       throw networkingFailed(error);
     }
@@ -117,7 +117,7 @@ export class MachineSandboxes implements Sandboxes {
     const done: Joined[] = [];
     try {
       for (const one of joined) {
-        await this.#join(record, one, namespace);
+        await this.#join(record, one, namespace, true);
         done.push(one);
       }
       this.#began(record, joined, namespace);
@@ -130,10 +130,10 @@ export class MachineSandboxes implements Sandboxes {
   }
 
   /** All or nothing; rejects, too, where the container has left the network meanwhile. */
-  async #join(record: ContainerRecord, { network, endpoint }: Joined, namespace: NetworkNamespace): Promise<void> {
+  async #join(record: ContainerRecord, { network, endpoint }: Joined, namespace: NetworkNamespace, fresh = false): Promise<void> {
     this.#joining.add(endpoint.id);
     try {
-      await this.#driver(network).attach(network, endpoint, namespace);
+      await this.#driver(network).attach(network, endpoint, namespace, fresh);
     } finally {
       this.#joining.delete(endpoint.id);
     }

@@ -86,8 +86,11 @@ export interface NetworkDriver {
   up(network: NetworkRecord): void;
   /** All of them go. Does nothing for what is not there. */
   down(network: NetworkRecord): Promise<void>;
-  /** An interface of the endpoint's in the namespace, up, with addresses and routes; its ports are reachable. All or nothing. */
-  attach(network: NetworkRecord, endpoint: Endpoint, namespace: NetworkNamespace): Promise<void>;
+  /**
+   * An interface of the endpoint's in the namespace, up, with addresses and routes; its ports are reachable. All or nothing.
+   * `fresh`: no program runs there yet.
+   */
+  attach(network: NetworkRecord, endpoint: Endpoint, namespace: NetworkNamespace, fresh?: boolean): Promise<void>;
   /** The interface is there already: the driver knows of it, and its ports are as the endpoint says. */
   adopt(network: NetworkRecord, endpoint: Endpoint): void;
   /** What somebody changed by hand of the host's interfaces is as it should be. Those given back have lost theirs for good: attach them anew. */

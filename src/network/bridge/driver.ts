@@ -9,7 +9,7 @@ import { networkElements, portElements } from '../filter/elements.ts';
 import type { FilterTable } from '../filter/table.ts';
 import { forwarding, forwards } from '../host/forwarding.ts';
 import { macOf } from '../mac.ts';
-import { bareAddresses, joinEndpoint, setSysctls } from '../host/endpoint.ts';
+import { bareAddresses, joinEndpoint, madeInside, setSysctls } from '../host/endpoint.ts';
 import type { OtherFilters } from '../filter/others.ts';
 import { forgetEarlier, forgetEnded } from './connections.ts';
 import { bridgeSettings, type BridgeSettings } from './settings.ts';
@@ -72,12 +72,13 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
       return Promise.resolve();
     },
 
-    async attach(network, endpoint, namespace) {
+    async attach(network, endpoint, namespace, fresh = false) {
       if (!up.has(network.id) || kernel.host().index(settingsOf(network).bridge) === undefined) this.up(network);
       const settings = settingsOf(network);
       const veth = vethName(endpoint);
       const host = kernel.host();
-      await host.changeAside([vethPair(settings, endpoint, namespace, veth)]);
+      const make = () => host.changeAside([vethPair(settings, endpoint, namespace, veth)]);
+      await (fresh ? madeInside(namespace, endpoint, make) : make());
       try {
         await host.changeAside(portChanges(settings, veth, !settings.direct && filtersBridges(host)));
         await joinEndpoint(namespace, endpoint);

@@ -14,6 +14,20 @@ export function bareAddresses({ ipv4, ipv6 }: Pick<Endpoint, 'ipv4' | 'ipv6'>): 
   return { ipv4: ipv4?.split('/')[0], ipv6: ipv6?.split('/')[0] };
 }
 
+/**
+ * `make` makes the endpoint's interface in a namespace in which no program runs. One without IPv6 is made so: to switch it
+ * off afterwards, the kernel would keep a thread busy for as long as something else holds its lock of interfaces.
+ */
+export async function madeInside(namespace: NetworkNamespace, { ipv6 }: Endpoint, make: () => Promise<void>): Promise<void> {
+  if (ipv6 !== undefined) return make();
+  setSysctls(namespace, 'ipv6', 'default', { disable_ipv6: '1' });
+  try {
+    await make();
+  } finally {
+    setSysctls(namespace, 'ipv6', 'default', { disable_ipv6: '0' });
+  }
+}
+
 /** Its addresses, and it goes up; and the default routes that go through it. */
 export async function joinEndpoint(namespace: NetworkNamespace, endpoint: Endpoint): Promise<void> {
   const { interfaceName: link, ipv4, ipv6 } = endpoint;
@@ -44,12 +58,13 @@ export async function announceEndpoint(namespace: NetworkNamespace, { interfaceN
   if (mac !== '') await namespace.changeAside([{ op: 'link-set', link, settings: { mac } }]);
 }
 
-/** Of one interface. A kernel without that protocol, or without one of them, is as it is. */
+/** Of one interface, where they are not so yet. A kernel without that protocol, or without one of them, is as it is. */
 export function setSysctls(namespace: NetworkNamespace, protocol: 'ipv4' | 'ipv6', link: string, values: Readonly<Record<string, string>>): void {
   namespace.within(() => {
     for (const [name, value] of Object.entries(values)) {
+      const path = `net.${protocol}.conf.${link.replaceAll('.', '/')}.${name}`;
       try {
-        namespace.setSysctl(`net.${protocol}.conf.${link.replaceAll('.', '/')}.${name}`, value);
+        if (namespace.sysctl(path) !== value) namespace.setSysctl(path, value);
       } catch (error) {
         if (!(error instanceof SyscallError && error.code === 'ENOENT')) throw error;
       }
