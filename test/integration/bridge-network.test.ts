@@ -54,7 +54,7 @@ async function container(
     interfaceName: name,
     ports,
   };
-  await driver.attach(network, endpoint, namespace);
+  await driver.attach(network, endpoint, namespace, namespace.index('eth0') === undefined);
   const [ipv4, ipv6] = [endpoint.ipv4?.split('/')[0], endpoint.ipv6?.split('/')[0]];
   for (const any of [ipv4, ipv6]) {
     if (any === undefined) continue;
@@ -241,6 +241,8 @@ describe('bridge networks', { skip }, () => {
     const stranger = await container(network, b, 3);
     const second = await container(network, b, 2, { namespace: web.namespace, gateway: false, name: 'eth1' });
     assert.equal(await ask(web.namespace, stranger.ipv4, 80), second.ipv4);
+    const withoutIpv6 = ['eth0', 'eth1', 'default', 'lo'].map((name) => web.namespace.sysctl(`net.ipv6.conf.${name}.disable_ipv6`));
+    assert.deepEqual(withoutIpv6, ['1', '1', '0', '0'], 'its own only, and not what it makes itself');
     await network.driver.detach(b, second.endpoint, web.namespace);
     assert.equal(web.namespace.link('eth1'), undefined);
     assert.equal(await ask(web.namespace, stranger.ipv4, 80), 'nothing');
