@@ -1,7 +1,7 @@
 /** Containers' networks on this machine: the namespace, the interfaces, the ports, the name server of each that runs. */
 import { EngineError, SyscallError } from '../base/errors.ts';
 import type { NetworkNamespace } from '../kernel/network-contract.ts';
-import type { Endpoint, NetworkRecord } from '../network/contract.ts';
+import type { Circumstances, Endpoint, NetworkRecord } from '../network/contract.ts';
 import { Slots } from '../network/dns/forwarder.ts';
 import type { NameServer } from '../network/dns/upstream.ts';
 import { announceEndpoint, bareAddresses, defaultRoutes } from '../network/host/endpoint.ts';
@@ -30,6 +30,8 @@ export class MachineSandboxes implements Sandboxes {
   /** Name servers, by container; each has its namespace. */
   readonly #dns = new Map<string, Disposable>();
   readonly #names: SandboxNames;
+  /** Containers that are being started with interfaces. */
+  readonly #starting = new Set<string>();
   /** Endpoints whose interfaces are being made. */
   readonly #joining = new Set<string>();
   readonly #slots = new Slots(FORWARDED);
@@ -46,7 +48,11 @@ export class MachineSandboxes implements Sandboxes {
     const placed = await takePlaces(parts, record);
     const joined = endpointsOf(parts, placed);
     if (joined.length === 0) return this.#alone(placed, ownUser ? undefined : this.#readyFor(placed));
-    const close = () => this.ended(record.id);
+    const started = () => void this.#starting.delete(record.id);
+    const close = () => {
+      started();
+      this.ended(record.id);
+    };
     if (ownUser) {
       const arrived = async (process: ProcessId) => {
         try {
@@ -57,9 +63,11 @@ export class MachineSandboxes implements Sandboxes {
         }
         announceLater(this.#namespaceOf(process), joined);
       };
-      return { record: placed, attach: async () => {}, arrived, started: () => {}, [Symbol.dispose]: close };
+      this.#starting.add(record.id);
+      return { record: placed, attach: async () => {}, arrived, started, [Symbol.dispose]: close };
     }
     const namespace = await this.#take();
+    this.#starting.add(record.id);
     return {
       record: placed,
       path: namespace.path,
@@ -71,7 +79,10 @@ export class MachineSandboxes implements Sandboxes {
         }
       },
       arrived: async () => {},
-      started: () => announceLater(namespace, joined),
+      started: () => {
+        started();
+        announceLater(namespace, joined);
+      },
       [Symbol.dispose]: () => {
         namespace[Symbol.dispose]();
         close();
@@ -117,7 +128,7 @@ export class MachineSandboxes implements Sandboxes {
     const done: Joined[] = [];
     try {
       for (const one of joined) {
-        await this.#join(record, one, namespace, true);
+        await this.#join(record, one, namespace, { fresh: true, alone: this.#starting.size < 2 });
         done.push(one);
       }
       this.#began(record, joined, namespace);
@@ -130,10 +141,10 @@ export class MachineSandboxes implements Sandboxes {
   }
 
   /** All or nothing; rejects, too, where the container has left the network meanwhile. */
-  async #join(record: ContainerRecord, { network, endpoint }: Joined, namespace: NetworkNamespace, fresh = false): Promise<void> {
+  async #join(record: ContainerRecord, { network, endpoint }: Joined, namespace: NetworkNamespace, circumstances: Circumstances = {}): Promise<void> {
     this.#joining.add(endpoint.id);
     try {
-      await this.#driver(network).attach(network, endpoint, namespace, fresh);
+      await this.#driver(network).attach(network, endpoint, namespace, circumstances);
     } finally {
       this.#joining.delete(endpoint.id);
     }

@@ -77,6 +77,14 @@ export interface Endpoint {
   readonly ports: readonly PublishedPort[];
 }
 
+/** Of an endpoint that comes to be. */
+export interface Circumstances {
+  /** No program runs in the namespace yet. */
+  readonly fresh?: boolean;
+  /** Nothing else starts: on this thread it is quickest. */
+  readonly alone?: boolean;
+}
+
 /**
  * Networks of one kind. Calls are synchronous netlink, at most a few milliseconds, and throw EngineError; what the kernel
  * may take longer for is done on another thread, and a promise is of that.
@@ -88,9 +96,8 @@ export interface NetworkDriver {
   down(network: NetworkRecord): Promise<void>;
   /**
    * An interface of the endpoint's in the namespace, up, with addresses and routes; its ports are reachable. All or nothing.
-   * `fresh`: no program runs there yet.
    */
-  attach(network: NetworkRecord, endpoint: Endpoint, namespace: NetworkNamespace, fresh?: boolean): Promise<void>;
+  attach(network: NetworkRecord, endpoint: Endpoint, namespace: NetworkNamespace, circumstances?: Circumstances): Promise<void>;
   /** The interface is there already: the driver knows of it, and its ports are as the endpoint says. */
   adopt(network: NetworkRecord, endpoint: Endpoint): void;
   /** What somebody changed by hand of the host's interfaces is as it should be. Those given back have lost theirs for good: attach them anew. */

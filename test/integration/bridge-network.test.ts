@@ -54,7 +54,7 @@ async function container(
     interfaceName: name,
     ports,
   };
-  await driver.attach(network, endpoint, namespace, namespace.index('eth0') === undefined);
+  await driver.attach(network, endpoint, namespace, { fresh: namespace.index('eth0') === undefined, alone: last % 2 === 0 });
   const [ipv4, ipv6] = [endpoint.ipv4?.split('/')[0], endpoint.ipv6?.split('/')[0]];
   for (const any of [ipv4, ipv6]) {
     if (any === undefined) continue;

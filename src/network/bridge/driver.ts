@@ -9,7 +9,7 @@ import { networkElements, portElements } from '../filter/elements.ts';
 import type { FilterTable } from '../filter/table.ts';
 import { forwarding, forwards } from '../host/forwarding.ts';
 import { macOf } from '../mac.ts';
-import { bareAddresses, joinEndpoint, madeInside, setSysctls } from '../host/endpoint.ts';
+import { bareAddresses, changed, joinEndpoint, madeInside, setSysctls } from '../host/endpoint.ts';
 import type { OtherFilters } from '../filter/others.ts';
 import { forgetEarlier, forgetEnded } from './connections.ts';
 import { bridgeSettings, type BridgeSettings } from './settings.ts';
@@ -72,16 +72,15 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
       return Promise.resolve();
     },
 
-    async attach(network, endpoint, namespace, fresh = false) {
+    async attach(network, endpoint, namespace, circumstances = {}) {
       if (!up.has(network.id) || kernel.host().index(settingsOf(network).bridge) === undefined) this.up(network);
       const settings = settingsOf(network);
       const veth = vethName(endpoint);
       const host = kernel.host();
-      const make = () => host.changeAside([vethPair(settings, endpoint, namespace, veth)]);
-      await (fresh ? madeInside(namespace, endpoint, make) : make());
+      await madeInside(namespace, endpoint, circumstances, () => changed(host, [vethPair(settings, endpoint, namespace, veth)], circumstances));
       try {
-        await host.changeAside(portChanges(settings, veth, !settings.direct && filtersBridges(host)));
-        await joinEndpoint(namespace, endpoint);
+        await changed(host, portChanges(settings, veth, !settings.direct && filtersBridges(host)), circumstances);
+        await joinEndpoint(namespace, endpoint, circumstances);
         table.set(endpoint.id, elementsOf(endpoint, settings));
         forgetEarlier(host, endpoint);
       } catch (error) {

@@ -1,7 +1,7 @@
 /** What an endpoint's interface needs once it is in the container's namespace, whatever kind of network it is of. */
 import { SyscallError } from '../../base/errors.ts';
 import type { NetworkChange, NetworkNamespace } from '../../kernel/network-contract.ts';
-import type { Endpoint } from '../contract.ts';
+import type { Circumstances, Endpoint } from '../contract.ts';
 import { SYSCTLS } from '../driver-options.ts';
 
 export interface BareAddresses {
@@ -15,11 +15,11 @@ export function bareAddresses({ ipv4, ipv6 }: Pick<Endpoint, 'ipv4' | 'ipv6'>): 
 }
 
 /**
- * `make` makes the endpoint's interface in a namespace in which no program runs. One without IPv6 is made so: to switch it
+ * `make` makes the endpoint's interface in the namespace. In a fresh one, that of an endpoint without IPv6 is made so: to switch it
  * off afterwards, the kernel would keep a thread busy for as long as something else holds its lock of interfaces.
  */
-export async function madeInside(namespace: NetworkNamespace, { ipv6 }: Endpoint, make: () => Promise<void>): Promise<void> {
-  if (ipv6 !== undefined) return make();
+export async function madeInside(namespace: NetworkNamespace, { ipv6 }: Endpoint, { fresh = false }: Circumstances, make: () => Promise<void>): Promise<void> {
+  if (ipv6 !== undefined || !fresh) return make();
   setSysctls(namespace, 'ipv6', 'default', { disable_ipv6: '1' });
   try {
     await make();
@@ -29,17 +29,24 @@ export async function madeInside(namespace: NetworkNamespace, { ipv6 }: Endpoint
 }
 
 /** Its addresses, and it goes up; and the default routes that go through it. */
-export async function joinEndpoint(namespace: NetworkNamespace, endpoint: Endpoint): Promise<void> {
+export async function joinEndpoint(namespace: NetworkNamespace, endpoint: Endpoint, { alone }: Circumstances): Promise<void> {
   const { interfaceName: link, ipv4, ipv6 } = endpoint;
   const addresses = [...(ipv4 === undefined ? [] : [{ link, address: ipv4 }]), ...(ipv6 === undefined ? [] : [{ link, address: ipv6, nodad: true }])];
   setSysctls(namespace, 'ipv6', link, ipv6 === undefined ? { disable_ipv6: '1' } : { disable_ipv6: '0', accept_dad: '0', accept_ra: '0', ndisc_notify: '1' });
   if (ipv4 !== undefined) setSysctls(namespace, 'ipv4', link, { arp_notify: '1' });
   for (const [name, value] of askedSysctls(endpoint)) namespace.setSysctl(name, value);
-  await namespace.changeAside([
+  const changes = [
     ...addresses.map((address): NetworkChange => ({ op: 'address-add', address })),
-    { op: 'link-set', link, settings: { up: true } },
+    { op: 'link-set', link, settings: { up: true } } as const,
     ...defaultRoutes(endpoint),
-  ]);
+  ];
+  await changed(namespace, changes, { alone });
+}
+
+/** Makes the changes, none of which may need an interface that another one makes. */
+export async function changed(namespace: NetworkNamespace, changes: readonly NetworkChange[], { alone = false }: Circumstances): Promise<void> {
+  if (alone) namespace.change(changes);
+  else await namespace.changeAside(changes);
 }
 
 /** What the user wants of the interface: `net.ipv4.conf.IFNAME.log_martians=1,…`. Checked when it was asked for. */

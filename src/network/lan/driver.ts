@@ -5,7 +5,7 @@
 import { EngineError, SyscallError, invalid } from '../../base/errors.ts';
 import type { IpvlanFlag, IpvlanMode, MacvlanMode, NetworkKernel, NetworkNamespace, NewLink } from '../../kernel/network-contract.ts';
 import type { Endpoint, NetworkDriver, NetworkRecord } from '../contract.ts';
-import { joinEndpoint } from '../host/endpoint.ts';
+import { changed, joinEndpoint, madeInside } from '../host/endpoint.ts';
 
 export interface LanDriverParts {
   readonly kernel: NetworkKernel;
@@ -37,13 +37,15 @@ export function lanDriver(kind: 'macvlan' | 'ipvlan', { kernel, mark }: LanDrive
       return Promise.resolve();
     },
 
-    async attach(network, endpoint, namespace) {
+    async attach(network, endpoint, namespace, circumstances = {}) {
       const { interfaceName: name } = endpoint;
       try {
         up(network);
-        await kernel.host().changeAside([{ op: 'link-add', link: { ...slice(kind, network, endpoint), namespace } }]);
+        await madeInside(namespace, endpoint, circumstances, () =>
+          changed(kernel.host(), [{ op: 'link-add', link: { ...slice(kind, network, endpoint), namespace } }], circumstances),
+        );
         try {
-          await joinEndpoint(namespace, routed(kind, network, endpoint));
+          await joinEndpoint(namespace, routed(kind, network, endpoint), circumstances);
         } catch (error) {
           namespace.change([{ op: 'link-delete', link: name, missingOk: true }]);
           throw error;
