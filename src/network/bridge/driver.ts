@@ -119,12 +119,15 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
   };
 }
 
+/** One after another: most have gone by themselves before their turn, where many containers ended at once. */
+let late: Promise<void> = Promise.resolve();
+
 /** It goes with its namespace, unless somebody else holds that: its address may be another container's soon. */
 function deleteHeld(host: NetworkNamespace, veth: string): void {
-  const late = async () => {
+  const deleted = async () => {
     if (host.index(veth) !== undefined) await host.deleteLink(veth);
   };
-  setTimeout(() => late().catch(() => {}), HELD_MS).unref();
+  setTimeout(() => (late = late.then(deleted).catch(() => {})), HELD_MS).unref();
 }
 
 /** The host's end of a container's pair. */
