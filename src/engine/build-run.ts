@@ -150,10 +150,10 @@ async function runIn(
     streams: { stdout: logStream(1, tell), stderr: logStream(2, tell) },
     detached: false,
     meanwhile: () => sandbox?.attach(),
-    onWaiting: (pid, monitor) => {
+    onWaiting: async (pid, monitor) => {
       const process = processId(pid);
       noteRun(work.path, { process, monitor: processId(monitor), cgroupsPath });
-      sandbox?.arrived(process);
+      await sandbox?.arrived(process);
     },
     onLost: () => lostExit(),
   });

@@ -90,12 +90,9 @@ async function attempt(
       networkPath: sandbox.path,
     });
     writeEtcFiles(parts, record, options, spec);
-    let attached = false;
-    const attach = () => {
-      if (!attached) sandbox.attach();
-      attached = true;
-    };
-    if (changesInterfaces(spec)) attach();
+    let attached: Promise<void> | undefined;
+    const attach = () => (attached ??= sandbox.attach());
+    if (changesInterfaces(spec)) await attach();
     const startedAt = rfc3339Nano(nowNano());
     live.began(id);
     const start = () =>
@@ -108,11 +105,15 @@ async function attempt(
         streams,
         early,
         detached,
-        meanwhile: () => {
-          attach();
-          store.saveSpec(id, spec);
+        meanwhile: async () => {
+          const attaching = attach();
+          try {
+            store.saveSpec(id, spec);
+          } finally {
+            await attaching;
+          }
         },
-        onWaiting: (pid, monitor) => {
+        onWaiting: async (pid, monitor) => {
           const maker = processId(process.pid);
           record = {
             ...record,
@@ -125,7 +126,7 @@ async function attempt(
             startedAt,
           };
           store.save(record);
-          sandbox.arrived(record.process!);
+          await sandbox.arrived(record.process!);
         },
         onStarted: () => {
           emitMounts(parts, record);

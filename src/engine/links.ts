@@ -46,14 +46,25 @@ function variablesOf(link: string, prefix: string, address: string, { config }: 
   const ports = Object.keys(config.ExposedPorts ?? {})
     .flatMap(readExposed)
     .toSorted((a, b) => Number(b.protocol === 'tcp') - Number(a.protocol === 'tcp') || a.port - b.port);
-  const at = ({ port, protocol }: (typeof ports)[number]) => `${protocol}://${address}:${port}`;
+  type Exposed = (typeof ports)[number];
+  const at = ({ port, protocol }: Exposed) => `${protocol}://${address}:${port}`;
+  const nameOf = ({ port, protocol }: Exposed) => `${prefix}_PORT_${port}_${protocol.toUpperCase()}`;
+  const exposes = ({ port, protocol }: Exposed, step: number) => ports.find((each) => each.protocol === protocol && each.port === port + step);
+  const ranges = ports.flatMap((from): string[] => {
+    if (exposes(from, -1) !== undefined) return [];
+    let to = from;
+    for (let next = exposes(from, 1); next !== undefined; next = exposes(next, 1)) to = next;
+    const name = nameOf(from);
+    return to === from ? [] : [`${name}_START=${at(from)}`, `${name}_PORT_START=${from.port}`, `${name}_END=${at(to)}`, `${name}_PORT_END=${to.port}`];
+  });
   const [first] = ports;
   return [
     ...(first === undefined ? [] : [`${prefix}_PORT=${at(first)}`]),
     ...ports.flatMap((each) => {
-      const name = `${prefix}_PORT_${each.port}_${each.protocol.toUpperCase()}`;
+      const name = nameOf(each);
       return [`${name}=${at(each)}`, `${name}_ADDR=${address}`, `${name}_PORT=${each.port}`, `${name}_PROTO=${each.protocol}`];
     }),
+    ...ranges,
     `${prefix}_NAME=${link}`,
     ...(config.Env ?? []).filter((entry) => entry.includes('=') && !/^(HOME|PATH)=/.test(entry)).map((entry) => `${prefix}_ENV_${entry}`),
   ];

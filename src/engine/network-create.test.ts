@@ -27,7 +27,7 @@ function ground(t: TestContext, { root = tempFor(t), routes = [], settings = {},
     engineId: 'dcafee20-f435-4a66-afc6-63c91af52465',
     owned,
     locks: linuxFileLocks,
-    host: { routes: () => routes, interfaces: () => ['lo', 'eth0'], aliased: () => [] },
+    host: { routes: () => routes, hasInterface: (name) => ['lo', 'eth0'].includes(name), aliased: () => [] },
     drivers: driver === undefined ? {} : { bridge: driver as NetworkDriver },
     settings: { bridgeName: 'kb0', ...settings },
   });

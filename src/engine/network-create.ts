@@ -103,7 +103,7 @@ function recordOf(networks: NetworkParts, body: NetworkCreate, driver: string): 
   const record: NetworkRecord = { ...given, driver: driver as NetworkDriverName };
   if (record.driver === 'host' || record.driver === 'null') throw new EngineError('denied', `only one instance of "${driver}" network is allowed`);
   if (!record.ipv4 && !record.ipv6) throw invalid('IPv4 or IPv6 must be enabled');
-  checkDriverOptions(record.driver, record, networks.host.interfaces());
+  checkDriverOptions(record.driver, record, networks.host.hasInterface);
   checkIpamDriver(record);
   const subnets = record.ipam.asked ?? [];
   const config = planSubnets({

@@ -87,7 +87,7 @@ export function openNetworks({ root, engineId, owned, locks, host, drivers, sett
   bridge = store.settle(bridge, owned);
   const refit = () => {
     bridge = store.load(bridge.id)!;
-    if (host.interfaces().includes(bridgeName(bridge)) || askedConfigs(settings).length > 0) return;
+    if (host.hasInterface(bridgeName(bridge)) || askedConfigs(settings).length > 0) return;
     const others = routed();
     if (!prefixesOf([bridge]).some((own) => others.some((other) => overlaps(own, other)))) return;
     bridge = store.settle({ ...bridge, ipam: { ...bridge.ipam, config: planned() } }, true);

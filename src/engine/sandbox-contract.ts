@@ -11,11 +11,11 @@ export interface OpenSandbox extends Disposable {
   readonly path?: string | undefined;
   /**
    * Its interfaces, ports and names. To be called once, before its program starts: the plan may run meanwhile, where it
-   * does not change what interfaces are like. Throws in Docker's words.
+   * does not change what interfaces are like. Rejects in Docker's words. It must have settled before this is disposed of.
    */
-  attach(): void;
-  /** The container's first process is there, and does not run its program yet. */
-  arrived(process: ProcessId): void;
+  attach(): Promise<void>;
+  /** The container's first process is there, and does not run its program yet, before this resolves. */
+  arrived(process: ProcessId): Promise<void>;
   /** Its program runs: it is in the namespace itself. */
   started(): void;
 }

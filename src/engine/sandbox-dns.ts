@@ -1,7 +1,8 @@
 /** The name server of a container on networks of the user's: 127.0.0.11, in the container's own network namespace. */
 import { closeSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
 import type { NetworkNamespace } from '../kernel/network-contract.ts';
-import type { NftChange } from '../kernel/nftables-contract.ts';
+import type { NftChange, NftSelector, NftWritable } from '../kernel/nftables-contract.ts';
 import { Forwarder, type Slots } from '../network/dns/forwarder.ts';
 import { serveDns } from '../network/dns/server.ts';
 import type { NameServer } from '../network/dns/upstream.ts';
@@ -33,24 +34,46 @@ export function sandboxDns({ namespace, networks, servers, keepsBareNames, slots
   }
   const zone = new ContainerZone(networks, keepsBareNames);
   // what the container may reach itself is asked from where it is
-  const open = ({ address, host }: NameServer, transport: 'udp' | 'tcp') =>
-    host || transport === 'tcp' ? undefined : namespace.udpSocket({ address: address.includes(':') ? '::' : '0.0.0.0', port: 0 }).fd;
+  const open = ({ address, host }: NameServer, transport: 'udp' | 'tcp') => {
+    if (host) return undefined;
+    const six = isIPv6(address);
+    return transport === 'tcp' ? namespace.tcpSocket(six ? 'inet6' : 'inet') : namespace.udpSocket({ address: six ? '::' : '0.0.0.0', port: 0 }).fd;
+  };
   return serveDns({ udpFd: udp.fd, tcpFd: tcp.fd, zone, forwarder: new Forwarder({ servers, open, slots }) });
 }
 
-/** Port 53 of the address is ours, whatever the container itself listens on at every address. Instead of what was there. */
+/**
+ * Port 53 of the address is ours, whatever the container itself listens on at every address. Instead of what was there.
+ * Ports are written into the packets themselves: with nat the kernel would follow all connections of the container, which
+ * costs each of them time. A container that has rules of its own follows what it sees between the two chains.
+ */
 function redirect(udp: number, tcp: number): NftChange[] {
-  const to = (protocol: 'udp' | 'tcp', port: number): NftChange => ({
+  const chain = (chain: string, priority: number): NftChange => ({
+    op: 'chain-add',
+    ...TABLE,
+    chain,
+    base: { type: 'filter', hook: 'output', priority, policy: 'accept' },
+  });
+  const rule = (chain: string, where: NftSelector, port: NftWritable, from: number, to: number): NftChange => ({
     op: 'rule-add',
     ...TABLE,
-    chain: 'output',
-    statements: [{ match: 'ip daddr', is: ADDRESS }, { match: `${protocol} dport`, is: 53 }, { dnat: { ip: 'ip', address: ADDRESS, port } }],
+    chain,
+    statements: [
+      { match: where, is: ADDRESS },
+      { match: port, is: from },
+      { set: port, to },
+    ],
   });
   return [
     { op: 'table-delete', ...TABLE, missingOk: true },
     { op: 'table-add', ...TABLE },
-    { op: 'chain-add', ...TABLE, chain: 'output', base: { type: 'nat', hook: 'output', priority: -100, policy: 'accept' } },
-    to('udp', udp),
-    to('tcp', tcp),
+    chain('questions', -300),
+    rule('questions', 'ip daddr', 'udp dport', 53, udp),
+    rule('questions', 'ip daddr', 'tcp dport', 53, tcp),
+    chain('answers', 300),
+    rule('answers', 'ip saddr', 'udp sport', udp, 53),
+    rule('answers', 'ip saddr', 'tcp sport', tcp, 53),
+    // that nobody answers, where this process is no more
+    rule('answers', 'ip saddr', 'icmp embedded dport', udp, 53),
   ];
 }

@@ -11,7 +11,7 @@ export interface Joined {
 }
 
 /** Of all networks. `attach` gives a container a new interface instead of a lost one. What cannot be mended stays as it is. */
-export function mendNetworks(parts: EngineParts, attach: (record: ContainerRecord, one: Joined) => void): void {
+export async function mendNetworks(parts: EngineParts, attach: (record: ContainerRecord, one: Joined) => Promise<void>): Promise<void> {
   const { store, drivers } = parts.networks();
   const running = parts.store.all().filter(({ attached, process }) => attached !== undefined && process !== undefined);
   const residents = running.flatMap((record) => endpointsOf(parts, record).map((one) => ({ record, one })));
@@ -19,13 +19,14 @@ export function mendNetworks(parts: EngineParts, attach: (record: ContainerRecor
     const driver = drivers[network.driver];
     const of = residents.filter(({ one }) => one.network.id === network.id);
     if (network.configOnly || driver === undefined || (of.length === 0 && store.isPredefined(network))) continue;
+    let lost: readonly Endpoint[] = [];
     attempt(() => {
-      const lost = driver.mend(
+      lost = driver.mend(
         network,
         of.map(({ one }) => one.endpoint),
       );
-      for (const { record, one } of of) if (lost.includes(one.endpoint)) attempt(() => attach(record, one));
     });
+    for (const { record, one } of of) if (lost.includes(one.endpoint)) await attach(record, one);
   }
 }
 

@@ -1,7 +1,7 @@
 /** Containers' networks on this machine: the namespace, the interfaces, the ports, the name server of each that runs. */
 import { EngineError, SyscallError } from '../base/errors.ts';
 import type { NetworkNamespace } from '../kernel/network-contract.ts';
-import type { Endpoint, NetworkRecord } from '../network/contract.ts';
+import type { Circumstances, Endpoint, NetworkRecord } from '../network/contract.ts';
 import { Slots } from '../network/dns/forwarder.ts';
 import type { NameServer } from '../network/dns/upstream.ts';
 import { announceEndpoint, bareAddresses, defaultRoutes } from '../network/host/endpoint.ts';
@@ -30,6 +30,10 @@ export class MachineSandboxes implements Sandboxes {
   /** Name servers, by container; each has its namespace. */
   readonly #dns = new Map<string, Disposable>();
   readonly #names: SandboxNames;
+  /** Containers that are being started with interfaces. */
+  readonly #starting = new Set<string>();
+  /** Endpoints whose interfaces are being made. */
+  readonly #joining = new Set<string>();
   readonly #slots = new Slots(FORWARDED);
   #closed = false;
 
@@ -44,32 +48,41 @@ export class MachineSandboxes implements Sandboxes {
     const placed = await takePlaces(parts, record);
     const joined = endpointsOf(parts, placed);
     if (joined.length === 0) return this.#alone(placed, ownUser ? undefined : this.#readyFor(placed));
-    const close = () => this.ended(record.id);
+    const started = () => void this.#starting.delete(record.id);
+    const close = () => {
+      started();
+      this.ended(record.id);
+    };
     if (ownUser) {
-      const arrived = (process: ProcessId) => {
+      const arrived = async (process: ProcessId) => {
         try {
           using namespace = this.#namespaceOf(process);
-          this.#attach(placed, joined, namespace);
+          await this.#attach(placed, joined, namespace);
         } catch (error) {
           throw networkingFailed(error);
         }
         announceLater(this.#namespaceOf(process), joined);
       };
-      return { record: placed, attach: () => {}, arrived, started: () => {}, [Symbol.dispose]: close };
+      this.#starting.add(record.id);
+      return { record: placed, attach: async () => {}, arrived, started, [Symbol.dispose]: close };
     }
-    const namespace = this.#take();
+    const namespace = await this.#take();
+    this.#starting.add(record.id);
     return {
       record: placed,
       path: namespace.path,
-      attach: () => {
+      attach: async () => {
         try {
-          this.#attach(placed, joined, namespace);
+          await this.#attach(placed, joined, namespace);
         } catch (error) {
           throw networkingFailed(error);
         }
       },
-      arrived: () => {},
-      started: () => announceLater(namespace, joined),
+      arrived: async () => {},
+      started: () => {
+        started();
+        announceLater(namespace, joined);
+      },
       [Symbol.dispose]: () => {
         namespace[Symbol.dispose]();
         close();
@@ -83,8 +96,8 @@ export class MachineSandboxes implements Sandboxes {
     return {
       record,
       ...(namespace === undefined ? {} : { path: namespace.path }),
-      attach: () => {},
-      arrived: () => {},
+      attach: async () => {},
+      arrived: async () => {},
       started: release,
       [Symbol.dispose]: () => {
         release();
@@ -98,9 +111,9 @@ export class MachineSandboxes implements Sandboxes {
     return NetworkMode === 'none' && !NetworkDisabled ? this.#networking().pool.takeReady() : undefined;
   }
 
-  #take(): NetworkNamespace {
+  async #take(): Promise<NetworkNamespace> {
     try {
-      return this.#networking().pool.take();
+      return await this.#networking().pool.take();
     } catch (error) {
       throw networkingFailed(error);
     }
@@ -111,11 +124,11 @@ export class MachineSandboxes implements Sandboxes {
   }
 
   /** Interfaces, ports and names of all places. All or nothing, but for the places themselves. */
-  #attach(record: ContainerRecord, joined: readonly Joined[], namespace: NetworkNamespace): void {
+  async #attach(record: ContainerRecord, joined: readonly Joined[], namespace: NetworkNamespace): Promise<void> {
     const done: Joined[] = [];
     try {
       for (const one of joined) {
-        this.#driver(one.network).attach(one.network, one.endpoint, namespace);
+        await this.#join(record, one, namespace, { fresh: true, alone: this.#starting.size < 2 });
         done.push(one);
       }
       this.#began(record, joined, namespace);
@@ -125,6 +138,19 @@ export class MachineSandboxes implements Sandboxes {
       throw error;
     }
     this.#watch();
+  }
+
+  /** All or nothing; rejects, too, where the container has left the network meanwhile. */
+  async #join(record: ContainerRecord, { network, endpoint }: Joined, namespace: NetworkNamespace, circumstances: Circumstances = {}): Promise<void> {
+    this.#joining.add(endpoint.id);
+    try {
+      await this.#driver(network).attach(network, endpoint, namespace, circumstances);
+    } finally {
+      this.#joining.delete(endpoint.id);
+    }
+    if (this.#parts().store.load(record.id)?.attached?.[network.id]?.EndpointID === endpoint.id) return;
+    void this.#detach(network, endpoint, undefined);
+    throw new EngineError('conflict', `container ${record.id} is not running`);
   }
 
   /** What this process does for a container whose interfaces are there. */
@@ -201,7 +227,7 @@ export class MachineSandboxes implements Sandboxes {
     if (one === undefined) return;
     try {
       using namespace = this.#namespaceOf(record.process!);
-      this.#driver(network).attach(network, one.endpoint, namespace);
+      await this.#join(placed, one, namespace);
       try {
         this.#reroute(before, joined, namespace);
         this.#began(placed, [one], namespace);
@@ -255,7 +281,7 @@ export class MachineSandboxes implements Sandboxes {
         const { network, endpoint } = one;
         // one that cannot be mended keeps nothing from the others
         attempt(() => {
-          if (namespace.link(endpoint.interfaceName) === undefined) this.#attachAnew(record, one);
+          if (namespace.link(endpoint.interfaceName) === undefined) void this.#attachAnew(record, one);
           else this.#driver(network).adopt(network, endpoint);
         });
       }
@@ -269,18 +295,24 @@ export class MachineSandboxes implements Sandboxes {
       // in turn: not while a network is being removed, and not after the end
       const mended = this.#parts()
         .networks()
-        .store.change(() => {
-          if (!this.#closed) mendNetworks(this.#parts(), (record, one) => this.#attachAnew(record, one));
+        .store.change(async () => {
+          if (!this.#closed) await mendNetworks(this.#parts(), (record, one) => this.#attachAnew(record, one));
         });
       mended.catch(() => {}); // the next look may find it better
     });
   }
 
-  #attachAnew({ process }: ContainerRecord, one: Joined): void {
-    using namespace = this.#namespaceOf(process!);
-    if (namespace.link(one.endpoint.interfaceName) !== undefined) return;
-    this.#driver(one.network).attach(one.network, one.endpoint, namespace);
-    announceLater(this.#namespaceOf(process!), [one]);
+  /** What cannot be made stays as it is. */
+  async #attachAnew(record: ContainerRecord, one: Joined): Promise<void> {
+    if (this.#joining.has(one.endpoint.id)) return;
+    try {
+      using namespace = this.#namespaceOf(record.process!);
+      if (namespace.link(one.endpoint.interfaceName) !== undefined) return;
+      await this.#join(record, one, namespace);
+      announceLater(this.#namespaceOf(record.process!), [one]);
+    } catch (error) {
+      if (!(error instanceof SyscallError || error instanceof EngineError)) throw error;
+    }
   }
 
   /** At the end of this engine: bridges that nobody uses go, and with the last one the filter. */
@@ -308,20 +340,14 @@ export class MachineSandboxes implements Sandboxes {
   }
 }
 
-function announce(namespace: NetworkNamespace, joined: readonly Joined[]): void {
-  try {
-    for (const { endpoint } of joined) announceEndpoint(namespace, endpoint);
-  } catch {
-    // neighbours find out by themselves, later
-  }
-}
-
-/** Of interfaces that were made just now. */
+/** Of interfaces that were made just now. Disposes of the namespace. */
 function announceLater(namespace: NetworkNamespace, joined: readonly Joined[]): void {
-  setTimeout(() => {
-    announce(namespace, joined);
-    namespace[Symbol.dispose]();
-  }, ANNOUNCE_MS).unref();
+  const announce = async () => {
+    using within = namespace;
+    for (const { endpoint } of joined) await announceEndpoint(within, endpoint);
+  };
+  // where it fails neighbours find out by themselves, later
+  setTimeout(() => announce().catch(() => {}), ANNOUNCE_MS).unref();
 }
 
 /** As Docker says it of all that goes wrong with a container's networks. */

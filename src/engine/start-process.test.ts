@@ -24,7 +24,7 @@ test('the process and its monitor are known before the program starts', async ()
   await startProcess(
     parts(runner),
     input({
-      onWaiting: () => order.push(`waiting, ${runner.commands.length} commands`),
+      onWaiting: () => void order.push(`waiting, ${runner.commands.length} commands`),
     }),
   );
   assert.deepEqual(order, ['waiting, 0 commands']);

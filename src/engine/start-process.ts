@@ -26,10 +26,10 @@ export interface StartInput {
   /** Let this process end while the program runs. */
   readonly detached: boolean;
   /** What the program needs and the plan does not, or what is to be known of it: done while the helper is at work. */
-  readonly meanwhile?: () => void;
+  readonly meanwhile?: () => Promise<void> | undefined;
   readonly onSync?: RunPlanOptions['onSync'];
   /** With the pids of the process, which waits to be started, and of its monitor. */
-  readonly onWaiting?: (pid: number, monitor: number) => void;
+  readonly onWaiting?: (pid: number, monitor: number) => void | Promise<void>;
   /** The program runs. Called before `onEnd`, however short it is. */
   readonly onStarted?: () => void;
   /** How it ended, when its monitor was killed and cannot say. */
@@ -79,10 +79,12 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
   exited.catch(() => {});
   running.started.then(input.onStarted, () => {});
   let attached: Promise<AttachEnd> | undefined;
+  let meanwhile: Promise<void> | undefined;
   try {
-    input.meanwhile?.();
+    meanwhile = input.meanwhile?.();
+    meanwhile?.catch(() => {});
     const waiting = await running.waiting;
-    input.onWaiting?.(waiting, running.pid);
+    await input.onWaiting?.(waiting, running.pid);
     for (const early of input.early ?? []) early.connectTo(await attachSocket(input.socket, early.choice));
     if (input.streams !== undefined) {
       const socket = await attachTo(input.socket, input.streams);
@@ -93,6 +95,7 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
       });
       attached.catch(() => {});
     }
+    await meanwhile;
     running.send('start');
     const pid = await running.started;
     runs = true;
@@ -105,6 +108,8 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
   } catch (error) {
     running.abort();
     await running.closed;
+    // what is under way is of no use any more, and must not go on after who takes it back
+    await meanwhile?.catch(() => {});
     return explain(error);
   }
 }

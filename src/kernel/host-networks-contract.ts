@@ -11,6 +11,6 @@ export interface HostNetworks {
   routes(): readonly HostRoute[];
   /** Those whose alias (`ip link set … alias`) begins so. */
   aliased(prefix: string): readonly { readonly name: string; readonly alias: string }[];
-  /** Names of all interfaces. */
-  interfaces(): readonly string[];
+  /** There is one of that name. */
+  hasInterface(name: string): boolean;
 }

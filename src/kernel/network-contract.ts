@@ -43,12 +43,19 @@ export interface NetworkNamespace extends Disposable {
    */
   change(changes: readonly NetworkChange[]): void;
   /**
-   * Deletes interfaces that may be there no more, on another thread: the kernel takes 15 ms for each (it waits for all
-   * processors, synchronize_rcu and rcu_barrier), in which nothing else would run here. To dispose of a namespace takes
+   * As `change`, on another thread: the kernel's lock of interfaces may be somebody's for milliseconds. They go in one
+   * datagram: none may need an interface that another one makes, all are tried, and the first refusal is told.
+   */
+  changeAside(changes: readonly NetworkChange[]): Promise<void>;
+  /**
+   * Deletes an interface that may be there no more, on another thread: the kernel takes 15 to 40 ms (it waits for all
+   * processors, synchronize_rcu and rcu_barrier), in which nothing else would run here. Resolves as soon as nobody finds it
+   * or its addresses any more, and others can be changed again; its memory goes later. To dispose of a namespace takes
    * those in it, and their peers, just as well, and a few moments later.
    */
-  deleteLinks(links: readonly LinkRef[]): Promise<void>;
-  links(): Link[];
+  deleteLink(name: string): Promise<void>;
+  /** All; or those that are ports of a bridge, by its index. */
+  links(master?: number): Link[];
   /** As `link(name)?.index`, in a tenth of the time. */
   index(name: string): number | undefined;
   /** undefined: there is none of that name or index. */
@@ -74,6 +81,8 @@ export interface NetworkNamespace extends Disposable {
   udpSocket(at: SocketAddress): BoundSocket;
   /** Listens already; for node:net's `listen({fd})`. */
   tcpListener(at: SocketAddress): BoundSocket;
+  /** Of no address yet, close-on-exec and non-blocking, the caller's to close; for node:net's `new Socket({fd})`, which connects it. */
+  tcpSocket(family: 'inet' | 'inet6'): number;
   /**
    * Binds (and listens, where that is what keeps others away) and never receives: whoever binds the same port gets
    * `EADDRINUSE`, as this call does when somebody has it (`EADDRNOTAVAIL`: no such address here; `EPROTONOSUPPORT`: a

@@ -7,7 +7,7 @@ test('changes are kept and what is put there is found', async () => {
   const kernel = new RecordingNetworkKernel();
   const [host, namespace] = [kernel.host(), kernel.create()];
   host.change([{ op: 'link-add', link: { kind: 'bridge', name: 'br0' } }]);
-  await host.deleteLinks(['br0']);
+  await host.deleteLink('br0');
   assert.deepEqual(host.changes, [
     { op: 'link-add', link: { kind: 'bridge', name: 'br0' } },
     { op: 'link-delete', link: 'br0', missingOk: true },

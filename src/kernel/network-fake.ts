@@ -93,12 +93,16 @@ export class RecordingNetworkNamespace implements NetworkNamespace {
     this.changes.push(...changes);
   }
 
-  async deleteLinks(links: readonly LinkRef[]): Promise<void> {
-    this.change(links.map((link) => ({ op: 'link-delete', link, missingOk: true })));
+  async changeAside(changes: readonly NetworkChange[]): Promise<void> {
+    this.change(changes);
   }
 
-  links(): Link[] {
-    return [...this.present.links];
+  async deleteLink(name: string): Promise<void> {
+    this.change([{ op: 'link-delete', link: name, missingOk: true }]);
+  }
+
+  links(master?: number): Link[] {
+    return this.present.links.filter((link) => master === undefined || link.master === master);
   }
 
   index(name: string): number | undefined {
@@ -140,6 +144,10 @@ export class RecordingNetworkNamespace implements NetworkNamespace {
 
   tcpListener(at: SocketAddress): BoundSocket {
     return this.reservePort('tcp', at);
+  }
+
+  tcpSocket(): number {
+    return -1;
   }
 
   reservePort(protocol: 'tcp' | 'udp' | 'sctp', at: SocketAddress): BoundSocket {

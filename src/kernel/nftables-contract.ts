@@ -118,6 +118,7 @@ export type NftSelector =
   | 'udp dport'
   | 'sctp sport'
   | 'sctp dport'
+  | 'icmp embedded dport'
   | 'icmpv6 type'
   | 'ct state'
   | 'ct status'
@@ -148,7 +149,12 @@ export type NftStatement =
   | { readonly masquerade: { readonly random?: boolean } }
   | { readonly reject: 'tcp reset' | 'port-unreachable' | 'admin-prohibited' | 'host-unreachable' }
   | { readonly notrack: true }
-  | { readonly set: 'meta mark' | 'ct mark'; readonly to: number };
+  | { readonly set: 'meta mark' | 'ct mark'; readonly to: number }
+  /** In the packet itself, with its checksum; the rule must have tested the protocol. Connections are not followed for it. */
+  | { readonly set: NftWritable; readonly to: number };
+
+/** Ports of a packet; `icmp embedded dport`: of the UDP packet, without IP options, that an ICMP error tells about. */
+export type NftWritable = 'tcp sport' | 'tcp dport' | 'udp sport' | 'udp dport' | 'icmp embedded dport';
 
 /** Where to. In family `inet` say which IP version by `ip`; the rule must have tested it. */
 export interface NftNat {

@@ -77,21 +77,31 @@ export interface Endpoint {
   readonly ports: readonly PublishedPort[];
 }
 
+/** Of an endpoint that comes to be. */
+export interface Circumstances {
+  /** No program runs in the namespace yet. */
+  readonly fresh?: boolean;
+  /** Nothing else starts: on this thread it is quickest. */
+  readonly alone?: boolean;
+}
+
 /**
- * Networks of one kind. Calls are synchronous netlink, at most a few milliseconds, and throw EngineError; but for the end
- * of an interface, which the kernel takes 15 ms for: that is what a promise is of, and all else is done before it is given.
+ * Networks of one kind. Calls are synchronous netlink, at most a few milliseconds, and throw EngineError; what the kernel
+ * may take longer for is done on another thread, and a promise is of that.
  */
 export interface NetworkDriver {
   /** The host's interfaces, sysctls and rules are as the record says, whatever they were before. */
   up(network: NetworkRecord): void;
   /** All of them go. Does nothing for what is not there. */
   down(network: NetworkRecord): Promise<void>;
-  /** An interface of the endpoint's in the namespace, up, with addresses and routes; its ports are reachable. All or nothing. */
-  attach(network: NetworkRecord, endpoint: Endpoint, namespace: NetworkNamespace): void;
+  /**
+   * An interface of the endpoint's in the namespace, up, with addresses and routes; its ports are reachable. All or nothing.
+   */
+  attach(network: NetworkRecord, endpoint: Endpoint, namespace: NetworkNamespace, circumstances?: Circumstances): Promise<void>;
   /** The interface is there already: the driver knows of it, and its ports are as the endpoint says. */
   adopt(network: NetworkRecord, endpoint: Endpoint): void;
   /** What somebody changed by hand of the host's interfaces is as it should be. Those given back have lost theirs for good: attach them anew. */
   mend(network: NetworkRecord, endpoints: readonly Endpoint[]): readonly Endpoint[];
-  /** The interface and the ports go. `namespace` is absent when it is no more: the kernel took the interface with it. */
+  /** The interface goes, and the ports at once. `namespace` is absent when it is no more: the kernel took the interface with it. */
   detach(network: NetworkRecord, endpoint: Endpoint, namespace: NetworkNamespace | undefined): Promise<void>;
 }

@@ -1,6 +1,7 @@
 /** What drivers can be told of a network. In Docker's words where that makes no sense. */
 import { isIP } from 'node:net';
 import { invalid, type EngineError } from '../base/errors.ts';
+import type { HostNetworks } from '../kernel/host-networks-contract.ts';
 import type { NetworkDriverName, NetworkRecord } from './contract.ts';
 
 const BRIDGE = 'com.docker.network.bridge.';
@@ -35,15 +36,15 @@ export function isInterfaceName(text: string): boolean {
 
 /**
  * Throws `invalid` for options of the driver's that make no sense. What it does not know is kept, as Docker keeps it.
- * `interfaces` are the host's: the name of one that is there says nothing of a VLAN.
+ * The name of an interface that the host has says nothing of a VLAN.
  */
 export function checkDriverOptions(
   driver: NetworkDriverName,
   { options, internal }: Pick<NetworkRecord, 'options' | 'internal'>,
-  interfaces: readonly string[],
+  hasInterface: HostNetworks['hasInterface'],
 ): void {
   if (driver === 'bridge') checkBridge(options, internal);
-  if (driver === 'macvlan' || driver === 'ipvlan') checkVlan(driver, options, interfaces);
+  if (driver === 'macvlan' || driver === 'ipvlan') checkVlan(driver, options, hasInterface);
 }
 
 function failed(key: string, value: string, why: string): EngineError {
@@ -83,7 +84,7 @@ const MODES: Readonly<Record<string, readonly string[]>> = {
   ipvlan_flag: ['bridge', 'private', 'vepa'],
 };
 
-function checkVlan(driver: 'macvlan' | 'ipvlan', options: NetworkRecord['options'], interfaces: readonly string[]): void {
+function checkVlan(driver: 'macvlan' | 'ipvlan', options: NetworkRecord['options'], hasInterface: HostNetworks['hasInterface']): void {
   for (const [key, value] of Object.entries(options)) {
     if (value === '' || !key.startsWith(driver) || MODES[key]?.includes(value) !== false) continue;
     const usual = key === 'ipvlan_flag' ? 'bridge' : MODES[key]![0]!;
@@ -96,13 +97,13 @@ function checkVlan(driver: 'macvlan' | 'ipvlan', options: NetworkRecord['options
   const parent = options['parent'] ?? '';
   if (parent === '') return;
   if (parent === 'lo') throw invalid(`loopback interface is not a valid ${driver} parent link`);
-  if (interfaces.includes(parent)) return;
+  if (hasInterface(parent)) return;
   const [, of, vlan] = /^(.+)\.([^.]*)$/.exec(parent) ?? [];
   if (of === undefined || vlan === undefined || !isInterfaceName(parent))
     throw invalid(`invalid subinterface vlan name ${parent}, example formatting is eth0.10`);
   if (!/^\d+$/.test(vlan)) throw invalid(`unable to parse a valid vlan id from: ${vlan} (ex. eth0.10 for vlan 10)`);
   if (Number(vlan) < 1 || Number(vlan) > 4094) throw invalid(`vlan id must be between 1-4094, received: ${vlan}`);
-  if (!interfaces.includes(of)) throw invalid(`-o parent interface was not found on the host: ${of}`);
+  if (!hasInterface(of)) throw invalid(`-o parent interface was not found on the host: ${of}`);
 }
 
 /** The name of a bridge on the host: what was asked for, or by the network's id, as `br-9f86d081884c`. */

@@ -31,10 +31,30 @@ describe('pool of network namespaces', () => {
     await made();
     assert.equal(asked.length, 2, 'no more than its size');
     const before = kernel.namespaces.length;
-    assert.notEqual(pool.takeReady(), pool.take());
+    assert.notEqual(pool.takeReady(), await pool.take());
     assert.equal(kernel.namespaces.length, before);
     assert.equal(pool.takeReady(), undefined);
-    assert.equal(pool.take(), kernel.namespaces[before]);
+    const taken = pool.take();
+    assert.equal(asked.length, 3, 'made at once, elsewhere');
+    await made();
+    assert.equal(await taken, kernel.namespaces[before]);
+    pool[Symbol.dispose]();
+  });
+
+  it('is made by this thread where none is kept ready', async () => {
+    const kernel = new RecordingNetworkKernel();
+    using pool = new NamespacePool({ kernel, make: () => assert.fail('not elsewhere'), size: 0, delay: 5 });
+    assert.equal(await pool.take(), kernel.namespaces[1]);
+  });
+
+  it('is filled although somebody takes one all the time', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { pool, asked } = poolOfTwo();
+    for (let i = 0; i < 3; i++) {
+      pool.takeReady();
+      t.mock.timers.tick(2);
+    }
+    assert.equal(asked.length, 1);
     pool[Symbol.dispose]();
   });
 

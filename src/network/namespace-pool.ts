@@ -22,10 +22,11 @@ export class NamespacePool implements Disposable {
     this.#options = options;
   }
 
-  /** One of the caller's own, with `lo` up. Throws SyscallError. */
-  take(): NetworkNamespace {
+  /** One of the caller's own, with `lo` up. Rejects with SyscallError. Where none is kept ready, this thread makes it. */
+  async take(): Promise<NetworkNamespace> {
     this.refill();
-    return this.#ready.pop() ?? this.#options.kernel.create();
+    const { size, make, kernel } = this.#options;
+    return this.#ready.pop() ?? (size > 0 ? await make() : kernel.create());
   }
 
   /** As `take`; undefined when none is ready: who can do without is not to wait for one. */
@@ -37,12 +38,12 @@ export class NamespacePool implements Disposable {
   /** Begins to make what is missing, one at a time. */
   refill(): void {
     if (this.#closed || this.#making) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#fill(), this.#options.delay).unref();
+    // not put off by the next: where containers start all the time there would never be any
+    this.#timer ??= setTimeout(() => void this.#fill(), this.#options.delay).unref();
   }
 
   async #fill(): Promise<void> {
-    if (this.#making) return;
+    this.#timer = undefined;
     this.#making = true;
     try {
       while (!this.#closed && this.#ready.length < this.#options.size) {

@@ -1,6 +1,12 @@
 /** What drivers and endpoints can be told, by Docker's names, on a machine of the daemon's own. */
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { Socket, type SocketConstructorOpts } from 'node:net';
 import { describe, test } from 'node:test';
+import { frame, FrameReader } from '../../src/network/dns/frames.ts';
+import { fakeServer } from '../support/dns-ground.ts';
+import { query, readMessage, reply } from '../support/dns-messages.ts';
 import { createNetwork, daemonAlone, namespaceOf, sh } from '../support/net-host.ts';
 import { ask } from '../support/net-lab.ts';
 
@@ -74,10 +80,51 @@ describe('options of networks', { skip }, () => {
   });
 });
 
+describe('a name server that the user gives', { skip }, () => {
+  test('is asked from where the container is, by UDP and TCP', async (t) => {
+    const alone = await daemonAlone(t);
+    await createNetwork(alone.daemon, 'front');
+    const inside = await namespaceOf(alone, await alone.daemon.run({ ...sleeps, HostConfig: { NetworkMode: 'front', Dns: ['127.0.0.2'] } }));
+    const at = { address: '127.0.0.2', port: 53 };
+    const sockets = { udpFd: inside.udpSocket(at).fd, tcpFd: inside.tcpListener(at).fd };
+    const { asked } = await fakeServer(t, { sockets, answer: (message) => [reply(message, [{ data: Buffer.of(192, 0, 2, 1) }])] });
+    const addressIn = (message: Buffer) => [...readMessage(message).records[0]!.data].join('.');
+
+    const connecting: SocketConstructorOpts & { pauseOnCreate: boolean } = { fd: inside.tcpSocket('inet'), pauseOnCreate: true };
+    const stream = new Socket(connecting);
+    t.after(() => stream.destroy());
+    stream.connect(53, '127.0.0.11', () => stream.resume().write(frame(query('one.example'))));
+    const [chunk] = (await once(stream, 'data', { signal: AbortSignal.timeout(10_000) })) as [Buffer];
+    assert.equal(addressIn(new FrameReader().push(chunk)![0]!), '192.0.2.1');
+
+    const datagrams = createSocket('udp4');
+    t.after(() => datagrams.close());
+    datagrams.bind({ fd: inside.udpSocket({ address: '0.0.0.0', port: 0 }).fd }, () => datagrams.send(query('two.example'), 53, '127.0.0.11'));
+    const [message] = (await once(datagrams, 'message', { signal: AbortSignal.timeout(10_000) })) as [Buffer];
+    assert.equal(addressIn(message), '192.0.2.1');
+    assert.deepEqual(
+      asked.map(({ transport }) => transport),
+      ['tcp', 'udp'],
+    );
+    assert.equal(inside.sysctl('net.netfilter.nf_conntrack_count'), '0', 'connections of the container are not followed for it');
+
+    // a resolver need not wait for an engine that is no more
+    await alone.daemon.stop('SIGKILL');
+    const refused = createSocket('udp4');
+    t.after(() => refused.close());
+    refused.bind({ fd: inside.udpSocket({ address: '0.0.0.0', port: 0 }).fd }, () =>
+      refused.connect(53, '127.0.0.11', () => refused.send(query('three.example'))),
+    );
+    const [error] = (await once(refused, 'message', { signal: AbortSignal.timeout(10_000) }).catch((failure: unknown) => [failure])) as [NodeJS.ErrnoException];
+    assert.equal(error.code, 'ECONNREFUSED');
+    await alone.daemon.start();
+  });
+});
+
 describe('links on the default bridge', { skip }, () => {
   test('variables, names, and one that does not run', async (t) => {
     const { daemon } = await daemonAlone(t);
-    const db = { ...sleeps, ExposedPorts: { '5432/tcp': {}, '80/tcp': {}, '9/udp': {} }, Env: ['SECRET=a=b', 'HOME=/x'] };
+    const db = { ...sleeps, ExposedPorts: { '5432/tcp': {}, '80/tcp': {}, '9/udp': {}, '5433/tcp': {}, '5434/udp': {} }, Env: ['SECRET=a=b', 'HOME=/x'] };
     await daemon.run(db, 'db');
     const web = { ...sleeps, HostConfig: { Links: ['db:my-db'] }, Env: ['MY_DB_NAME=mine'] };
     const id = await daemon.run(web, 'web');
@@ -88,7 +135,15 @@ describe('links on the default bridge', { skip }, () => {
       return [`${name}=${protocol}://${address}:${number}`, `${name}_ADDR=${address}`, `${name}_PORT=${number}`, `${name}_PROTO=${protocol}`];
     };
     const seen = (await sh(daemon, id, 'env')).split('\n').filter((line) => line.startsWith('MY_DB_'));
-    const wanted = [`MY_DB_PORT=tcp://${address}:80`, ...port(80, 'tcp'), ...port(5432, 'tcp'), ...port(9, 'udp'), 'MY_DB_NAME=mine', 'MY_DB_ENV_SECRET=a=b'];
+    const range = 'MY_DB_PORT_5432_TCP';
+    const wanted = [
+      `MY_DB_PORT=tcp://${address}:80`,
+      ...[80, 5432, 5433].flatMap((number) => port(number, 'tcp')),
+      ...[9, 5434].flatMap((number) => port(number, 'udp')),
+      ...[`${range}_START=tcp://${address}:5432`, `${range}_PORT_START=5432`, `${range}_END=tcp://${address}:5433`, `${range}_PORT_END=5433`],
+      'MY_DB_NAME=mine',
+      'MY_DB_ENV_SECRET=a=b',
+    ];
     assert.deepEqual(seen.toSorted(), wanted.toSorted());
     assert.match(await sh(daemon, id, 'cat /etc/hosts'), new RegExp(`^${address}\\s+my-db `, 'm'));
     for (const name of ['db', 'web']) assert.equal((await daemon.api.post(`/v1.51/containers/${name}/stop?t=0`)).status, 204);

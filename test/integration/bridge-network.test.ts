@@ -29,7 +29,7 @@ function networkOf(lab: NetLab): Network {
 }
 
 /** A container in a network; with its last bytes for addresses. */
-function container(
+async function container(
   { lab, driver }: Network,
   network: NetworkRecord,
   last: number,
@@ -54,7 +54,7 @@ function container(
     interfaceName: name,
     ports,
   };
-  driver.attach(network, endpoint, namespace);
+  await driver.attach(network, endpoint, namespace, { fresh: namespace.index('eth0') === undefined, alone: last % 2 === 0 });
   const [ipv4, ipv6] = [endpoint.ipv4?.split('/')[0], endpoint.ipv6?.split('/')[0]];
   for (const any of [ipv4, ipv6]) {
     if (any === undefined) continue;
@@ -74,29 +74,29 @@ const published = (hostPort: number, more: Partial<PublishedPort> = {}): Publish
 });
 
 /** Two networks with a web server each, and somebody outside. */
-function town(lab: NetLab) {
+async function town(lab: NetLab) {
   const network = networkOf(lab);
   const outside = lab.neighbour('wire', `${ROUTER4}/24`, '10.91.0.2/24');
   lab.serve(outside, '10.91.0.2', 80);
   const [a, b] = [bridgeRecord({ subnet: '10.1.0.0/16' }), bridgeRecord({ subnet: '10.2.0.0/16' })];
   for (const each of [a, b]) network.driver.up(each);
   const ports = [published(8080), published(8081, { hostIp: '127.0.0.1' }), published(8082, { hostIp: ROUTER4 }), published(8080, { protocol: 'udp' })];
-  const web = container(network, a, 2, { ports });
-  const friend = container(network, a, 3);
-  const stranger = container(network, b, 2);
+  const web = await container(network, a, 2, { ports });
+  const friend = await container(network, a, 3);
+  const stranger = await container(network, b, 2);
   return { ...network, outside, a, b, web, friend, stranger };
 }
 
 for (const bridged of ['0', '1']) {
   describe(`IPv4, with net.bridge.bridge-nf-call-iptables=${bridged}`, { skip }, () => {
-    const inTown = (body: (all: ReturnType<typeof town>) => Promise<void>) => async (t: { skip(why: string): void }) => {
+    const inTown = (body: (all: Awaited<ReturnType<typeof town>>) => Promise<void>) => async (t: { skip(why: string): void }) => {
       using lab = netLab();
       try {
         for (const name of ['iptables', 'ip6tables']) lab.host.setSysctl(`net.bridge.bridge-nf-call-${name}`, bridged);
       } catch {
         if (bridged === '1') return t.skip('this kernel has no br_netfilter');
       }
-      await body(town(lab));
+      await body(await town(lab));
     };
 
     test(
@@ -169,8 +169,8 @@ describe('bridge networks', { skip }, () => {
     lab.serve(outside, 'fd91::2', 80);
     const record = bridgeRecord({ subnet: '10.1.0.0/16', subnet6: 'fd01::/64' });
     network.driver.up(record);
-    const web = container(network, record, 2, { ports: [published(8080, { hostIp: '::' })] });
-    const friend = container(network, record, 3);
+    const web = await container(network, record, 2, { ports: [published(8080, { hostIp: '::' })] });
+    const friend = await container(network, record, 3);
     assert.equal(await ask(outside, ROUTER6, 8080), 'fd91::2');
     assert.equal(await ask(lab.host, ROUTER6, 8080), ROUTER6);
     assert.equal(await ask(friend.namespace, 'fd01::1', 8080), 'fd01::1');
@@ -187,7 +187,11 @@ describe('bridge networks', { skip }, () => {
     const [inner, other] = [bridgeRecord({ subnet: '10.1.0.0/16', internal: true }), bridgeRecord({ subnet: '10.2.0.0/16' })];
     network.driver.up(inner);
     network.driver.up(other);
-    const [db, web, stranger] = [container(network, inner, 2, { ports: [published(8080)] }), container(network, inner, 3), container(network, other, 2)];
+    const [db, web, stranger] = [
+      await container(network, inner, 2, { ports: [published(8080)] }),
+      await container(network, inner, 3),
+      await container(network, other, 2),
+    ];
     assert.equal(await ask(web.namespace, db.ipv4, 80), web.ipv4);
     assert.equal(await ask(web.namespace, '10.91.0.2', 80), 'nothing');
     assert.equal(await ask(outside, db.ipv4, 80), 'nothing');
@@ -202,7 +206,7 @@ describe('bridge networks', { skip }, () => {
     lab.neighbour('wire', `${ROUTER4}/24`, '10.91.0.2/24');
     const record = bridgeRecord({ subnet: '10.1.0.0/16', options: { 'com.docker.network.bridge.enable_icc': 'false' } });
     network.driver.up(record);
-    const [web, friend] = [container(network, record, 2, { ports: [published(8080)] }), container(network, record, 3)];
+    const [web, friend] = [await container(network, record, 2, { ports: [published(8080)] }), await container(network, record, 3)];
     assert.match(await ask(friend.namespace, web.ipv4, 80), /^(nothing|EHOSTUNREACH)$/);
     assert.equal(await ask(friend.namespace, ROUTER4, 8080), '10.1.0.1');
     assert.equal(await ask(lab.host, web.ipv4, 80), '10.1.0.1');
@@ -220,7 +224,7 @@ describe('bridge networks', { skip }, () => {
     ];
     network.driver.up(routed);
     network.driver.up(open);
-    const [a, b] = [container(network, routed, 2, { ports: [published(8080)] }), container(network, open, 2)];
+    const [a, b] = [await container(network, routed, 2, { ports: [published(8080)] }), await container(network, open, 2)];
     assert.equal(await ask(outside, a.ipv4, 80), '10.91.0.2');
     assert.equal(await ask(outside, a.ipv4, 81), 'nothing');
     assert.equal(await ask(outside, ROUTER4, 8080), 'ECONNREFUSED');
@@ -233,13 +237,28 @@ describe('bridge networks', { skip }, () => {
     const network = networkOf(lab);
     const [a, b] = [bridgeRecord({ subnet: '10.1.0.0/16' }), bridgeRecord({ subnet: '10.2.0.0/16' })];
     for (const each of [a, b]) network.driver.up(each);
-    const web = container(network, a, 2);
-    const stranger = container(network, b, 3);
-    const second = container(network, b, 2, { namespace: web.namespace, gateway: false, name: 'eth1' });
+    const web = await container(network, a, 2);
+    const stranger = await container(network, b, 3);
+    const second = await container(network, b, 2, { namespace: web.namespace, gateway: false, name: 'eth1' });
     assert.equal(await ask(web.namespace, stranger.ipv4, 80), second.ipv4);
+    const withoutIpv6 = ['eth0', 'eth1', 'default', 'lo'].map((name) => web.namespace.sysctl(`net.ipv6.conf.${name}.disable_ipv6`));
+    assert.deepEqual(withoutIpv6, ['1', '1', '0', '0'], 'its own only, and not what it makes itself');
     await network.driver.detach(b, second.endpoint, web.namespace);
     assert.equal(web.namespace.link('eth1'), undefined);
     assert.equal(await ask(web.namespace, stranger.ipv4, 80), 'nothing');
+  });
+
+  test('who knows the gateway reaches it, whatever containers come and go', async () => {
+    using lab = netLab();
+    const network = networkOf(lab);
+    const record = bridgeRecord({ subnet: '10.1.0.0/16' });
+    network.driver.up(record);
+    const mac = () => lab.host.link(`br-${record.id.slice(0, 12)}`)!.mac;
+    const before = mac();
+    const others = await Promise.all([2, 3, 4, 5, 6, 7].map((last) => container(network, record, last)));
+    assert.equal(mac(), before);
+    for (const { endpoint, namespace } of others) await network.driver.detach(record, endpoint, namespace);
+    assert.equal(mac(), before);
   });
 
   test('an address that is another container’s now is found there at once', async () => {
@@ -247,15 +266,15 @@ describe('bridge networks', { skip }, () => {
     const network = networkOf(lab);
     const record = bridgeRecord({ subnet: '10.1.0.0/16', subnet6: 'fd01::/64' });
     network.driver.up(record);
-    const client = container(network, record, 3);
-    const before = container(network, record, 2);
+    const client = await container(network, record, 3);
+    const before = await container(network, record, 2);
     for (const address of [before.ipv4, before.ipv6]) assert.notEqual(await ask(client.namespace, address, 80), 'nothing');
     await network.driver.detach(record, before.endpoint, before.namespace);
     // arp(7), locktime: what was learnt in the last second stays
     await new Promise((resolve) => setTimeout(resolve, 1200));
-    const after = container(network, record, 2, { mac: '02:00:00:00:00:99' });
+    const after = await container(network, record, 2, { mac: '02:00:00:00:00:99' });
     await new Promise((resolve) => setTimeout(resolve, 50));
-    announceEndpoint(after.namespace, after.endpoint);
+    await announceEndpoint(after.namespace, after.endpoint);
     assert.equal(await ask(client.namespace, after.ipv4, 80), client.ipv4);
     assert.equal(await ask(client.namespace, after.ipv6, 80), client.ipv6);
   });
@@ -265,7 +284,7 @@ describe('bridge networks', { skip }, () => {
     const network = networkOf(lab);
     const record = bridgeRecord({ subnet: '10.1.0.0/16' });
     network.driver.up(record);
-    const web = container(network, record, 2, { ports: [published(8080)] });
+    const web = await container(network, record, 2, { ports: [published(8080)] });
     assert.equal(await ask(lab.host, '127.0.0.1', 8080), '10.1.0.1');
     for (const end of [() => network.driver.detach(record, web.endpoint, web.namespace), () => network.driver.down(record)]) {
       let others = false;
@@ -298,7 +317,7 @@ describe('bridge networks', { skip }, () => {
     });
     const kernel = { ...lab.kernel, host: () => late };
     bridgeDriver({ kernel, table: first.table, others: first.others, mark: 'kobako test' }).up(record);
-    const web = container(first, record, 2);
+    const web = await container(first, record, 2);
     assert.equal(await ask(lab.host, web.ipv4, 80), '10.1.0.1');
   });
 
@@ -308,7 +327,7 @@ describe('bridge networks', { skip }, () => {
     const network = networkOf(lab);
     const record = bridgeRecord({ subnet: '10.1.0.0/16' });
     network.driver.up(record);
-    container(network, record, 2, { ports: [published(8080)] });
+    await container(network, record, 2, { ports: [published(8080)] });
     assert.equal(network.table.check(), false);
     const at = { family: 'inet', table: 'kobako-test' } as const;
     host.packetFilter.change([{ op: 'table-delete', ...at }]);
@@ -321,7 +340,7 @@ describe('bridge networks', { skip }, () => {
     assert.equal(network.table.check(), true);
     assert.equal(await ask(host, '127.0.0.1', 8080), '10.1.0.1');
     host.change([{ op: 'link-delete', link: 'br-' + record.id.slice(0, 12) }]);
-    const again = container(network, record, 4);
+    const again = await container(network, record, 4);
     assert.equal(await ask(host, again.ipv4, 80), '10.1.0.1');
   });
 
@@ -342,7 +361,7 @@ describe('bridge networks', { skip }, () => {
     const iptables = forward('ip', 'filter', 'drop');
     const record = bridgeRecord({ subnet: '10.1.0.0/16' });
     network.driver.up(record);
-    const web = container(network, record, 2, { ports: [published(8080)] });
+    const web = await container(network, record, 2, { ports: [published(8080)] });
     assert.equal(await ask(outside, ROUTER4, 8080), '10.91.0.2');
     assert.equal(await ask(web.namespace, '10.91.0.2', 80), ROUTER4);
     const firewalld = forward('inet', 'firewalld', 'accept');

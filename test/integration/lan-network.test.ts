@@ -20,7 +20,7 @@ function lan(lab: NetLab, driver: Driver, options: Readonly<Record<string, strin
     ipam: { driver: 'default', options: null, config: [{ Subnet: subnet, Gateway: gateway }] },
   };
   const made = lanDriver(driver, { kernel: lab.kernel, mark: 'kobako test' });
-  const container = (last: number): { namespace: NetworkNamespace; endpoint: Endpoint; address: string } => {
+  const container = async (last: number): Promise<{ namespace: NetworkNamespace; endpoint: Endpoint; address: string }> => {
     const address = subnet.replace(/\.0\/.*/, `.${last}`);
     const endpoint: Endpoint = {
       id: createHash('sha256').update(`${network.id} ${last}`).digest('hex'),
@@ -33,7 +33,7 @@ function lan(lab: NetLab, driver: Driver, options: Readonly<Record<string, strin
       ports: [],
     };
     const namespace = lab.namespace();
-    made.attach(network, endpoint, namespace);
+    await made.attach(network, endpoint, namespace);
     lab.serve(namespace, address, 80);
     return { namespace, endpoint, address };
   };
@@ -49,9 +49,9 @@ function town(): { lab: NetLab; neighbour: NetworkNamespace } {
 }
 
 /** True where the kernel cannot; the test then says so. */
-function missing(t: TestContext, make: () => void): boolean {
+async function missing(t: TestContext, make: () => unknown): Promise<boolean> {
   try {
-    make();
+    await make();
     return false;
   } catch (error) {
     if (!(error instanceof EngineError && error.kind === 'unavailable')) throw error;
@@ -66,8 +66,8 @@ describe('networks that are slices of an interface of the host', { skip }, () =>
       const { lab, neighbour } = town();
       using _ = lab;
       const one = lan(lab, driver, { parent: 'lan0' });
-      if (missing(t, () => one.driver.up(one.network) ?? one.container(7))) return;
-      const [a, b] = [one.container(2), one.container(3)];
+      if (await missing(t, () => one.container(7))) return;
+      const [a, b] = [await one.container(2), await one.container(3)];
       assert.equal(await ask(a.namespace, '10.5.0.9', 80), a.address);
       assert.equal(await ask(neighbour, a.address, 80), '10.5.0.9');
       assert.equal(await ask(a.namespace, b.address, 80), a.address);
@@ -84,7 +84,7 @@ describe('networks that are slices of an interface of the host', { skip }, () =>
     const { lab, neighbour } = town();
     using _ = lab;
     const one = lan(lab, 'macvlan', { parent: 'lan0', macvlan_mode: 'private' });
-    const [a, b] = [one.container(2), one.container(3)];
+    const [a, b] = [await one.container(2), await one.container(3)];
     assert.equal(await ask(neighbour, a.address, 80), '10.5.0.9');
     assert.match(await ask(a.namespace, b.address, 80), /^(nothing|EHOSTUNREACH)$/);
   });
@@ -94,9 +94,9 @@ describe('networks that are slices of an interface of the host', { skip }, () =>
       const { lab, neighbour } = town();
       using _ = lab;
       const one = lan(lab, 'ipvlan', { parent: 'lan0', ipvlan_mode: mode }, '10.6.0.0/24', '10.6.0.1');
-      if (missing(t, () => one.container(7))) return;
+      if (await missing(t, () => one.container(7))) return;
       neighbour.change([{ op: 'route-add', route: { to: '10.6.0.0/24', via: '10.5.0.1', link: 'eth0' } }]);
-      const [a, b] = [one.container(2), one.container(3)];
+      const [a, b] = [await one.container(2), await one.container(3)];
       assert.equal(await ask(a.namespace, b.address, 80), a.address);
       assert.equal(await ask(neighbour, a.address, 80), '10.5.0.9');
       assert.equal(await ask(a.namespace, '10.5.0.9', 80), a.address);
@@ -106,14 +106,14 @@ describe('networks that are slices of an interface of the host', { skip }, () =>
     const { lab, neighbour } = town();
     using _ = lab;
     const one = lan(lab, 'macvlan', { parent: 'lan0.50' }, '10.7.0.0/24', '10.7.0.9');
-    if (missing(t, () => one.driver.up(one.network))) return;
+    if (await missing(t, () => one.driver.up(one.network))) return;
     neighbour.change([
       { op: 'link-add', link: { kind: 'vlan', name: 'v50', parent: 'eth0', id: 50 } },
       { op: 'address-add', address: { link: 'v50', address: '10.7.0.9/24', nodad: true } },
       { op: 'link-set', link: 'v50', settings: { up: true } },
     ]);
     lab.serve(neighbour, '10.7.0.9', 80);
-    const a = one.container(2);
+    const a = await one.container(2);
     assert.equal(await ask(a.namespace, '10.7.0.9', 80), a.address);
     assert.equal(await ask(neighbour, a.address, 80), '10.7.0.9');
     await one.driver.detach(one.network, a.endpoint, a.namespace);

@@ -41,6 +41,10 @@ test('a bridge and a veth into another namespace, as ip(8) sees them', options, 
     a.links().map(({ name }) => name),
     ['lo', 'br0', 'v0'],
   );
+  assert.deepEqual(
+    a.links(a.index('br0')).map(({ name }) => name),
+    ['v0'],
+  );
   assert.equal(a.link('nope'), undefined);
   assert.equal(a.link(4711), undefined);
   assert.equal(a.link('a-name-that-is-too-long'), undefined);
@@ -92,14 +96,20 @@ test('a link is renamed, moved, taken off its bridge, and deleted with its peer'
   assert.throws(() => a.change([{ op: 'link-delete', link: 'v0' }]), { code: 'ENODEV', syscall: 'netlink change 0 (link-delete)' });
 });
 
-test('links are deleted on another thread; what is there no more is no error', options, async (t) => {
+test('links are changed and deleted on another thread; what is there no more is no error', options, async (t) => {
   const [a, b] = [namespaceFor(t), namespaceFor(t)];
   pair(a, b);
-  const deletion = a.deleteLinks(['v0', 'nope', 'br0']);
+  await b.changeAside([{ op: 'link-set', link: 'eth0', settings: { mac: '02:00:00:00:00:09', mtu: 1280 } }]);
+  assert.deepEqual([b.link('eth0')!.mac, b.link('eth0')!.mtu], ['02:00:00:00:00:09', 1280]);
+  const mtu = (link: string, mtu: number) => ({ op: 'link-set', link, settings: { mtu } }) as const;
+  await assert.rejects(b.changeAside([mtu('nope', 1280)]), { code: 'ENODEV' });
+  await assert.rejects(b.changeAside([mtu('lo', 1500), mtu('eth0', 1), mtu('eth0', 1300)]), { code: 'EINVAL', syscall: 'netlink change 1 (link-set)' });
+  assert.equal(b.link('eth0')!.mtu, 1300, 'all are tried');
+  const deletions = Promise.all(['v0', 'nope', 'br0'].map((name) => a.deleteLink(name)));
   assert.ok(a.links().length > 0, 'the namespace can be used meanwhile');
-  await deletion;
+  await deletions;
   assert.deepEqual([a.link('v0'), a.link('br0'), b.link('eth0')], [undefined, undefined, undefined]);
-  await assert.rejects(a.deleteLinks(['lo']), { code: 'ENOTSUP', syscall: 'netlink delete lo' });
+  await assert.rejects(a.deleteLink('lo'), { code: 'ENOTSUP', syscall: 'netlink delete lo' });
 });
 
 test('with its namespace a veth goes, and its peer', options, async (t) => {

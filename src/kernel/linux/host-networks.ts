@@ -1,24 +1,24 @@
 /** The host's routes, as proc(5) has them, and its interfaces. */
 import { readFileSync } from 'node:fs';
 import type { HostNetworks, HostRoute } from '../host-networks-contract.ts';
-import type { Link, NetworkNamespace } from '../network-contract.ts';
+import type { NetworkNamespace } from '../network-contract.ts';
 import { linuxNetworkKernel } from './network-namespaces.ts';
 
 /** `HostNetworks` of the network namespace that this process is in. What cannot be read is as if it were not there. */
 export const linuxHostNetworks: HostNetworks = {
   routes: () => [...routes4(read('/proc/net/route')), ...routes6(read('/proc/net/ipv6_route'))],
-  aliased: (prefix) => links().flatMap(({ name, alias = '' }) => (alias.startsWith(prefix) ? [{ name, alias }] : [])),
-  interfaces: () => links().map(({ name }) => name),
+  aliased: (prefix) => asked((host) => host.links(), []).flatMap(({ name, alias = '' }) => (alias.startsWith(prefix) ? [{ name, alias }] : [])),
+  hasInterface: (name) => asked((host) => host.index(name) !== undefined, false),
 };
 
 let host: NetworkNamespace | undefined;
 
 /** Not from /sys, which shows those of the namespace that it was mounted in. */
-function links(): Link[] {
+function asked<T>(question: (host: NetworkNamespace) => T, otherwise: T): T {
   try {
-    return (host ??= linuxNetworkKernel().host()).links();
+    return question((host ??= linuxNetworkKernel().host()));
   } catch {
-    return [];
+    return otherwise;
   }
 }
 

@@ -1,6 +1,6 @@
 /** Makes the changes of `NetworkNamespace.change` one after the other, through one rtnetlink socket. */
 import { getSystemErrorMap } from 'node:util';
-import { SyscallError } from '../../base/errors.ts';
+import { invalid, SyscallError } from '../../base/errors.ts';
 import { syscallError } from './socket-calls.ts';
 import type { NetlinkSocket } from './netlink-socket.ts';
 import type { NetlinkRequest } from './netlink-message.ts';
@@ -47,39 +47,57 @@ export function makeChanges(socket: NetlinkSocket, changes: readonly NetworkChan
   });
 }
 
+/** See `NetworkNamespace.changeAside`. The socket is used for nothing else meanwhile. */
+export async function makeChangesAside(socket: NetlinkSocket, changes: readonly NetworkChange[]): Promise<void> {
+  const requests = changes.map((change) => {
+    if (change.op === 'link-add' && change.link.alias !== undefined) throw invalid(`link ${change.link.name}: an alias can be given only afterwards`);
+    return encodeChange(socket, change);
+  });
+  const { failure } = await socket.sendLong(requests.flat());
+  if (failure === undefined) return;
+  const owners = requests.flatMap((of, index) => of.map(() => index));
+  const index = owners[failure.index]!;
+  throw syscallError(`netlink change ${index} (${changes[index]!.op})`, failure.errno, failure.explanation);
+}
+
 function makeChange(socket: NetlinkSocket, change: NetworkChange): void {
+  request(socket, ...encodeChange(socket, change));
+  if (change.op !== 'link-add' || change.link.alias === undefined) return;
+  const { name, alias } = change.link;
+  try {
+    request(socket, ...encodeChange(socket, { op: 'link-set', link: name, settings: { alias } }));
+  } catch (error) {
+    socket.send([deleteLink(name)]);
+    throw error;
+  }
+}
+
+/** Of a new link without its alias. */
+function encodeChange(socket: NetlinkSocket, change: NetworkChange): NetlinkRequest[] {
   const indexOf: IndexOf = (link) => indexOfLink(socket, link);
   switch (change.op) {
     case 'link-add':
-      request(socket, newLink(change.link, indexOf));
-      if (change.link.alias === undefined) return;
-      try {
-        request(socket, ...setLink(indexOf(change.link.name), { alias: change.link.alias }, indexOf));
-      } catch (error) {
-        socket.send([deleteLink(change.link.name)]);
-        throw error;
-      }
-      return;
+      return [newLink(change.link, indexOf)];
     case 'link-set':
-      return request(socket, ...setLink(indexOf(change.link), change.settings, indexOf));
+      return setLink(indexOf(change.link), change.settings, indexOf);
     case 'bridge-set':
-      return request(socket, setBridge(indexOf(change.link), change.options));
+      return [setBridge(indexOf(change.link), change.options)];
     case 'bridge-port-set':
-      return request(socket, setBridgePort(indexOf(change.link), change.options));
+      return [setBridgePort(indexOf(change.link), change.options)];
     case 'link-delete':
-      return request(socket, deleteLink(change.link));
+      return [deleteLink(change.link)];
     case 'address-add':
-      return request(socket, addressRequest('NEW', change.address, indexOf, change.replace));
+      return [addressRequest('NEW', change.address, indexOf, change.replace)];
     case 'address-delete':
-      return request(socket, addressRequest('DELETE', change.address, indexOf));
+      return [addressRequest('DELETE', change.address, indexOf)];
     case 'route-add':
-      return request(socket, routeRequest('NEW', change.route, indexOf, change.replace));
+      return [routeRequest('NEW', change.route, indexOf, change.replace)];
     case 'route-delete':
-      return request(socket, routeRequest('DELETE', change.route, indexOf));
+      return [routeRequest('DELETE', change.route, indexOf)];
     case 'neighbour-set':
-      return request(socket, neighbourRequest('NEW', change.neighbour, indexOf));
+      return [neighbourRequest('NEW', change.neighbour, indexOf)];
     case 'neighbour-delete':
-      return request(socket, neighbourRequest('DELETE', change.neighbour, indexOf));
+      return [neighbourRequest('DELETE', change.neighbour, indexOf)];
   }
 }
 

@@ -1,16 +1,17 @@
 /** `network-contract.ts` on Linux. */
 import { closeSync, fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SyscallError } from '../../base/errors.ts';
 import { forgetConnections } from './conntrack.ts';
 import { AF } from './ip-bytes.ts';
 import { NetlinkSocket, NETLINK } from './netlink-socket.ts';
 import { NetlinkWatch } from './netlink-watch.ts';
 import { syscallError } from './socket-calls.ts';
-import { findLink, makeChanges } from './network-changes.ts';
-import { openReservation, openTcpListener, openUdpSocket } from './network-sockets.ts';
+import { findLink, makeChanges, makeChangesAside } from './network-changes.ts';
+import { openReservation, openTcpListener, openTcpSocket, openUdpSocket } from './network-sockets.ts';
 import { LinuxPacketFilter } from './nftables.ts';
 import { processStart } from './process.ts';
-import { decodeLink, deleteLink, dumpLinks } from './rtnetlink-links.ts';
+import { decodeLink, deleteLink, dumpLinks, getLink } from './rtnetlink-links.ts';
 import { decodeAddress, decodeRoute, dumpOf, RTM_ADDRESS, RTM_ROUTE } from './rtnetlink-routes.ts';
 import { closeNamespace, homeNamespace, unshareNamespace, withinNamespace } from './thread-namespace.ts';
 import type {
@@ -110,17 +111,32 @@ class LinuxNetworkNamespace implements NetworkNamespace {
     makeChanges(this.#routes(), changes);
   }
 
-  async deleteLinks(links: readonly LinkRef[]): Promise<void> {
-    // a socket of its own: the others are used meanwhile
+  async changeAside(changes: readonly NetworkChange[]): Promise<void> {
     using socket = this.#open(NETLINK.ROUTE);
-    for (const link of links) {
-      const { failure } = await socket.sendLong([deleteLink(link)]);
-      if (failure !== undefined && failure.errno !== ENODEV) throw syscallError(`netlink delete ${link}`, failure.errno, failure.explanation);
-    }
+    await makeChangesAside(socket, changes);
   }
 
-  links(): Link[] {
-    return this.#routes().dump(dumpLinks(), 'netlink links').map(decodeLink);
+  async deleteLink(name: string): Promise<void> {
+    // sockets of their own: the others are used meanwhile
+    const socket = this.#open(NETLINK.ROUTE);
+    using asking = this.#open(NETLINK.ROUTE);
+    let answered = false;
+    const answer = socket.sendLong([deleteLink(name)]).finally(() => {
+      answered = true;
+      socket[Symbol.dispose]();
+    });
+    answer.catch(() => {});
+    // who asks waits, on another thread, for what the kernel is doing under its lock
+    while ((await asking.sendLong([getLink(name)])).failure?.errno !== ENODEV && !answered) await sleep(1);
+    if (!answered) return;
+    const { failure } = await answer;
+    if (failure !== undefined && failure.errno !== ENODEV) throw syscallError(`netlink delete ${name}`, failure.errno, failure.explanation);
+  }
+
+  links(master?: number): Link[] {
+    const links = this.#routes().dump(dumpLinks(master), 'netlink links').map(decodeLink);
+    // an old kernel tells of all
+    return master === undefined ? links : links.filter((link) => link.master === master);
   }
 
   index(name: string): number | undefined {
@@ -192,6 +208,10 @@ class LinuxNetworkNamespace implements NetworkNamespace {
 
   tcpListener(at: SocketAddress): BoundSocket {
     return this.within(() => openTcpListener(at));
+  }
+
+  tcpSocket(family: 'inet' | 'inet6'): number {
+    return this.within(() => openTcpSocket(family));
   }
 
   reservePort(protocol: 'tcp' | 'udp' | 'sctp', at: SocketAddress): BoundSocket {

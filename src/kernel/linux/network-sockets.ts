@@ -23,6 +23,12 @@ export function openTcpListener(at: SocketAddress): BoundSocket {
   return open('tcp', at, (fd) => check('listen', at, socketCalls().listen(fd, BACKLOG)));
 }
 
+/** See `NetworkNamespace.tcpSocket`. */
+export function openTcpSocket(family: 'inet' | 'inet6'): number {
+  const type = SOCK.STREAM | SOCK.NONBLOCK | SOCK.CLOEXEC;
+  return checkedCall('socket tcp', socketCalls().socket(family === 'inet' ? AF.INET : AF.INET6, type, IPPROTO.tcp));
+}
+
 /** See `NetworkNamespace.reservePort`. */
 export function openReservation(protocol: 'tcp' | 'udp' | 'sctp', at: SocketAddress): BoundSocket {
   return open(protocol, at, (fd) => {

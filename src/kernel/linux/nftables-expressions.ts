@@ -4,7 +4,7 @@ import { maskBytes, parsePrefix } from './ip-bytes.ts';
 import { attribute, nested, text, u32be } from './netlink-message.ts';
 import { encodeRange, encodeScalar, registers, TYPES } from './nftables-values.ts';
 import type { ValueType } from './nftables-values.ts';
-import { expression, FIRST_REGISTER, load, registerNumber, selectorFacts } from './nftables-selectors.ts';
+import { expression, FIRST_REGISTER, load, registerNumber, selectorFacts, store } from './nftables-selectors.ts';
 import type { NftFamily, NftNat, NftSelector, NftStatement, NftValue, NftVerdict } from '../nftables-contract.ts';
 
 const VERDICT_REGISTER = 0;
@@ -66,7 +66,10 @@ class RuleEncoder {
     else if ('masquerade' in statement) this.#put('masq', ...(statement.masquerade.random ? [attribute(1, u32be(NAT_RANGE.RANDOM))] : []));
     else if ('reject' in statement) this.#reject(statement.reject);
     else if ('notrack' in statement) this.#put('notrack');
-    else {
+    else if (statement.set !== 'meta mark' && statement.set !== 'ct mark') {
+      this.#immediate(FIRST_REGISTER, encodeScalar('inet_service', statement.to));
+      this.expressions.push(store(statement.set, FIRST_REGISTER));
+    } else {
       this.#immediate(FIRST_REGISTER, encodeScalar('mark', statement.to));
       if (statement.set === 'meta mark') this.#put('meta', attribute(2, u32be(META_MARK)), attribute(3, registerNumber(FIRST_REGISTER)));
       else this.#put('ct', attribute(2, u32be(CT_MARK)), attribute(4, registerNumber(FIRST_REGISTER)));

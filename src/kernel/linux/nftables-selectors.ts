@@ -2,7 +2,7 @@
 import { attribute, nested, text, u32be } from './netlink-message.ts';
 import { TYPES } from './nftables-values.ts';
 import type { ValueType } from './nftables-values.ts';
-import type { NftSelector } from '../nftables-contract.ts';
+import type { NftSelector, NftWritable } from '../nftables-contract.ts';
 
 interface Need {
   readonly test: 'meta nfproto' | 'meta l4proto';
@@ -53,6 +53,8 @@ const SELECTORS: Readonly<Record<NftSelector, SelectorFacts>> = {
   'udp dport': port('udp', 2),
   'sctp sport': port('sctp', 0),
   'sctp dport': port('sctp', 2),
+  // of the error's eight bytes, the IP header's twenty, and the UDP header's first two
+  'icmp embedded dport': { type: 'inet_service', from: { header: TRANSPORT, offset: 30 }, needs: { test: 'meta l4proto', is: 'icmp' } },
   'icmpv6 type': { type: 'icmpv6_type', from: { header: TRANSPORT, offset: 0 }, needs: { test: 'meta l4proto', is: 'icmpv6' } },
   'ct state': { type: 'ct_state', from: { ct: 0 } },
   'ct direction': { type: 'ct_dir', from: { ct: 1 } },
@@ -90,6 +92,18 @@ export function load(selector: NftSelector, register: number): Buffer {
   }
   const place = [attribute(2, u32be(from.header)), attribute(3, u32be(from.offset)), attribute(4, u32be(TYPES[type].size))];
   return expression('payload', [attribute(1, into), ...place]);
+}
+
+/** Where the checksum is that covers it: bytes from the beginning of the transport header. */
+const CHECKSUMS: Readonly<Record<NftWritable, number>> = { 'tcp sport': 16, 'tcp dport': 16, 'udp sport': 6, 'udp dport': 6, 'icmp embedded dport': 2 };
+const NFT_PAYLOAD_CSUM_INET = 1;
+
+/** The expression that writes what is in the registers from this one on into the packet. */
+export function store(field: NftWritable, register: number): Buffer {
+  const { type, from } = SELECTORS[field] as { type: ValueType; from: { header: number; offset: number } };
+  const place = [attribute(2, u32be(from.header)), attribute(3, u32be(from.offset)), attribute(4, u32be(TYPES[type].size))];
+  const checksum = [attribute(6, u32be(NFT_PAYLOAD_CSUM_INET)), attribute(7, u32be(CHECKSUMS[field]))];
+  return expression('payload', [attribute(5, registerNumber(register)), ...place, ...checksum]);
 }
 
 /** NFTA_EXPR_NAME, NFTA_EXPR_DATA. */

@@ -66,9 +66,10 @@ export function getLink(link: string | number): NetlinkRequest {
   return { type: RTM_LINK.GET, flags: 0, body: Buffer.concat([address(link), attribute(IFLA.EXT_MASK, u32(RTEXT_FILTER_SKIP_STATS))]) };
 }
 
-/** Answered with one RTM_NEWLINK for each. */
-export function dumpLinks(): NetlinkRequest {
-  return { type: RTM_LINK.GET, flags: 0, body: Buffer.concat([ifinfo(0), attribute(IFLA.EXT_MASK, u32(RTEXT_FILTER_SKIP_STATS))]) };
+/** Answered with one RTM_NEWLINK for each; of those only that are ports of `master`, where it is given. */
+export function dumpLinks(master?: number): NetlinkRequest {
+  const wanted = [attribute(IFLA.EXT_MASK, u32(RTEXT_FILTER_SKIP_STATS)), ...(master === undefined ? [] : [attribute(IFLA.MASTER, u32(master))])];
+  return { type: RTM_LINK.GET, flags: 0, body: Buffer.concat([ifinfo(0), ...wanted]) };
 }
 
 /** ENODEV: there is none. */

@@ -46,6 +46,7 @@ export function homeNamespace(): number {
 /** See `NetworkNamespace.within`. */
 export function withinNamespace<T>(fd: number, work: () => T): T {
   homeNamespace();
+  if (entered.at(-1) === fd) return synchronous(work);
   const { setns, errno } = calls();
   if (setns(fd, CLONE_NEWNET) !== 0) throw syscallError('setns', errno());
   return stay(fd, work);
@@ -78,14 +79,18 @@ function stay<T>(fd: number, work: () => T): T {
   const back = entered.at(-1)!;
   entered.push(fd);
   try {
-    const result = work();
-    if (result instanceof Promise) throw new EngineError('internal', 'work in a network namespace must be synchronous');
-    return result;
+    return synchronous(work);
   } finally {
     entered.pop();
     // nothing of this process may go on in a namespace that is not its own: not even an error message
     if (returnTo(back) !== 0) process.abort();
   }
+}
+
+function synchronous<T>(work: () => T): T {
+  const result = work();
+  if (result instanceof Promise) throw new EngineError('internal', 'work in a network namespace must be synchronous');
+  return result;
 }
 
 function returnTo(fd: number): number {

@@ -8,7 +8,8 @@ import type { Endpoint, NetworkDriver, NetworkRecord } from '../contract.ts';
 import { networkElements, portElements } from '../filter/elements.ts';
 import type { FilterTable } from '../filter/table.ts';
 import { forwarding, forwards } from '../host/forwarding.ts';
-import { bareAddresses, joinEndpoint, setSysctls } from '../host/endpoint.ts';
+import { macOf } from '../mac.ts';
+import { bareAddresses, changed, joinEndpoint, madeInside, setSysctls } from '../host/endpoint.ts';
 import type { OtherFilters } from '../filter/others.ts';
 import { forgetEarlier, forgetEnded } from './connections.ts';
 import { bridgeSettings, type BridgeSettings } from './settings.ts';
@@ -40,7 +41,9 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
       if (link !== undefined && link.kind !== 'bridge') throw new EngineError('conflict', `interface ${bridge} is there and is not a bridge`);
       let made = false;
       try {
-        made = link === undefined && makeBridge(host, { name: bridge, alias: `${mark} ${network.id}`, ...mtuOf(settings) });
+        // a hardware address of its own: else the kernel gives it that of one of its ports, and of another when that goes; neighbours would not know
+        const own = { mac: macOf(network.id, bridge), alias: `${mark} ${network.id}`, ...mtuOf(settings) };
+        made = link === undefined && makeBridge(host, { name: bridge, ...own });
         if (settings.subnets4.length > 0) setSysctls(host, 'ipv4', bridge, { route_localnet: '1', accept_redirects: '0' });
         const six = settings.subnets6.length > 0;
         if (six || made)
@@ -65,19 +68,19 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
       table.remove(network.id, networkElements(settings));
       const host = kernel.host();
       // one that was there before is its owner's
-      if (host.link(settings.bridge)?.alias === `${mark} ${network.id}`) return host.deleteLinks([settings.bridge]);
+      if (host.link(settings.bridge)?.alias === `${mark} ${network.id}`) return host.deleteLink(settings.bridge);
       return Promise.resolve();
     },
 
-    attach(network, endpoint, namespace) {
+    async attach(network, endpoint, namespace, circumstances = {}) {
       if (!up.has(network.id) || kernel.host().index(settingsOf(network).bridge) === undefined) this.up(network);
       const settings = settingsOf(network);
       const veth = vethName(endpoint);
       const host = kernel.host();
-      host.change([vethPair(settings, endpoint, namespace, veth)]);
+      await madeInside(namespace, endpoint, circumstances, () => changed(host, [vethPair(settings, endpoint, namespace, veth)], circumstances));
       try {
-        host.change(portChanges(settings, veth, !settings.direct && filtersBridges(host)));
-        joinEndpoint(namespace, endpoint);
+        await changed(host, portChanges(settings, veth, !settings.direct && filtersBridges(host)), circumstances);
+        await joinEndpoint(namespace, endpoint, circumstances);
         table.set(endpoint.id, elementsOf(endpoint, settings));
         forgetEarlier(host, endpoint);
       } catch (error) {
@@ -97,8 +100,10 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
       const settings = settingsOf(network);
       if (!isWhole(host, settings)) this.up(network);
       const { index } = host.link(settings.bridge)!;
+      const ports = new Map(endpoints.length > 1 ? host.links(index).map((link) => [link.name, link]) : []);
       return endpoints.filter((endpoint) => {
-        const veth = host.link(vethName(endpoint));
+        const name = vethName(endpoint);
+        const veth = ports.get(name) ?? host.link(name);
         if (veth !== undefined && (veth.master !== index || !veth.up)) host.change(portChanges(settings, veth.name, !settings.direct && filtersBridges(host)));
         return veth === undefined;
       });
@@ -107,7 +112,7 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
     detach(network, endpoint, namespace) {
       table.remove(endpoint.id, elementsOf(endpoint, settingsOf(network)));
       forgetEnded(kernel.host(), endpoint);
-      if (namespace !== undefined) return kernel.host().deleteLinks([vethName(endpoint)]);
+      if (namespace !== undefined) return kernel.host().deleteLink(vethName(endpoint));
       deleteHeld(kernel.host(), vethName(endpoint));
       return Promise.resolve();
     },
@@ -115,7 +120,7 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
 }
 
 /** False where another process has just made it. */
-function makeBridge(host: NetworkNamespace, settings: { readonly name: string; readonly alias: string; readonly mtu?: number }): boolean {
+function makeBridge(host: NetworkNamespace, settings: { readonly name: string; readonly mac: string; readonly alias: string; readonly mtu?: number }): boolean {
   try {
     host.change([{ op: 'link-add', link: { kind: 'bridge', ...settings } }]);
     return true;
@@ -125,12 +130,15 @@ function makeBridge(host: NetworkNamespace, settings: { readonly name: string; r
   }
 }
 
+/** One after another: most have gone by themselves before their turn, where many containers ended at once. */
+let late: Promise<void> = Promise.resolve();
+
 /** It goes with its namespace, unless somebody else holds that: its address may be another container's soon. */
 function deleteHeld(host: NetworkNamespace, veth: string): void {
-  const late = async () => {
-    if (host.link(veth) !== undefined) await host.deleteLinks([veth]);
+  const deleted = async () => {
+    if (host.index(veth) !== undefined) await host.deleteLink(veth);
   };
-  setTimeout(() => late().catch(() => {}), HELD_MS).unref();
+  setTimeout(() => (late = late.then(deleted).catch(() => {})), HELD_MS).unref();
 }
 
 /** The host's end of a container's pair. */

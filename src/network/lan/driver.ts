@@ -5,7 +5,7 @@
 import { EngineError, SyscallError, invalid } from '../../base/errors.ts';
 import type { IpvlanFlag, IpvlanMode, MacvlanMode, NetworkKernel, NetworkNamespace, NewLink } from '../../kernel/network-contract.ts';
 import type { Endpoint, NetworkDriver, NetworkRecord } from '../contract.ts';
-import { joinEndpoint } from '../host/endpoint.ts';
+import { changed, joinEndpoint, madeInside } from '../host/endpoint.ts';
 
 export interface LanDriverParts {
   readonly kernel: NetworkKernel;
@@ -33,17 +33,19 @@ export function lanDriver(kind: 'macvlan' | 'ipvlan', { kernel, mark }: LanDrive
     down(network) {
       const host = kernel.host();
       const parent = parentOf(network);
-      if (host.link(parent)?.alias === `${mark} ${network.id}`) return host.deleteLinks([parent]);
+      if (host.link(parent)?.alias === `${mark} ${network.id}`) return host.deleteLink(parent);
       return Promise.resolve();
     },
 
-    attach(network, endpoint, namespace) {
+    async attach(network, endpoint, namespace, circumstances = {}) {
       const { interfaceName: name } = endpoint;
       try {
         up(network);
-        kernel.host().change([{ op: 'link-add', link: { ...slice(kind, network, endpoint), namespace } }]);
+        await madeInside(namespace, endpoint, circumstances, () =>
+          changed(kernel.host(), [{ op: 'link-add', link: { ...slice(kind, network, endpoint), namespace } }], circumstances),
+        );
         try {
-          joinEndpoint(namespace, routed(kind, network, endpoint));
+          await joinEndpoint(namespace, routed(kind, network, endpoint), circumstances);
         } catch (error) {
           namespace.change([{ op: 'link-delete', link: name, missingOk: true }]);
           throw error;
@@ -64,7 +66,7 @@ export function lanDriver(kind: 'macvlan' | 'ipvlan', { kernel, mark }: LanDrive
     },
 
     detach(_network, { interfaceName }, namespace) {
-      return namespace?.deleteLinks([interfaceName]) ?? Promise.resolve();
+      return namespace?.deleteLink(interfaceName) ?? Promise.resolve();
     },
   };
 }
