@@ -76,10 +76,11 @@ static bool channel_readable(struct monitor *m) {
   long n;
   while ((n = runner_line(m->r, line, false)) >= 0) monitor_command(m, line);
   if (n == -1) return true;
+  /* who was to say start has gone before it did: nobody else will. It may still wait for the end: that is when all is undone */
+  if (!m->started && !m->start_given) return false;
   sys_close(m->r->channel);
   m->r->channel = -1;
-  /* who was to say start has gone before it did: nobody else will */
-  return m->started || m->start_given;
+  return true;
 }
 
 static void forward(struct monitor *m) {

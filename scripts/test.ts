@@ -26,13 +26,14 @@ const SUITES: readonly (readonly [label: string, ...patterns: string[]])[] = [
   ['api', 'test/api/**/*.test.ts', 'test/cli/**/*.test.ts'],
   ['daemon', 'test/daemon/**/*.test.ts'],
   ['crash', 'test/crash/**/*.test.ts'],
+  ['images', 'test/images/!(*docker*|archives|registry).test.ts'],
 ];
 /**
  * One file at a time, for they share the real engines that they start; and last, for they wait more than they compute, and
  * the virtual machine computes for minutes: it runs beside them.
  */
 const BESIDE_VM: typeof SUITES = [
-  ['images', 'test/images/**/*.test.ts'],
+  ['images beside others', 'test/images/{*docker*,archives,registry}.test.ts'],
   ['builds', 'test/build/**/*.test.ts'],
   ['clients', 'test/clients/**/*.test.ts'],
 ];

@@ -138,7 +138,8 @@ export class LinuxPlanRunner implements PlanRunner {
       exited: exited.promise,
       closed: closed.promise,
       send: (command) => void channel.write(`${command}\n`),
-      abort: () => void channel.destroy(),
+      // its other half stays open until the helper has undone what it did
+      abort: () => void channel.end(),
       unref,
       ref: () => {
         this.#loose.delete(unref);
