@@ -11,7 +11,7 @@ const npm = await noNpm();
 corpusSuite(process.env['DOCKER_HOST'] === undefined ? 'kobako' : 'the engine at DOCKER_HOST', openKobako, {
   skip: missing ?? false,
   oneBuilder: true,
-  every: 4,
+  every: 3,
   deviations: DEVIATIONS,
   without: ({ bases = [] }) => (bases.includes('npm') ? npm : undefined),
 });

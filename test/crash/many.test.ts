@@ -13,6 +13,8 @@ import { tempFor } from '../support/temp.ts';
 import { Ground, until } from './ground.ts';
 
 const RUNS = Number(process.env['KOBAKO_RUNS'] ?? 600);
+/** Runners that an engine keeps ready. */
+const SPARES = 2;
 const fds = () => readdirSync('/proc/self/fd').length;
 
 setFlagsFromString('--expose-gc');
@@ -44,7 +46,8 @@ test(`${RUNS} runs in a row leave no file, mount, process or cgroup, and no memo
   // What leaks leaks in every part; V8, which compiles and settles for hundreds of runs, does not.
   assert.ok(Math.min(...heap) < part * 2048, `heap grew by at least ${Math.min(...heap)} bytes each ${part} runs`);
   assert.ok(rss.reduce((a, b) => a + b) < 32 << 20, `RSS without V8's heap grew by ${kib(rss)} KiB`);
-  assert.ok(marks.at(-1)!.fds <= marks[0]!.fds, `${marks.at(-1)!.fds} fds, ${marks[0]!.fds} after the first ${part} runs`);
+  // connections to runners that wait for plans may be there at one moment and not at another
+  await until(`no more than ${marks[0]!.fds + SPARES} fds`, () => fds() <= marks[0]!.fds + SPARES);
   engine.close();
   await until('the helper that was kept ready has gone', () => ground.helpers().length === 0);
   assert.deepEqual(ground.remains(), []);
