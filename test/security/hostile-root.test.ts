@@ -95,7 +95,7 @@ function swapping(program: string, ...names: readonly string[]): { [Symbol.dispo
 }
 
 describe('names that are exchanged while the engine mounts', () => {
-  const ROUNDS = 15;
+  const ROUNDS = 10;
 
   test('a bind source: a folder, a file, a link to /', async (t) => {
     const folder = tempFor(t);
