@@ -63,13 +63,14 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
 
     down(network) {
       const settings = settingsOf(network);
-      up.delete(network.id);
+      const host = kernel.host();
+      const link = host.link(settings.bridge);
+      // nothing of it is there, and the packet filter, which takes its time, need not be asked
+      if (!up.delete(network.id) && link === undefined) return Promise.resolve();
       others.forget(settings.bridge);
       table.remove(network.id, networkElements(settings));
-      const host = kernel.host();
       // one that was there before is its owner's
-      if (host.link(settings.bridge)?.alias === `${mark} ${network.id}`) return host.deleteLink(settings.bridge);
-      return Promise.resolve();
+      return link?.alias === `${mark} ${network.id}` ? host.deleteLink(settings.bridge) : Promise.resolve();
     },
 
     async attach(network, endpoint, namespace, circumstances = {}) {
