@@ -1,4 +1,5 @@
 /** What clients ask to be told of a build's result, as BuildKit's `attest:provenance` and `attest:sbom` say it. */
+import { parseBool } from './parse-bool.ts';
 import { EngineError, invalid } from './errors.ts';
 
 export interface ProvenanceWish {
@@ -57,7 +58,7 @@ function isDisabled(fields: ReadonlyMap<string, string>): boolean {
 
 function flag(fields: ReadonlyMap<string, string>, name: string): boolean {
   const value = fields.get(name) ?? 'false';
-  if (/^(?:1|t|true)$/i.test(value)) return true;
-  if (/^(?:0|f|false)$/i.test(value)) return false;
+  const on = parseBool(value.toLowerCase());
+  if (on !== undefined) return on;
   throw invalid(`failed to parse ${name} flag ${JSON.stringify(value)}: strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`);
 }

@@ -12,8 +12,6 @@ export interface CopyRules {
   rename(name: string, folder: boolean): string | undefined;
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
   readonly mode?: ModeChange | undefined;
-  /** Nanoseconds: nothing is younger. */
-  readonly latest?: bigint | undefined;
 }
 
 /** One archive after another through the rules, into one. `sink` may keep what it gets, which is the archive's own memory where it can be. */
@@ -38,7 +36,6 @@ export class CopyTar {
         const isLink = entry.type === 'link';
         const target = isLink ? rules.rename(entry.linkName.toString('latin1'), false) : undefined;
         if (isLink && target === undefined) throw invalid(`${entry.name.toString()} is another name of a file that is left out`);
-        const mtime = rules.latest !== undefined && entry.mtime > rules.latest ? rules.latest : entry.mtime;
         const { uid, gid } = rules.owner ?? entry;
         out.entry({
           type: entry.type,
@@ -48,7 +45,7 @@ export class CopyTar {
           uid,
           gid,
           size: entry.size,
-          mtime,
+          mtime: entry.mtime,
           devMajor: entry.devMajor,
           devMinor: entry.devMinor,
           xattrs: entry.xattrs,

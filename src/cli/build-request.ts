@@ -1,4 +1,5 @@
 /** What the flags of `kobako build` ask for. */
+import { parseBool } from '../base/parse-bool.ts';
 import { createWriteStream, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path/posix';
 import { Readable } from 'node:stream';
@@ -70,8 +71,8 @@ function attestation(text: string): [string, string] {
 
 /** As buildx: a bool is whether at all. */
 function shorthand(text: string): string {
-  if (/^(?:1|t|true)$/i.test(text)) return '';
-  return /^(?:0|f|false)$/i.test(text) ? 'disabled=true' : text;
+  const wanted = parseBool(text.toLowerCase());
+  return wanted === undefined ? text : wanted ? '' : 'disabled=true';
 }
 
 function pair(text: string, flag: string): [string, string] {

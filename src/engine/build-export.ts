@@ -1,4 +1,5 @@
 /** What becomes of a build's result. */
+import { parseBool } from '../base/parse-bool.ts';
 import { basename } from 'node:path/posix';
 import { EngineError } from '../base/errors.ts';
 import type { BuildRequest, BuildResult, Exporter, Provenance } from '../build/contract.ts';
@@ -161,7 +162,7 @@ const NANOSECONDS_PER_MS = 1_000_000n;
 
 /** As Go reads it; what is neither is off. */
 function isOn(attributes: Readonly<Record<string, string>> | undefined, name: string): boolean {
-  return /^(?:1|t|true)$/i.test(attributes?.[name] ?? '');
+  return parseBool((attributes?.[name] ?? '').toLowerCase()) === true;
 }
 
 function platformOf({ architecture, os, variant }: ImageConfig): Platform {

@@ -1,4 +1,5 @@
 /** What steps may have only where it was granted: the host's network, all privileges, devices of the machine's CDI specs. */
+import { parseBool } from '../base/parse-bool.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { RunDevice } from '../build/dockerfile/ast.ts';
 import type { BuildPlan, RunStep } from '../build/dockerfile/plan.ts';
@@ -33,7 +34,7 @@ export function grantedDevices(wanted: readonly RunDevice[], granted: readonly s
   const found = unique(wanted.flatMap((device) => matching(device, all)));
   if (granted.includes('device')) return found.map(({ name }) => name);
   const named = granted.flatMap((each) => (each.startsWith('device=') ? matching({ name: nameIn(each), required: false }, all) : []));
-  const forbidden = found.filter((device) => !named.includes(device) && !/^(?:1|t|true)$/i.test(device.annotations[AUTO_ALLOW] ?? ''));
+  const forbidden = found.filter((device) => !named.includes(device) && parseBool((device.annotations[AUTO_ALLOW] ?? '').toLowerCase()) !== true);
   if (forbidden.length > 0) {
     const names = forbidden.map(({ name }) => name).join(', ');
     throw new EngineError('denied', `${forbidden.length > 1 ? `devices ${names} are` : `device ${names} is`} requested by the build but not allowed`);

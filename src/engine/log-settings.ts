@@ -1,4 +1,5 @@
 /** What `--log-driver` and `--log-opt` ask for. */
+import { parseBool } from '../base/parse-bool.ts';
 import { invalid } from '../base/errors.ts';
 import { sizeBytes } from '../base/sizes.ts';
 import type { RunOptions } from '../runtime/run-options.ts';
@@ -40,8 +41,9 @@ export function logSettings({ Type, Config }: HostConfig['LogConfig']): Settings
 /** Whether rotated files are asked to be packed. Throws `invalid` for what is no truth value of Go's. */
 export function compresses(text: string | undefined): boolean {
   if (text === undefined || text === '') return false;
-  if (!/^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/.test(text)) throw notStarted(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
-  return /^[1tT]/.test(text);
+  const packed = parseBool(text);
+  if (packed === undefined) throw notStarted(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
+  return packed;
 }
 
 function checkMode({ mode = '', 'max-buffer-size': buffer }: HostConfig['LogConfig']['Config']): void {

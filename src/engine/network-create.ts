@@ -1,10 +1,11 @@
 /** Use case: one more network. What makes no sense is refused in Docker's words, in its order. */
+import { parseBool } from '../base/parse-bool.ts';
 import { randomBytes } from 'node:crypto';
 import { EngineError, invalid } from '../base/errors.ts';
 import { nowNano, rfc3339Nano } from '../base/time.ts';
 import { covers, formatPrefix, parseCidr, type Prefix } from '../network/address.ts';
 import type { IpamConfig, NetworkDriverName, NetworkRecord } from '../network/contract.ts';
-import { bridgeName, checkDriverOptions, GATEWAY_MODE, parseBool } from '../network/driver-options.ts';
+import { bridgeName, checkDriverOptions, GATEWAY_MODE } from '../network/driver-options.ts';
 import { checkIpamConfigs } from '../network/ipam-config.ts';
 import { planSubnets, prefixesOf } from '../network/ipam.ts';
 import { emitNetwork } from './network-events.ts';

@@ -1,4 +1,5 @@
 /** Use cases: volumes go, by name, with their container, or because nobody has them. */
+import { parseBool } from '../base/parse-bool.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { FileLock } from '../kernel/contract.ts';
 import { mountsOfRecord } from './mounts-asked.ts';
@@ -70,8 +71,8 @@ export async function pruneVolumes(parts: EngineParts, filters: Filters): Promis
 
 function allFilter(values: readonly string[]): boolean {
   const read = (value: string) => {
-    if (/^(1|t|T|TRUE|true|True)$/.test(value)) return true;
-    if (/^(0|f|F|FALSE|false|False)$/.test(value)) return false;
+    const all = parseBool(value);
+    if (all !== undefined) return all;
     throw invalid(`invalid filter 'all': strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`);
   };
   if (values.length > 1) throw invalid("invalid filter 'all': only one value is expected");

@@ -1,4 +1,5 @@
 /** What drivers can be told of a network. In Docker's words where that makes no sense. */
+import { parseBool } from '../base/parse-bool.ts';
 import { isIP } from 'node:net';
 import { invalid, type EngineError } from '../base/errors.ts';
 import type { HostNetworks } from '../kernel/host-networks-contract.ts';
@@ -22,12 +23,6 @@ const ADDRESSES = [`${BRIDGE}host_binding_ipv4`, 'com.docker.network.host_ipv4',
 const [LEAST_MTU, MOST_MTU] = [68, 65_535];
 /** netdevice(7): 16 bytes with the final zero. */
 const MAX_NAME = 15;
-
-/** As Go's strconv.ParseBool. Undefined for what is none. */
-export function parseBool(text: string): boolean | undefined {
-  if (/^(1|t|T|TRUE|true|True)$/.test(text)) return true;
-  return /^(0|f|F|FALSE|false|False)$/.test(text) ? false : undefined;
-}
 
 /** Whether the kernel takes it as the name of an interface. */
 export function isInterfaceName(text: string): boolean {

@@ -1,4 +1,5 @@
 /** Networks, from their creation to their removal. */
+import { parseBool } from '../../base/parse-bool.ts';
 import { underLease } from '../kobako/under-lease.ts';
 import { invalid } from '../../base/errors.ts';
 import type { ApiRequest, Route } from '../contract.ts';
@@ -59,7 +60,8 @@ export const networkRoutes: readonly Route[] = [
 ];
 
 function verboseOf(text: string | undefined): boolean {
-  if (text === undefined || text === '' || /^(0|f|F|FALSE|false|False)$/.test(text)) return false;
-  if (/^(1|t|T|TRUE|true|True)$/.test(text)) return true;
+  if (text === undefined || text === '') return false;
+  const verbose = parseBool(text);
+  if (verbose !== undefined) return verbose;
   throw invalid(`invalid value for verbose: ${text}: strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
 }

@@ -1,9 +1,10 @@
 /** The value of RUN's --device: a CDI device's name. */
+import { parseBool } from '../../base/parse-bool.ts';
 import type { RunDevice } from './ast.ts';
 import { csvFields } from './csv.ts';
 import { wrong } from './failure.ts';
 import { withSuggestion } from './suggest.ts';
-import { cut, parseBool } from './text.ts';
+import { cut } from './text.ts';
 
 /** Throws `invalid` in BuildKit's words. */
 export function parseDevice(text: string): RunDevice {

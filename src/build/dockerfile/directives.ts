@@ -1,8 +1,9 @@
 /** Parser directives: `# escape=`, `# syntax=`, `# check=` before anything else in the file. */
+import { parseBool } from '../../base/parse-bool.ts';
 import type { CheckSettings } from './ast.ts';
 import { wrong } from './failure.ts';
 import { goQuote } from '../../base/go-quote.ts';
-import { cut, parseBool, skipSpace, trimSpace } from './text.ts';
+import { cut, skipSpace, trimSpace } from './text.ts';
 
 const KNOWN = new Set(['escape', 'syntax', 'check']);
 

@@ -1,11 +1,12 @@
 /** The value of RUN's --mount. */
+import { parseBool } from '../../base/parse-bool.ts';
 import type { CacheSharing, MountType, RunMount } from './ast.ts';
 import { sizeBytes } from '../../base/sizes.ts';
 import { csvFields } from './csv.ts';
 import { wrong } from './failure.ts';
 import { withSuggestion } from './suggest.ts';
 import { goQuote } from '../../base/go-quote.ts';
-import { cut, parseBool } from './text.ts';
+import { cut } from './text.ts';
 
 const TYPES: readonly MountType[] = ['bind', 'cache', 'tmpfs', 'secret', 'ssh'];
 const SHARING: readonly CacheSharing[] = ['shared', 'private', 'locked'];

@@ -54,12 +54,6 @@ export function goQuoteAll(words: readonly string[]): string {
   return `[${words.map((word) => goQuote(word)).join(' ')}]`;
 }
 
-/** strconv.ParseBool; undefined for what is no boolean. */
-export function parseBool(text: string): boolean | undefined {
-  if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(text)) return true;
-  return ['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(text) ? false : undefined;
-}
-
 /** Text before and after the first `separator`; undefined where there is none. */
 export function cut(text: string, separator: string): readonly [before: string, after: string] | undefined {
   const at = text.indexOf(separator);

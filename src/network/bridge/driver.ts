@@ -42,8 +42,7 @@ export function bridgeDriver(parts: BridgeDriverParts): NetworkDriver {
       let made = false;
       try {
         // a hardware address of its own: else the kernel gives it that of one of its ports, and of another when that goes; neighbours would not know
-        const own = { mac: macOf(network.id, bridge), alias: `${mark} ${network.id}`, ...mtuOf(settings) };
-        made = link === undefined && makeBridge(host, { name: bridge, ...own });
+        made = link === undefined && makeBridge(host, { name: bridge, mac: macOf(network.id, bridge), alias: `${mark} ${network.id}`, ...mtuOf(settings) });
         if (settings.subnets4.length > 0) setSysctls(host, 'ipv4', bridge, { route_localnet: '1', accept_redirects: '0' });
         const six = settings.subnets6.length > 0;
         if (six || made)
