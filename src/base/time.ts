@@ -10,6 +10,11 @@ export function nowNano(): bigint {
   return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
 }
 
+/** Nanoseconds of milliseconds, which must be whole ones. */
+export function nanoOf(milliseconds: number): bigint {
+  return BigInt(milliseconds) * 1_000_000n;
+}
+
 /** Go's zero time. */
 export const NEVER = '0001-01-01T00:00:00Z';
 

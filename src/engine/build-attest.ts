@@ -2,6 +2,7 @@
  * A provenance beside what it is about: in an index with the image (moby/buildkit docs/attestations/attestation-storage.md),
  * or as a file among exported ones.
  */
+import { nanoOf } from '../base/time.ts';
 import { createHash, type Hash } from 'node:crypto';
 import type { Provenance } from '../build/contract.ts';
 import { digestSet, statementOf, type Subject } from '../build/provenance.ts';
@@ -15,7 +16,6 @@ import type { ImageParts } from './image-parts.ts';
 
 const IN_TOTO = 'application/vnd.in-toto+json';
 const UNKNOWN: Platform = { architecture: 'unknown', os: 'unknown' };
-const NANOSECONDS_PER_MS = 1_000_000n;
 
 /** Writes what goes with an image's manifest, as blobs of the store. `names`: full ones. */
 export async function attestedImage(
@@ -72,7 +72,7 @@ export class AttestedFiles implements TarHandler {
   document(name: string, provenance: Provenance, time: number): AddedEntry {
     const subjects = [...this.#digests].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([path, sha256]) => ({ name: path, digest: { sha256 } }));
     const data = Buffer.from(JSON.stringify(statementOf(provenance, subjects), undefined, 2));
-    return { fields: { type: 'file', name: Buffer.from(name), mode: 0o600, mtime: BigInt(time) * NANOSECONDS_PER_MS }, data };
+    return { fields: { type: 'file', name: Buffer.from(name), mode: 0o600, mtime: nanoOf(time) }, data };
   }
 }
 

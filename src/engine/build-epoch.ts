@@ -1,4 +1,5 @@
 /** SOURCE_DATE_EPOCH: what is made is no younger than it says (reproducible-builds.org/specs/source-date-epoch). */
+import { nanoOf } from '../base/time.ts';
 import { createReadStream } from 'node:fs';
 import { invalid } from '../base/errors.ts';
 import type { BuildRequest, LayerRef } from '../build/contract.ts';
@@ -8,7 +9,6 @@ import type { BuiltImage } from './build-image.ts';
 import type { BuildParts } from './build-parts.ts';
 import { keepComing } from './image-make.ts';
 
-const NANOSECONDS_PER_MS = 1_000_000n;
 const CHUNK = 1 << 20;
 /** Seconds until the end of the year 9999: RFC 3339 knows no later time. */
 const LATEST = 253_402_300_799;
@@ -29,7 +29,7 @@ export function epochOf({ buildArgs, exporters }: BuildRequest): number | undefi
  * are, so that they are shared.
  */
 export async function rewrittenImage(parts: BuildParts, built: BuiltImage, epoch: number, signal: AbortSignal): Promise<BuiltImage> {
-  const latest = BigInt(epoch) * NANOSECONDS_PER_MS;
+  const latest = nanoOf(epoch);
   const layers: LayerRef[] = [];
   for (const [index, layer] of built.layers.entries()) {
     layers.push(index < built.baseLayers ? layer : await rewrittenLayer(parts, layer, latest, signal));

@@ -1,10 +1,12 @@
 /** What becomes of a build's result. */
+import { platformOf } from '../image/platform.ts';
+import { nanoOf } from '../base/time.ts';
 import { parseBool } from '../base/parse-bool.ts';
 import { basename } from 'node:path/posix';
 import { EngineError } from '../base/errors.ts';
 import type { BuildRequest, BuildResult, Exporter, Provenance } from '../build/contract.ts';
 import type { Digest } from '../base/digest.ts';
-import type { Descriptor, ImageConfig, Manifest, Platform } from '../image/contract.ts';
+import type { Descriptor, Manifest } from '../image/contract.ts';
 import { familiar, tagName } from '../image/names.ts';
 import { parseReference } from '../image/reference.ts';
 import type { Vertex } from '../build/progress.ts';
@@ -149,7 +151,7 @@ async function exportFiles(
     const archive = rooted.archive(root, '/', { contentOnly: true });
     if (epoch === undefined && told === undefined) return archive;
     return copyTar(archive, {
-      ...(epoch === undefined ? {} : { mtime: () => BigInt(epoch) * NANOSECONDS_PER_MS }),
+      ...(epoch === undefined ? {} : { mtime: () => nanoOf(epoch) }),
       watch: told,
       more: () => (told === undefined ? [] : [told.document(name, provenance!(new Map()), epoch ?? Date.now())]),
     });
@@ -158,15 +160,9 @@ async function exportFiles(
   return { metadata: {} };
 }
 
-const NANOSECONDS_PER_MS = 1_000_000n;
-
 /** As Go reads it; what is neither is off. */
 function isOn(attributes: Readonly<Record<string, string>> | undefined, name: string): boolean {
   return parseBool((attributes?.[name] ?? '').toLowerCase()) === true;
-}
-
-function platformOf({ architecture, os, variant }: ImageConfig): Platform {
-  return { architecture, os, ...(variant === undefined ? {} : { variant }) };
 }
 
 function metadataOf(

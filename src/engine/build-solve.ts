@@ -1,4 +1,5 @@
 /** Runs a plan: the stages that its target needs, side by side where they can be, each step once. */
+import { nanoOf } from '../base/time.ts';
 import { posix } from 'node:path';
 import type { Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
@@ -194,7 +195,7 @@ class Solver {
     const vertex = this.#vertex(`[context ${name}] load from client`, undefined);
     const root = await this.#root(base);
     const step = { add: false, destination: '/', chown: '', chmod: '', unpack: undefined };
-    const copy = { layers: [], step, sources: [{ kind: 'path' as const, root, path: '/' }], now: BigInt(Date.now()) * 1_000_000n };
+    const copy = { layers: [], step, sources: [{ kind: 'path' as const, root, path: '/' }], now: nanoOf(Date.now()) };
     const key = keyOf('context', await copyKey(this.#parts, copy));
     const todo = { key, description: vertex.name, work: (signal: AbortSignal) => copyStep(this.#parts, copy, signal) };
     const { layer, createdAt } = await this.#once(todo, SCRATCH, vertex, false, []);
@@ -266,7 +267,7 @@ class Solver {
       // where a link leads elsewhere the layer depends on those below after all
       const alone = step.link && !(await linksOnTheWay(parts, layers, step.destination));
       const excluded = this.#input.excluded(step.exclude);
-      const copy = { layers: alone ? [] : layers, step, sources, excluded, now: BigInt(Date.now()) * 1_000_000n };
+      const copy = { layers: alone ? [] : layers, step, sources, excluded, now: nanoOf(Date.now()) };
       const key = keyOf(alone ? 'link' : below, await copyKey(parts, copy), step.exclude);
       return { key, description, work: (signal) => copyStep(parts, copy, signal) };
     }

@@ -1,4 +1,5 @@
 /** WORKDIR: a folder that is there, made with its user as the owner where it was not. */
+import { nanoOf } from '../base/time.ts';
 import { posix } from 'node:path';
 import type { Digest } from '../base/digest.ts';
 import type { LayerRef } from '../build/contract.ts';
@@ -12,5 +13,5 @@ export function makeWorkdir(
   signal: AbortSignal,
 ): Promise<LayerRef> {
   const step = { add: false, destination: `${posix.normalize(path).replace(/\/+$/, '')}/`, chown: user, chmod: '', unpack: undefined };
-  return copyStep(parts, { layers, step, sources: [], now: BigInt(Date.now()) * 1_000_000n, foldersOnly: true }, signal);
+  return copyStep(parts, { layers, step, sources: [], now: nanoOf(Date.now()), foldersOnly: true }, signal);
 }

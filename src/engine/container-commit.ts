@@ -1,4 +1,5 @@
 /** Use case: an image of a container: its image, and its writes as one more layer. */
+import { platformOf } from '../image/platform.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import { applyChanges } from '../image/change.ts';
 import type { ContainerConfig as ImageContainerConfig, ImageConfig } from '../image/contract.ts';
@@ -38,9 +39,7 @@ export async function commitContainer(parts: EngineParts, record: ContainerRecor
   const said = { ...(author === '' ? {} : { author }), ...(comment === '' ? {} : { comment }) };
   const step = { created, created_by: commandOf(record.config).join(' '), ...said, ...(empty ? { empty_layer: true } : {}) };
   const child: ImageConfig = {
-    architecture: parent.config.architecture,
-    os: parent.config.os,
-    ...(parent.config.variant === undefined ? {} : { variant: parent.config.variant }),
+    ...platformOf(parent.config),
     created,
     ...said,
     config: config as ImageContainerConfig,

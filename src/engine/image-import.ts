@@ -4,7 +4,7 @@ import { invalid } from '../base/errors.ts';
 import { applyChanges } from '../image/change.ts';
 import type { ImageConfig } from '../image/contract.ts';
 import { tagName } from '../image/names.ts';
-import { hostPlatform, parsePlatform } from '../image/platform.ts';
+import { hostPlatform, parsePlatform, platformOf } from '../image/platform.ts';
 import { parseReference } from '../image/reference.ts';
 import { plainArchive } from './archive-input.ts';
 import { tell } from './image-events.ts';
@@ -26,9 +26,7 @@ export async function importImage(parts: ImageParts, input: ArchiveInput, option
   const layer = await keepLayer(parts, file.path, { progress: (current, total) => options.onProgress?.({ status: 'Importing', current, total }), signal });
   const created = new Date().toISOString();
   const config: ImageConfig = {
-    architecture: platform.architecture,
-    os: platform.os,
-    ...(platform.variant === undefined ? {} : { variant: platform.variant }),
+    ...platformOf(platform),
     created,
     comment: options.message ?? 'Imported from -',
     config: container,

@@ -1,4 +1,5 @@
 /** What killed processes left: containers without their monitor, and what nobody owns. */
+import { nanoOf } from '../base/time.ts';
 import { SIGKILL } from '../base/signals.ts';
 import { signalProcess } from '../kernel/linux/process.ts';
 import type { ContainerRecord } from './container-record.ts';
@@ -13,7 +14,7 @@ const POLL_MS = 2;
 
 /** How a process has ended whose monitor was killed: it was killed too. containerd says the same after a killed shim. */
 export function lostExit(): ContainerExit {
-  const exitedAt = String(BigInt(Date.now()) * 1_000_000n);
+  const exitedAt = String(nanoOf(Date.now()));
   return { pid: 0, status: 128 + SIGKILL, signal: SIGKILL, startedAt: '0', exitedAt, reports: {}, oomKilled: false, error: 'its monitor was killed' };
 }
 
@@ -26,7 +27,7 @@ export function settleLost(parts: EngineParts, record: ContainerRecord): Contain
   if (record.process !== undefined) signalProcess(record.process.pid, record.process.start, SIGKILL);
   endGroup(parts, record.cgroupsPath);
   store.removeSockets(record.id);
-  return store.saveExit(record.id, { ...lostExit(), pid: record.process?.pid ?? 0, startedAt: String(BigInt(record.createdAt) * 1_000_000n) });
+  return store.saveExit(record.id, { ...lostExit(), pid: record.process?.pid ?? 0, startedAt: String(nanoOf(record.createdAt)) });
 }
 
 /** How a container is now; one whose monitor was killed is settled first. */

@@ -61,6 +61,11 @@ export function parsePlatform(text: string, host: Platform = hostPlatform()): Pl
   return { os: normalOs(name), ...withVariant(arch.architecture, variant), ...options };
 }
 
+/** What of a document is its platform, in the order of an image's config. */
+export function platformOf({ architecture, os, variant }: Pick<Platform, 'architecture' | 'os' | 'variant'>): Platform {
+  return { architecture, os, ...(variant === undefined ? {} : { variant }) };
+}
+
 /** `linux/arm64/v8` */
 export function formatPlatform(platform: Platform): string {
   if (platform.os === '') return 'unknown';
