@@ -65,7 +65,7 @@ test('a thread that cannot go back ends the process', options, () => {
     const kernel = linuxNetworkKernel();
     const namespace = kernel.create();
     try { namespace.within(() => closeSync(kernel.host().fd)); } finally { console.log('went on'); }`;
-  const child = spawnSync('sh', ['-c', 'ulimit -c 0; exec "$0" --input-type=module-typescript -e "$1"', process.execPath, program], {
+  const child = spawnSync('sh', ['-c', 'ulimit -c 0; exec "$0" --input-type=module -e "$1"', process.execPath, program], {
     encoding: 'utf8',
     timeout: 20_000,
   });

@@ -20,10 +20,10 @@ export function testFiles(patterns: readonly string[]): string[] {
   return [...new Set(patterns.flatMap((pattern) => globSync(pattern, { cwd: projectDir })))].toSorted();
 }
 
-/** The arguments of `node` for these files. `tallyFile` is where the runner leaves what became of each test. */
-export function nodeTestArgs(files: readonly string[], options: NodeTestOptions, tallyFile: string): string[] {
+/** The arguments of `node` for these files. `tally`: where the runner leaves what became of each test, and the reporter (see tallyArgs). */
+export function nodeTestArgs(files: readonly string[], options: NodeTestOptions, ...tally: Parameters<typeof tallyArgs>): string[] {
   const limits = [`--test-concurrency=${options.concurrency}`, `--test-timeout=${options.timeoutMs}`];
-  return ['--test', ...limits, ...tallyArgs(tallyFile), ...files];
+  return ['--test', ...limits, ...tallyArgs(...tally), ...files];
 }
 
 /** Runs test files with node:test, their report on stdout, and says what became of each test. */

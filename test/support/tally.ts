@@ -14,9 +14,8 @@ export interface TallyLine {
   readonly reason?: string;
 }
 
-/** Where the runner has to write, and what: pass these to `node --test`. */
-export function tallyArgs(file: string): string[] {
-  const reporter = new URL('tally-reporter.ts', import.meta.url).href;
+/** Where the runner has to write, and what: pass these to `node --test`. `reporter`: the file: URL of what stands for ours. */
+export function tallyArgs(file: string, reporter = new URL('tally-reporter.ts', import.meta.url).href): string[] {
   return [...['--test-reporter=spec', '--test-reporter-destination=stdout'], ...[`--test-reporter=${reporter}`, `--test-reporter-destination=${file}`]];
 }
 

@@ -2,7 +2,9 @@
  * `npm run test:vm`: the runtime's integration suite on a cgroup v2 kernel, then one more boot for each security module
  * that has to be the kernel's. Exits with the inner runners' code.
  */
-import { relative } from 'node:path';
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
+import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { deb, debs } from '../support/debs.ts';
 import { nodeTestArgs, testFiles } from '../support/node-test.ts';
@@ -13,6 +15,8 @@ import { GUEST_SHARE, runInVm, type VmOptions, vmUnavailable } from './vm.ts';
 
 const PATTERNS = ['test/integration/**/*.test.ts', 'src/cgroup/**/*live*.test.ts'];
 
+const beside = (name: string) => new URL(name, import.meta.url).href;
+
 /** A label each, and what the kernel is told. The files are `test/vm/NAME.guest.ts`; they run only in that boot. */
 const BOOTS: Readonly<Record<string, string>> = {
   apparmor: 'apparmor=1 security=apparmor',
@@ -20,10 +24,26 @@ const BOOTS: Readonly<Record<string, string>> = {
 };
 
 /**
- * A program of ours starts in two seconds there. What was stripped of its types, and compiled, once is kept in the guest's
- * memory for the next process; and V8 takes one thread where it would take four for two emulated processors.
+ * A program of ours starts in two seconds there. What was compiled once is kept in the guest's memory for the next process,
+ * and V8 takes one thread where it would take four for two emulated processors. It interprets only: emulated, it is ended by
+ * a signal now and then, in code that it has just written (as in nodejs/node#64500), and its compilers gain nothing there.
+ * WebAssembly would be such code, and node's stripping of types is WebAssembly: they are stripped here (load-stripped.mjs).
  */
-const QUICK = { NODE_COMPILE_CACHE: '/run/compile-cache', NODE_OPTIONS: '--v8-pool-size=1', KOBAKO_PATIENCE: '8' };
+const QUICK = {
+  NODE_COMPILE_CACHE: '/run/compile-cache',
+  NODE_OPTIONS: `--v8-pool-size=1 --jitless --import ${beside('load-stripped.mjs')}`,
+  KOBAKO_STRIPPED: `${GUEST_SHARE}/stripped`,
+  KOBAKO_PATIENCE: '8',
+};
+
+/** What load-stripped.mjs gives in the guest: each source at its own path below `folder`. */
+function stripSources(folder: string): void {
+  for (const file of globSync('{src,test,scripts,bench}/**/*.ts', { cwd: projectDir })) {
+    const to = `${folder}${projectDir}/${file}`;
+    mkdirSync(dirname(to), { recursive: true });
+    writeFileSync(to, stripTypeScriptTypes(readFileSync(`${projectDir}/${file}`, 'utf8')));
+  }
+}
 
 export interface VmSuiteResult {
   readonly code: number;
@@ -55,8 +75,8 @@ export async function runVmSuite(write: (chunk: Buffer) => void, files?: readonl
 }
 
 /**
- * Emulated, V8 is ended by a signal now and then, in code that it has just written (as in nodejs/node#64500): files to which
- * that happened are run once more, and the report says so. On a real processor nothing is run twice.
+ * Files that a signal ended are run once more, and the report says so: it was the emulation each time that we looked. On a
+ * real processor nothing is run twice.
  */
 async function twice(label: string, files: readonly string[], vm: VmOptions): Promise<VmSuiteResult> {
   const first = await boot(label, files, vm);
@@ -69,13 +89,14 @@ async function twice(label: string, files: readonly string[], vm: VmOptions): Pr
 }
 
 async function boot(label: string, files: readonly string[], vm: VmOptions): Promise<VmSuiteResult> {
-  const args = nodeTestArgs(files, { label, concurrency: 2, timeoutMs: 600_000 }, `${GUEST_SHARE}/tally`);
+  const args = nodeTestArgs(files, { label, concurrency: 2, timeoutMs: 600_000 }, `${GUEST_SHARE}/tally`, beside('reporter.mjs'));
   let lines: TallyLine[] = [];
   const { code } = await runInVm(['bin/node', ...args], {
     timeoutMs: 1_800_000,
     memoryMb: 3072,
     env: QUICK,
     ...vm,
+    prepare: (folder) => stripSources(`${folder}/stripped`),
     beforeCleanup: (folder, exitCode) => (lines = readTally(`${folder}/tally`, label, exitCode)),
   });
   return { code, lines };

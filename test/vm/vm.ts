@@ -27,6 +27,8 @@ export interface VmOptions {
   readonly signal?: AbortSignal;
   /** Called with the command's output as it comes. */
   readonly onOutput?: (chunk: Buffer) => void;
+  /** Called before the boot with the folder that the guest will see as GUEST_SHARE. */
+  readonly prepare?: (folder: string) => void;
   /** Called after the command with the folder that the guest saw as GUEST_SHARE, before the folder goes. */
   readonly beforeCleanup?: (folder: string, code: number) => void;
 }
@@ -64,6 +66,7 @@ export async function runInVm(command: readonly string[], options: VmOptions = {
     copyFileSync(beside('start.sh'), `${folder}/start.sh`);
     writeFileSync(`${folder}/settings.sh`, `modules=${quote(kernel.modules)}\n`);
     writeFileSync(`${folder}/command.sh`, commandScript(command, options));
+    options.prepare?.(folder);
     const output = await boot(qemu, kernel, folder, options);
     if (!existsSync(`${folder}/code`)) throw ended('the virtual machine ended before the command did', folder, output);
     const code = Number(readFileSync(`${folder}/code`, 'utf8'));
