@@ -53,19 +53,15 @@ const LLB_CAPS = [
 ];
 
 export function bridgeHandlers(solver: Solver, worker: () => Promise<Worker>): Handlers {
-  const jobOf = (call: ServerCall): Job => {
-    const job = solver.jobs.find(refOf(call));
-    if (job?.solving !== true) throw new EngineError('not-found', `no such build ${refOf(call)}`);
-    return job;
-  };
+  const jobOf = (call: ServerCall): Promise<Job> => solver.jobs.begun(refOf(call), call.signal);
   return {
     unary: {
       Ping: async (_request, call) => {
-        refOf(call); // the build's own call may still be on its way
+        refOf(call);
         return { FrontendAPICaps: FRONTEND_CAPS.map(enabled), LLBCaps: LLB_CAPS.map(enabled), Workers: [await worker()] };
       },
       Solve: async (request, call) => {
-        const job = jobOf(call);
+        const job = await jobOf(call);
         const result = solver.frontend(job, request);
         const ref = result['ref'] as { readonly id: string } | undefined;
         const attributes = request['FrontendOpt'] as Attributes;
@@ -76,11 +72,11 @@ export function bridgeHandlers(solver: Solver, worker: () => Promise<Worker>): H
         return { result: ref === undefined ? { ref: {} } : result };
       },
       Evaluate: async (request, call) => {
-        await solver.evaluate(jobOf(call), request['Ref'] as string, call.signal);
+        await solver.evaluate(await jobOf(call), request['Ref'] as string, call.signal);
         return {};
       },
-      Return: (request, call) => {
-        jobOf(call).return(request);
+      Return: async (request, call) => {
+        (await jobOf(call)).return(request);
         return {};
       },
       Inputs: () => ({ Definitions: {} }),

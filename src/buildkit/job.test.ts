@@ -11,6 +11,8 @@ async function all(events: AsyncIterable<readonly BuildEvent[]>): Promise<string
   return got;
 }
 
+const found = (jobs: Jobs, ref: string) => jobs.all.find((job) => job.ref === ref);
+
 test('who listens is told of what was and what comes, until the end', async () => {
   const job = new Jobs().get('a');
   job.event(log('before'));
@@ -34,11 +36,24 @@ test('a listener that goes is forgotten, and so is a build that never began', as
   await Promise.resolve();
   assert.equal(job.listened, true);
   jobs.tidy(job);
-  assert.equal(jobs.find('a'), job);
+  assert.equal(found(jobs, 'a'), job);
   stop.abort();
   assert.deepEqual(await listening, []);
   jobs.tidy(job);
-  assert.equal(jobs.find('a'), undefined);
+  assert.equal(found(jobs, 'a'), undefined);
+});
+
+test('a call within a build waits for the build to begin, and not for ever', async () => {
+  const jobs = new Jobs();
+  const { signal } = new AbortController();
+  const waiting = [jobs.begun('a', signal), jobs.begun('a', signal)];
+  jobs.tidy(jobs.get('a'));
+  jobs.get('a').begin({});
+  assert.deepEqual(await Promise.all(waiting), [jobs.get('a'), jobs.get('a')]);
+  await assert.rejects(jobs.begun('b', AbortSignal.abort(new Error('gone'))), /gone/);
+  await assert.rejects(jobs.begun('c', signal), /no such build c/);
+  assert.equal(found(jobs, 'b'), undefined);
+  assert.equal(found(jobs, 'c'), undefined);
 });
 
 test('of endless output the beginning is kept, and the rest is said to be missing', async () => {
@@ -57,5 +72,5 @@ test('old builds are forgotten', () => {
     jobs.tidy();
   }
   assert.equal(jobs.all.length, 50);
-  assert.equal(jobs.find('j0'), undefined);
+  assert.equal(found(jobs, 'j0'), undefined);
 });

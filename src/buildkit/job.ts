@@ -1,6 +1,8 @@
 /** One build as clients see it: what happens is kept for whoever asks, and told to those who listen. */
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import type { Digest } from '../base/digest.ts';
+import { EngineError } from '../base/errors.ts';
 import type { BuildEvent, Provenance } from '../build/contract.ts';
 import type { Message } from './messages.ts';
 
@@ -76,6 +78,8 @@ export class Job {
   readonly #kept = new EventQueue(KEPT_LOGS);
   readonly #listeners = new Set<Listener>();
   readonly #returned = Promise.withResolvers<Message>();
+  readonly #began = new EventTarget();
+  #awaited = 0;
 
   constructor(ref: string) {
     this.ref = ref;
@@ -107,6 +111,18 @@ export class Job {
 
   begin(request: Message): void {
     this.#request = request;
+    this.#began.dispatchEvent(new Event('begin'));
+  }
+
+  /** Resolves when Solve is called, or rejects with the signal's reason. */
+  async begun(signal: AbortSignal): Promise<void> {
+    if (this.solving) return;
+    this.#awaited += 1;
+    try {
+      await once(this.#began, 'begin', { signal });
+    } finally {
+      this.#awaited -= 1;
+    }
   }
 
   /** Undefined for what was not built. Made when somebody asks for it. */
@@ -151,8 +167,9 @@ export class Job {
     return this.#kept.all;
   }
 
+  /** Somebody listens, or waits for the beginning. */
   get listened(): boolean {
-    return this.#listeners.size > 0;
+    return this.#listeners.size > 0 || this.#awaited > 0;
   }
 
   /** Nothing more happens. */
@@ -188,6 +205,8 @@ export class Job {
 
 /** How many builds are remembered. */
 const REMEMBERED = 50;
+/** A call within a build may come before the build's own, and waits for it so long; BuildKit's own patience. Milliseconds. */
+const PATIENCE_MS = 3_000;
 
 export class Jobs {
   readonly #jobs = new Map<string, Job>();
@@ -202,8 +221,17 @@ export class Jobs {
     return job;
   }
 
-  find(ref: string): Job | undefined {
-    return this.#jobs.get(ref);
+  /** The build with that ref; waits a moment for one that has not begun. Throws `not-found`. */
+  async begun(ref: string, signal: AbortSignal): Promise<Job> {
+    const job = this.get(ref);
+    try {
+      await job.begun(AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]));
+      return job;
+    } catch {
+      this.tidy(job);
+      signal.throwIfAborted();
+      throw new EngineError('not-found', `no such build ${ref}`);
+    }
   }
 
   get all(): readonly Job[] {
