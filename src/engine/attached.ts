@@ -30,6 +30,11 @@ export function attachedTo(parts: EngineParts, networkId: string): { readonly re
   });
 }
 
+/** The ids of the networks that somebody is in. */
+export function networksInUse(parts: EngineParts): ReadonlySet<string> {
+  return new Set([...parts.store.all(), ...parts.store.guests()].flatMap((record) => Object.keys(placesOfContainer(parts, record))));
+}
+
 /** The networks that a container is in, the one with the default routes first (of IPv4, of IPv6), as Docker orders them. */
 export function gatewayNetworks(networks: readonly NetworkRecord[], places: Readonly<Record<string, AttachedEndpoint>>, family: 4 | 6): NetworkRecord[] {
   const gateway = ({ id }: NetworkRecord) => (family === 4 ? places[id]?.Gateway : places[id]?.IPv6Gateway);

@@ -5,7 +5,7 @@ import type { Circumstances, Endpoint, NetworkRecord } from '../network/contract
 import { Slots } from '../network/dns/forwarder.ts';
 import type { NameServer } from '../network/dns/upstream.ts';
 import { announceEndpoint, bareAddresses, defaultRoutes } from '../network/host/endpoint.ts';
-import { attachedTo } from './attached.ts';
+import { networksInUse } from './attached.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { endpointsOf, leavePlace, leavePlaces, takePlace, takePlaces } from './network-places.ts';
 import type { Networking } from './networking.ts';
@@ -106,9 +106,9 @@ export class MachineSandboxes implements Sandboxes {
     };
   }
 
-  /** One that is there already: the helper makes one as well, but the container waits for it. */
+  /** One that is there already, in an engine that is there for long: the helper makes one as well, but the container waits for it. */
   #readyFor({ hostConfig: { NetworkMode }, config: { NetworkDisabled } }: ContainerRecord): NetworkNamespace | undefined {
-    return NetworkMode === 'none' && !NetworkDisabled ? this.#networking().pool.takeReady() : undefined;
+    return this.#parts().owned && NetworkMode === 'none' && !NetworkDisabled ? this.#networking().pool.takeReady() : undefined;
   }
 
   async #take(): Promise<NetworkNamespace> {
@@ -323,13 +323,10 @@ export class MachineSandboxes implements Sandboxes {
     parts.ports[Symbol.dispose]();
     const { store, drivers } = parts.networks();
     await store.change(async () => {
-      let used = false;
-      for (const network of store.all()) {
-        if (network.configOnly) continue;
-        if (attachedTo(parts, network.id).length > 0) used = true;
-        else await drivers[network.driver]?.down(network);
-      }
-      if (!used) this.#networking().table.delete();
+      const used = networksInUse(parts);
+      const networks = store.all().filter(({ configOnly }) => !configOnly);
+      for (const network of networks) if (!used.has(network.id)) await drivers[network.driver]?.down(network);
+      if (!networks.some(({ id }) => used.has(id))) this.#networking().table.delete();
     });
   }
 
