@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../../src/engine/contract.ts';
 import { cliSession } from '../support/cli.ts';
 import { cliChecks } from '../support/cli-checks.ts';
+import { until } from '../support/monitored.ts';
 import { busyboxRootfs } from '../support/rootfs.ts';
 import { tempFor } from '../support/temp.ts';
 
@@ -129,7 +130,8 @@ export function commandsOnContainers(title: string, open: () => Promise<EngineUn
     });
 
     test('kill, stop, pause, unpause, rename, wait', async () => {
-      await background('life', 'trap "exit 9" USR1; while :; do sleep 0.1; done');
+      await background('life', 'trap "exit 9" USR1; echo ready; while :; do sleep 0.1; done');
+      await until('it is ready', async () => (await ok('logs', 'life')) === 'ready\n');
       assert.equal(await ok('pause', 'life'), 'life\n');
       assert.equal(await state('life'), 'paused');
       assert.equal(await ok('unpause', 'life'), 'life\n');

@@ -277,10 +277,16 @@ def options():
 
 @part
 def lifecycle():
-    container = forever(stdin_open=True)
+    container = run(["sh", "-c", 'trap "exit 5" TERM; echo ready; while :; do sleep 0.1; done'], detach=True, stdin_open=True)
     started = container.attrs["State"]["StartedAt"]
     seen = [container.status]
-    for action in (container.pause, container.unpause, container.restart, lambda: container.stop(timeout=20), container.start, container.kill):
+
+    def stop():
+        while container.logs().count(b"ready") < 2:
+            time.sleep(0.1)
+        container.stop(timeout=20)
+
+    for action in (container.pause, container.unpause, container.restart, stop, container.start, container.kill):
         action()
         if action == container.kill:
             container.wait()

@@ -94,10 +94,11 @@ export function dockerSession(title: string, skip: string | false, make: () => P
     });
 
     test('stop and restart, with signals and timeouts; pause', async () => {
-      await background('stops', 'trap "echo got TERM; exit 4" TERM; while :; do sleep 0.1; done');
+      await background('stops', 'trap "echo got TERM; exit 4" TERM; echo ready; while :; do sleep 0.1; done');
+      await until('it is ready', async () => (await ok('logs', 'stops')) === 'ready');
       await ok('stop', 'stops');
       assert.equal(await ok('inspect', '-f', '{{.State.ExitCode}}', 'stops'), '4');
-      assert.equal(await ok('logs', 'stops'), 'got TERM');
+      assert.equal(await ok('logs', 'stops'), 'ready\ngot TERM');
       await ok('restart', '-t', '0', 'stops');
       assert.equal(await ok('inspect', '-f', '{{.State.Running}}', 'stops'), 'true');
       await ok('pause', 'stops');

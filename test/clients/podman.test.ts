@@ -15,7 +15,8 @@ say missing "$($p run --rm $r nothing-like-this 2>&1 | grep -o 'executable file 
 say user "$($p run --rm --user 1000 --cap-drop all --read-only $r sh -c 'id -u; grep CapBnd /proc/self/status' | tr '\\n' ' ')"
 say memory "$($p run --rm --memory 64m $r sh -c 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max' 2>/dev/null)"
 say tty "$(script -qec "$p run --rm -t $r tty" /dev/null | tr -d '\\r')"
-$p run -d --name one $r sh -c 'trap "exit 3" TERM; while :; do sleep 0.1; done' >/dev/null
+$p run -d --name one $r sh -c 'trap "exit 3" TERM; echo ready; while :; do sleep 0.1; done' >/dev/null
+until $p logs one | grep -q ready; do sleep 0.1; done
 out=$($p exec one sh -c 'echo in; exit 4'); say exec "$out; $?"
 $p pause one >/dev/null; say paused "$($p ps --format '{{.Status}}' | cut -d' ' -f1) $($p inspect -f '{{.State.Status}}' one)"
 $p unpause one >/dev/null; say running "$($p inspect -f '{{.State.Status}}' one)"
