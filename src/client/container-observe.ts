@@ -33,12 +33,15 @@ export function observingClient(http: HttpClient): ObservingClient {
     return (await http.json<ContainerInspect>({ method: 'GET', path: containerPath(name, '/json') })).Config.Tty;
   };
 
+  const lines: Containers['logs'] = async function* (name, options) {
+    const { tty, body } = await logStream(name, { ...options, timestamps: true, details: true });
+    yield* tty ? rawLines(body) : framedLines(body);
+  };
+
   return {
     logStream,
-    logs: async function* (name, options) {
-      const { tty, body } = await logStream(name, { ...options, timestamps: true, details: true });
-      yield* tty ? rawLines(body) : framedLines(body);
-    },
+    // also before the answer's head is there
+    logs: (name, options) => untilAborted(lines(name, options), options.signal),
     stats: (name, { stream = false, oneShot, signal } = {}) => {
       const query = { stream, 'one-shot': on(oneShot) };
       return untilAborted(http.documents({ method: 'GET', path: containerPath(name, '/stats'), query, signal }), signal) as AsyncIterable<

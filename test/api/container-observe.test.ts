@@ -102,6 +102,7 @@ test('logs: a hundred thousand lines arrive whole; a follower ends with the cont
   const given = all(client.logs(id, { stdout: true, follow: true, tail: 0, signal: stop.signal }));
   setTimeout(() => stop.abort(), 50);
   assert.deepEqual(await given, [], 'no error, as in this process');
+  assert.deepEqual(await all(client.logs(id, { stdout: true, follow: true, signal: AbortSignal.abort() })), []);
   await client.kill(id);
   await following;
   assert.equal(seen.length, count + 1);
