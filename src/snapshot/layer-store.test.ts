@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import type { Digest } from '../base/digest.ts';
 import { tempFor } from '../../test/support/temp.ts';
@@ -11,11 +11,13 @@ import type { FromWorker, IngestTask } from './worker-protocol.ts';
 const digestOf = (letter: string): Digest => `sha256:${letter.repeat(64)}`;
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Its threads are done at once with what they get. */
-function open(t: TestContext) {
+/** Its threads are done at once with what they get: with a folder or a file each. */
+function open(t: TestContext, makes: 'folder' | 'file' = 'folder') {
   const dir = tempFor(t);
   const pool = {
-    async run({ request: { diffId } }: IngestTask, onEvent: (event: FromWorker) => void) {
+    async run({ dir: layer, request: { diffId } }: IngestTask, onEvent: (event: FromWorker) => void) {
+      if (makes === 'folder') mkdirSync(`${layer}/fs`);
+      else writeFileSync(`${layer}/tar`, '');
       onEvent({ event: 'ready', resumeAt: 0 });
       const info: LayerInfo = { diffId: diffId!, digest: diffId!, size: 0, plainSize: 0, contentSize: 0 };
       return { result: Promise.resolve(info), post: () => {} };
@@ -48,6 +50,12 @@ test('a layer has its name when it is on the disk; those that are whole while a 
   syncs[1]!.resolve();
   await others;
   assert.deepEqual([store.has(digestOf('b')), store.has(digestOf('c')), syncs.length], [true, true, 2]);
+});
+
+test('a layer of files waits for these, not for all that is written to their file system', async (t) => {
+  const { store, syncs, take } = open(t, 'file');
+  await take('a');
+  assert.deepEqual([store.has(digestOf('a')), syncs.length], [true, 0]);
 });
 
 test('a disk that fails: no layer, nothing left, and the next one is tried anew', async (t) => {

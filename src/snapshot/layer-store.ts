@@ -6,9 +6,8 @@
  *     trash/        what is being removed
  *
  * A layer is synced before it is renamed to its name, so that the name means "whole" after a crash of the machine too:
- * a rename can reach the disk before the data that it is about. The next layer is at work meanwhile, and layers that are
- * whole while a sync runs share the next one. Without `sync` only a crash of the process is survived, which is right for
- * a folder on a tmpfs, or where a lost layer is pulled again anyway.
+ * a rename can reach the disk before the data that it is about. The next layer is at work meanwhile. Without `sync` only a
+ * crash of the process is survived, which is right for a folder on a tmpfs, or where a lost layer is pulled again anyway.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
@@ -17,6 +16,7 @@ import { digestHex, type Digest } from '../base/digest.ts';
 import { EngineError } from '../base/errors.ts';
 import { ByteSender } from './byte-sender.ts';
 import type { LayerInfo, LayerIngest, LayerProgress, LayerRequest, SnapshotDriver } from './contract.ts';
+import { layerSync, type LayerSync } from './layer-sync.ts';
 import type { RunningTask, WorkerPool } from './worker-pool.ts';
 import type { FromWorker, IngestTask } from './worker-protocol.ts';
 
@@ -45,12 +45,12 @@ export class LayerStore {
   readonly #partials = new Set<string>();
   /** One after the other: a thread each, beside those of the next pull, would be too many. */
   #removals = Promise.resolve();
-  readonly #sync: () => Promise<void>;
+  readonly #sync: LayerSync;
 
   constructor(options: LayerStoreOptions) {
     this.#options = options;
     const { sync, dir } = options;
-    this.#sync = sync === undefined ? async () => {} : shared(() => sync(dir));
+    this.#sync = sync === undefined ? async () => {} : layerSync(sync, dir);
     for (const name of ['layers', 'tmp', 'trash']) mkdirSync(`${options.dir}/${name}`, { recursive: true, mode: 0o700 });
   }
 
@@ -183,7 +183,7 @@ export class LayerStore {
   /** Gives blob and layer their names, once they are on the disk. */
   async #settle(task: IngestTask, { blob }: LayerRequest, info: LayerInfo): Promise<LayerInfo> {
     try {
-      await this.#sync();
+      await this.#sync(task.dir, blob?.partial);
     } catch (error) {
       this.trash(task.dir);
       throw error;
@@ -197,21 +197,6 @@ export class LayerStore {
     }
     return info;
   }
-}
-
-/** Calls while the work runs share one more run of it, which begins after them. */
-function shared(work: () => Promise<void>): () => Promise<void> {
-  let last = Promise.resolve();
-  let next: Promise<void> | undefined;
-  return () => {
-    next ??= last
-      .catch(() => {})
-      .then(() => {
-        next = undefined;
-        return work();
-      });
-    return (last = next);
-  };
 }
 
 /** Whether a tree has but few files: then its removal is less work than the start of a thread. Nobody writes to it now. */
