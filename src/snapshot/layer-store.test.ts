@@ -11,11 +11,18 @@ import type { FromWorker, IngestTask } from './worker-protocol.ts';
 const digestOf = (letter: string): Digest => `sha256:${letter.repeat(64)}`;
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
+async function until(reached: () => boolean): Promise<void> {
+  while (!reached()) await turn();
+  await turn();
+}
+
 /** Its threads are done at once with what they get: with a folder or a file each. */
 function open(t: TestContext, makes: 'folder' | 'file' = 'folder') {
   const dir = tempFor(t);
+  let arrived = 0;
   const pool = {
     async run({ dir: layer, request: { diffId } }: IngestTask, onEvent: (event: FromWorker) => void) {
+      arrived++;
       if (makes === 'folder') mkdirSync(`${layer}/fs`);
       else writeFileSync(`${layer}/tar`, '');
       onEvent({ event: 'ready', resumeAt: 0 });
@@ -32,20 +39,22 @@ function open(t: TestContext, makes: 'folder' | 'file' = 'folder') {
   };
   const store = new LayerStore({ driver: 'overlay', dir, pool: pool as unknown as WorkerPool, sync });
   const take = async (letter: string) => (await store.ingest({ compression: 'none', diffId: digestOf(letter) })).finish();
-  return { dir, store, syncs, take };
+  /** How many layers have come so far that their thread was done with them. */
+  const come = () => arrived;
+  return { dir, store, syncs, take, come };
 }
 
 test('a layer has its name when it is on the disk; those that are whole while a sync runs share the next one', async (t) => {
-  const { store, syncs, take } = open(t);
+  const { store, syncs, take, come } = open(t);
   const first = take('a');
-  await turn();
+  await until(() => syncs.length === 1);
   assert.deepEqual([syncs.length, store.has(digestOf('a'))], [1, false]);
   const others = Promise.all([take('b'), take('c')]);
-  await turn();
+  await until(() => come() === 3);
   assert.equal(syncs.length, 1);
   syncs[0]!.resolve();
   await first;
-  await turn();
+  await until(() => syncs.length > 1);
   assert.deepEqual([store.has(digestOf('a')), store.has(digestOf('b')), syncs.length], [true, false, 2]);
   syncs[1]!.resolve();
   await others;
@@ -59,13 +68,14 @@ test('a layer of files waits for these, not for all that is written to their fil
 });
 
 test('a disk that fails: no layer, nothing left, and the next one is tried anew', async (t) => {
-  const { dir, store, syncs, take } = open(t);
+  const { dir, store, syncs, take, come } = open(t);
   const failed = take('a');
-  await turn();
+  await until(() => syncs.length === 1);
   const next = take('b');
+  await until(() => come() === 2);
   syncs[0]!.reject(new Error('EIO'));
   await assert.rejects(failed, /EIO/);
-  await turn();
+  await until(() => syncs.length === 2);
   syncs[1]!.resolve();
   await next;
   assert.deepEqual(store.list(), [digestOf('b')]);

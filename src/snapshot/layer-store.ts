@@ -11,7 +11,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { digestHex, type Digest } from '../base/digest.ts';
 import { EngineError } from '../base/errors.ts';
 import { ByteSender } from './byte-sender.ts';
@@ -151,7 +151,7 @@ export class LayerStore {
     const onAbort = () => ingest.abort();
     let running;
     try {
-      mkdirSync(ingest.task.dir, { mode: 0o700 });
+      await mkdir(ingest.task.dir, { mode: 0o700 });
       running = await this.#options.pool.run<'ingest'>(ingest.task, (event) => ingest.onEvent(event));
     } catch (error) {
       if (partial !== undefined) this.#partials.delete(partial);
@@ -180,7 +180,7 @@ export class LayerStore {
     await ingest.ready;
   }
 
-  /** Gives blob and layer their names, once they are on the disk. */
+  /** Gives blob and layer their names, once they are on the disk. Not synchronous: where much is written a rename waits, too. */
   async #settle(task: IngestTask, { blob }: LayerRequest, info: LayerInfo): Promise<LayerInfo> {
     try {
       await this.#sync(task.dir, blob?.partial);
@@ -188,9 +188,9 @@ export class LayerStore {
       this.trash(task.dir);
       throw error;
     }
-    if (blob !== undefined) renameSync(blob.partial, typeof blob.path === 'string' ? blob.path : blob.path(info.digest));
+    if (blob !== undefined) await rename(blob.partial, typeof blob.path === 'string' ? blob.path : blob.path(info.digest));
     try {
-      renameSync(task.dir, this.path(info.diffId));
+      await rename(task.dir, this.path(info.diffId));
     } catch (error) {
       if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
       this.trash(task.dir); // it is there already, from another image
