@@ -48,9 +48,11 @@ async function once(
   task: (typeof TASKS)[number],
   archive: string,
   name: string,
+  settled: () => Promise<void>,
   empty: () => Promise<[host: string, end: () => void]>,
 ) {
   await contestant.do({ task: 'remove', name });
+  await settled();
   if (task === 'load') return contestant.do({ task, name, archive });
   if (task !== 'push') return contestant.do({ task, name });
   // to a registry that has nothing
@@ -59,6 +61,7 @@ async function once(
   try {
     const newName = `${host}/${name.slice(name.indexOf('/') + 1)}`;
     await contestant.do({ task: 'tag', name, newName });
+    await settled();
     return await contestant.do({ task, name: newName });
   } finally {
     end();
@@ -84,11 +87,13 @@ async function main(folder: string): Promise<void> {
           rows.push(...mine);
           for (let round = 0; round < ROUNDS; round++) {
             for (const [index, contestant] of contestants.entries()) {
+              // the gigabytes that the one before has left in memory are not for this one to write
+              const settled = async () => void (await runOk('sync', ['-f', folder]));
               const empty = () =>
                 new Promise<[string, () => void]>((resolve, reject) => {
                   withRegistry(folder, address, (target) => new Promise<void>((end) => resolve([target, end]))).catch(reject);
                 });
-              const { ms, cpu, rss, stall } = await once(contestant, task, archive, name, empty);
+              const { ms, cpu, rss, stall } = await once(contestant, task, archive, name, settled, empty);
               mine[index]!.ms.push(ms);
               mine[index]!.cpu.push(cpu ?? 0);
               mine[index]!.rss = Math.max(mine[index]!.rss, rss ?? 0);

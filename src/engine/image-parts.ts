@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import type { Digest } from '../base/digest.ts';
 import type { LayerRef } from '../build/contract.ts';
 import type { Credentials, Reference, Repository, SearchHit } from '../image/contract.ts';
@@ -50,7 +50,7 @@ export function onceEach(locks: FileLocks, pathOf: (digest: Digest) => string): 
     try {
       await work();
     } finally {
-      rmSync(path, { force: true });
+      await rm(path, { force: true });
     }
   };
   return async (digest, work, signal) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import type { Digest } from '../base/digest.ts';
 import { tempFor } from '../../test/support/temp.ts';
@@ -11,11 +11,20 @@ import type { FromWorker, IngestTask } from './worker-protocol.ts';
 const digestOf = (letter: string): Digest => `sha256:${letter.repeat(64)}`;
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Its threads are done at once with what they get. */
-function open(t: TestContext) {
+async function until(reached: () => boolean): Promise<void> {
+  while (!reached()) await turn();
+  await turn();
+}
+
+/** Its threads are done at once with what they get: with a folder or a file each. */
+function open(t: TestContext, makes: 'folder' | 'file' = 'folder') {
   const dir = tempFor(t);
+  let arrived = 0;
   const pool = {
-    async run({ request: { diffId } }: IngestTask, onEvent: (event: FromWorker) => void) {
+    async run({ dir: layer, request: { diffId } }: IngestTask, onEvent: (event: FromWorker) => void) {
+      arrived++;
+      if (makes === 'folder') mkdirSync(`${layer}/fs`);
+      else writeFileSync(`${layer}/tar`, '');
       onEvent({ event: 'ready', resumeAt: 0 });
       const info: LayerInfo = { diffId: diffId!, digest: diffId!, size: 0, plainSize: 0, contentSize: 0 };
       return { result: Promise.resolve(info), post: () => {} };
@@ -30,34 +39,43 @@ function open(t: TestContext) {
   };
   const store = new LayerStore({ driver: 'overlay', dir, pool: pool as unknown as WorkerPool, sync });
   const take = async (letter: string) => (await store.ingest({ compression: 'none', diffId: digestOf(letter) })).finish();
-  return { dir, store, syncs, take };
+  /** How many layers have come so far that their thread was done with them. */
+  const come = () => arrived;
+  return { dir, store, syncs, take, come };
 }
 
 test('a layer has its name when it is on the disk; those that are whole while a sync runs share the next one', async (t) => {
-  const { store, syncs, take } = open(t);
+  const { store, syncs, take, come } = open(t);
   const first = take('a');
-  await turn();
+  await until(() => syncs.length === 1);
   assert.deepEqual([syncs.length, store.has(digestOf('a'))], [1, false]);
   const others = Promise.all([take('b'), take('c')]);
-  await turn();
+  await until(() => come() === 3);
   assert.equal(syncs.length, 1);
   syncs[0]!.resolve();
   await first;
-  await turn();
+  await until(() => syncs.length > 1);
   assert.deepEqual([store.has(digestOf('a')), store.has(digestOf('b')), syncs.length], [true, false, 2]);
   syncs[1]!.resolve();
   await others;
   assert.deepEqual([store.has(digestOf('b')), store.has(digestOf('c')), syncs.length], [true, true, 2]);
 });
 
+test('a layer of files waits for these, not for all that is written to their file system', async (t) => {
+  const { store, syncs, take } = open(t, 'file');
+  await take('a');
+  assert.deepEqual([store.has(digestOf('a')), syncs.length], [true, 0]);
+});
+
 test('a disk that fails: no layer, nothing left, and the next one is tried anew', async (t) => {
-  const { dir, store, syncs, take } = open(t);
+  const { dir, store, syncs, take, come } = open(t);
   const failed = take('a');
-  await turn();
+  await until(() => syncs.length === 1);
   const next = take('b');
+  await until(() => come() === 2);
   syncs[0]!.reject(new Error('EIO'));
   await assert.rejects(failed, /EIO/);
-  await turn();
+  await until(() => syncs.length === 2);
   syncs[1]!.resolve();
   await next;
   assert.deepEqual(store.list(), [digestOf('b')]);

@@ -6,17 +6,17 @@
  *     trash/        what is being removed
  *
  * A layer is synced before it is renamed to its name, so that the name means "whole" after a crash of the machine too:
- * a rename can reach the disk before the data that it is about. The next layer is at work meanwhile, and layers that are
- * whole while a sync runs share the next one. Without `sync` only a crash of the process is survived, which is right for
- * a folder on a tmpfs, or where a lost layer is pulled again anyway.
+ * a rename can reach the disk before the data that it is about. The next layer is at work meanwhile. Without `sync` only a
+ * crash of the process is survived, which is right for a folder on a tmpfs, or where a lost layer is pulled again anyway.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { digestHex, type Digest } from '../base/digest.ts';
 import { EngineError } from '../base/errors.ts';
 import { ByteSender } from './byte-sender.ts';
 import type { LayerInfo, LayerIngest, LayerProgress, LayerRequest, SnapshotDriver } from './contract.ts';
+import { layerSync, type LayerSync } from './layer-sync.ts';
 import type { RunningTask, WorkerPool } from './worker-pool.ts';
 import type { FromWorker, IngestTask } from './worker-protocol.ts';
 
@@ -45,12 +45,12 @@ export class LayerStore {
   readonly #partials = new Set<string>();
   /** One after the other: a thread each, beside those of the next pull, would be too many. */
   #removals = Promise.resolve();
-  readonly #sync: () => Promise<void>;
+  readonly #sync: LayerSync;
 
   constructor(options: LayerStoreOptions) {
     this.#options = options;
     const { sync, dir } = options;
-    this.#sync = sync === undefined ? async () => {} : shared(() => sync(dir));
+    this.#sync = sync === undefined ? async () => {} : layerSync(sync, dir);
     for (const name of ['layers', 'tmp', 'trash']) mkdirSync(`${options.dir}/${name}`, { recursive: true, mode: 0o700 });
   }
 
@@ -151,7 +151,7 @@ export class LayerStore {
     const onAbort = () => ingest.abort();
     let running;
     try {
-      mkdirSync(ingest.task.dir, { mode: 0o700 });
+      await mkdir(ingest.task.dir, { mode: 0o700 });
       running = await this.#options.pool.run<'ingest'>(ingest.task, (event) => ingest.onEvent(event));
     } catch (error) {
       if (partial !== undefined) this.#partials.delete(partial);
@@ -180,38 +180,23 @@ export class LayerStore {
     await ingest.ready;
   }
 
-  /** Gives blob and layer their names, once they are on the disk. */
+  /** Gives blob and layer their names, once they are on the disk. Not synchronous: where much is written a rename waits, too. */
   async #settle(task: IngestTask, { blob }: LayerRequest, info: LayerInfo): Promise<LayerInfo> {
     try {
-      await this.#sync();
+      await this.#sync(task.dir, blob?.partial);
     } catch (error) {
       this.trash(task.dir);
       throw error;
     }
-    if (blob !== undefined) renameSync(blob.partial, typeof blob.path === 'string' ? blob.path : blob.path(info.digest));
+    if (blob !== undefined) await rename(blob.partial, typeof blob.path === 'string' ? blob.path : blob.path(info.digest));
     try {
-      renameSync(task.dir, this.path(info.diffId));
+      await rename(task.dir, this.path(info.diffId));
     } catch (error) {
       if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
       this.trash(task.dir); // it is there already, from another image
     }
     return info;
   }
-}
-
-/** Calls while the work runs share one more run of it, which begins after them. */
-function shared(work: () => Promise<void>): () => Promise<void> {
-  let last = Promise.resolve();
-  let next: Promise<void> | undefined;
-  return () => {
-    next ??= last
-      .catch(() => {})
-      .then(() => {
-        next = undefined;
-        return work();
-      });
-    return (last = next);
-  };
 }
 
 /** Whether a tree has but few files: then its removal is less work than the start of a thread. Nobody writes to it now. */

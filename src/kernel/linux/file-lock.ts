@@ -1,5 +1,6 @@
 /** Advisory locks between processes, by flock(2): the kernel lets go of one when its holder dies, however it dies. */
-import { closeSync, fstatSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { close, closeSync, existsSync, fstatSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { appendFile, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError } from '../../base/errors.ts';
@@ -9,6 +10,7 @@ import { libC } from './libc.ts';
 const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
+const LOCK_UN = 8;
 const POLL_MS = 5;
 
 let flock: ((fd: number, operation: number) => number) | undefined;
@@ -28,6 +30,11 @@ export const linuxFileLocks: FileLocks = {
     return undefined;
   },
   async lock(path, kind, signal) {
+    // a file is made by another thread: where much is written to the disk it takes its time
+    if (!existsSync(path)) {
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await appendFile(path, '', { mode: 0o600 });
+    }
     for (;;) {
       const lock = linuxFileLocks.tryLock(path, kind);
       if (lock !== undefined) return lock;
@@ -47,8 +54,10 @@ function held(fd: number): FileLock {
   let open = true;
   return {
     [Symbol.dispose]() {
-      if (open) closeSync(fd);
+      if (!open) return;
       open = false;
+      libc()(fd, LOCK_UN);
+      close(fd, () => {}); // by another thread: with the last of a removed file its place on the disk goes
     },
   };
 }
