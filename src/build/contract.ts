@@ -65,6 +65,8 @@ export interface BlobPlace {
   read(digest: Digest, signal: AbortSignal): AsyncIterable<Buffer>;
   /** Resolves when all of it is kept. */
   write(blob: Pick<Descriptor, 'digest' | 'size'>, bytes: AsyncIterable<Buffer>, signal: AbortSignal): Promise<void>;
+  /** All of a cache is written, and this is its manifest. Absent: the client is told with the result (`cache.manifest`). */
+  named?(manifest: Descriptor, signal: AbortSignal): Promise<void>;
 }
 
 /** What becomes of the result. */

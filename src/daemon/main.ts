@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../base/errors.ts';
+import { remoteBuildRoutes } from '../api/kobako/builds.ts';
 import { apiRoutes } from '../api/routes.ts';
 import { buildkitRoutes } from '../buildkit/routes.ts';
 import { Metrics, metricsRoutes } from '../api/system/metrics.ts';
@@ -84,7 +85,7 @@ export async function startDaemon(settings: DaemonSettings, log: Log): Promise<D
     log.info(`metrics API listening on ${settings.metricsAddress}`);
   }
   const buildkit = buildkitRoutes({ folder: join(settings.dataRoot, 'build/door'), run: join(settings.execRoot, 'build') });
-  const routes = [...apiRoutes, ...buildkit.routes];
+  const routes = [...apiRoutes, ...remoteBuildRoutes(join(settings.execRoot, 'agents')), ...buildkit.routes];
   const api: ApiServer = serve(servers, metrics?.counted(routes) ?? routes, metrics?.timed(engine) ?? engine, options);
   undo.defer(() => api.close({ graceMs: GRACE_MS }));
   undo.defer(() => buildkit.close());
