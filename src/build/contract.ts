@@ -39,7 +39,7 @@ export interface LocalFolder extends AsyncDisposable {
 export type ContextSource =
   /** Of the client's: opened when something of it is needed, perhaps several times, for parts of it. */
   | { readonly kind: 'local'; open(wanted: LocalWanted, signal: AbortSignal): Promise<LocalFolder> }
-  /** Read once: packed or not. A single file that is no tar is the Dockerfile itself. */
+  /** Read once: packed or not; no piece is looked at when the next one has been asked for. A single file that is no tar is the Dockerfile itself. */
   | { readonly kind: 'tar'; readonly bytes: AsyncIterable<Uint8Array> }
   /** A git repository (`https://host/repo.git#ref:folder`, `git@host:repo`), or a file over HTTP: a tar, or a Dockerfile. */
   | { readonly kind: 'remote'; readonly url: string }

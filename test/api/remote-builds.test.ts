@@ -24,7 +24,8 @@ const never = new AbortController().signal;
 
 async function all(bytes: AsyncIterable<Uint8Array>): Promise<string> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of bytes) pieces.push(piece);
+  // a context's is there only until the next one is asked for
+  for await (const piece of bytes) pieces.push(Buffer.from(piece));
   return Buffer.concat(pieces).toString();
 }
 

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { agentSocket } from '../../base/agent-socket.ts';
 import { bytesFromJson, bytesToJson } from '../../base/bytes-json.ts';
 import { EngineError } from '../../base/errors.ts';
+import { SharedReads } from '../../base/shared-reads.ts';
 import type { SshSocket } from '../../engine/builds-contract.ts';
 import type { Credentials } from '../../engine/images-contract.ts';
 import { REMOTE_FAILURE, REMOTE_WINDOWS, type RemoteReport } from '../../engine/types/remote-build.ts';
@@ -19,6 +20,7 @@ const PARTING_MS = 10_000;
 export class ClientAnswers {
   readonly #session: ClientHttp2Session;
   readonly #closed = new AbortController();
+  readonly #reads = new SharedReads();
 
   constructor(connection: Duplex) {
     this.#session = connect('http://localhost', {
@@ -55,7 +57,7 @@ export class ClientAnswers {
     stream.end();
     const pieces: Buffer[] = [];
     let size = 0;
-    const { status, bytes } = await answered(stream, signal);
+    const { status, bytes } = await answered(stream, this.#reads, signal);
     for await (const piece of bytes) {
       size += piece.length;
       if (size > MAX_ANSWER) throw new EngineError('invalid', `the client's answer about its ${name} is longer than ${MAX_ANSWER} bytes`);
@@ -64,17 +66,17 @@ export class ClientAnswers {
     return status === 204 ? undefined : Buffer.concat(pieces);
   }
 
-  /** Bytes of the client's. Leaving off tells it that no more are wanted. */
-  async *read(name: string, args: object, signal: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
+  /** Bytes of the client's; with `fleeting` each piece is there only until the next one is asked for. Leaving off tells the client that no more are wanted. */
+  async *read(name: string, args: object, signal: AbortSignal, { fleeting = false } = {}): AsyncGenerator<Buffer, void, undefined> {
     const stream = this.#open(name, args, signal);
     stream.end();
-    yield* (await answered(stream, signal)).bytes;
+    yield* (await answered(stream, this.#reads, signal, fleeting)).bytes;
   }
 
   /** Resolves when the client has taken all. */
   async write(name: string, args: object, bytes: AsyncIterable<Buffer>, signal: AbortSignal): Promise<void> {
     const stream = this.#open(name, args, signal);
-    const answer = answered(stream, signal).then(async (given) => {
+    const answer = answered(stream, this.#reads, signal).then(async (given) => {
       for await (const piece of given.bytes) void piece;
     });
     answer.catch(() => stream.close(constants.NGHTTP2_CANCEL)); // it wants no more
@@ -159,33 +161,65 @@ interface Answer {
   readonly bytes: AsyncIterable<Buffer>;
 }
 
+/** Bytes that wait for their reader. */
+const MAX_QUEUE = 1024 * 1024;
+
 /** Throws what the client says instead of an answer, and where it has gone. */
-async function answered(stream: ClientHttp2Stream, signal: AbortSignal): Promise<Answer> {
-  const head = await new Promise<IncomingHttpHeaders | undefined>((resolve) => {
-    stream.once('response', resolve);
-    stream.once('close', () => resolve(undefined));
+async function answered(stream: ClientHttp2Stream, reads: SharedReads, signal: AbortSignal, fleeting = false): Promise<Answer> {
+  let head: IncomingHttpHeaders | undefined;
+  let trailers: IncomingHttpHeaders = {};
+  let ended = false;
+  let queue: Buffer[] = [];
+  let queued = 0;
+  let wake = (): void => {};
+  stream.once('response', (given) => {
+    head = given;
+    wake();
   });
+  stream.once('trailers', (given: IncomingHttpHeaders) => (trailers = given));
+  for (const event of ['end', 'close'] as const) {
+    stream.once(event, () => {
+      ended = true;
+      wake();
+    });
+  }
+  stream.on('data', (piece: Buffer) => {
+    reads.came(piece);
+    queue.push(piece);
+    queued += piece.length;
+    if (queued > MAX_QUEUE) stream.pause();
+    wake();
+  });
+  const change = () => new Promise<void>((resolve) => (wake = resolve));
+  const bytes = async function* (): AsyncGenerator<Buffer, void, undefined> {
+    try {
+      while (queue.length > 0 || !ended) {
+        const pieces = queue;
+        queue = [];
+        queued = 0;
+        if (stream.isPaused()) stream.resume();
+        for (const piece of pieces) {
+          yield piece;
+          if (fleeting) reads.done(piece);
+        }
+        if (queue.length === 0 && !ended) await change();
+      }
+    } finally {
+      if (!ended) stream.close(constants.NGHTTP2_CANCEL);
+    }
+    signal.throwIfAborted();
+    if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) throw gone();
+    const failure = trailers[REMOTE_FAILURE];
+    if (typeof failure === 'string' && failure !== '') throw failureOf(decodeURIComponent(failure));
+  };
+  while (head === undefined && !ended) await change();
   signal.throwIfAborted();
   if (head === undefined) throw gone();
   const status = Number(head[':status']);
-  let trailers: IncomingHttpHeaders = {};
-  stream.once('trailers', (given: IncomingHttpHeaders) => (trailers = given));
-  if (status === 200 || status === 204) return { status, bytes: whole(stream, () => trailers, signal) };
-  const pieces: Buffer[] = [];
-  for await (const piece of stream) pieces.push(piece as Buffer);
-  throw failureOf(Buffer.concat(pieces).toString());
-}
-
-async function* whole(stream: ClientHttp2Stream, trailers: () => IncomingHttpHeaders, signal: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
-  try {
-    yield* stream as AsyncIterable<Buffer>;
-    const failure = trailers()[REMOTE_FAILURE];
-    if (typeof failure === 'string' && failure !== '') throw failureOf(decodeURIComponent(failure));
-  } catch (error) {
-    signal.throwIfAborted();
-    throw error instanceof EngineError ? error : gone(error);
-  }
-  if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) throw gone();
+  if (status === 200 || status === 204) return { status, bytes: bytes() };
+  let text = '';
+  for await (const piece of bytes()) text += piece.toString('latin1');
+  throw failureOf(Buffer.from(text, 'latin1').toString());
 }
 
 /** The client's words are the error's. */

@@ -109,7 +109,7 @@ export function remoteRequest(document: RemoteBuild, { client, run, onEvent, sig
 }
 
 function contextSource(client: ClientAnswers, name: string, { kind, from }: RemoteBuild['contexts'][string], signal: AbortSignal): ContextSource {
-  if (kind === 'tar') return { kind, bytes: client.read('context', { name }, signal) };
+  if (kind === 'tar') return { kind, bytes: client.read('context', { name }, signal, { fleeting: true }) };
   if (from === '') throw invalid(`the context ${JSON.stringify(name)} is from nowhere`);
   return kind === 'image' ? { kind, name: from } : { kind, url: from };
 }
