@@ -271,6 +271,15 @@ export interface CacheRecord {
   readonly usageCount: number;
 }
 
+/** Something that the cache keeps, and what removes it. */
+export interface Prunable {
+  readonly record: CacheRecord;
+  /** Records of the same content take their room once: one of them has its size. */
+  readonly content?: string | undefined;
+  /** False where somebody uses it. */
+  remove(): boolean;
+}
+
 export interface PruneOptions {
   /** Also what images use, and internal records. */
   readonly all?: boolean | undefined;
@@ -351,6 +360,8 @@ export interface Builds {
   /** Ends the build with that id; does nothing where there is none. */
   cancel(id: string): Promise<void>;
   usage(): Promise<readonly CacheRecord[]>;
+  /** What a door keeps for builds is listed with the cache, and goes with it. Only where the engine is in this process. */
+  keep?(list: () => readonly Prunable[]): void;
   /** What is applied to the cache after builds; none where that is turned off, or not known. */
   gcRules(): Promise<readonly PruneOptions[]>;
   prune(options?: PruneOptions): Promise<{ readonly removed: readonly string[]; readonly bytes: number; readonly records: readonly CacheRecord[] }>;

@@ -34,10 +34,11 @@ export class Door {
     const [contexts, scratch] = [join(folder, 'contexts'), join(folder, 'scratch')];
     for (const each of [contexts, scratch, run]) mkdirSync(each, { recursive: true, mode: 0o700 });
     const folders = (this.#folders = new LocalFolders(contexts));
+    builds.keep?.(() => folders.list());
     const sessions = this.#sessions;
     const solver = new Solver({ builds, images, sessions, folders, scratch, run });
     const worker = () => workerOf(system, builds);
-    this.#server.add('moby.buildkit.v1.Control', controlHandlers({ solver, builds, sessions, folders, worker }));
+    this.#server.add('moby.buildkit.v1.Control', controlHandlers({ solver, builds, sessions, worker }));
     this.#server.add('containerd.services.content.v1.Content', contentHandlers(solver.jobs));
     this.#server.add('moby.buildkit.v1.frontend.LLBBridge', bridgeHandlers(solver, worker));
   }

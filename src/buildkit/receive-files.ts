@@ -11,11 +11,16 @@ export interface FilesWanted {
   readonly report?: ((transferred: number) => void) | undefined;
 }
 
+export interface Received {
+  readonly transferred: number;
+  readonly size: number;
+}
+
 /** Milliseconds between two reports. */
 const REPORT_MS = 100;
 
-/** Brings the folder `root` up to what the client has. Gives the bytes that came for it. Throws EngineError, and what breaks the call off. */
-export async function receiveFiles(session: Session, thread: TreeThread, root: string, wanted: FilesWanted, signal: AbortSignal): Promise<number> {
+/** Brings the folder `root` up to what the client has. Gives the bytes that came for it, and those of its files. Throws EngineError, and what breaks the call off. */
+export async function receiveFiles(session: Session, thread: TreeThread, root: string, wanted: FilesWanted, signal: AbortSignal): Promise<Received> {
   const method = session.method('moby.filesync.v1.FileSync', 'DiffCopy');
   const { name, followPaths = [], excludePatterns = [] } = wanted;
   const metadata = { 'dir-name': name, ...listed('followpaths', followPaths), ...listed('exclude-patterns', excludePatterns) };
@@ -45,12 +50,11 @@ export async function receiveFiles(session: Session, thread: TreeThread, root: s
       }
       await round.room();
     }
-    await round.finish();
+    return { transferred, size: await round.finish() };
   } catch (error) {
     round.abandon();
     throw failure === undefined ? error : failure.error;
   }
-  return transferred;
 }
 
 /** Header values are ASCII: what is not is escaped, and the client is told so. */

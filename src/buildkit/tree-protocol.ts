@@ -15,6 +15,8 @@ export interface TreeReport {
   readonly round: number;
   readonly answer?: RoundAnswer;
   readonly failure?: string;
+  /** Of `finish`: the bytes of the folder's files. */
+  readonly size?: number;
   /** The memory of the bytes comes back: the next ones go there. */
   readonly chunk?: Uint8Array<ArrayBuffer> | undefined;
 }

@@ -32,6 +32,7 @@ export class TreeRound {
   #used = 0;
   #inFlight = 0;
   #failure: Error | undefined;
+  #size = 0;
   #wake: () => void = () => {};
 
   constructor(owner: RoundOwner, listener: RoundListener) {
@@ -59,14 +60,15 @@ export class TreeRound {
     while (this.#failure === undefined && this.#full.length * CHUNK > MAX_WAITING) await this.#change();
   }
 
-  /** No more comes. Resolves when the folder is like the client's. Throws what was wrong. */
-  async finish(): Promise<void> {
+  /** No more comes. Resolves when the folder is like the client's, with the bytes of its files. Throws what was wrong. */
+  async finish(): Promise<number> {
     while (this.#failure === undefined && (this.#inFlight > 0 || this.#used > 0)) await this.#change();
     if (this.#failure !== undefined) throw this.#failure;
     this.#inFlight++;
     this.#owner.finish();
     while (this.#failure === undefined && this.#inFlight > 0) await this.#change();
     if (this.#failure !== undefined) throw this.#failure;
+    return this.#size;
   }
 
   abandon(): void {
@@ -74,9 +76,10 @@ export class TreeRound {
   }
 
   /** For the thread's side. */
-  reported({ answer, failure }: Pick<TreeReport, 'answer' | 'failure'>): void {
+  reported({ answer, failure, size = 0 }: Pick<TreeReport, 'answer' | 'failure' | 'size'>): void {
     if (failure !== undefined) return this.failed(invalid(failure));
     this.#inFlight--;
+    this.#size = size;
     if (answer !== undefined && this.#failure === undefined) this.#listener.answered(answer);
     this.#flush();
     this.#wake();

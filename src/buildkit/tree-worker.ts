@@ -47,8 +47,7 @@ function obey(order: Exclude<TreeOrder, { kind: 'remove' }>): TreeReport | undef
       round.abandon();
       return undefined;
     }
-    round.finish();
-    return { round: number };
+    return { round: number, size: round.finish() };
   } catch (error) {
     rounds.delete(number);
     round.abandon();

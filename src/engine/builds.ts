@@ -36,6 +36,7 @@ export function buildsOf(parts: () => BuildParts): Builds {
     describe: (request, what) => new Build(parts(), request, request.signal ?? new AbortController().signal).describe(what),
     cancel: async (id) => running.get(id)?.abort(new EngineError('cancelled', 'context canceled')),
     usage: async () => cacheUsage(parts()),
+    keep: (list) => void parts().kept.push(list),
     gcRules: async () => cacheRules(parts()),
     prune: (options = {}) => pruneCache(parts(), options),
   };

@@ -21,6 +21,17 @@ export function openBuilds(engine: EngineParts, gc: CacheGcSettings): BuildParts
   sweepBuilds(engine, dir);
   if (engine.owned) cache.sweep();
   const collector = new CacheCollector(() => collectCache(parts), { background: engine.owned, stamp: `${dir}/collected` });
-  const parts: BuildParts = { engine, cache, flights: new Flights(), dir, accounts: new Map(), copying: Promise.resolve(), building: new Set(), gc, collector };
+  const parts: BuildParts = {
+    engine,
+    cache,
+    flights: new Flights(),
+    dir,
+    accounts: new Map(),
+    copying: Promise.resolve(),
+    building: new Set(),
+    kept: [],
+    gc,
+    collector,
+  };
   return parts;
 }

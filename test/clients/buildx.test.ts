@@ -241,6 +241,10 @@ describe('buildx', { skip: missing ?? false }, async () => {
     });
     fine(await docker(['build', '-o', 'type=cacheonly', folder]));
     const prune = async (...more: readonly string[]) => fine(await docker(['buildx', 'prune', '-f', ...more])).stdout;
+    const verbose = fine(await docker(['buildx', 'du', '--verbose'])).stdout;
+    assert.match(verbose, /Description:\s+local source for dockerfile\n/);
+    assert.match(await prune('--filter', 'type=source.local'), /^[a-z0-9]{20,}[^]*^Total:/m);
+    assert.doesNotMatch(fine(await docker(['buildx', 'du', '--verbose'])).stdout, /local source/);
     const total = /^Total:\s+0B?$/m;
     assert.match(await prune('--max-used-space', '1gb'), total);
     assert.match(await prune('--filter', 'until=1h'), total);
