@@ -69,6 +69,7 @@ export async function startDaemon(settings: DaemonSettings, log: Log): Promise<D
     labels: settings.labels,
     networks: settings.networks,
     buildCacheGc: settings.buildCacheGc,
+    forbiddenEntitlements: settings.forbiddenEntitlements,
     usernsRemap: settings.usernsRemap,
     leaseGrace: settings.leaseGrace,
   });
@@ -84,7 +85,7 @@ export async function startDaemon(settings: DaemonSettings, log: Log): Promise<D
     undo.defer(() => measured.close({ graceMs: 0 }));
     log.info(`metrics API listening on ${settings.metricsAddress}`);
   }
-  const buildkit = buildkitRoutes({ folder: join(settings.dataRoot, 'build/door'), run: join(settings.execRoot, 'build') });
+  const buildkit = buildkitRoutes({ folder: join(settings.dataRoot, 'build/door'), run: join(settings.execRoot, 'build'), history: settings.buildHistory });
   const routes = [...apiRoutes, ...remoteBuildRoutes(join(settings.execRoot, 'agents')), ...buildkit.routes];
   const api: ApiServer = serve(servers, metrics?.counted(routes) ?? routes, metrics?.timed(engine) ?? engine, options);
   undo.defer(() => api.close({ graceMs: GRACE_MS }));

@@ -26,6 +26,8 @@ export interface BuildParts {
   copying: Promise<void>;
   /** Of each build that goes on here: the steps that it has come to. */
   readonly building: Set<ReadonlySet<Digest>>;
+  /** Entitlements that no build is granted. */
+  readonly forbidden: readonly string[];
   /** What doors keep for builds. */
   readonly kept: (() => readonly Prunable[])[];
   readonly gc: CacheGcSettings;

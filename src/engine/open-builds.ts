@@ -2,7 +2,6 @@
 import { mkdirSync } from 'node:fs';
 import { BuildCache } from '../build/cache.ts';
 import { Flights } from '../build/flights.ts';
-import type { CacheGcSettings } from '../build/contract.ts';
 import { CacheCollector } from './build-collector.ts';
 import { collectCache } from './build-gc.ts';
 import { sweepBuilds, type BuildParts } from './build-parts.ts';
@@ -14,7 +13,7 @@ export function buildFolder(dataRoot: string): string {
 }
 
 /** Makes what is missing, and removes what killed builds have left. */
-export function openBuilds(engine: EngineParts, gc: CacheGcSettings): BuildParts {
+export function openBuilds(engine: EngineParts, { gc, forbidden }: Pick<BuildParts, 'gc' | 'forbidden'>): BuildParts {
   const dir = buildFolder(engine.dataRoot);
   for (const name of ['work', 'mounts']) mkdirSync(`${dir}/${name}`, { recursive: true, mode: 0o700 });
   const cache = new BuildCache(`${dir}/steps`);
@@ -30,6 +29,7 @@ export function openBuilds(engine: EngineParts, gc: CacheGcSettings): BuildParts
     copying: Promise.resolve(),
     building: new Set(),
     kept: [],
+    forbidden,
     gc,
     collector,
   };
