@@ -111,8 +111,8 @@ export class GrpcCall {
     this.#stream = stream;
     this.#signal = signal;
     this.#reads = reads;
+    reads.watch(stream);
     stream.on('data', (piece: Buffer) => {
-      reads.came(piece);
       this.#queue.push(piece);
       this.#queued += piece.length;
       if (this.#queued > MAX_QUEUE) stream.pause();

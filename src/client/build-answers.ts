@@ -97,21 +97,24 @@ async function answer(stream: ServerHttp2Stream, name: string, args: Arguments, 
   const over = new AbortController();
   stream.once('close', () => over.abort(new EngineError('cancelled', 'context canceled')));
   try {
-    const { ask, read, take, join } = answers;
-    if (ask[name] !== undefined) {
-      const given = await ask[name](args, over.signal);
+    const ask = own(answers.ask, name);
+    const read = own(answers.read, name);
+    const take = own(answers.take, name);
+    const join = own(answers.join, name);
+    if (ask !== undefined) {
+      const given = await ask(args, over.signal);
       stream.respond({ ':status': given === undefined ? 204 : 200 });
       stream.end(given);
-    } else if (read[name] !== undefined) {
-      await send(stream, read[name](args, over.signal));
-    } else if (take[name] !== undefined) {
+    } else if (read !== undefined) {
+      await send(stream, read(args, over.signal));
+    } else if (take !== undefined) {
       // who needs no more than he has read can still be answered
-      await take[name](args, stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>, over.signal);
+      await take(args, stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>, over.signal);
       stream.resume();
       if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) return;
       stream.respond({ ':status': 204 }, { endStream: true });
-    } else if (join[name] !== undefined) {
-      const there = await join[name](args);
+    } else if (join !== undefined) {
+      const there = await join(args);
       there.on('error', () => {});
       there.once('close', () => stream.end());
       stream.once('close', () => there.destroy());
@@ -126,6 +129,10 @@ async function answer(stream: ServerHttp2Stream, name: string, args: Arguments, 
     stream.end(failureText(error));
     stream.resume(); // what is still on its way would hold up all others
   }
+}
+
+function own<T>(known: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(known, name) ? known[name] : undefined;
 }
 
 /** A failure on the way is in the trailers: what has gone is sent. */

@@ -117,6 +117,7 @@ export class ClientAnswers {
     const path = `/${name}?${encodeURIComponent(bytesToJson(args))}`;
     const stream = this.#session.request({ ':method': 'POST', ':path': path }, { endStream: false, ...(signal === undefined ? {} : { signal }) });
     stream.on('error', () => {}); // told by its end
+    this.#reads.watch(stream);
     return stream;
   }
 }
@@ -184,7 +185,6 @@ async function answered(stream: ClientHttp2Stream, reads: SharedReads, signal: A
     });
   }
   stream.on('data', (piece: Buffer) => {
-    reads.came(piece);
     queue.push(piece);
     queued += piece.length;
     if (queued > MAX_QUEUE) stream.pause();
