@@ -9,10 +9,13 @@ import { connectEngine } from './engine.ts';
 
 async function ground(t: TestContext) {
   const calls: string[] = [];
+  const queries: URLSearchParams[] = [];
   const server = createServer((request, response) => {
     request.resume();
     if (request.url === '/_ping') return void response.writeHead(200, { 'api-version': '1.51' }).end('OK');
     calls.push(`${request.method} ${request.url!.replace(/^\/v1\.\d+/, '').replace(/\?.*/, '')}`);
+    queries.push(new URL(request.url!, 'http://a').searchParams);
+    if (request.url!.includes('/prune')) return void response.end('{"CachesDeleted":null,"SpaceReclaimed":0}');
     if (!request.url!.includes('/build?')) return void response.writeHead(404).end('{"message":"page not found"}');
     request.once('end', () => response.end('{"stream":"Step 1/1 : FROM a\\n"}\n{"aux":{"ID":"sha256:1"}}\n'));
   });
@@ -36,7 +39,7 @@ async function ground(t: TestContext) {
     exporters: [{ type: 'image', names: [] }],
     ...more,
   });
-  return { engine, calls, request };
+  return { engine, calls, queries, request };
 }
 
 test('what the older builder can do is asked of it', async (t) => {
@@ -71,4 +74,11 @@ test('what it cannot do is refused, and not left out', async (t) => {
   }
   await assert.rejects(engine.builds.describe(request(), 'lint'), /^EngineError: a Dockerfile that is to be read only cannot be sent/);
   assert.ok(!calls.includes('POST /build'));
+});
+
+test('the age of what is pruned is a filter', async (t) => {
+  const { engine, queries } = await ground(t);
+  await engine.builds.prune({ keepDuration: 60_000, filters: { type: ['regular'] } });
+  assert.deepEqual(JSON.parse(queries[0]!.get('filters')!), { type: ['regular'], 'unused-for': ['60000ms'] });
+  await assert.rejects(engine.builds.prune({ keepDuration: 1, filters: { until: ['1h'] } }), { kind: 'unavailable' });
 });

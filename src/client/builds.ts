@@ -133,10 +133,14 @@ async function registryConfig(credentials: ((domain: string) => Promise<Credenti
   return { 'x-registry-config': Buffer.from(JSON.stringify(config)).toString('base64url') };
 }
 
-async function prune(http: HttpClient, { all, filters, reservedSpace, maxUsedSpace, minFreeSpace }: PruneOptions = {}): ReturnType<Builds['prune']> {
+async function prune(
+  http: HttpClient,
+  { all, filters = {}, keepDuration = 0, reservedSpace, maxUsedSpace, minFreeSpace }: PruneOptions = {},
+): ReturnType<Builds['prune']> {
+  if (keepDuration > 0 && (filters['until'] ?? filters['unused-for']) !== undefined) throw refusal('an age besides the one of the filters');
   const query = {
     all,
-    filters,
+    filters: keepDuration > 0 ? { ...filters, 'unused-for': [`${Math.ceil(keepDuration)}ms`] } : filters,
     'reserved-space': reservedSpace,
     'keep-storage': reservedSpace,
     'max-used-space': maxUsedSpace,
