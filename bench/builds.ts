@@ -1,5 +1,5 @@
 /**
- * `bin/node bench/builds.ts [ROUNDS]`: what who builds images waits for, with buildx and with the classic builder's API:
+ * `bin/node bench/builds.ts [ROUNDS [PATTERN]]`: what who builds images waits for, with buildx and with the classic builder's API:
  * our daemon beside a real dockerd 28 where one is at hand. Contestants take turns within each round; everybody's data
  * lies in memory. Prints medians and ratios, and one line of JSON.
  */
@@ -13,6 +13,8 @@ import { runOk } from '../test/support/run.ts';
 import { agent, call, type Contestant, dockerd, kobako, median, timed } from './contestants.ts';
 
 const ROUNDS = Number(process.argv[2] ?? 7);
+/** Of the tasks' names with their builder: `500 MB, buildx`. */
+const WANTED = new RegExp(process.argv[3] ?? '');
 const IMAGE = 'bench/busybox:1';
 const MANY_FILES = 5_000;
 const LARGE_FILES = 50;
@@ -105,6 +107,7 @@ async function main(folder: string): Promise<void> {
     for (const { socket } of contestants) await call(socket, 'POST', '/images/load?quiet=1', image);
     for (const builder of ['buildx', 'classic'] as const) {
       for (const [index, { name, rounds, prepare, change, cold }] of BENCHES.entries()) {
+        if (!WANTED.test(`${name}, ${builder}`)) continue;
         const context = `${folder}/${builder}-${index}`;
         mkdirSync(context);
         prepare(context);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { gcRules, keptBytes, prune, type Prunable } from './cache-gc.ts';
-import type { CacheRecord, PruneOptions } from './contract.ts';
+import { gcRules, keptBytes, prune } from './cache-gc.ts';
+import type { CacheRecord, Prunable, PruneOptions } from './contract.ts';
 
 const DAY = 24 * 3600_000;
 const NOW = 1000 * DAY;
@@ -101,4 +101,25 @@ test('the rules: BuildKit’s, with sizes that were given, others, none', () => 
   assert.equal(gcRules({}, { total: 5 * 2 ** 30, free: 0 })[2]!.reservedSpace, 1e9, 'a small disk');
   assert.deepEqual(gcRules({ rules: [{ all: true }] }, disk), [{ all: true }]);
   assert.deepEqual(gcRules({ enabled: false, rules: [{ all: true }] }, disk), []);
+});
+
+test('records of one content take its room once, and free it with the last of them', () => {
+  const entry = (id: string, age: number, size: number, content?: string): Prunable => ({ record: record(id, age, size), content, remove: () => true });
+  const entries = [entry('a', 9, 10, 'x'), entry('b', 8, 0, 'x'), entry('c', 7, 5), entry('d', 6, 7, 'y')];
+  const freed = (options: PruneOptions) => prune(entries, options, DISK, NOW).map(({ id, size }) => [id, size]);
+  assert.deepEqual(freed({}), [
+    ['a', 0],
+    ['b', 10],
+    ['c', 5],
+    ['d', 7],
+  ]);
+  assert.deepEqual(freed({ maxUsedSpace: 22 }), [], 'the content counts once');
+  assert.deepEqual(
+    freed({ maxUsedSpace: 21 }),
+    [
+      ['a', 0],
+      ['b', 10],
+    ],
+    'the first alone frees nothing',
+  );
 });

@@ -1,13 +1,6 @@
 /** Garbage collection of the build cache: what goes by size and by age, as BuildKit's rules have it. */
 import { recordFilter } from './cache-filter.ts';
-import type { CacheGcSettings, CacheRecord, PruneOptions } from './contract.ts';
-
-/** Something that the cache keeps. */
-export interface Prunable {
-  readonly record: CacheRecord;
-  /** False where somebody uses it. */
-  remove(): boolean;
-}
+import type { CacheGcSettings, CacheRecord, Prunable, PruneOptions } from './contract.ts';
 
 /** Of the file system that the cache is on, in bytes. */
 export interface Disk {
@@ -57,13 +50,24 @@ export function keptBytes(total: number, free: number, { reservedSpace = 0, maxU
 
 /**
  * Removes what the options mean, and no more than their sizes ask for: what was used least and longest ago first, what
- * others were made of after them. Never what is in use. Throws `invalid` for a filter that is none.
+ * others were made of after them. Never what is in use. Gives them with the bytes that each has freed as its size. Throws
+ * `invalid` for a filter that is none.
  */
 export function prune(entries: readonly Prunable[], options: PruneOptions, { free }: Disk, now = Date.now()): CacheRecord[] {
   const wanted = recordFilter(options, now);
   // what images have takes no room of the cache's own
-  const size = ({ record }: Prunable) => (record.shared ? 0 : record.size);
-  let total = entries.reduce((sum, entry) => sum + size(entry), 0);
+  let total = entries.reduce((sum, { record }) => sum + (record.shared ? 0 : record.size), 0);
+  const left = new Map<string, { size: number; records: number }>();
+  for (const { content, record } of entries) {
+    if (content === undefined) continue;
+    const { size, records } = left.get(content) ?? { size: 0, records: 0 };
+    left.set(content, { size: Math.max(size, record.size), records: records + 1 });
+  }
+  const freedBy = ({ content, record }: Prunable): number => {
+    const same = content === undefined ? undefined : left.get(content);
+    if (same === undefined) return record.size;
+    return --same.records === 0 ? same.size : 0;
+  };
   const kept = keptBytes(total, free, options);
   const children = new Map<string, number>();
   for (const { record } of entries) for (const parent of record.parents) children.set(parent, (children.get(parent) ?? 0) + 1);
@@ -74,13 +78,14 @@ export function prune(entries: readonly Prunable[], options: PruneOptions, { fre
   const removed: CacheRecord[] = [];
   for (let entry = ready.take(); entry !== undefined && (kept === undefined || total > kept); entry = ready.take()) {
     if (!entry.remove()) continue;
-    removed.push(entry.record);
-    total -= size(entry);
+    const size = freedBy(entry);
+    removed.push({ ...entry.record, size });
+    if (!entry.record.shared) total -= size;
     for (const parent of entry.record.parents) {
-      const left = children.get(parent)! - 1;
-      children.set(parent, left);
+      const others = children.get(parent)! - 1;
+      children.set(parent, others);
       const next = chosen.get(parent);
-      if (left === 0 && next !== undefined) ready.add(next);
+      if (others === 0 && next !== undefined) ready.add(next);
     }
   }
   return removed;

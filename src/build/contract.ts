@@ -39,7 +39,7 @@ export interface LocalFolder extends AsyncDisposable {
 export type ContextSource =
   /** Of the client's: opened when something of it is needed, perhaps several times, for parts of it. */
   | { readonly kind: 'local'; open(wanted: LocalWanted, signal: AbortSignal): Promise<LocalFolder> }
-  /** Read once: packed or not. A single file that is no tar is the Dockerfile itself. */
+  /** Read once: packed or not; no piece is looked at when the next one has been asked for. A single file that is no tar is the Dockerfile itself. */
   | { readonly kind: 'tar'; readonly bytes: AsyncIterable<Uint8Array> }
   /** A git repository (`https://host/repo.git#ref:folder`, `git@host:repo`), or a file over HTTP: a tar, or a Dockerfile. */
   | { readonly kind: 'remote'; readonly url: string }
@@ -65,6 +65,8 @@ export interface BlobPlace {
   read(digest: Digest, signal: AbortSignal): AsyncIterable<Buffer>;
   /** Resolves when all of it is kept. */
   write(blob: Pick<Descriptor, 'digest' | 'size'>, bytes: AsyncIterable<Buffer>, signal: AbortSignal): Promise<void>;
+  /** All of a cache is written, and this is its manifest. Absent: the client is told with the result (`cache.manifest`). */
+  named?(manifest: Descriptor, signal: AbortSignal): Promise<void>;
 }
 
 /** What becomes of the result. */
@@ -269,6 +271,15 @@ export interface CacheRecord {
   readonly usageCount: number;
 }
 
+/** Something that the cache keeps, and what removes it. */
+export interface Prunable {
+  readonly record: CacheRecord;
+  /** Records of the same content take their room once: one of them has its size. */
+  readonly content?: string | undefined;
+  /** False where somebody uses it. */
+  remove(): boolean;
+}
+
 export interface PruneOptions {
   /** Also what images use, and internal records. */
   readonly all?: boolean | undefined;
@@ -349,6 +360,8 @@ export interface Builds {
   /** Ends the build with that id; does nothing where there is none. */
   cancel(id: string): Promise<void>;
   usage(): Promise<readonly CacheRecord[]>;
+  /** What a door keeps for builds is listed with the cache, and goes with it. Only where the engine is in this process. */
+  keep?(list: () => readonly Prunable[]): void;
   /** What is applied to the cache after builds; none where that is turned off, or not known. */
   gcRules(): Promise<readonly PruneOptions[]>;
   prune(options?: PruneOptions): Promise<{ readonly removed: readonly string[]; readonly bytes: number; readonly records: readonly CacheRecord[] }>;

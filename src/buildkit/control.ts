@@ -6,7 +6,6 @@ import type { Builds, CacheRecord, PruneOptions } from '../build/contract.ts';
 import type { Handlers, ServerCall } from './grpc-server.ts';
 import { CODES } from './grpc-status.ts';
 import { historyEvents } from './history.ts';
-import type { LocalFolders } from './local-folders.ts';
 import { timestamp, type Message } from './messages.ts';
 import type { Sessions } from './sessions.ts';
 import type { Solver } from './solver.ts';
@@ -17,13 +16,12 @@ export interface ControlParts {
   readonly solver: Solver;
   readonly builds: Builds;
   readonly sessions: Sessions;
-  readonly folders: LocalFolders;
   readonly worker: () => Promise<Worker>;
 }
 
 const NANOSECONDS_PER_MS = 1e6;
 
-export function controlHandlers({ solver, builds, sessions, folders, worker }: ControlParts): Handlers {
+export function controlHandlers({ solver, builds, sessions, worker }: ControlParts): Handlers {
   const { jobs } = solver;
   return {
     unary: {
@@ -49,9 +47,7 @@ export function controlHandlers({ solver, builds, sessions, folders, worker }: C
         }
       },
       Prune: async function* (request) {
-        const options = pruneOptions(request);
-        if (takesAll(options)) folders.prune();
-        const { records } = await builds.prune(options);
+        const { records } = await builds.prune(pruneOptions(request));
         yield* records.map(usageRecord);
       },
       ListenBuildHistory: (request, { signal }) => historyEvents(jobs, request, signal),
@@ -139,12 +135,6 @@ function condition(text: string): (record: CacheRecord) => boolean {
   if (operator === '!=') return (record) => fieldOf(record) !== value;
   if (operator === '~=') return (record) => fieldOf(record).includes(value);
   return (record) => fieldOf(record) === 'true';
-}
-
-/** Neither by size nor by age, nor only what is of another kind than copies of clients' folders. */
-function takesAll({ filters = {}, keepDuration, reservedSpace, maxUsedSpace, minFreeSpace }: PruneOptions): boolean {
-  const limits = [keepDuration, reservedSpace, maxUsedSpace, minFreeSpace];
-  return limits.every((limit) => !limit) && Object.entries(filters).every(([key, values]) => key === 'type' && values.includes('source.local'));
 }
 
 function pruneOptions(request: Message): PruneOptions {

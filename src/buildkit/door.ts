@@ -9,6 +9,7 @@ import { bridgeHandlers } from './bridge.ts';
 import { contentHandlers } from './content.ts';
 import { controlHandlers } from './control.ts';
 import { GrpcServer } from './grpc-server.ts';
+import type { HistoryLimits } from './job.ts';
 import { LocalFolders } from './local-folders.ts';
 import { Sessions } from './sessions.ts';
 import { Solver } from './solver.ts';
@@ -22,6 +23,7 @@ export interface DoorParts {
   readonly folder: string;
   /** For sockets: the door's own, too, and with a short path. */
   readonly run: string;
+  readonly history?: HistoryLimits | undefined;
 }
 
 export class Door {
@@ -29,15 +31,16 @@ export class Door {
   readonly #sessions = new Sessions();
   readonly #folders: LocalFolders;
 
-  constructor({ builds, images, system, folder, run }: DoorParts) {
+  constructor({ builds, images, system, folder, run, history }: DoorParts) {
     for (const each of [folder, run]) rmSync(each, { recursive: true, force: true });
     const [contexts, scratch] = [join(folder, 'contexts'), join(folder, 'scratch')];
     for (const each of [contexts, scratch, run]) mkdirSync(each, { recursive: true, mode: 0o700 });
     const folders = (this.#folders = new LocalFolders(contexts));
+    builds.keep?.(() => folders.list());
     const sessions = this.#sessions;
-    const solver = new Solver({ builds, images, sessions, folders, scratch, run });
+    const solver = new Solver({ builds, images, sessions, folders, scratch, run, history });
     const worker = () => workerOf(system, builds);
-    this.#server.add('moby.buildkit.v1.Control', controlHandlers({ solver, builds, sessions, folders, worker }));
+    this.#server.add('moby.buildkit.v1.Control', controlHandlers({ solver, builds, sessions, worker }));
     this.#server.add('containerd.services.content.v1.Content', contentHandlers(solver.jobs));
     this.#server.add('moby.buildkit.v1.frontend.LLBBridge', bridgeHandlers(solver, worker));
   }

@@ -4,6 +4,7 @@
  */
 import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2';
 import type { Duplex } from 'node:stream';
+import { SharedReads } from '../base/shared-reads.ts';
 import { frame, Unframer } from './grpc-frames.ts';
 import { CODES, GrpcError } from './grpc-status.ts';
 
@@ -25,6 +26,7 @@ export class GrpcClient {
   readonly #session: ClientHttp2Session;
   readonly #pings: NodeJS.Timeout;
   readonly #closed = new AbortController();
+  readonly #reads = new SharedReads();
 
   constructor(socket: Duplex) {
     this.#session = connect('http://localhost', {
@@ -78,7 +80,7 @@ export class GrpcClient {
       te: 'trailers',
     };
     for (const [name, value] of Object.entries(options.metadata ?? {})) headers[name] = typeof value === 'string' ? value : [...value];
-    return new GrpcCall(this.#session.request(headers), options.signal);
+    return new GrpcCall(this.#session.request(headers), options.signal, this.#reads);
   }
 
   #gone(): void {
@@ -94,6 +96,7 @@ const MAX_QUEUE = 4 * 1024 * 1024;
 export class GrpcCall {
   readonly #stream: ClientHttp2Stream;
   readonly #signal: AbortSignal | undefined;
+  readonly #reads: SharedReads;
   // read as it comes: a stream that the other side closes loses what is still in it
   #queue: Buffer[] = [];
   #queued = 0;
@@ -104,9 +107,11 @@ export class GrpcCall {
   #wake: () => void = () => {};
   readonly #onAbort = (): void => this.cancel();
 
-  constructor(stream: ClientHttp2Stream, signal: AbortSignal | undefined) {
+  constructor(stream: ClientHttp2Stream, signal: AbortSignal | undefined, reads: SharedReads) {
     this.#stream = stream;
     this.#signal = signal;
+    this.#reads = reads;
+    reads.watch(stream);
     stream.on('data', (piece: Buffer) => {
       this.#queue.push(piece);
       this.#queued += piece.length;
@@ -165,14 +170,26 @@ export class GrpcCall {
   /** The messages as they come, some at a time. Throws GrpcError at a failure. Leaving off cancels the call. */
   async *batches(): AsyncGenerator<Buffer[]> {
     const unframer = new Unframer(MAX_MESSAGE);
+    for await (const pieces of this.pieces()) {
+      const messages = pieces.flatMap((piece) => unframer.push(piece));
+      if (messages.length > 0) yield messages;
+    }
+  }
+
+  /** Of what `pieces` gave: nobody needs it any more. */
+  used(pieces: readonly Buffer[]): void {
+    for (const piece of pieces) this.#reads.done(piece);
+  }
+
+  /** As `batches`, but the bytes, with the frames of the messages. */
+  async *pieces(): AsyncGenerator<Buffer[]> {
     try {
       for (;;) {
         const pieces = this.#queue;
         this.#queue = [];
         this.#queued = 0;
         if (this.#stream.isPaused()) this.#stream.resume();
-        const messages = pieces.flatMap((piece) => unframer.push(piece));
-        if (messages.length > 0) yield messages;
+        if (pieces.length > 0) yield pieces;
         if (this.#queue.length > 0) continue;
         if (this.#closed || (this.#ended && this.#trailers !== undefined)) break;
         await new Promise<void>((resolve) => {

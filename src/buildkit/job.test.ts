@@ -74,3 +74,16 @@ test('old builds are forgotten', () => {
   assert.equal(jobs.all.length, 50);
   assert.equal(found(jobs, 'j0'), undefined);
 });
+
+test('how many builds are remembered, and how long more than these', () => {
+  for (const [limits, left] of [
+    [{ maxEntries: 3 }, 3],
+    [{ maxEntries: 0 }, 0],
+    [{ maxEntries: 3, maxAge: 3600_000 }, 9],
+  ] as const) {
+    const jobs = new Jobs(limits);
+    for (let i = 0; i < 9; i++) jobs.get(`j${i}`).end();
+    jobs.tidy();
+    assert.equal(jobs.all.length, left, JSON.stringify(limits));
+  }
+});

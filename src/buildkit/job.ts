@@ -203,13 +203,26 @@ export class Job {
   }
 }
 
-/** How many builds are remembered. */
-const REMEMBERED = 50;
+/** Which builds are remembered: so many, and beyond these who have ended less than `maxAge` milliseconds ago. */
+export interface HistoryLimits {
+  /** Default 50, as BuildKit's. */
+  readonly maxEntries?: number | undefined;
+  /** Default 0: they are in memory. */
+  readonly maxAge?: number | undefined;
+}
+
 /** A call within a build may come before the build's own, and waits for it so long; BuildKit's own patience. Milliseconds. */
 const PATIENCE_MS = 3_000;
 
 export class Jobs {
   readonly #jobs = new Map<string, Job>();
+  readonly #maxEntries: number;
+  readonly #maxAge: number;
+
+  constructor({ maxEntries = 50, maxAge = 0 }: HistoryLimits = {}) {
+    this.#maxEntries = maxEntries;
+    this.#maxAge = maxAge;
+  }
 
   /** The build with that ref, which a client may name before it begins. */
   get(ref: string): Job {
@@ -251,7 +264,8 @@ export class Jobs {
   tidy(idle?: Job): void {
     if (idle !== undefined && !idle.solving && !idle.listened) this.#jobs.delete(idle.ref);
     const ended = [...this.#jobs.values()].filter((job) => job.completedAt !== undefined);
-    for (const job of ended.slice(0, Math.max(0, ended.length - REMEMBERED))) this.#jobs.delete(job.ref);
+    const before = Date.now() - this.#maxAge;
+    for (const job of ended.slice(0, Math.max(0, ended.length - this.#maxEntries))) if (job.completedAt! <= before) this.#jobs.delete(job.ref);
   }
 
   delete(ref: string): void {

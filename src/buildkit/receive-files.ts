@@ -1,7 +1,6 @@
 /** BuildKit's file sync: the client tells of its files, and sends the content of those that are asked for. */
 import type { Session } from './sessions.ts';
 import { PACKET } from './file-packet.ts';
-import type { RoundAnswer } from './receive-round.ts';
 import type { TreeThread } from './tree-thread.ts';
 
 export interface FilesWanted {
@@ -12,60 +11,50 @@ export interface FilesWanted {
   readonly report?: ((transferred: number) => void) | undefined;
 }
 
+export interface Received {
+  readonly transferred: number;
+  readonly size: number;
+}
+
 /** Milliseconds between two reports. */
 const REPORT_MS = 100;
 
-/** Bytes that may wait for the disk. */
-const MAX_WAITING = 16 * 1024 * 1024;
-
-/** Brings the folder `root` up to what the client has. Gives the bytes that came for it. Throws EngineError, and what breaks the call off. */
-export async function receiveFiles(session: Session, thread: TreeThread, root: string, wanted: FilesWanted, signal: AbortSignal): Promise<number> {
+/** Brings the folder `root` up to what the client has. Gives the bytes that came for it, and those of its files. Throws EngineError, and what breaks the call off. */
+export async function receiveFiles(session: Session, thread: TreeThread, root: string, wanted: FilesWanted, signal: AbortSignal): Promise<Received> {
   const method = session.method('moby.filesync.v1.FileSync', 'DiffCopy');
   const { name, followPaths = [], excludePatterns = [] } = wanted;
   const metadata = { 'dir-name': name, ...listed('followpaths', followPaths), ...listed('exclude-patterns', excludePatterns) };
   const call = session.client.stream(method.path, { metadata, signal });
-  const round = thread.begin(root);
-  let transferred = 0;
-  let waiting = 0;
-  let next = performance.now() + REPORT_MS;
-  let last: Promise<unknown> = Promise.resolve();
   let failure: { readonly error: unknown } | undefined;
-  const answered = ({ requests, fin, ended }: RoundAnswer): void => {
-    for (const ID of requests) call.write(method.request.encode({ type: PACKET.REQUEST, ID }));
-    if (fin) call.write(method.request.encode({ type: PACKET.FIN }));
-    if (ended) call.end();
-  };
-  const push = (packets: readonly Uint8Array[], bytes: number): void => {
-    waiting += bytes;
-    last = round
-      .push(packets)
-      .then(answered, (error: unknown) => {
-        failure ??= { error };
-        call.cancel();
-      })
-      .finally(() => {
-        waiting -= bytes;
-      });
-  };
+  const round = thread.begin(root, {
+    answered: ({ requests, fin, ended }) => {
+      for (const ID of requests) call.write(method.request.encode({ type: PACKET.REQUEST, ID }));
+      if (fin) call.write(method.request.encode({ type: PACKET.FIN }));
+      if (ended) call.end();
+    },
+    failed: (error) => {
+      failure ??= { error };
+      call.cancel();
+    },
+  });
+  let transferred = 0;
+  let next = performance.now() + REPORT_MS;
   try {
-    for await (const messages of call.batches()) {
-      const bytes = messages.reduce((sum, each) => sum + each.length, 0);
-      transferred += bytes;
-      push(messages, bytes);
+    for await (const pieces of call.pieces()) {
+      for (const { length } of pieces) transferred += length;
+      round.push(pieces);
+      call.used(pieces);
       if (performance.now() > next) {
         next = performance.now() + REPORT_MS;
         wanted.report?.(transferred);
       }
-      if (waiting > MAX_WAITING) await last;
+      await round.room();
     }
-    await last;
-    if (failure === undefined) await round.finish();
+    return { transferred, size: await round.finish() };
   } catch (error) {
-    failure ??= { error };
     round.abandon();
+    throw failure === undefined ? error : failure.error;
   }
-  if (failure !== undefined) throw failure.error;
-  return transferred;
 }
 
 /** Header values are ASCII: what is not is escaped, and the client is told so. */

@@ -49,10 +49,11 @@ export class ReceiveRound {
     return { requests, fin: this.#finished && !finished, ended: this.#ended };
   }
 
-  /** The client says no more. Throws when that was too early. */
-  finish(): void {
+  /** The client says no more. Gives the bytes of the folder's files. Throws when that was too early. */
+  finish(): number {
     if (!this.#finished) throw invalid('the client ended the file sync before its end');
     this.#tree.finish();
+    return this.#tree.bytes;
   }
 
   abandon(): void {

@@ -4,12 +4,15 @@ import type { ApiRequest, Route } from '../api/contract.ts';
 import { invalid } from '../base/errors.ts';
 import type { Engine } from '../engine/contract.ts';
 import type { Door } from './door.ts';
+import type { HistoryLimits } from './job.ts';
 
 export interface BuildkitOptions {
   /** For copies of clients' folders and for results on their way; what is in it from before goes. */
   readonly folder: string;
   /** For sockets, as `folder`; its path is short. */
   readonly run: string;
+  /** Which builds are remembered. */
+  readonly history?: HistoryLimits | undefined;
 }
 
 export interface BuildkitRoutes {
@@ -19,11 +22,11 @@ export interface BuildkitRoutes {
 }
 
 /** What serves them is loaded when the first client comes: the daemon starts no slower for it. */
-export function buildkitRoutes({ folder, run }: BuildkitOptions): BuildkitRoutes {
+export function buildkitRoutes({ folder, run, history }: BuildkitOptions): BuildkitRoutes {
   let door: Promise<Door> | undefined;
   let closed = false;
   const open = ({ builds, images, system }: Engine): Promise<Door> => {
-    door ??= import('./door.ts').then((module) => new module.Door({ builds, images, system, folder, run }));
+    door ??= import('./door.ts').then((module) => new module.Door({ builds, images, system, folder, run, history }));
     return door;
   };
   const upgrade = async (request: ApiRequest): Promise<void> => {

@@ -1,7 +1,5 @@
 /** What else a client serves on its session: secrets, agents, credentials, a tar from its standard input. */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
-import { join } from 'node:path';
+import { agentSocket } from '../base/agent-socket.ts';
 import { EngineError } from '../base/errors.ts';
 import type { SshSocket } from '../build/contract.ts';
 import type { Credentials } from '../image/contract.ts';
@@ -44,21 +42,15 @@ export async function sshSocketOf(session: Session, id: string, run: string, sig
     if (error instanceof GrpcError && error.code !== CODES.UNAVAILABLE && error.code !== CODES.CANCELLED) return undefined;
     throw error;
   }
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    sockets.add(socket);
+  return agentSocket(run, (socket) => {
     const call = session.client.stream(forward.path, { metadata: { 'buildkit.ssh.id': id }, signal });
-    socket.on('error', () => {});
     socket.on('data', (data) => {
       if (call.write(forward.request.encode({ data }))) return;
       socket.pause();
       void call.drained().then(() => socket.resume());
     });
     socket.once('end', () => call.end());
-    socket.once('close', () => {
-      sockets.delete(socket);
-      call.cancel();
-    });
+    socket.once('close', () => call.cancel());
     const back = async (): Promise<void> => {
       for await (const messages of call.batches()) for (const each of messages) socket.write(forward.response.decode(each)['data'] as Buffer);
     };
@@ -67,21 +59,6 @@ export async function sshSocketOf(session: Session, id: string, run: string, sig
       () => socket.destroy(),
     );
   });
-  const folder = mkdtempSync(join(run, 'ssh-'));
-  const path = join(folder, 'agent.sock');
-  const dispose = async (): Promise<void> => {
-    for (const socket of sockets) socket.destroy();
-    await new Promise<void>((resolve) => server.close(() => resolve()));
-    rmSync(folder, { recursive: true, force: true });
-  };
-  try {
-    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve));
-    chmodSync(path, 0o600);
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
-  return { path, [Symbol.asyncDispose]: dispose };
 }
 
 /** What the client reads from its standard input. `path` is of the URL that it made up: `http://buildkit-session/…`. */

@@ -110,6 +110,39 @@ test('the client’s files come, with what was wished in the headers', async (t)
   assert.notEqual(first.path, second.path);
 });
 
+test('copies are part of the build cache, with the room that they take; one in use stays', async (t) => {
+  const folders = new LocalFolders(tempFor(t));
+  t.after(() => folders.close());
+  const session = sessionWith(t, ['/moby.filesync.v1.FileSync/DiffCopy'], (call) => {
+    call.say(PACKET, { type: 0, stat: { path: 'f', mode: 0o600, size: 5, modTime: 1e18 } });
+    call.say(PACKET, { type: 0 });
+    return (bytes) => {
+      const packet = read(bytes);
+      if (packet['type'] === 1) {
+        for (const data of [Buffer.from('hello'), Buffer.alloc(0)]) call.say(PACKET, { type: 2, ID: packet['ID'], data });
+      } else if (packet['type'] === 3) {
+        call.say(PACKET, { type: 3 });
+        call.end();
+      }
+    };
+  });
+  let path = '';
+  {
+    await using folder = await folders.open(session, 'context', { name: 'x' }, signal);
+    path = dirname(folder.path);
+    const [used] = folders.list();
+    const { id, type, description, inUse, size, usageCount } = used!.record;
+    assert.deepEqual([type, description, inUse, size, usageCount], ['source.local', 'local source for context', true, 5, 1]);
+    assert.match(id, /^[a-z0-9]{20,25}$/);
+    assert.equal(used!.remove(), false);
+  }
+  const [free] = folders.list();
+  assert.equal(free!.record.inUse, false);
+  assert.equal(free!.remove(), true);
+  assert.deepEqual([folders.list(), free!.remove()], [[], false]);
+  await until('it is gone', () => !existsSync(path));
+});
+
 test('copies that nobody wanted for two days go with the next build', async (t) => {
   let now = 1_000_000;
   const folder = tempFor(t);

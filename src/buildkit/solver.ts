@@ -12,7 +12,7 @@ import { contextsOf } from './contexts.ts';
 import { exportersOf, type ExporterEntry } from './exporters.ts';
 import type { Images } from '../engine/images-contract.ts';
 import { GrpcError } from './grpc-status.ts';
-import { Jobs, type Job, type Pending } from './job.ts';
+import { Jobs, type HistoryLimits, type Job, type Pending } from './job.ts';
 import type { LocalFolders } from './local-folders.ts';
 import { codec, type Message } from './messages.ts';
 import { credentialsOf, secretOf, sshSocketOf } from './session-parts.ts';
@@ -41,13 +41,15 @@ export interface SolverParts {
   readonly scratch: string;
   /** For sockets: its path is short. */
   readonly run: string;
+  readonly history?: HistoryLimits | undefined;
 }
 
 export class Solver {
-  readonly jobs = new Jobs();
+  readonly jobs: Jobs;
   readonly #parts: SolverParts;
 
   constructor(parts: SolverParts) {
+    this.jobs = new Jobs(parts.history);
     this.#parts = parts;
   }
 

@@ -125,6 +125,13 @@ export class SyncedTree {
     return this.#arriving.size;
   }
 
+  /** Bytes of the files that are on the disk. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const { kind, size, linkname } of this.#known.values()) if (kind === 'file' && linkname === '') bytes += size;
+    return bytes;
+  }
+
   /** The client has told of all of its files, and all that was needed is here: what it has no more goes. */
   finish(): void {
     for (const entry of this.#links.splice(0)) this.#link(entry);

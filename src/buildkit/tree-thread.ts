@@ -1,13 +1,17 @@
 /** The door's side of the thread that writes clients' files. */
 import { existsSync, realpathSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import { EngineError, invalid } from '../base/errors.ts';
-import type { RoundAnswer } from './receive-round.ts';
-import { packPackets, type TreeOrder, type TreeReport } from './tree-protocol.ts';
+import { EngineError } from '../base/errors.ts';
+import { CHUNK, type TreeOrder, type TreeReport } from './tree-protocol.ts';
+import { TreeRound, type RoundListener } from './tree-round.ts';
+
+/** Chunks that wait to be used again. */
+const MAX_SPARE = 16;
 
 export class TreeThread {
   readonly #worker: Worker;
-  readonly #rounds = new Map<number, PromiseWithResolvers<RoundAnswer | undefined>[]>();
+  readonly #rounds = new Map<number, TreeRound>();
+  readonly #spare: Buffer<ArrayBuffer>[] = [];
   #next = 0;
   #dead = false;
 
@@ -25,61 +29,51 @@ export class TreeThread {
   }
 
   /** A round on the folder `root`, which is this thread's own. */
-  begin(root: string): TreeRound {
-    const round = this.#next++;
-    this.#rounds.set(round, []);
-    this.#worker.postMessage({ kind: 'begin', round, root } satisfies TreeOrder);
-    return {
-      push: (packets) => {
-        const bytes = packPackets(packets);
-        return this.#ask({ kind: 'packets', round, bytes }, [bytes.buffer]) as Promise<RoundAnswer>;
+  begin(root: string, listener: RoundListener): TreeRound {
+    const number = this.#next++;
+    const round = new TreeRound(
+      {
+        // memory that is not shared with other buffers can be given away
+        take: () => this.#spare.pop() ?? (Buffer.allocUnsafeSlow(CHUNK) as Buffer<ArrayBuffer>),
+        send: (chunk, length) => this.#post({ kind: 'bytes', round: number, chunk, length }, [chunk.buffer]),
+        finish: () => this.#post({ kind: 'finish', round: number }),
+        abandon: () => {
+          this.#rounds.delete(number);
+          this.#post({ kind: 'abandon', round: number });
+        },
       },
-      finish: async () => {
-        await this.#ask({ kind: 'finish', round });
-        this.#rounds.delete(round);
-      },
-      abandon: () => {
-        this.#worker.postMessage({ kind: 'abandon', round } satisfies TreeOrder);
-        this.#rounds.delete(round);
-      },
-    };
+      listener,
+    );
+    this.#rounds.set(number, round);
+    if (this.#dead) round.failed(ended());
+    this.#post({ kind: 'begin', round: number, root });
+    return round;
   }
 
   remove(root: string, folder: string): void {
-    this.#worker.postMessage({ kind: 'remove', root, folder } satisfies TreeOrder);
+    this.#post({ kind: 'remove', root, folder });
   }
 
   close(): void {
     void this.#worker.terminate();
   }
 
-  #ask(order: Extract<TreeOrder, { round: number }>, transfer: ArrayBuffer[] = []): Promise<RoundAnswer | undefined> {
-    const waiting = this.#rounds.get(order.round);
-    if (this.#dead || waiting === undefined) return Promise.reject(ended());
-    const answer = Promise.withResolvers<RoundAnswer | undefined>();
-    waiting.push(answer);
+  #post(order: TreeOrder, transfer: ArrayBuffer[] = []): void {
     this.#worker.postMessage(order, transfer);
-    return answer.promise;
   }
 
-  #reported({ round, answer, failure }: TreeReport): void {
-    const waiting = this.#rounds.get(round)?.shift();
-    if (failure === undefined) waiting?.resolve(answer);
-    else waiting?.reject(invalid(failure));
+  #reported({ round: number, chunk, ...report }: TreeReport): void {
+    if (chunk !== undefined && this.#spare.length < MAX_SPARE) this.#spare.push(Buffer.from(chunk.buffer));
+    const round = this.#rounds.get(number);
+    if (report.answer === undefined) this.#rounds.delete(number); // its end
+    round?.reported(report);
   }
 
   #died(): void {
     this.#dead = true;
-    for (const waiting of this.#rounds.values()) for (const each of waiting) each.reject(ended());
+    for (const round of this.#rounds.values()) round.failed(ended());
     this.#rounds.clear();
   }
-}
-
-export interface TreeRound {
-  /** Rejects with `invalid` for what breaks the rules; then the round is over. */
-  push(packets: readonly Uint8Array[]): Promise<RoundAnswer>;
-  finish(): Promise<void>;
-  abandon(): void;
 }
 
 /** The worker beside a bundle, or its source beside this one. */

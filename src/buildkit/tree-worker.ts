@@ -3,10 +3,14 @@ import { rmSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { ReceiveRound } from './receive-round.ts';
 import { SyncedTree } from './synced-tree.ts';
-import { saidOf, unpackPackets, type TreeOrder, type TreeReport } from './tree-protocol.ts';
+import { Unframer } from './grpc-frames.ts';
+import { saidOf, type TreeOrder, type TreeReport } from './tree-protocol.ts';
 
 const trees = new Map<string, SyncedTree>();
-const rounds = new Map<number, ReceiveRound>();
+const rounds = new Map<number, { readonly round: ReceiveRound; readonly unframer: Unframer }>();
+
+/** The longest packet that is taken. */
+const MAX_PACKET = 16 * 1024 * 1024;
 
 parentPort!.on('message', (order: TreeOrder) => {
   if (order.kind === 'remove') {
@@ -15,7 +19,9 @@ parentPort!.on('message', (order: TreeOrder) => {
     return;
   }
   const report = obey(order);
-  if (report !== undefined) parentPort!.postMessage(report);
+  if (report === undefined) return;
+  if (order.kind === 'bytes') parentPort!.postMessage({ ...report, chunk: order.chunk }, [order.chunk.buffer]);
+  else parentPort!.postMessage(report);
 });
 
 function obey(order: Exclude<TreeOrder, { kind: 'remove' }>): TreeReport | undefined {
@@ -23,20 +29,25 @@ function obey(order: Exclude<TreeOrder, { kind: 'remove' }>): TreeReport | undef
   if (order.kind === 'begin') {
     let tree = trees.get(order.root);
     if (tree === undefined) trees.set(order.root, (tree = new SyncedTree(order.root)));
-    rounds.set(number, new ReceiveRound(tree));
+    rounds.set(number, { round: new ReceiveRound(tree), unframer: new Unframer(MAX_PACKET) });
     return undefined;
   }
-  const round = rounds.get(number);
-  if (round === undefined) return order.kind === 'abandon' ? undefined : { round: number, failure: 'the round was broken off' };
+  const known = rounds.get(number);
+  if (known === undefined) return order.kind === 'abandon' ? undefined : { round: number, failure: 'the round was broken off' };
+  const { round, unframer } = known;
   try {
-    if (order.kind === 'packets') return { round: number, answer: round.push(unpackPackets(order.bytes)) };
+    if (order.kind === 'bytes') {
+      const { chunk, length } = order;
+      const answer = round.push(unframer.push(Buffer.from(chunk.buffer, 0, length)));
+      unframer.keep();
+      return { round: number, answer };
+    }
     rounds.delete(number);
     if (order.kind === 'abandon') {
       round.abandon();
       return undefined;
     }
-    round.finish();
-    return { round: number };
+    return { round: number, size: round.finish() };
   } catch (error) {
     rounds.delete(number);
     round.abandon();

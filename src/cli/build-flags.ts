@@ -15,8 +15,24 @@ const list = (name: string, what: string, help: string, short?: string): Flag =>
   help,
   ...(short === undefined ? {} : { short }),
 });
-/** Taken as docker's builder takes them, and of no effect. */
-const ignored = (name: string, kind: Flag['kind'] = 'flag'): Flag => ({ name, kind, help: 'Of no effect', hidden: true });
+/** Of docker's older builder. What they ask for is so in any case (`held`), or cannot be had. */
+export const OLD_FLAGS: readonly (Flag & { readonly held?: readonly string[] })[] = [
+  ...['rm', 'force-rm', 'compress', 'disable-content-trust'].map((name): Flag & { held: readonly string[] } => ({
+    name,
+    kind: 'flag',
+    help: 'So in any case',
+    hidden: true,
+    held: ['true'],
+  })),
+  { name: 'isolation', kind: 'value', help: 'So in any case', hidden: true, held: ['', 'default'] },
+  { name: 'squash', kind: 'flag', help: 'Not supported', hidden: true, held: ['false'] },
+  ...['memory', 'memory-swap', 'cpu-shares', 'cpu-quota', 'cpu-period', 'cpuset-cpus', 'cpuset-mems', 'security-opt'].map((name): Flag => ({
+    name,
+    kind: 'value',
+    help: 'Not supported',
+    hidden: true,
+  })),
+];
 
 export const BUILD_FLAGS: readonly Flag[] = [
   list('add-host', 'strings', 'Add a custom host-to-IP mapping (format: "host:ip")'),
@@ -26,7 +42,15 @@ export const BUILD_FLAGS: readonly Flag[] = [
   list('build-context', 'stringArray', 'Additional build contexts (e.g., name=path)'),
   list('cache-from', 'stringArray', 'External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")'),
   list('cache-to', 'stringArray', 'Cache export destinations (e.g., "type=inline", "type=local,dest=path/to/dir")'),
+  {
+    name: 'call',
+    kind: 'value',
+    value: 'string',
+    help: 'Set method for evaluating build ("check", "outline", "targets") (default "build")',
+    complete: ['build', 'check', 'outline', 'targets'],
+  },
   value('cgroup-parent', 'string', 'Set the parent cgroup for the "RUN" instructions during build'),
+  { name: 'check', kind: 'flag', help: 'Shorthand for "--call=check"' },
   value('file', 'string', 'Name of the Dockerfile (default: "PATH/Dockerfile")', 'f'),
   value('iidfile', 'string', 'Write the image ID to a file'),
   list('label', 'stringArray', 'Set metadata for an image'),
@@ -55,10 +79,7 @@ export const BUILD_FLAGS: readonly Flag[] = [
   list('tag', 'stringArray', 'Name and optionally a tag (format: "name:tag")', 't'),
   value('target', 'string', 'Set the target build stage to build'),
   list('ulimit', 'ulimit', 'Ulimit options (default [])'),
-  ...['rm', 'force-rm', 'squash', 'compress', 'disable-content-trust'].map((name) => ignored(name)),
-  ...['memory', 'memory-swap', 'cpu-shares', 'cpu-quota', 'cpu-period', 'cpuset-cpus', 'cpuset-mems', 'isolation', 'security-opt'].map((name) =>
-    ignored(name, 'value'),
-  ),
+  ...OLD_FLAGS,
 ];
 
 export const BUILDER_PRUNE_FLAGS: readonly Flag[] = [

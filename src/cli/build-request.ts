@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { readProvenance, refuseSbom, type ProvenanceWish } from '../base/attestations.ts';
 import { invalid } from '../base/errors.ts';
 import type { BuildRequest, CachePlace, Exporter } from '../engine/builds-contract.ts';
+import { OLD_FLAGS } from './build-flags.ts';
 import { contextOf } from './build-context.ts';
 import type { CliContext } from './context.ts';
 import type { Flags } from './flags.ts';
@@ -16,6 +17,7 @@ import { unpack } from './unpack.ts';
 
 /** Throws `invalid`. */
 export function buildRequest(context: CliContext, flags: Flags): BuildRequest {
+  refuseOld(flags);
   const [path] = flags.rest;
   if (path === undefined || flags.rest.length > 1) throw invalid('"kobako build" requires exactly 1 argument');
   const local = path !== '-' && !path.includes('://');
@@ -43,11 +45,21 @@ export function buildRequest(context: CliContext, flags: Flags): BuildRequest {
     cgroupParent: flags.value('cgroup-parent'),
     cacheFrom: flags.list('cache-from').map((text) => cachePlace(text, context.cwd)),
     cacheTo: flags.list('cache-to').map((text) => cachePlace(text, context.cwd)),
-    secret: secrets(context, flags.list('secret')),
-    ssh: agents(context, flags.list('ssh')),
+    ...(flags.has('secret') ? { secret: secrets(context, flags.list('secret')) } : {}),
+    ...(flags.has('ssh') ? { ssh: agents(context, flags.list('ssh')) } : {}),
     exporters: exporters(context, flags),
     provenance: provenance(flags),
   };
+}
+
+/** What has no effect is not taken as if it had one. */
+function refuseOld(flags: Flags): void {
+  for (const { name, kind, held = [] } of OLD_FLAGS) {
+    if (!flags.has(name)) continue;
+    const value = kind === 'flag' ? String(flags.on(name)) : flags.value(name)!;
+    if (!held.includes(value))
+      throw invalid(`--${name}${kind === 'flag' && value === 'false' ? '=false' : ''} cannot have an effect: BuildKit's builds know no such thing`);
+  }
 }
 
 /** Of several wishes the last one counts, and the shorthand before all. */

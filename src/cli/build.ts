@@ -2,6 +2,7 @@
 import { EngineError, invalid } from '../base/errors.ts';
 import type { BuildFailureDetail, BuildResult } from '../engine/builds-contract.ts';
 import { BUILD_FLAGS, BUILDER_PRUNE_FLAGS } from './build-flags.ts';
+import { describeBuild } from './build-describe.ts';
 import { buildView, quoted } from './build-progress.ts';
 import { buildRequest } from './build-request.ts';
 import { confirmed } from './confirm.ts';
@@ -15,6 +16,8 @@ export const build: Command = async (args, context) => {
   const flags = parseFlags(BUILD_FLAGS, args, { interspersed: true });
   const request = buildRequest(context, flags);
   const { builds } = await context.engine();
+  const call = flags.on('check') ? 'check' : (flags.value('call') ?? 'build');
+  if (call !== 'build') return describeBuild(context, builds, request, call);
   const view = buildView(context, flags.on('quiet') ? 'quiet' : (flags.value('progress') ?? context.env['BUILDKIT_PROGRESS'] ?? 'auto'));
   const quiet = view === undefined;
   const shown = { show: () => {}, end: () => view?.end() };

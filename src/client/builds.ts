@@ -1,4 +1,4 @@
-/** Builds behind a socket, over the older builder's API, which every daemon with Docker's API has. */
+/** Builds behind a socket: kobako's own way, or over the older builder's API, which every daemon with Docker's API has. */
 import type { Digest } from '../base/digest.ts';
 import { EngineError } from '../base/errors.ts';
 import type { BuildRequest, BuildResult, Builds, CacheRecord, PruneOptions } from '../engine/builds-contract.ts';
@@ -6,15 +6,21 @@ import type { JsonMessage } from '../engine/types/image.ts';
 import type { Credentials } from '../engine/images-contract.ts';
 import { BuildSteps } from './build-steps.ts';
 import type { HttpClient } from './http.ts';
-import { kindOf } from './http-error.ts';
+import { kindOf, type HttpErrorDetail } from './http-error.ts';
 
-/** What that API cannot say needs the engine in this process. */
 export function buildsClient(http: HttpClient, credentials?: (domain: string) => Promise<Credentials | undefined>): Builds {
   return {
-    build: (request) => build(http, request, credentials),
-    describe: async () => {
-      throw new EngineError('unavailable', 'a Dockerfile cannot be described by a daemon this way', {
-        hint: 'use docker buildx, or the engine in this process',
+    build: async (request) => {
+      const { remoteBuild } = await remote();
+      return remoteBuild(http, request, credentials).catch((error: unknown) => {
+        if (isUnknown(error)) return build(http, request, credentials);
+        throw error;
+      });
+    },
+    describe: async (request, what) => {
+      const { remoteDescription } = await remote();
+      return remoteDescription(http, request, what, credentials).catch((error: unknown) => {
+        throw isUnknown(error) ? refusal('a Dockerfile that is to be read only') : error;
       });
     },
     cancel: async (id) => void (await http.status({ method: 'POST', path: '/build/cancel', query: { id } })),
@@ -32,22 +38,33 @@ export function buildsClient(http: HttpClient, credentials?: (domain: string) =>
   };
 }
 
+/** HTTP/2 is loaded for builds only. */
+const remote = () => import('./remote-build.ts');
+
+/** The daemon is another than kobako. */
+function isUnknown(error: unknown): boolean {
+  return error instanceof EngineError && (error.detail as HttpErrorDetail | undefined)?.status === 404;
+}
+
+function refusal(what: string): EngineError {
+  return new EngineError('unavailable', `${what} cannot be sent to a daemon that is not kobako's`, {
+    hint: 'use docker buildx, or the engine in this process',
+  });
+}
+
+/** Over the older builder's API: what it cannot say is refused. */
 async function build(
   http: HttpClient,
   request: BuildRequest,
   credentials: ((domain: string) => Promise<Credentials | undefined>) | undefined,
 ): Promise<BuildResult> {
-  const { context, ...others } = request.contexts;
+  const { context } = request.contexts;
   const { dockerfile, buildArgs = {}, labels = {}, onEvent, signal } = request;
   const [exporter] = request.exporters ?? [];
-  const refuse = (what: string) =>
-    new EngineError('unavailable', `${what} cannot be sent to a daemon this way`, { hint: 'use docker buildx, or the engine in this process' });
-  if (Object.keys(others).length > 0) throw refuse('further build contexts');
-  if (exporter?.type !== 'image' || exporter.push === true || (request.exporters ?? []).length > 1) throw refuse('this output');
-  if ((request.cacheTo ?? []).length > 0) throw refuse('a cache destination');
-  if (Array.isArray(request.noCache)) throw refuse('stages that are not cached');
-  if (dockerfile !== undefined && 'text' in dockerfile) throw refuse('a Dockerfile outside of the context');
-  if (context?.kind !== 'tar' && context?.kind !== 'remote') throw refuse('this context');
+  for (const [what, asked] of Object.entries(unspeakable(request))) if (asked) throw refusal(what);
+  if (exporter?.type !== 'image') throw refusal('this output');
+  if (dockerfile !== undefined && 'text' in dockerfile) throw refusal('a Dockerfile outside of the context');
+  if (context?.kind !== 'tar' && context?.kind !== 'remote') throw refusal('this context');
   const query = {
     t: exporter.names,
     dockerfile: dockerfile?.path,
@@ -87,6 +104,27 @@ async function build(
   return { ...(imageId === undefined ? {} : { imageId }), metadata: {}, warnings: [] };
 }
 
+/** What there is no parameter for, and whether it is asked for. */
+function unspeakable(request: BuildRequest): Readonly<Record<string, boolean>> {
+  const { exporters = [], entitlements = [], dockerfile } = request;
+  const [exporter] = exporters;
+  return {
+    'further build contexts': Object.keys(request.contexts).length > 1,
+    'more than one output': exporters.length > 1,
+    'an image to be pushed': exporter?.type === 'image' && exporter.push === true,
+    'attributes of the image': exporter?.type === 'image' && Object.keys(exporter.attributes ?? {}).length > 0,
+    'a cache destination': (request.cacheTo ?? []).length > 0,
+    'a cache source': (request.cacheFrom ?? []).length > 0,
+    'stages that are not cached': Array.isArray(request.noCache),
+    secrets: request.secret !== undefined,
+    'agents of ssh': request.ssh !== undefined,
+    'a wish for provenance': request.provenance !== undefined,
+    annotations: Object.keys(request.annotations ?? {}).length > 0,
+    entitlements: entitlements.some((each) => each !== 'network.host'),
+    'a Dockerfile of another context': dockerfile !== undefined && 'context' in dockerfile && (dockerfile.context ?? 'context') !== 'context',
+  };
+}
+
 async function registryConfig(credentials: ((domain: string) => Promise<Credentials | undefined>) | undefined): Promise<Record<string, string>> {
   const hub = await credentials?.('docker.io');
   if (hub === undefined) return {};
@@ -95,10 +133,14 @@ async function registryConfig(credentials: ((domain: string) => Promise<Credenti
   return { 'x-registry-config': Buffer.from(JSON.stringify(config)).toString('base64url') };
 }
 
-async function prune(http: HttpClient, { all, filters, reservedSpace, maxUsedSpace, minFreeSpace }: PruneOptions = {}): ReturnType<Builds['prune']> {
+async function prune(
+  http: HttpClient,
+  { all, filters = {}, keepDuration = 0, reservedSpace, maxUsedSpace, minFreeSpace }: PruneOptions = {},
+): ReturnType<Builds['prune']> {
+  if (keepDuration > 0 && (filters['until'] ?? filters['unused-for']) !== undefined) throw refusal('an age besides the one of the filters');
   const query = {
     all,
-    filters,
+    filters: keepDuration > 0 ? { ...filters, 'unused-for': [`${Math.ceil(keepDuration)}ms`] } : filters,
     'reserved-space': reservedSpace,
     'keep-storage': reservedSpace,
     'max-used-space': maxUsedSpace,

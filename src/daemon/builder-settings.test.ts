@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { builderGc } from './builder-settings.ts';
+import { builderGc, builderHistory, forbiddenEntitlements } from './builder-settings.ts';
 import { daemonSettings } from './settings.ts';
 
 const GB = 2 ** 30;
@@ -45,4 +45,23 @@ test('what makes no sense is refused before the daemon starts', () => {
   refused({ gc: { policy: [{ filter: ['colour=red'] }] } }, /invalid filter 'colour=red'/);
   refused({ gc: { policy: [{ filter: ['until=soon'] }] } }, /"until" filter expects a duration/);
   refused({ gc: { policy: [{ filter: [7] }] } }, /filter in the configuration file must be a list of strings/);
+});
+
+test('what builds may have: as dockerd, all but all privileges', () => {
+  assert.deepEqual(forbiddenEntitlements(undefined), ['security.insecure']);
+  assert.deepEqual(forbiddenEntitlements({ Entitlements: { 'security-insecure': true, 'network-host': false, device: false } }), ['network.host', 'device']);
+  assert.throws(() => forbiddenEntitlements({ entitlements: { device: 'yes' } }), {
+    kind: 'invalid',
+    message: /device in the configuration file must be a boolean/,
+  });
+  const file = JSON.stringify({ builder: { entitlements: { device: false } } });
+  assert.deepEqual(daemonSettings([], {}, () => file).forbiddenEntitlements, ['security.insecure', 'device']);
+});
+
+test('which builds are remembered', () => {
+  assert.deepEqual(builderHistory(undefined), { maxEntries: undefined, maxAge: undefined });
+  assert.deepEqual(builderHistory({ history: { maxAge: '2h', maxEntries: 0 } }), { maxEntries: 0, maxAge: 2 * HOUR });
+  assert.equal(builderHistory({ History: { MaxAge: '60' } }).maxAge, 60_000);
+  for (const history of [{ maxAge: 'long' }, { maxAge: 5 }, { maxEntries: -1 }, { maxEntries: '5' }, 7])
+    assert.throws(() => builderHistory({ history }), { kind: 'invalid', message: /^builder\.history/ }, JSON.stringify(history));
 });

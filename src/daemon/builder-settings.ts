@@ -1,4 +1,4 @@
-/** `builder` of dockerd's configuration file: what of the build cache goes after builds. */
+/** `builder` of dockerd's configuration file: what of the build cache goes after builds, what builds may have, which builds are remembered. */
 import { parseDuration } from '../base/durations.ts';
 import { invalid } from '../base/errors.ts';
 import { sizeBytes } from '../base/sizes.ts';
@@ -17,6 +17,41 @@ export function builderGc(builder: unknown): CacheGcSettings {
     maxUsedSpace: size(gc, 'defaultMaxUsedSpace'),
     minFreeSpace: size(gc, 'defaultMinFreeSpace'),
   };
+}
+
+const ENTITLEMENTS = [
+  { key: 'network-host', name: 'network.host', allowed: true },
+  { key: 'security-insecure', name: 'security.insecure', allowed: false },
+  { key: 'device', name: 'device', allowed: true },
+] as const;
+
+/** What no build is granted, by BuildKit's names. Throws `invalid`. */
+export function forbiddenEntitlements(builder: unknown): readonly string[] {
+  const given = documentOf(documentOf(builder, 'builder').get('entitlements'), 'builder.entitlements');
+  return ENTITLEMENTS.flatMap(({ key, name, allowed }) => {
+    const value = given.get(key) ?? allowed;
+    if (typeof value !== 'boolean') throw invalid(`builder.entitlements: ${key} in the configuration file must be a boolean`);
+    return value ? [] : [name];
+  });
+}
+
+/** Builds that are remembered: so many, and more while they are younger. `maxAge` in milliseconds. */
+export interface HistorySettings {
+  readonly maxEntries?: number | undefined;
+  readonly maxAge?: number | undefined;
+}
+
+/** As BuildKit: who is beyond the number goes when it is of that age. Throws `invalid`. */
+export function builderHistory(builder: unknown): HistorySettings {
+  const given = documentOf(documentOf(builder, 'builder').get('history'), 'builder.history');
+  const [entries, age] = [given.get('maxentries') ?? undefined, given.get('maxage') ?? undefined];
+  if (entries !== undefined && !(Number.isSafeInteger(entries) && (entries as number) >= 0))
+    throw invalid('builder.history: maxEntries in the configuration file must be a whole number');
+  // a number alone is of seconds
+  const maxAge = typeof age !== 'string' ? undefined : /^\d{1,10}$/.test(age) ? Number(age) * 1000 : parseDuration(age);
+  if (age !== undefined && (maxAge === undefined || maxAge < 0))
+    throw invalid("builder.history: maxAge in the configuration file must be a duration (e.g., '48h')");
+  return { maxEntries: entries as number | undefined, maxAge };
 }
 
 function rule(given: unknown): PruneOptions {

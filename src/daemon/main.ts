@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../base/errors.ts';
+import { remoteBuildRoutes } from '../api/kobako/builds.ts';
 import { apiRoutes } from '../api/routes.ts';
 import { buildkitRoutes } from '../buildkit/routes.ts';
 import { Metrics, metricsRoutes } from '../api/system/metrics.ts';
@@ -68,6 +69,7 @@ export async function startDaemon(settings: DaemonSettings, log: Log): Promise<D
     labels: settings.labels,
     networks: settings.networks,
     buildCacheGc: settings.buildCacheGc,
+    forbiddenEntitlements: settings.forbiddenEntitlements,
     usernsRemap: settings.usernsRemap,
     leaseGrace: settings.leaseGrace,
   });
@@ -83,8 +85,8 @@ export async function startDaemon(settings: DaemonSettings, log: Log): Promise<D
     undo.defer(() => measured.close({ graceMs: 0 }));
     log.info(`metrics API listening on ${settings.metricsAddress}`);
   }
-  const buildkit = buildkitRoutes({ folder: join(settings.dataRoot, 'build/door'), run: join(settings.execRoot, 'build') });
-  const routes = [...apiRoutes, ...buildkit.routes];
+  const buildkit = buildkitRoutes({ folder: join(settings.dataRoot, 'build/door'), run: join(settings.execRoot, 'build'), history: settings.buildHistory });
+  const routes = [...apiRoutes, ...remoteBuildRoutes(join(settings.execRoot, 'agents')), ...buildkit.routes];
   const api: ApiServer = serve(servers, metrics?.counted(routes) ?? routes, metrics?.timed(engine) ?? engine, options);
   undo.defer(() => api.close({ graceMs: GRACE_MS }));
   undo.defer(() => buildkit.close());

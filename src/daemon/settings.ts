@@ -3,7 +3,7 @@ import { EngineError, invalid } from '../base/errors.ts';
 import { parseFlags, type Flag, type Flags } from '../cli/flags.ts';
 import type { CacheGcSettings } from '../engine/builds-contract.ts';
 import type { EngineOptions } from '../engine/contract.ts';
-import { builderGc } from './builder-settings.ts';
+import { builderGc, builderHistory, forbiddenEntitlements, type HistorySettings } from './builder-settings.ts';
 import { networkFlags, networkSettings } from './network-settings.ts';
 import type { LogLevel } from './log.ts';
 
@@ -34,6 +34,8 @@ export interface DaemonSettings {
   readonly labels: readonly string[];
   readonly networks: NetworkSettings;
   readonly buildCacheGc: CacheGcSettings;
+  readonly buildHistory: HistorySettings;
+  readonly forbiddenEntitlements: readonly string[];
   /** '' for no user namespaces. */
   readonly usernsRemap: string;
   /** Seconds; the engine's default when absent. */
@@ -157,6 +159,8 @@ export function settingsOf(flags: Flags, env: NodeJS.ProcessEnv, readFile: (path
     labels: list('label', 'labels'),
     networks: networkSettings(flags, file),
     buildCacheGc: builderGc(file['builder']),
+    buildHistory: builderHistory(file['builder']),
+    forbiddenEntitlements: forbiddenEntitlements(file['builder']),
     usernsRemap: text('userns-remap') ?? '',
     leaseGrace: seconds(flags.value('lease-grace') ?? file['lease-grace'], 'lease-grace'),
     configFile,

@@ -132,7 +132,7 @@ export async function exportCache(
     const top: Descriptor = { mediaType: OCI_MANIFEST, digest: digestOf(bytes), size: bytes.length };
     await write(manifest.config, once(config));
     await write(top, once(bytes));
-    return cache.name(top);
+    return cache.name(top, signal);
   }
   const { repository, tag } = await openRepository(parts.engine.images(), required(place, 'ref'), ['pull', 'push'], request, signal);
   for (const descriptor of layers) {

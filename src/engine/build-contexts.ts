@@ -182,7 +182,8 @@ export class BuildContexts implements AsyncDisposable {
     if (kind === undefined) return this.#single(head, source, folder);
     const all = async function* (): AsyncGenerator<Uint8Array> {
       for (const chunk of head) yield Uint8Array.from(chunk);
-      yield* source;
+      // a program has its input for longer than the next piece takes
+      for await (const chunk of source) yield kind === 'bzip2' || kind === 'xz' ? Uint8Array.from(chunk) : chunk;
     };
     await this.#files.unpack(folder, '/', plainTar(kind, all()), {});
     return { path: folder };

@@ -2,8 +2,8 @@
 import { digestHex } from '../base/digest.ts';
 import { statfsSync } from 'node:fs';
 import type { KeptRecord } from '../build/cache.ts';
-import { gcRules, prune, type Disk, type Prunable } from '../build/cache-gc.ts';
-import type { CacheRecord, PruneOptions } from '../build/contract.ts';
+import { gcRules, prune, type Disk } from '../build/cache-gc.ts';
+import type { CacheRecord, Prunable, PruneOptions } from '../build/contract.ts';
 import { cacheMountInUse, cacheMounts, removeCacheMount, type CacheMount } from './build-cache-mounts.ts';
 import type { BuildParts } from './build-parts.ts';
 import { collectGarbage } from './image-remove.ts';
@@ -18,7 +18,16 @@ async function entries(parts: BuildParts): Promise<Prunable[]> {
   const ids = new Set(steps.map(({ key }) => key));
   const mounts = await Promise.all(cacheMounts(parts).map((mount) => mountEntry(parts, mount)));
   const building = new Set([...parts.building].flatMap((keys) => [...keys]));
-  return [...steps.map((step) => stepEntry(parts, step, used, ids, building.has(step.key))), ...mounts.filter((entry) => entry !== undefined)];
+  const told = new Set<string>();
+  const entriesOfSteps = steps
+    .toSorted((a, b) => a.createdAt - b.createdAt)
+    .map((step) => {
+      const { diffId } = step.layer;
+      const again = told.has(diffId);
+      told.add(diffId);
+      return stepEntry(parts, again ? { ...step, size: 0 } : step, used, ids, building.has(step.key));
+    });
+  return [...entriesOfSteps, ...mounts.filter((entry) => entry !== undefined), ...parts.kept.flatMap((list) => list())];
 }
 
 /** Layers that images have. */
@@ -50,6 +59,7 @@ function stepEntry({ cache, building }: BuildParts, step: KeptRecord, used: Read
       lastUsedAt,
       usageCount,
     },
+    content: layer.diffId,
     remove() {
       // a build may have come to it meanwhile
       for (const keys of building) if (keys.has(key)) return false;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { tempFor } from '../../test/support/temp.ts';
-import { grantedDevices } from './build-grants.ts';
+import { grantedDevices, grantedHere } from './build-grants.ts';
 
 test('devices by name, by kind, by class; and who may have them', (t) => {
   const folder = tempFor(t);
@@ -26,4 +26,15 @@ test('devices by name, by kind, by class; and who may have them', (t) => {
   assert.deepEqual(get('vendor.com/gpu=1', ['device=vendor.com/gpu=1']), full('1'));
   assert.throws(() => get('vendor.com/gpu=1', ['device=vendor.com/gpu=0']), { message: 'device vendor.com/gpu=1 is requested by the build but not allowed' });
   assert.throws(() => get('vendor.com/gpu=*', []), { message: 'devices vendor.com/gpu=0, vendor.com/gpu=1 are requested by the build but not allowed' });
+});
+
+test('what the engine’s owner forbids, nobody is granted', () => {
+  const wanted = ['network.host', 'device=vendor.com/gpu=1'];
+  assert.deepEqual(grantedHere({ entitlements: wanted }, ['security.insecure']), wanted);
+  assert.throws(() => grantedHere({ entitlements: wanted }, ['device']), {
+    kind: 'denied',
+    message: 'granting entitlement device is not allowed by build daemon configuration',
+  });
+  assert.deepEqual(grantedHere({ entitlements: wanted, classic: true }, ['network.host']), ['device=vendor.com/gpu=1']);
+  assert.deepEqual(grantedHere({}, ['network.host']), []);
 });

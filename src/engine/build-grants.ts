@@ -1,12 +1,27 @@
 /** What steps may have only where it was granted: the host's network, all privileges, devices of the machine's CDI specs. */
 import { parseBool } from '../base/parse-bool.ts';
 import { EngineError, invalid } from '../base/errors.ts';
+import type { BuildRequest } from '../build/contract.ts';
 import type { RunDevice } from '../build/dockerfile/ast.ts';
 import type { BuildPlan, RunStep } from '../build/dockerfile/plan.ts';
 import { registeredDevices, type RegisteredDevice } from './cdi.ts';
 
 const CLASS = 'org.mobyproject.buildkit.device.class';
 const AUTO_ALLOW = 'org.mobyproject.buildkit.device.autoallow';
+
+/**
+ * What a build is granted of what its client wants; `forbidden` is what nobody is granted here. Throws in BuildKit's words.
+ * A client of the older builder does not say what it wants: it has what is left.
+ */
+export function grantedHere(
+  { entitlements = [], classic = false }: Pick<BuildRequest, 'entitlements' | 'classic'>,
+  forbidden: readonly string[],
+): readonly string[] {
+  const refused = entitlements.filter((each) => forbidden.includes(each.split('=', 1)[0]!));
+  if (refused.length > 0 && !classic)
+    throw new EngineError('denied', `granting entitlement ${refused[0]!.split('=', 1)[0]} is not allowed by build daemon configuration`);
+  return entitlements.filter((each) => !refused.includes(each));
+}
 
 /** The devices of each RUN, by their full names. Throws in BuildKit's words what is not granted, or not there: before anything is done. */
 export function grantedToSteps({ stages }: BuildPlan, granted: readonly string[]): ReadonlyMap<RunStep, readonly string[]> {

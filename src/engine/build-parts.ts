@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, w
 import type { Digest } from '../base/digest.ts';
 import { SIGKILL } from '../base/signals.ts';
 import type { BuildCache } from '../build/cache.ts';
-import type { CacheGcSettings, LayerRef } from '../build/contract.ts';
+import type { CacheGcSettings, LayerRef, Prunable } from '../build/contract.ts';
 import type { Flights } from '../build/flights.ts';
 import type { StepNote } from '../build/progress.ts';
 import { signalProcess } from '../kernel/linux/process.ts';
@@ -26,6 +26,10 @@ export interface BuildParts {
   copying: Promise<void>;
   /** Of each build that goes on here: the steps that it has come to. */
   readonly building: Set<ReadonlySet<Digest>>;
+  /** Entitlements that no build is granted. */
+  readonly forbidden: readonly string[];
+  /** What doors keep for builds. */
+  readonly kept: (() => readonly Prunable[])[];
   readonly gc: CacheGcSettings;
   readonly collector: CacheCollector;
 }

@@ -18,6 +18,7 @@ export type {
   LocalWanted,
   LogEvent,
   Provenance,
+  Prunable,
   PruneOptions,
   SourceFile,
   SourceRange,

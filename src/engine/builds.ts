@@ -17,6 +17,7 @@ import { describedInputs, describedWarnings, emptyDescription } from './build-de
 import { exportBuilt, type ExportInput } from './build-export.ts';
 import { epochOf } from './build-epoch.ts';
 import { failure, inFile, rangesOf } from './build-failure.ts';
+import { grantedHere } from './build-grants.ts';
 import { OriginNotes, originOf } from './build-origin.ts';
 import { cacheRules, cacheUsage, pruneCache } from './build-gc.ts';
 import { exportCaches, importCaches, inResult } from './build-caches.ts';
@@ -36,6 +37,7 @@ export function buildsOf(parts: () => BuildParts): Builds {
     describe: (request, what) => new Build(parts(), request, request.signal ?? new AbortController().signal).describe(what),
     cancel: async (id) => running.get(id)?.abort(new EngineError('cancelled', 'context canceled')),
     usage: async () => cacheUsage(parts()),
+    keep: (list) => void parts().kept.push(list),
     gcRules: async () => cacheRules(parts()),
     prune: (options = {}) => pruneCache(parts(), options),
   };
@@ -47,7 +49,7 @@ async function build(parts: BuildParts, running: Map<string, AbortController>, r
   if (request.id !== undefined && running.has(request.id)) throw new EngineError('conflict', `build ${request.id} is at work already`);
   if (request.id !== undefined) running.set(request.id, stop);
   try {
-    return await new Build(parts, request, signal).run();
+    return await new Build(parts, { ...request, entitlements: grantedHere(request, parts.forbidden) }, signal).run();
   } catch (error) {
     throw signal.aborted && !(error instanceof EngineError && error.kind === 'cancelled') ? cancelled(signal, error) : error;
   } finally {

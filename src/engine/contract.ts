@@ -196,6 +196,8 @@ export interface EngineOptions {
   readonly leaseGrace?: number | undefined;
   /** What of the build cache goes after builds, by size and age. Default: BuildKit's rules. */
   readonly buildCacheGc?: CacheGcSettings | undefined;
+  /** What no build is granted, whoever wants it: `network.host`, `security.insecure`, `device`. Default: nothing is forbidden. */
+  readonly forbiddenEntitlements?: readonly string[] | undefined;
   /** The native helper's path. Default: beside the engine. */
   readonly helper?: string;
 }

@@ -2,7 +2,6 @@
 import { mkdirSync } from 'node:fs';
 import { BuildCache } from '../build/cache.ts';
 import { Flights } from '../build/flights.ts';
-import type { CacheGcSettings } from '../build/contract.ts';
 import { CacheCollector } from './build-collector.ts';
 import { collectCache } from './build-gc.ts';
 import { sweepBuilds, type BuildParts } from './build-parts.ts';
@@ -14,13 +13,25 @@ export function buildFolder(dataRoot: string): string {
 }
 
 /** Makes what is missing, and removes what killed builds have left. */
-export function openBuilds(engine: EngineParts, gc: CacheGcSettings): BuildParts {
+export function openBuilds(engine: EngineParts, { gc, forbidden }: Pick<BuildParts, 'gc' | 'forbidden'>): BuildParts {
   const dir = buildFolder(engine.dataRoot);
   for (const name of ['work', 'mounts']) mkdirSync(`${dir}/${name}`, { recursive: true, mode: 0o700 });
   const cache = new BuildCache(`${dir}/steps`);
   sweepBuilds(engine, dir);
   if (engine.owned) cache.sweep();
   const collector = new CacheCollector(() => collectCache(parts), { background: engine.owned, stamp: `${dir}/collected` });
-  const parts: BuildParts = { engine, cache, flights: new Flights(), dir, accounts: new Map(), copying: Promise.resolve(), building: new Set(), gc, collector };
+  const parts: BuildParts = {
+    engine,
+    cache,
+    flights: new Flights(),
+    dir,
+    accounts: new Map(),
+    copying: Promise.resolve(),
+    building: new Set(),
+    kept: [],
+    forbidden,
+    gc,
+    collector,
+  };
   return parts;
 }

@@ -128,7 +128,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     leases,
     volumes: { store: openVolumeStore(`${dataRoot}/volumes`, { self: owner, lives: ownerLives }), locks: linuxFileLocks },
     images: () => images().parts,
-    builds: () => (openedBuilds ??= openBuilds(parts, options.buildCacheGc ?? {})),
+    builds: () => (openedBuilds ??= openBuilds(parts, { gc: options.buildCacheGc ?? {}, forbidden: options.forbiddenEntitlements ?? [] })),
     networks,
     ports: new HeldPorts(() => networking().kernel.host()),
     sandboxes: new MachineSandboxes(() => parts, networking),

@@ -33,6 +33,8 @@ export async function openKobako(): Promise<BuildGround> {
   const host = process.env['DOCKER_HOST'];
   if (host !== undefined) return groundOn(newFolder(), host, process.env['KOBAKO_BUILD_ADDRESS'] ?? '127.0.0.1', async () => {});
   const daemon = new TestDaemon(newFolder(), []);
+  // by default no build has all privileges
+  writeFileSync(`${daemon.folder}/daemon.json`, JSON.stringify({ builder: { entitlements: { 'security-insecure': true } } }));
   await daemon.start();
   return groundOn(daemon.folder, daemon.host, '127.0.0.1', async () => void (await daemon.stop()));
 }

@@ -2,14 +2,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { cli, cliSession, type CliOptions } from '../support/cli.ts';
 import { busyboxRootfs } from '../support/rootfs.ts';
 import { tempFor } from '../support/temp.ts';
 import type { EngineUnderTest } from './containers.suite.ts';
 
-/** `open` gives an engine with nothing in it; `local`: it is in this process. */
-export function commandsOnBuilds(title: string, open: () => Promise<EngineUnderTest>, { local }: { readonly local: boolean }): void {
+/** `open` gives an engine with nothing in it. */
+export function commandsOnBuilds(title: string, open: () => Promise<EngineUnderTest>): void {
   describe(title, { concurrency: false }, () => {
     let under: EngineUnderTest;
     const folder = tempFor({ after: () => {} });
@@ -64,8 +65,8 @@ export function commandsOnBuilds(title: string, open: () => Promise<EngineUnderT
     test('build: what fails is said', async () => {
       const failed = await kobako(['build', '--network', 'none', context('FROM busybox\nRUN exit 4\n')]);
       assert.equal(failed.code, 1);
-      assert.match(failed.stderr, local ? /exit code: 4/ : /non-zero code: 4/);
-      if (local) assert.match(failed.stderr, /^Dockerfile:2\n-+\n {3}1 \| {5}FROM busybox\n {3}2 \| >>> RUN exit 4$/m);
+      assert.match(failed.stderr, /exit code: 4/);
+      assert.match(failed.stderr, /^Dockerfile:2\n-+\n {3}1 \| {5}FROM busybox\n {3}2 \| >>> RUN exit 4$/m);
       const wrong = await kobako(['build', context('FROM busybox\nNOPE\n')]);
       assert.match(wrong.stderr, /unknown instruction: NOPE/);
       assert.match((await kobako(['build', `${folder}/nowhere`])).stderr, /path ".*nowhere" not found/);
@@ -124,7 +125,6 @@ export function commandsOnBuilds(title: string, open: () => Promise<EngineUnderT
       assert.equal((await kobako(['builder', 'prune', '-f'])).stdout, 'Total reclaimed space: 0B\n');
     });
 
-    if (!local) return;
     test('build: secrets, other contexts, and files as the result', async () => {
       writeFileSync(`${folder}/secret`, 'whisper');
       const other = context('', { 'there.txt': 'there' });
@@ -166,6 +166,92 @@ export function commandsOnBuilds(title: string, open: () => Promise<EngineUnderT
       assert.equal((await build('--sbom', 'false')).code, 0);
       assert.match((await build('--provenance', 'mode=most')).stderr, /invalid mode "most"/);
       assert.match((await build('--attest', 'mode=max')).stderr, /attestation type not specified/);
+    });
+
+    test('build: an agent, a cache in a folder, stages that are not cached, several outputs, a Dockerfile that is elsewhere', async () => {
+      const socket = `${folder}/agent`;
+      const agent = createServer((connection) => connection.pipe(connection)).listen(socket);
+      after(() => agent.close());
+      const path = context('');
+      const file = `${folder}/Elsewhere`;
+      writeFileSync(
+        file,
+        'FROM busybox AS one\nRUN --mount=type=ssh test -S "$SSH_AUTH_SOCK" && echo there; cat /proc/sys/kernel/random/uuid >/one\nFROM busybox AS two\nCOPY --from=one /one /one\nRUN cat /proc/sys/kernel/random/uuid >/two\n',
+      );
+      const build = (...args: readonly string[]) =>
+        kobako(['build', '--network', 'none', '--progress=plain', '--ssh', `default=${socket}`, '-f', file, ...args, path]);
+      const dest = `${folder}/cache`;
+      const first = await build(
+        '--cache-to',
+        `type=local,dest=${dest},mode=max`,
+        '-o',
+        `type=local,dest=${folder}/files`,
+        '-o',
+        `type=oci,dest=${folder}/oci.tar`,
+      );
+      assert.equal(first.code, 0, first.stderr);
+      assert.match(first.stderr, /there\n/);
+      const made = ['one', 'two'].map((name) => readFileSync(`${folder}/files/${name}`, 'utf8'));
+      assert.ok(readFileSync(`${folder}/oci.tar`).includes('oci-layout'));
+      assert.equal((JSON.parse(readFileSync(`${dest}/index.json`, 'utf8')) as { manifests: object[] }).manifests.length, 1);
+      await kobako(['builder', 'prune', '-f', '-a']);
+      const again = await build('--cache-from', `type=local,src=${dest}`, '--no-cache-filter', 'two', '-o', `${folder}/again`);
+      assert.equal(again.code, 0, again.stderr);
+      assert.match(again.stderr, /importing cache manifest from /);
+      const now = ['one', 'two'].map((name) => readFileSync(`${folder}/again/${name}`, 'utf8'));
+      assert.deepEqual([now[0] === made[0], now[1] === made[1]], [true, false]);
+    });
+
+    test('build: what this side cannot read or write fails the build, in its words', async () => {
+      const path = context('FROM busybox\nCOPY a /a\n', { a: 'a' });
+      const unwritable = await kobako(['build', '-o', 'type=tar,dest=/nowhere/out.tar', path]);
+      assert.deepEqual([unwritable.code, /ENOENT.*\/nowhere\/out\.tar/.test(unwritable.stderr)], [1, true], unwritable.stderr);
+      const secret = context('FROM busybox\nRUN --mount=type=secret,id=gone,required=true true\n');
+      const unread = await kobako(['build', '--network', 'none', '--secret', 'id=gone,src=/nowhere/secret', secret]);
+      assert.deepEqual([unread.code, /failed to read secret gone: ENOENT/.test(unread.stderr)], [1, true], unread.stderr);
+      const absent = await kobako(['build', '--network', 'none', secret]);
+      assert.match(absent.stderr, /gone: not found/);
+    });
+
+    test('build: ^C ends its steps before it ends itself', async () => {
+      const path = context('FROM busybox\nRUN echo begun && sleep 1000\n');
+      const session = cliSession(under.engine, ['build', '--network', 'none', '--progress=plain', path]);
+      await session.shows('begun\n', 'stderr');
+      session.signal(2);
+      const { code } = await session.result;
+      assert.equal(code, 130);
+      assert.deepEqual(
+        (await under.engine.builds.usage()).filter(({ inUse }) => inUse),
+        [],
+      );
+    });
+
+    test('build: --check and --call tell of the Dockerfile, and build nothing', async () => {
+      const path = context('# what is made\nFROM busybox AS Made\n# how much\nARG MUCH=1\nRUN --mount=type=secret,id=s,required=true false\n');
+      const check = await kobako(['build', '--check', path]);
+      assert.equal(check.code, 1, check.stderr);
+      assert.match(
+        check.stdout,
+        /^Check complete, 1 warning has been found!\n\nWARNING: StageNameCasing - https:.*\nStage name 'Made' should be lowercase\nDockerfile:2\n/,
+      );
+      const good = await kobako(['build', '--call=check', context('FROM busybox\n')]);
+      assert.deepEqual([good.code, good.stdout], [0, 'Check complete, no warnings found.\n']);
+      assert.match((await kobako(['build', '--call', 'targets', path])).stdout, /^TARGET +DESCRIPTION\n[Mm]ade \(default\) +.*\n$/);
+      assert.match(
+        (await kobako(['build', '--call', 'outline', path])).stdout,
+        /^TARGET: made\n[^]*BUILD ARG +VALUE +DESCRIPTION\nMUCH +1 +.*\n\nSECRET +REQUIRED\ns +true\n$/i,
+      );
+      assert.match((await kobako(['build', '--call', 'nothing', path])).stderr, /invalid call "nothing"/);
+    });
+
+    test('build: a flag that could have no effect is refused', async () => {
+      const path = context('FROM busybox\n');
+      for (const flag of ['--memory=1g', '--squash', '--security-opt=seccomp=unconfined', '--cpu-shares=2', '--rm=false', '--isolation=hyperv']) {
+        const { code, stderr } = await kobako(['build', flag, path]);
+        assert.deepEqual([code, stderr.includes(`${flag.split('=')[0]}`), /cannot have an effect/.test(stderr)], [1, true, true], stderr);
+      }
+      const held = await kobako(['build', '-q', '--rm', '--force-rm', '--compress', '--squash=false', '--isolation=default', path]);
+      assert.equal(held.code, 0, held.stderr);
     });
   });
 }

@@ -17,4 +17,4 @@ commandsOnContainers('commands on containers in this process', open);
 commandsOnImages('commands on images in this process', open);
 commandsOnVolumes('commands on volumes in this process', open);
 commandsOnNetworks('commands on networks in this process', open);
-commandsOnBuilds('commands on builds in this process', open, { local: true });
+commandsOnBuilds('commands on builds in this process', open);

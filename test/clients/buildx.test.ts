@@ -235,12 +235,21 @@ describe('buildx', { skip: missing ?? false }, async () => {
     assert.equal(existsSync(`${daemon.dataRoot}/build/door/contexts`), true);
   });
 
+  test('what the daemon’s configuration does not allow cannot be granted', async () => {
+    const { code, stderr } = await docker(['buildx', 'build', '--allow', 'security.insecure', context({ Dockerfile: 'FROM busybox\n' })]);
+    assert.deepEqual([code, /granting entitlement security\.insecure is not allowed by build daemon configuration/.test(stderr)], [1, true], stderr);
+  });
+
   test('prune by size, age and type; the worker tells the rules by which the cache is collected', async () => {
     const folder = context({
       Dockerfile: 'FROM busybox\nRUN --mount=type=cache,target=/c head -c 3000000 /dev/urandom > /c/kept\nRUN head -c 2000000 /dev/urandom > /f\n',
     });
     fine(await docker(['build', '-o', 'type=cacheonly', folder]));
     const prune = async (...more: readonly string[]) => fine(await docker(['buildx', 'prune', '-f', ...more])).stdout;
+    const verbose = fine(await docker(['buildx', 'du', '--verbose'])).stdout;
+    assert.match(verbose, /Description:\s+local source for dockerfile\n/);
+    assert.match(await prune('--filter', 'type=source.local'), /^[a-z0-9]{20,}[^]*^Total:/m);
+    assert.doesNotMatch(fine(await docker(['buildx', 'du', '--verbose'])).stdout, /local source/);
     const total = /^Total:\s+0B?$/m;
     assert.match(await prune('--max-used-space', '1gb'), total);
     assert.match(await prune('--filter', 'until=1h'), total);

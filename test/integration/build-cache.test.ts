@@ -97,3 +97,17 @@ test('limits of size: what is at the end of a chain goes first, and the rest is 
   assert.deepEqual((await ground.build(STEPS, {}, { exporters: [] })).cached.slice(-1), ['[2/3] RUN dd if=/dev/urandom of=/one bs=1k count=64 2>/dev/null']);
   await assert.rejects(ground.engine.builds.prune({ filters: { colour: ['red'] } }), { kind: 'invalid', message: "invalid filter 'colour'" });
 });
+
+test('a layer that two steps have come to takes its room once, and is freed with the second', async (t) => {
+  const ground = await buildGround(t, { buildCacheGc: { enabled: false } });
+  const content = Buffer.alloc(300_000, 'x');
+  for (const name of ['a', 'b']) await ground.build(lines('FROM busybox', `COPY ${name} /same`), { [name]: content }, { exporters: [] });
+  const records = (await ground.engine.builds.usage()).toSorted((a, b) => b.size - a.size);
+  assert.equal(records.length, 2);
+  assert.ok(records[0]!.size >= 300_000);
+  assert.equal(records[1]!.size, 0, 'counted once');
+  const first = await ground.engine.builds.prune({ filters: { id: [records[0]!.id] } });
+  assert.deepEqual([first.removed, first.bytes], [[records[0]!.id], 0]);
+  assert.equal((await ground.engine.builds.usage())[0]!.size, records[0]!.size, 'the other has it now');
+  assert.equal((await ground.engine.builds.prune({ all: true })).bytes, records[0]!.size);
+});

@@ -1,5 +1,6 @@
 /** What `POST /build` asks for (Docker's API 1.51, ImageBuild), as a request of the engine's. */
 import { invalid } from '../../base/errors.ts';
+import { letGo } from '../../base/memory.ts';
 import type { BuildRequest, BuildUlimit } from '../../engine/builds-contract.ts';
 import type { Credentials } from '../../engine/images-contract.ts';
 import type { ApiRequest } from '../contract.ts';
@@ -17,7 +18,7 @@ export function buildParameters(request: ApiRequest): Omit<BuildRequest, 'export
   if (query.text('version') === '2') throw invalid('a build with BuildKit comes over a session', 'set DOCKER_BUILDKIT=1 with buildx, or DOCKER_BUILDKIT=0');
   return {
     id: query.text('buildid') || undefined,
-    contexts: { context: remote === '' ? { kind: 'tar', bytes: request.body } : { kind: 'remote', url: remote } },
+    contexts: { context: remote === '' ? { kind: 'tar', bytes: used(request.body) } : { kind: 'remote', url: remote } },
     dockerfile: { path: query.text('dockerfile') || 'Dockerfile' },
     target: query.text('target') || undefined,
     buildArgs: buildArgs(query.text('buildargs')),
@@ -35,6 +36,14 @@ export function buildParameters(request: ApiRequest): Omit<BuildRequest, 'export
     classic: true,
     signal: request.signal,
   };
+}
+
+/** Each piece is there until the next one is asked for: V8 would let them pile up, and then stop to collect them. */
+async function* used(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const piece of body) {
+    yield piece;
+    letGo(piece);
+  }
 }
 
 /** The names of `t`. */
