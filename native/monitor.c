@@ -52,7 +52,8 @@ static bool sync_readable(struct monitor *m, int *code) {
   if (token > 0) {
     if (token == TOKEN_CREATED) {
       m->created = true;
-      runner_event(m->r, "waiting");
+      /* who asked for the start already does not wait for this */
+      if (!m->start_asked) runner_event(m->r, "waiting");
       if (m->flags & MONITOR_LEAVE) {
         /* whoever wanted it has gone meanwhile: nobody knows of it, so it is given up */
         *code = channel_readable(m) ? 0 : runner_abort(m->r);
@@ -77,7 +78,8 @@ static bool channel_readable(struct monitor *m) {
   while ((n = runner_line(m->r, line, false)) >= 0) monitor_command(m, line);
   if (n == -1) return true;
   /* who was to say start has gone before it did: nobody else will. It may still wait for the end: that is when all is undone */
-  if (!m->started && !m->start_given) return false;
+  bool asked = m->start_given || (m->start_asked && m->flags & MONITOR_WAIT_START);
+  if (!m->started && !asked) return false;
   sys_close(m->r->channel);
   m->r->channel = -1;
   return true;
@@ -207,5 +209,7 @@ int monitor_run(struct runner *r, const struct op_monitor *o) {
   }
   /* a plan that does not wait for start has no client to hold output back for */
   if (!(m->flags & MONITOR_WAIT_START)) m->start_asked = true;
+  /* from here on clients are served and `start` is kept for it, while it is still being set up */
+  else if (!(m->flags & MONITOR_LEAVE)) runner_event(r, "cloned");
   return loop(m);
 }

@@ -3,6 +3,8 @@ import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { EngineError } from '../base/errors.ts';
 import { nowNano, rfc3339Nano } from '../base/time.ts';
+import { SIGKILL } from '../base/signals.ts';
+import { signalProcess } from '../kernel/linux/process.ts';
 import { hostDevices } from '../kernel/linux/machine.ts';
 import type { Plan } from '../plan/ops.ts';
 import { planContainer } from '../runtime/container-plan.ts';
@@ -95,8 +97,13 @@ async function attempt(
     if (changesInterfaces(spec)) await attach();
     const startedAt = rfc3339Nano(nowNano());
     live.began(id);
+    // while it is being set up its process is on disk alone, and nobody finds what is not yet a container to look into or join
+    const ahead = parts.owned && !inUserNamespace(options);
+    let arrive: (() => ContainerRecord | undefined) | undefined;
+    let removed = false;
     const start = () =>
       startProcess(parts, {
+        ahead,
         plan,
         warnings,
         containerId: id,
@@ -115,8 +122,7 @@ async function attempt(
         },
         onWaiting: async (pid, monitor) => {
           const maker = processId(process.pid);
-          record = {
-            ...record,
+          const change = {
             maker,
             process: processId(pid),
             monitor: processId(monitor),
@@ -125,10 +131,18 @@ async function attempt(
             previous: undefined,
             startedAt,
           };
-          store.save(record);
-          await sandbox.arrived(record.process!);
+          if (ahead) arrive = store.saveAhead(record, change);
+          else store.save({ ...record, ...change });
+          record = { ...record, ...change };
+          await sandbox.arrived(change.process);
         },
         onStarted: () => {
+          const now = arrive === undefined ? record : arrive();
+          if (now === undefined) {
+            removed = true;
+            return void signalProcess(record.process!.pid, record.process!.start, SIGKILL);
+          }
+          record = now;
           emitMounts(parts, record);
           emitContainer(parts, record, 'start');
         },
@@ -137,6 +151,7 @@ async function attempt(
       });
     const parents = () => void parts.cgroups?.containerParts(record.cgroupsPath, spec.linux?.resources ?? {}, true);
     const running = await despiteOthers(start, parents);
+    if (removed) throw new EngineError('not-found', `No such container: ${id}`);
     sandbox.started();
     return running;
   } catch (error) {

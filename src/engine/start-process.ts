@@ -28,6 +28,8 @@ export interface StartInput {
   /** What the program needs and the plan does not, or what is to be known of it: done while the helper is at work. */
   readonly meanwhile?: () => Promise<void> | undefined;
   readonly onSync?: RunPlanOptions['onSync'];
+  /** `onWaiting` is called, and streams are attached, while the process may still be being set up: nobody else may use it before `onStarted`. */
+  readonly ahead?: boolean;
   /** With the pids of the process, which waits to be started, and of its monitor. */
   readonly onWaiting?: (pid: number, monitor: number) => void | Promise<void>;
   /** The program runs. Called before `onEnd`, however short it is. */
@@ -83,7 +85,7 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
   try {
     meanwhile = input.meanwhile?.();
     meanwhile?.catch(() => {});
-    const waiting = await running.waiting;
+    const waiting = await (input.ahead === true ? running.cloned : running.waiting);
     await input.onWaiting?.(waiting, running.pid);
     for (const early of input.early ?? []) early.connectTo(await attachSocket(input.socket, early.choice));
     if (input.streams !== undefined) {

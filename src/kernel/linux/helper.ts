@@ -9,7 +9,7 @@ import { sealedHelper } from './sealed-helper.ts';
 import { PlanFailure, type ExitRecord, type PlanRunner, type RunningPlan, type RunPlanOptions } from '../contract.ts';
 
 type Event =
-  | { event: 'waiting' | 'started' | 'runner'; pid: number }
+  | { event: 'cloned' | 'waiting' | 'started' | 'runner'; pid: number }
   | { event: 'sync'; name: string; pid: number }
   | { event: 'failed'; index: number; errno: number; detail: string }
   | ({ event: 'exit' } & ExitRecord);
@@ -64,12 +64,13 @@ export class LinuxPlanRunner implements PlanRunner {
     const { channel } = taken;
     let { pid } = taken;
     channel.write(bytes);
+    const cloned = settle<number>();
     const waiting = settle<number>();
     const started = settle<number>();
     const exited = settle<ExitRecord>();
     const closed = settle<void>();
     const fail = (error: Error) => {
-      for (const promise of [waiting, started, exited]) promise.reject(error);
+      for (const promise of [cloned, waiting, started, exited]) promise.reject(error);
     };
 
     const onEvent = (event: Event): void => {
@@ -77,10 +78,15 @@ export class LinuxPlanRunner implements PlanRunner {
         case 'runner':
           pid = event.pid;
           break;
+        case 'cloned':
+          cloned.resolve(event.pid);
+          break;
         case 'waiting':
+          cloned.resolve(event.pid);
           waiting.resolve(event.pid);
           break;
         case 'started':
+          cloned.resolve(event.pid);
           waiting.resolve(event.pid);
           started.resolve(event.pid);
           break;
@@ -133,6 +139,7 @@ export class LinuxPlanRunner implements PlanRunner {
       get pid() {
         return pid;
       },
+      cloned: cloned.promise,
       waiting: waiting.promise,
       started: started.promise,
       exited: exited.promise,
