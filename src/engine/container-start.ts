@@ -89,6 +89,7 @@ async function attempt(
       size,
       writable: given.image !== undefined,
       makeParents: true,
+      fresh: fresh === now,
       networkPath: sandbox.path,
     });
     writeEtcFiles(parts, record, options, spec);
@@ -149,7 +150,7 @@ async function attempt(
         onLost: () => settleLost(parts, record),
         onEnd: (ended) => parts.ended(id, ended),
       });
-    const parents = () => void parts.cgroups?.containerParts(record.cgroupsPath, spec.linux?.resources ?? {}, true);
+    const parents = () => void parts.cgroups?.containerParts(record.cgroupsPath, spec.linux?.resources ?? {}, true, { anew: true });
     const running = await despiteOthers(start, parents);
     if (removed) throw new EngineError('not-found', `No such container: ${id}`);
     sandbox.started();
@@ -182,6 +183,8 @@ export interface PrepareInput {
   /** Whether there is a layer for the container's writes. */
   readonly writable: boolean;
   readonly makeParents: boolean;
+  /** It has never been started: nothing of it can be there. */
+  readonly fresh?: boolean;
   /** Of the network namespace to join, instead of a new one. */
   readonly networkPath?: string | undefined;
 }
@@ -192,7 +195,7 @@ export function prepare(
   { id, name, hostConfig, config, cgroupsPath, image }: Pick<ContainerRecord, 'id' | 'name' | 'hostConfig' | 'config' | 'cgroupsPath' | 'image'>,
   containerRoot: ContainerRoot,
   holders: readonly ProcessId[],
-  { size, writable, makeParents, networkPath }: PrepareInput,
+  { size, writable, makeParents, fresh = false, networkPath }: PrepareInput,
 ): Prepared {
   const { machine, store, cgroups } = parts;
   const { options } = containerRoot;
@@ -215,7 +218,7 @@ export function prepare(
     cgroupsPath,
     hostDevices,
   });
-  const control = cgroups?.containerParts(cgroupsPath, spec.linux?.resources ?? {}, makeParents);
+  const control = cgroups?.containerParts(cgroupsPath, spec.linux?.resources ?? {}, makeParents, { fresh });
   const made = options.mounts.flatMap(({ create, source, found }) => {
     const path = found?.kind === 'folder' ? found.path : source;
     return create && machine.kind(path) === 'missing' ? [path] : [];

@@ -1,7 +1,7 @@
 /** Containers on disk: one folder each, one JSON document in it, named only when it is whole. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { randomBytes } from 'node:crypto';
+import { uniqueName } from '../base/unique-name.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { Spec } from '../runtime/spec.ts';
 import { parseJson, toJson } from '../runtime/validate.ts';
@@ -161,7 +161,7 @@ export class ContainerStore {
 
   #write(record: ContainerRecord): void {
     const { record: path } = this.paths(record.id);
-    const temporary = `${path}.${randomBytes(4).toString('hex')}`;
+    const temporary = `${path}.${uniqueName()}`;
     try {
       writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
       renameSync(temporary, path);

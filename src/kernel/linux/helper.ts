@@ -69,7 +69,9 @@ export class LinuxPlanRunner implements PlanRunner {
     const started = settle<number>();
     const exited = settle<ExitRecord>();
     const closed = settle<void>();
+    let told = false;
     const fail = (error: Error) => {
+      told = true;
       for (const promise of [cloned, waiting, started, exited]) promise.reject(error);
     };
 
@@ -103,6 +105,7 @@ export class LinuxPlanRunner implements PlanRunner {
           fail(new PlanFailure(event.index, event.errno, event.detail));
           break;
         case 'exit':
+          told = true;
           exited.resolve(event);
           break;
       }
@@ -126,7 +129,8 @@ export class LinuxPlanRunner implements PlanRunner {
       // what it wrote last may still be on its way
       const done = () => {
         this.#loose.delete(unref);
-        fail(new EngineError('unavailable', `the helper ended${why === '' ? '' : ` ${why}`} before the plan did`));
+        // an error costs a look at the stack
+        if (!told) fail(new EngineError('unavailable', `the helper ended${why === '' ? '' : ` ${why}`} before the plan did`));
         closed.resolve();
       };
       if (channel.destroyed || channel.readableEnded) done();
