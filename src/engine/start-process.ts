@@ -79,7 +79,8 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
     },
   );
   exited.catch(() => {});
-  running.started.then(input.onStarted, () => {});
+  let failure: unknown;
+  running.started.then(input.onStarted, (error: unknown) => void (failure = error));
   let attached: Promise<AttachEnd> | undefined;
   let meanwhile: Promise<void> | undefined;
   try {
@@ -112,7 +113,8 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
     await running.closed;
     // what is under way is of no use any more, and must not go on after who takes it back
     await meanwhile?.catch(() => {});
-    return explain(error);
+    // the monitor of a plan that fails while somebody is being attached goes: that is not why
+    return explain(failure instanceof PlanFailure ? failure : error);
   }
 }
 
