@@ -23,6 +23,9 @@ void monitor_give_start(struct monitor *m) {
   runner_post(m->r, TOKEN_START);
 }
 
+/* It was asked for, and is given once the set-up is done; a plan that waits for nobody has none. */
+static bool start_is_kept(const struct monitor *m) { return m->start_asked && m->flags & MONITOR_WAIT_START; }
+
 /* ---- the streams ---- */
 
 static void readable(struct monitor *m, int stream) {
@@ -52,7 +55,8 @@ static bool sync_readable(struct monitor *m, int *code) {
   if (token > 0) {
     if (token == TOKEN_CREATED) {
       m->created = true;
-      runner_event(m->r, "waiting");
+      /* who asked for the start already does not wait for this */
+      if (!start_is_kept(m)) runner_event(m->r, "waiting");
       if (m->flags & MONITOR_LEAVE) {
         /* whoever wanted it has gone meanwhile: nobody knows of it, so it is given up */
         *code = channel_readable(m) ? 0 : runner_abort(m->r);
@@ -77,7 +81,7 @@ static bool channel_readable(struct monitor *m) {
   while ((n = runner_line(m->r, line, false)) >= 0) monitor_command(m, line);
   if (n == -1) return true;
   /* who was to say start has gone before it did: nobody else will. It may still wait for the end: that is when all is undone */
-  if (!m->started && !m->start_given) return false;
+  if (!m->started && !m->start_given && !start_is_kept(m)) return false;
   sys_close(m->r->channel);
   m->r->channel = -1;
   return true;
@@ -207,5 +211,7 @@ int monitor_run(struct runner *r, const struct op_monitor *o) {
   }
   /* a plan that does not wait for start has no client to hold output back for */
   if (!(m->flags & MONITOR_WAIT_START)) m->start_asked = true;
+  /* from here on clients are served and `start` is kept for it, while it is still being set up */
+  else if (!(m->flags & MONITOR_LEAVE)) runner_event(r, "cloned");
   return loop(m);
 }

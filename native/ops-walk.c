@@ -41,18 +41,29 @@ static long put_target(struct walk *w, int parent, const char *name, size_t star
   return 0;
 }
 
-/* The folder that path[0, end) names, opened O_PATH; makes what is missing. May change the path (and *end with it). */
-static long make_dirs(struct walk *w, size_t *end) {
+/*
+ * The folder that path[0, end) names, opened O_PATH; makes what is missing. May change the path (and *end with it).
+ * `missing`: it was not there just now.
+ */
+static long make_dirs(struct walk *w, size_t *end, bool missing) {
   int races = 0;
 again:;
-  long parent = open_prefix(w, 0, O_DIRECTORY);
-  size_t tail = w->len - *end, at = 0;
+  /* mostly all but the last name is there; else from the root, name by name */
+  size_t tail = w->len - *end, at = *end;
+  while (at > 0 && w->path[at - 1] != '/') at--;
+  long parent = open_prefix(w, at, O_DIRECTORY);
+  if (parent == -ENOENT) {
+    missing = false;
+    at = 0;
+    parent = open_prefix(w, 0, O_DIRECTORY);
+  }
   while (parent >= 0) {
     while (at < *end && w->path[at] == '/') at++;
     if (at >= *end) return parent;
     size_t start = at;
     while (at < *end && w->path[at] != '/') at++;
-    long next = open_prefix(w, at, O_DIRECTORY);
+    long next = missing ? -ENOENT : open_prefix(w, at, O_DIRECTORY);
+    missing = false;
     if (next == -ENOENT) {
       char name[256];
       if (at - start >= sizeof name) next = -ENAMETOOLONG;
@@ -94,7 +105,7 @@ long open_or_make_dir(int root, union val path, unsigned mode) {
   if (ret < 0) return ret;
   ret = open_prefix(&w, w.len, O_DIRECTORY);
   size_t end = w.len;
-  return ret == -ENOENT ? make_dirs(&w, &end) : ret;
+  return ret == -ENOENT ? make_dirs(&w, &end, true) : ret;
 }
 
 HANDLER(ensure_dir) { return run_open(r, o->into, open_or_make_dir(run_fd(r, o->root), o->path, (unsigned)o->mode.num)); }
@@ -112,7 +123,7 @@ HANDLER(ensure_file) {
     size_t end = w.len, tail;
     while (end > 0 && w.path[end - 1] != '/') end--;
     tail = w.len - end;
-    long parent = make_dirs(&w, &end);
+    long parent = make_dirs(&w, &end, false);
     if (parent < 0) return parent;
     const char *name = w.path + w.len - tail;
     ret = sys_openat((int)parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, (unsigned)o->mode.num);

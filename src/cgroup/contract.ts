@@ -82,6 +82,14 @@ export interface CgroupStats {
 /** Whether a file will be in a container's folder of a hierarchy; a text says why a controller that is there does not reach it. */
 export type HasFile = (hierarchy: Hierarchy, controller: string, file: string) => boolean | string;
 
+/** What spares `prepare` looks. */
+export interface PrepareHints {
+  /** Nothing can be at the path yet. */
+  readonly fresh?: boolean | undefined;
+  /** Folders above that have been made ready before; this one joins them. */
+  readonly ready?: Set<string> | undefined;
+}
+
 /** Paths are below each hierarchy's root, as `/kobako/ID`. */
 export interface CgroupDriver {
   readonly kind: CgroupLayout['kind'];
@@ -90,7 +98,7 @@ export interface CgroupDriver {
    * Makes the folders above `path`, so that a cgroup can be made there, and looks at what it will have. Throws
    * `conflict` where one is there and has processes: they would be ended with the container.
    */
-  prepare(files: CgroupFiles, path: string, resources: Resources): HasFile;
+  prepare(files: CgroupFiles, path: string, resources: Resources, hints?: PrepareHints): HasFile;
   /** Removes the folder above `path` where it is empty. */
   release(files: CgroupFiles, path: string): void;
   /** Makes the folders, writes the limits, opens what `join` and `clone` need. Monitor's side. */

@@ -253,6 +253,33 @@ describe('parents', () => {
     assert.equal(files.writes.length, writes);
   });
 
+  test('what has been made ready is not looked at again, until it is said to be there no more', () => {
+    const files = new FakeCgroupFiles(LAYOUTS.hybrid);
+    const driver = cgroupDriver(LAYOUTS.hybrid);
+    const ready = new Set<string>();
+    let looks = 0;
+    const counting = new Proxy(files, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name);
+        return typeof value !== 'function' ? value : (...args: unknown[]) => (looks++, (value as (...all: unknown[]) => unknown).apply(target, args));
+      },
+    });
+    driver.prepare(counting, '/a/one', {}, { fresh: true, ready });
+    assert.ok(looks > 0);
+    looks = 0;
+    driver.prepare(counting, '/a/two', {}, { fresh: true, ready });
+    assert.equal(looks, 0);
+    driver.prepare(counting, '/b/two', {}, { fresh: true, ready });
+    assert.ok(looks > 0, 'another parent');
+    looks = 0;
+    driver.prepare(counting, '/a/two', {}, { ready });
+    assert.ok(looks > 0, 'its own may be there');
+    for (const hierarchy of driver.hierarchies) files.rmdir(`${hierarchy.mountPoint}/a`);
+    ready.clear();
+    driver.prepare(files, '/a/two', {}, { ready });
+    for (const hierarchy of driver.hierarchies) assert.ok(files.exists(`${hierarchy.mountPoint}/a`), hierarchy.mountPoint);
+  });
+
   test('a container goes into no cgroup that others are in, or that is frozen', () => {
     for (const [folder, file, text, message] of [
       ['/cg/kobako/box', 'cgroup.events', 'populated 0\nfrozen 1\n', /unexpectedly frozen/],

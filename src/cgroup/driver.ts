@@ -41,9 +41,9 @@ export function cgroupDriver(layout: CgroupLayout): CgroupDriver {
     hierarchies,
     folder,
     cloneSlot: unified === undefined ? undefined : CLONE_SLOT,
-    prepare(files, path, resources) {
+    prepare(files, path, resources, hints) {
       checked(path);
-      return prepareParents(files, hierarchies, path, resources);
+      return prepareParents(files, hierarchies, path, resources, hints);
     },
     release(files, path) {
       const parent = ancestors(path).at(-1);

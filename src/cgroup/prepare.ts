@@ -2,7 +2,7 @@
 import { dirname } from 'node:path/posix';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { Resources } from '../runtime/spec.ts';
-import { partsOf, type CgroupFiles, type HasFile, type Hierarchy } from './contract.ts';
+import { partsOf, type CgroupFiles, type HasFile, type Hierarchy, type PrepareHints } from './contract.ts';
 import { allProcesses, isFrozen } from './living.ts';
 
 /** `/a/b/c` gives `['/a', '/a/b']`: what must be there before `/a/b/c` can be made. */
@@ -12,11 +12,19 @@ export function ancestors(path: string): string[] {
 }
 
 /** Makes the folders above `path` in every hierarchy, ready for a child. */
-export function prepareParents(files: CgroupFiles, hierarchies: readonly Hierarchy[], path: string, resources: Resources): HasFile {
+export function prepareParents(
+  files: CgroupFiles,
+  hierarchies: readonly Hierarchy[],
+  path: string,
+  resources: Resources,
+  { fresh = false, ready: known }: PrepareHints = {},
+): HasFile {
   const parents = ancestors(path);
   const own = `/${partsOf(path).join('/')}`;
-  for (const hierarchy of hierarchies) refuseInhabited(files, hierarchy, own);
-  for (const hierarchy of hierarchies) {
+  const above = parents.at(-1);
+  if (!fresh) for (const hierarchy of hierarchies) refuseInhabited(files, hierarchy, own);
+  const asBefore = above !== undefined && known?.has(above) && !resources.cpu?.realtimeRuntime;
+  for (const hierarchy of asBefore ? [] : hierarchies) {
     const ready = `${hierarchy.mountPoint}${parents.at(-1) ?? ''}`;
     const before = files.exists(ready);
     if (hierarchy.version === 2) {
@@ -28,6 +36,7 @@ export function prepareParents(files: CgroupFiles, hierarchies: readonly Hierarc
     if (hierarchy.version === 1 && hierarchy.controllers.includes('cpu') && resources.cpu?.realtimeRuntime)
       grantRealtime(files, hierarchy, parents, resources.cpu);
   }
+  if (above !== undefined) known?.add(above);
   return (hierarchy, controller, file) => {
     const parent = `${hierarchy.mountPoint}${parents.at(-1) ?? ''}`;
     if (!(hierarchy.version === 2 && controller === 'cgroup')) {

@@ -18,14 +18,20 @@ export function openCgroups(files: CgroupFiles = linuxCgroupFiles, mountinfo = r
 
 function bindCgroups(driver: CgroupDriver, files: CgroupFiles): Cgroups {
   let abilities: CgroupAbilities | undefined;
+  const ready = new Set<string>();
   return {
     driver,
     files,
     get abilities() {
       return (abilities ??= cgroupAbilities(files, driver.hierarchies));
     },
-    containerParts(path, resources, prepare) {
-      const { ops, warnings } = driver.create(path, resources, prepare ? driver.prepare(files, path, resources) : undefined);
+    containerParts(path, resources, prepare, hints) {
+      if (hints?.anew) ready.clear();
+      const { ops, warnings } = driver.create(
+        path,
+        resources,
+        prepare ? driver.prepare(files, path, resources, hints && { fresh: hints.fresh, ready }) : undefined,
+      );
       const parts = { create: ops, join: driver.join(path), cloneSlot: driver.cloneSlot, cleanup: driver.cleanup(path), hierarchies: views(driver, path) };
       return { parts, warnings };
     },

@@ -80,6 +80,7 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
     streams: options.detach || streams.early !== undefined ? undefined : streams,
     early: streams.early ?? [],
     detached: options.detach ?? false,
+    ahead: true,
     onLost: () => lostExit(),
     onEnd: (exit) => {
       for (const path of [socket, store.execPath(record.id, execId)]) rmSync(path, { force: true });

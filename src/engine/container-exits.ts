@@ -1,6 +1,6 @@
 /** Records of how containers ended: written by a container's monitor, or by an engine where there is none any more. */
-import { randomBytes } from 'node:crypto';
-import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { uniqueName } from '../base/unique-name.ts';
+import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { oomKills } from '../cgroup/stats.ts';
 import type { ContainerExit } from './contract.ts';
 
@@ -15,7 +15,7 @@ export class ContainerExits {
 
   /** Keeps how a container ended, unless that is known already; gives what is kept. */
   save(id: string, path: string, exit: ContainerExit): ContainerExit {
-    const temporary = `${path}.${randomBytes(4).toString('hex')}`;
+    const temporary = `${path}.${uniqueName()}`;
     try {
       writeFileSync(temporary, JSON.stringify(exit), { mode: 0o600 });
       linkSync(temporary, path);
@@ -44,6 +44,8 @@ export class ContainerExits {
 
 /** Undefined while there is none. */
 export function readExit(path: string): ContainerExit | undefined {
+  // mostly it runs and there is none: to be told so by an error costs three times as much
+  if (!existsSync(path)) return undefined;
   try {
     const read = JSON.parse(readFileSync(path, 'utf8')) as ContainerExit;
     return { ...read, oomKilled: read.oomKilled ?? oomKills(read.reports) > 0 };

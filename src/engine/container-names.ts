@@ -1,6 +1,6 @@
 /** Names of containers: each is one container's alone, also among several processes. */
 import { linkSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
-import { randomBytes } from 'node:crypto';
+import { uniqueName } from '../base/unique-name.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import { owner } from './process-id.ts';
 
@@ -56,7 +56,7 @@ export class ContainerNames {
 
   /** Removes a name's link if it is the one that was looked at, not one made since. */
   #forget(name: string, holder: string): void {
-    const aside = `${this.#dir}/.${randomBytes(8).toString('hex')}`;
+    const aside = `${this.#dir}/.${uniqueName()}`;
     try {
       renameSync(`${this.#dir}/${name}`, aside);
       if (readlinkSync(aside) !== holder) linkSync(aside, `${this.#dir}/${name}`);

@@ -109,6 +109,10 @@ function folderRoot(options: RunOptions, { path, overlay }: NonNullable<RunOptio
   };
 }
 
+/** By the layers that say what they are. */
+const accounts = new Map<Digest, AccountFiles>();
+const MOST_ACCOUNTS = 64;
+
 /**
  * /etc/passwd and /etc/group as the image has them. Its layers never change, so they are looked up once, in a view of
  * them merged, and kept beside the image.
@@ -117,9 +121,14 @@ async function imageAccounts(parts: EngineParts, layers: readonly Digest[]): Pro
   const top = chainIds(layers).at(-1);
   if (top === undefined) return { passwd: '', group: '' };
   const { driver, accountsDir } = parts.images();
+  const known = accounts.get(top);
+  if (known !== undefined) return known;
   const path = `${accountsDir}/${digestHex(top)}.json`;
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as AccountFiles;
+    const read = JSON.parse(readFileSync(path, 'utf8')) as AccountFiles;
+    if (accounts.size >= MOST_ACCOUNTS) accounts.clear();
+    accounts.set(top, read);
+    return read;
   } catch {
     // not looked up yet
   }

@@ -3,6 +3,8 @@ import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { EngineError } from '../base/errors.ts';
 import { nowNano, rfc3339Nano } from '../base/time.ts';
+import { SIGKILL } from '../base/signals.ts';
+import { signalProcess } from '../kernel/linux/process.ts';
 import { hostDevices } from '../kernel/linux/machine.ts';
 import type { Plan } from '../plan/ops.ts';
 import { planContainer } from '../runtime/container-plan.ts';
@@ -87,6 +89,7 @@ async function attempt(
       size,
       writable: given.image !== undefined,
       makeParents: true,
+      fresh: fresh === now,
       networkPath: sandbox.path,
     });
     writeEtcFiles(parts, record, options, spec);
@@ -95,8 +98,13 @@ async function attempt(
     if (changesInterfaces(spec)) await attach();
     const startedAt = rfc3339Nano(nowNano());
     live.began(id);
+    // while it is being set up its process is on disk alone, and nobody finds what is not yet a container to look into or join
+    const ahead = parts.owned && !inUserNamespace(options);
+    let arrive: (() => ContainerRecord | undefined) | undefined;
+    let removed = false;
     const start = () =>
       startProcess(parts, {
+        ahead,
         plan,
         warnings,
         containerId: id,
@@ -115,8 +123,7 @@ async function attempt(
         },
         onWaiting: async (pid, monitor) => {
           const maker = processId(process.pid);
-          record = {
-            ...record,
+          const change = {
             maker,
             process: processId(pid),
             monitor: processId(monitor),
@@ -125,18 +132,27 @@ async function attempt(
             previous: undefined,
             startedAt,
           };
-          store.save(record);
-          await sandbox.arrived(record.process!);
+          if (ahead) arrive = store.saveAhead(record, change);
+          else store.save({ ...record, ...change });
+          record = { ...record, ...change };
+          await sandbox.arrived(change.process);
         },
         onStarted: () => {
+          const now = arrive === undefined ? record : arrive();
+          if (now === undefined) {
+            removed = true;
+            return void signalProcess(record.process!.pid, record.process!.start, SIGKILL);
+          }
+          record = now;
           emitMounts(parts, record);
           emitContainer(parts, record, 'start');
         },
         onLost: () => settleLost(parts, record),
         onEnd: (ended) => parts.ended(id, ended),
       });
-    const parents = () => void parts.cgroups?.containerParts(record.cgroupsPath, spec.linux?.resources ?? {}, true);
+    const parents = () => void parts.cgroups?.containerParts(record.cgroupsPath, spec.linux?.resources ?? {}, true, { anew: true });
     const running = await despiteOthers(start, parents);
+    if (removed) throw new EngineError('not-found', `No such container: ${id}`);
     sandbox.started();
     return running;
   } catch (error) {
@@ -167,6 +183,8 @@ export interface PrepareInput {
   /** Whether there is a layer for the container's writes. */
   readonly writable: boolean;
   readonly makeParents: boolean;
+  /** It has never been started: nothing of it can be there. */
+  readonly fresh?: boolean;
   /** Of the network namespace to join, instead of a new one. */
   readonly networkPath?: string | undefined;
 }
@@ -177,7 +195,7 @@ export function prepare(
   { id, name, hostConfig, config, cgroupsPath, image }: Pick<ContainerRecord, 'id' | 'name' | 'hostConfig' | 'config' | 'cgroupsPath' | 'image'>,
   containerRoot: ContainerRoot,
   holders: readonly ProcessId[],
-  { size, writable, makeParents, networkPath }: PrepareInput,
+  { size, writable, makeParents, fresh = false, networkPath }: PrepareInput,
 ): Prepared {
   const { machine, store, cgroups } = parts;
   const { options } = containerRoot;
@@ -200,7 +218,7 @@ export function prepare(
     cgroupsPath,
     hostDevices,
   });
-  const control = cgroups?.containerParts(cgroupsPath, spec.linux?.resources ?? {}, makeParents);
+  const control = cgroups?.containerParts(cgroupsPath, spec.linux?.resources ?? {}, makeParents, { fresh });
   const made = options.mounts.flatMap(({ create, source, found }) => {
     const path = found?.kind === 'folder' ? found.path : source;
     return create && machine.kind(path) === 'missing' ? [path] : [];

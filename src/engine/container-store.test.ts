@@ -93,3 +93,21 @@ test('what is remembered is on disk where others read it, else with the next cha
   await own.remove(record());
   assert.throws(() => own.remember(record()), { kind: 'not-found', message: `No such container: ${record().id}` });
 });
+
+test('what is saved ahead is on disk at once, and known here when it is so; changes meanwhile stay, and so does a removal', async (t) => {
+  const state = tempFor(t);
+  const own = new ContainerStore(state, { owned: true });
+  const onDisk = () => new ContainerStore(state).load(record().id);
+  own.create(record(), undefined, () => {});
+  const arrive = own.saveAhead(own.load(record().id)!, { startedAt: 'now' });
+  assert.deepEqual([own.load(record().id)?.startedAt, onDisk()?.startedAt], [undefined, 'now']);
+  assert.equal(arrive()?.startedAt, 'now');
+  assert.equal(own.load(record().id)?.startedAt, 'now');
+  const again = own.saveAhead(own.load(record().id)!, { startedAt: 'later' });
+  own.change(record().id, { paused: true });
+  assert.deepEqual([again()?.startedAt, own.load(record().id)?.paused], ['later', true]);
+  assert.deepEqual([onDisk()?.startedAt, onDisk()?.paused], ['later', true]);
+  const late = own.saveAhead(own.load(record().id)!, { startedAt: 'never' });
+  await own.remove(record());
+  assert.equal(late(), undefined);
+});

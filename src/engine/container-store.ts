@@ -1,7 +1,7 @@
 /** Containers on disk: one folder each, one JSON document in it, named only when it is whole. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { randomBytes } from 'node:crypto';
+import { uniqueName } from '../base/unique-name.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { Spec } from '../runtime/spec.ts';
 import { parseJson, toJson } from '../runtime/validate.ts';
@@ -139,8 +139,29 @@ export class ContainerStore {
 
   save(record: ContainerRecord): void {
     if (this.#guests.has(record.id)) return void this.#guests.set(record.id, record);
+    this.#write(record);
+    this.#cache?.set(record.id, record);
+  }
+
+  /**
+   * For an engine that owns its data root. On disk now, for who finds it there after this process has been killed; known
+   * here from the call of what is returned, which gives it, with what was changed meanwhile: undefined where it was removed.
+   */
+  saveAhead(record: ContainerRecord, change: Partial<ContainerRecord>): () => ContainerRecord | undefined {
+    const { id } = record;
+    const before = this.load(id);
+    const after = { ...record, ...change };
+    if (!this.#guests.has(id)) this.#write(after);
+    return () => {
+      if (this.load(id) !== before) return this.note(id, change);
+      this.remember(after);
+      return after;
+    };
+  }
+
+  #write(record: ContainerRecord): void {
     const { record: path } = this.paths(record.id);
-    const temporary = `${path}.${randomBytes(4).toString('hex')}`;
+    const temporary = `${path}.${uniqueName()}`;
     try {
       writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
       renameSync(temporary, path);
@@ -149,7 +170,6 @@ export class ContainerStore {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new EngineError('not-found', `No such container: ${record.id}`, { cause: error });
       throw error;
     }
-    this.#cache?.set(record.id, record);
   }
 
   /**

@@ -1,5 +1,5 @@
 /** What makes networks of records: the kernel's side of all networks of an engine, opened at the first use. */
-import type { PlanRunner } from '../kernel/contract.ts';
+import type { PlanRunner, RunningPlan } from '../kernel/contract.ts';
 import type { NetworkKernel, NetworkNamespace, NetworkWatch } from '../kernel/network-contract.ts';
 import { linuxNetworkKernel } from '../kernel/linux/network-namespaces.ts';
 import { bridgeDriver } from '../network/bridge/driver.ts';
@@ -9,7 +9,7 @@ import { FilterTable } from '../network/filter/table.ts';
 import { lanDriver } from '../network/lan/driver.ts';
 import { DATA_ROOT } from '../base/places.ts';
 import { NamespacePool } from '../network/namespace-pool.ts';
-import { planNamespace } from '../runtime/hold.ts';
+import { planNamespaces } from '../runtime/hold.ts';
 
 /** Of the default bridge on the host: an engine that is not the machine's has one of its own. */
 export function defaultBridgeName(containerRoot: string, engineId: string): string {
@@ -56,7 +56,12 @@ export function openNetworking({ engineId, owned, runner }: NetworkingOptions): 
   const { packetFilter: filter } = kernel.host();
   const table = new FilterTable({ filter, table: `${TABLES}-${shortOf(engineId)}`, comment: `of the kobako engine ${engineId}`, owned });
   const others = new OtherFilters({ filter, ours: TABLES });
-  const pool = new NamespacePool({ kernel, make: () => madeNamespace(runner, kernel), size: owned ? READY_NAMESPACES : 0, delay: REFILL_DELAY_MS });
+  const pool = new NamespacePool({
+    kernel,
+    make: (count, made) => makeNamespaces(runner, kernel, count, made),
+    size: owned ? READY_NAMESPACES : 0,
+    delay: REFILL_DELAY_MS,
+  });
   let timer: NodeJS.Timeout | undefined;
   let links: NetworkWatch | undefined;
   return {
@@ -90,14 +95,9 @@ export function openNetworking({ engineId, owned, runner }: NetworkingOptions): 
   };
 }
 
-/** By the helper: this thread only opens it. */
-async function madeNamespace(runner: PlanRunner, kernel: NetworkKernel): Promise<NetworkNamespace> {
-  const running = runner.run(planNamespace());
+/** By one runner of the helper: this thread only opens them. */
+async function makeNamespaces(runner: PlanRunner, kernel: NetworkKernel, count: number, made: (namespace: NetworkNamespace) => void): Promise<void> {
+  const running: RunningPlan = runner.run(planNamespaces(count), { onSync: async () => made(kernel.open(`/proc/${running.pid}/ns/net`)) });
   running.unref();
-  try {
-    return kernel.open(`/proc/${await running.waiting}/ns/net`);
-  } finally {
-    running.abort();
-    await running.closed;
-  }
+  await running.exited;
 }

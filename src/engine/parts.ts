@@ -23,8 +23,16 @@ export interface Cgroups {
   readonly files: CgroupFiles;
   /** Looked at once. */
   readonly abilities: CgroupAbilities;
-  /** What a container's plan needs. With `prepare` the folders above are made; without, nothing is touched. */
-  containerParts(path: string, resources: Resources, prepare: boolean): { parts: CgroupParts; warnings: readonly string[] };
+  /**
+   * What a container's plan needs. With `prepare` the folders above are made; without, nothing is touched. `fresh`: its own
+   * cannot be there yet. Who gives hints calls again, with `anew`, where a folder above turns out to have gone.
+   */
+  containerParts(
+    path: string,
+    resources: Resources,
+    prepare: boolean,
+    hints?: { readonly fresh?: boolean; readonly anew?: boolean },
+  ): { parts: CgroupParts; warnings: readonly string[] };
   /**
    * What an exec's plan needs. It goes where the container's first process `pid` is now; with `sub` into that cgroup
    * below the container's own (for all controllers, or by controller). Throws `invalid` for one that is not below.

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { PlanFailure } from '../kernel/contract.ts';
 import { RecordingPlanRunner } from '../kernel/fake.ts';
+import type { EarlyStream } from './early-stream.ts';
 import type { EngineParts } from './parts.ts';
 import { lostExit } from './lost.ts';
 import { startProcess, type StartInput } from './start-process.ts';
@@ -44,4 +46,17 @@ test('a monitor that is killed: the process ended with it, and what follows an e
   const running = await startProcess(parts(runner), input({ onEnd: () => void ends++ }));
   for (let i = 0; i < 2; i++) assert.deepEqual([(await running.wait()).status, (await running.wait()).error], [137, 'its monitor was killed']);
   assert.equal(ends, 1);
+});
+
+test('a plan that fails while its user is being attached: the failure is told, not that its monitor has gone', async () => {
+  const plan = { ops: [{ op: 'check-exec', side: 'container', file: '/nonexist' }] } as unknown as StartInput['plan'];
+  const runner = new RecordingPlanRunner();
+  const failed = Promise.reject(new PlanFailure(0, 2, '/nonexist'));
+  failed.catch(() => {});
+  const run = () => ({ ...runner.run(plan), waiting: failed, started: failed, exited: failed });
+  const early = [{ choice: { stdin: false, stdout: true, stderr: true }, connectTo: () => {} } as unknown as EarlyStream];
+  await assert.rejects(
+    startProcess({ runner: { run } } as unknown as EngineParts, input({ plan, ahead: true, early })),
+    /\/nonexist.*no such file or directory/,
+  );
 });

@@ -28,6 +28,8 @@ export interface StartInput {
   /** What the program needs and the plan does not, or what is to be known of it: done while the helper is at work. */
   readonly meanwhile?: () => Promise<void> | undefined;
   readonly onSync?: RunPlanOptions['onSync'];
+  /** `onWaiting` is called, and streams are attached, while the process may still be being set up: nobody else may use it before `onStarted`. */
+  readonly ahead?: boolean;
   /** With the pids of the process, which waits to be started, and of its monitor. */
   readonly onWaiting?: (pid: number, monitor: number) => void | Promise<void>;
   /** The program runs. Called before `onEnd`, however short it is. */
@@ -77,13 +79,14 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
     },
   );
   exited.catch(() => {});
-  running.started.then(input.onStarted, () => {});
+  let failure: unknown;
+  running.started.then(input.onStarted, (error: unknown) => void (failure = error));
   let attached: Promise<AttachEnd> | undefined;
   let meanwhile: Promise<void> | undefined;
   try {
     meanwhile = input.meanwhile?.();
     meanwhile?.catch(() => {});
-    const waiting = await running.waiting;
+    const waiting = await (input.ahead === true ? running.cloned : running.waiting);
     await input.onWaiting?.(waiting, running.pid);
     for (const early of input.early ?? []) early.connectTo(await attachSocket(input.socket, early.choice));
     if (input.streams !== undefined) {
@@ -110,7 +113,8 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
     await running.closed;
     // what is under way is of no use any more, and must not go on after who takes it back
     await meanwhile?.catch(() => {});
-    return explain(error);
+    // the monitor of a plan that fails while somebody is being attached goes: that is not why
+    return explain(failure instanceof PlanFailure ? failure : error);
   }
 }
 

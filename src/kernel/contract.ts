@@ -48,9 +48,14 @@ export interface RunPlanOptions {
 
 /** A plan at work. Each promise rejects with PlanFailure when the plan fails before it settles. */
 export interface RunningPlan {
-  /** The helper's own pid: the monitor. Known at the latest when `waiting` settles. */
+  /** The helper's own pid: the monitor. Known at the latest when `cloned` settles. */
   readonly pid: number;
-  /** The container's process is set up and waits for `start`: its pid. Also settles when it started without waiting. */
+  /**
+   * The container's process is there, and its monitor with its socket; it may still be set up. `start` is taken from now on:
+   * the program starts once all is set up, also when this process is killed before.
+   */
+  readonly cloned: Promise<number>;
+  /** The container's process is set up and waits for `start`: its pid. Also settles when it started without waiting, or was told `start` before. */
   readonly waiting: Promise<number>;
   /** The program runs: its pid. */
   readonly started: Promise<number>;

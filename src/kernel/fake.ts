@@ -24,6 +24,7 @@ export class RecordingPlanRunner implements PlanRunner {
     const record: ExitRecord = { pid, status: 0, signal: 0, startedAt: '0', exitedAt: '0', reports: {}, ...this.#exit };
     return {
       pid,
+      cloned: Promise.resolve(pid),
       waiting: Promise.resolve(pid),
       started: Promise.resolve(pid),
       exited: this.#lost === undefined ? Promise.resolve(record) : new Promise((_, reject) => setImmediate(() => reject(this.#lost!))),

@@ -1,20 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SyscallError } from '../base/errors.ts';
-import { RecordingNetworkKernel, type RecordingNetworkNamespace } from '../kernel/network-fake.ts';
+import type { NetworkNamespace } from '../kernel/network-contract.ts';
+import { RecordingNetworkKernel } from '../kernel/network-fake.ts';
 import { NamespacePool } from './namespace-pool.ts';
 
 /** A pool of two, whose namespaces are made when the test says so. */
 function poolOfTwo() {
   const kernel = new RecordingNetworkKernel();
-  const asked: PromiseWithResolvers<RecordingNetworkNamespace>[] = [];
-  const make = () => {
-    asked.push(Promise.withResolvers<RecordingNetworkNamespace>());
-    return asked.at(-1)!.promise;
+  const asked: { count: number; give: (namespace: NetworkNamespace) => void; end: PromiseWithResolvers<void> }[] = [];
+  const make = (count: number, give: (namespace: NetworkNamespace) => void) => {
+    asked.push({ count, give, end: Promise.withResolvers<void>() });
+    return asked.at(-1)!.end.promise;
   };
   const pool = new NamespacePool({ kernel, make, size: 2, delay: 5 });
-  const made = async () => {
-    asked.at(-1)!.resolve(kernel.create());
+  const made = async (count = asked.at(-1)!.count) => {
+    for (let i = 0; i < count; i++) asked.at(-1)!.give(kernel.create());
+    if (count === asked.at(-1)!.count) asked.at(-1)!.end.resolve();
     await new Promise(setImmediate);
   };
   return { kernel, pool, asked, made };
@@ -28,14 +30,13 @@ describe('pool of network namespaces', () => {
     assert.equal(asked.length, 0, 'not while a container starts');
     t.mock.timers.tick(5);
     await made();
-    await made();
-    assert.equal(asked.length, 2, 'no more than its size');
+    assert.deepEqual([asked.length, asked[0]!.count], [1, 2], 'its size, and no more');
     const before = kernel.namespaces.length;
     assert.notEqual(pool.takeReady(), await pool.take());
     assert.equal(kernel.namespaces.length, before);
     assert.equal(pool.takeReady(), undefined);
     const taken = pool.take();
-    assert.equal(asked.length, 3, 'made at once, elsewhere');
+    assert.deepEqual([asked.length, asked[1]!.count], [2, 1], 'made at once, elsewhere');
     await made();
     assert.equal(await taken, kernel.namespaces[before]);
     pool[Symbol.dispose]();
@@ -63,9 +64,9 @@ describe('pool of network namespaces', () => {
     const { kernel, pool, made } = poolOfTwo();
     pool.refill();
     t.mock.timers.tick(5);
-    await made();
+    await made(1);
     pool[Symbol.dispose]();
-    await made();
+    await made(1);
     assert.deepEqual(
       kernel.namespaces.slice(1).map(({ disposed }) => disposed),
       [true, true],
@@ -77,7 +78,7 @@ describe('pool of network namespaces', () => {
     const { pool, asked, made } = poolOfTwo();
     pool.refill();
     t.mock.timers.tick(5);
-    asked[0]!.reject(new SyscallError('clone', 28, 'ENOSPC', 'no space left on device'));
+    asked[0]!.end.reject(new SyscallError('clone', 28, 'ENOSPC', 'no space left on device'));
     await new Promise(setImmediate);
     assert.equal(asked.length, 1);
     pool.refill();

@@ -3,8 +3,8 @@ import type { NetworkKernel, NetworkNamespace } from '../kernel/network-contract
 
 export interface NamespacePoolOptions {
   readonly kernel: NetworkKernel;
-  /** As `kernel.create`, without keeping this thread from its work. */
-  readonly make: () => Promise<NetworkNamespace>;
+  /** As `kernel.create`, so many times, without keeping this thread from its work. Each is given when it is there; rejects where one could not be made. */
+  readonly make: (count: number, made: (namespace: NetworkNamespace) => void) => Promise<void>;
   /** How many are kept ready. */
   readonly size: number;
   /** Milliseconds after one was taken before the next is made: not while somebody starts a container. */
@@ -26,7 +26,12 @@ export class NamespacePool implements Disposable {
   async take(): Promise<NetworkNamespace> {
     this.refill();
     const { size, make, kernel } = this.#options;
-    return this.#ready.pop() ?? (size > 0 ? await make() : kernel.create());
+    const ready = this.#ready.pop();
+    if (ready !== undefined) return ready;
+    if (size === 0) return kernel.create();
+    let own: NetworkNamespace | undefined;
+    await make(1, (made) => void (own = made));
+    return own!;
   }
 
   /** As `take`; undefined when none is ready: who can do without is not to wait for one. */
@@ -35,7 +40,7 @@ export class NamespacePool implements Disposable {
     return this.#ready.pop();
   }
 
-  /** Begins to make what is missing, one at a time. */
+  /** Begins to make what is missing. */
   refill(): void {
     if (this.#closed || this.#making) return;
     // not put off by the next: where containers start all the time there would never be any
@@ -47,9 +52,10 @@ export class NamespacePool implements Disposable {
     this.#making = true;
     try {
       while (!this.#closed && this.#ready.length < this.#options.size) {
-        const made = await this.#options.make();
-        if (this.#closed) made[Symbol.dispose]();
-        else this.#ready.push(made);
+        await this.#options.make(this.#options.size - this.#ready.length, (made) => {
+          if (this.#closed) made[Symbol.dispose]();
+          else this.#ready.push(made);
+        });
       }
     } catch {
       // too many, or no memory: whoever takes one is told

@@ -25,12 +25,13 @@ export function addHold(builder: PlanBuilder, why: string): void {
   addMonitor(builder, { kind: 'inherit' }, WAITING);
 }
 
-/** A network namespace with `lo` up, at /proc/PID/ns/net of the process that waits. */
-export function planNamespace(): Plan {
+/** Network namespaces with `lo` up, one after another: at each sync the next is at /proc/PID/ns/net of the runner. */
+export function planNamespaces(count: number): Plan {
   const builder = new PlanBuilder();
-  builder.monitor('clone', { flags: CLONE_NEW.network }, { why: 'made here, and not by who asks: the kernel may take milliseconds' });
-  builder.container('death-signal', { signal: 9 }, { why: 'it is held by whoever opened it' });
-  builder.container('link-up', { name: 'lo' }, { why: '127.0.0.1 works' });
-  addHold(builder, 'until it has been opened');
+  for (let i = 0; i < count; i++) {
+    builder.monitor('unshare', { flags: CLONE_NEW.network }, { why: 'made here, and not by who asks: the kernel may take milliseconds' });
+    builder.monitor('link-up', { name: 'lo' }, { why: '127.0.0.1 works' });
+    builder.monitor('host-sync', { name: 'namespace' }, { why: 'until it has been opened' });
+  }
   return { ops: builder.ops };
 }

@@ -9,7 +9,7 @@
  * a rename can reach the disk before the data that it is about. The next layer is at work meanwhile. Without `sync` only a
  * crash of the process is survived, which is right for a folder on a tmpfs, or where a lost layer is pulled again anyway.
  */
-import { randomBytes } from 'node:crypto';
+import { uniqueName } from '../base/unique-name.ts';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { digestHex, type Digest } from '../base/digest.ts';
@@ -96,14 +96,14 @@ export class LayerStore {
    * and are removed at once. `folders`, the deepest first, are all there is where nobody put anything into it.
    */
   trash(path: string, small = true, folders: readonly string[] = []): void {
-    const to = `${this.#options.dir}/trash/${randomBytes(12).toString('hex')}`;
+    if (folders.length > 0 && removedEmpty(path, folders)) return;
+    const to = `${this.#options.dir}/trash/${uniqueName()}`;
     try {
       renameSync(path, to);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       throw error;
     }
-    if (folders.length > 0 && removedEmpty(to, folders)) return;
     if (!hasFew(to)) this.#discard([to]);
     else if (!small) this.#later(() => rm(to, { recursive: true }));
     else if (!removed(to)) this.#discard([to]);
@@ -138,7 +138,7 @@ export class LayerStore {
   }
 
   #task({ blob, ...request }: LayerRequest, file: IngestTask['file']): IngestTask {
-    const dir = `${this.#options.dir}/tmp/${randomBytes(12).toString('hex')}`;
+    const dir = `${this.#options.dir}/tmp/${uniqueName()}`;
     return { kind: 'ingest', driver: this.#options.driver, dir, request, partial: blob?.partial, file };
   }
 

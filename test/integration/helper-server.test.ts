@@ -3,8 +3,11 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { LinuxPlanRunner } from '../../src/kernel/linux/helper.ts';
+import type { RunningPlan } from '../../src/kernel/contract.ts';
+import type { NetworkNamespace } from '../../src/kernel/network-contract.ts';
 import { linuxNetworkKernel } from '../../src/kernel/linux/network-namespaces.ts';
-import { planNamespace } from '../../src/runtime/hold.ts';
+import { PlanBuilder } from '../../src/runtime/builder.ts';
+import { addHold, planNamespaces } from '../../src/runtime/hold.ts';
 import { until } from '../support/monitored.ts';
 import { projectDir } from '../support/paths.ts';
 import { tempFor } from '../support/temp.ts';
@@ -40,13 +43,22 @@ const childrenOf = (parent: number) =>
     });
 const servers = () => childrenOf(process.pid).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('\0serve\0'));
 
+/** Its process waits. */
+function planWaiting() {
+  const builder = new PlanBuilder();
+  builder.monitor('clone', { flags: 0 });
+  builder.container('death-signal', { signal: 9 });
+  addHold(builder, 'until it is aborted');
+  return { ops: builder.ops };
+}
+
 /** Runs a plan to where its process waits; then that process goes. */
-async function once(runner: LinuxPlanRunner): Promise<{ runner: number; namespace: string }> {
-  const running = runner.run(planNamespace());
-  const namespace = readlinkSync(`/proc/${await running.waiting}/ns/net`);
+async function once(runner: LinuxPlanRunner): Promise<{ runner: number }> {
+  const running = runner.run(planWaiting());
+  await running.waiting;
   running.abort();
   await running.closed;
-  return { runner: running.pid, namespace };
+  return { runner: running.pid };
 }
 
 test('a plan goes to the runner that waits longest; one that was killed is replaced; they end with the server', async (t) => {
@@ -75,19 +87,26 @@ test('a plan goes to the runner that waits longest; one that was killed is repla
   await until('all are gone', () => !readdirSync('/proc').some((name) => [server, ...third].includes(Number(name))));
 });
 
-test('the process of a namespace is in one of its own, with lo up, which stays with who opened it', async (t) => {
+test('one runner makes several namespaces, with lo up, each of which stays with who opened it', async (t) => {
   const runner = await servingFor(t);
   const kernel = linuxNetworkKernel();
-  const running = runner.run(planNamespace());
-  const pid = await running.waiting;
-  assert.notEqual(readlinkSync(`/proc/${pid}/ns/net`), readlinkSync('/proc/self/ns/net'));
-  assert.equal(readlinkSync(`/proc/${pid}/ns/mnt`), readlinkSync('/proc/self/ns/mnt'));
-  using namespace = kernel.open(`/proc/${pid}/ns/net`);
-  running.abort();
+  const seen = new Set([readlinkSync('/proc/self/ns/net')]);
+  const opened: NetworkNamespace[] = [];
+  t.after(() => opened.forEach((namespace) => namespace[Symbol.dispose]()));
+  const running: RunningPlan = runner.run(planNamespaces(3), {
+    onSync: async () => {
+      seen.add(readlinkSync(`/proc/${running.pid}/ns/net`));
+      assert.equal(readlinkSync(`/proc/${running.pid}/ns/mnt`), readlinkSync('/proc/self/ns/mnt'));
+      opened.push(kernel.open(`/proc/${running.pid}/ns/net`));
+    },
+  });
+  await running.exited;
   await running.closed;
-  await until('its process is gone', () => !readdirSync('/proc').includes(String(pid)));
-  assert.deepEqual(
-    namespace.links().map(({ name, up }) => [name, up]),
-    [['lo', true]],
-  );
+  await until('its process is gone', () => !readdirSync('/proc').includes(String(running.pid)));
+  assert.equal(seen.size, 4);
+  for (const namespace of opened)
+    assert.deepEqual(
+      namespace.links().map(({ name, up }) => [name, up]),
+      [['lo', true]],
+    );
 });

@@ -61,8 +61,11 @@ export class HelperServer {
   /** A runner: one that waits already, or a new one, which first says its pid. */
   runner(): Runner {
     const spare = this.#spares.shift();
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#makeSpare(), SPARE_DELAY_MS).unref();
+    // not put off by the next: where one follows the other at once none would ever be ready
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#makeSpare();
+    }, SPARE_DELAY_MS).unref();
     if (spare === undefined) return { channel: connect(this.#path), pid: 0 };
     spare.channel.removeAllListeners('data').ref();
     return spare;

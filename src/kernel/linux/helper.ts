@@ -9,7 +9,7 @@ import { sealedHelper } from './sealed-helper.ts';
 import { PlanFailure, type ExitRecord, type PlanRunner, type RunningPlan, type RunPlanOptions } from '../contract.ts';
 
 type Event =
-  | { event: 'waiting' | 'started' | 'runner'; pid: number }
+  | { event: 'cloned' | 'waiting' | 'started' | 'runner'; pid: number }
   | { event: 'sync'; name: string; pid: number }
   | { event: 'failed'; index: number; errno: number; detail: string }
   | ({ event: 'exit' } & ExitRecord);
@@ -64,12 +64,15 @@ export class LinuxPlanRunner implements PlanRunner {
     const { channel } = taken;
     let { pid } = taken;
     channel.write(bytes);
+    const cloned = settle<number>();
     const waiting = settle<number>();
     const started = settle<number>();
     const exited = settle<ExitRecord>();
     const closed = settle<void>();
+    let told = false;
     const fail = (error: Error) => {
-      for (const promise of [waiting, started, exited]) promise.reject(error);
+      told = true;
+      for (const promise of [cloned, waiting, started, exited]) promise.reject(error);
     };
 
     const onEvent = (event: Event): void => {
@@ -77,10 +80,15 @@ export class LinuxPlanRunner implements PlanRunner {
         case 'runner':
           pid = event.pid;
           break;
+        case 'cloned':
+          cloned.resolve(event.pid);
+          break;
         case 'waiting':
+          cloned.resolve(event.pid);
           waiting.resolve(event.pid);
           break;
         case 'started':
+          cloned.resolve(event.pid);
           waiting.resolve(event.pid);
           started.resolve(event.pid);
           break;
@@ -97,6 +105,7 @@ export class LinuxPlanRunner implements PlanRunner {
           fail(new PlanFailure(event.index, event.errno, event.detail));
           break;
         case 'exit':
+          told = true;
           exited.resolve(event);
           break;
       }
@@ -120,7 +129,8 @@ export class LinuxPlanRunner implements PlanRunner {
       // what it wrote last may still be on its way
       const done = () => {
         this.#loose.delete(unref);
-        fail(new EngineError('unavailable', `the helper ended${why === '' ? '' : ` ${why}`} before the plan did`));
+        // an error costs a look at the stack
+        if (!told) fail(new EngineError('unavailable', `the helper ended${why === '' ? '' : ` ${why}`} before the plan did`));
         closed.resolve();
       };
       if (channel.destroyed || channel.readableEnded) done();
@@ -133,6 +143,7 @@ export class LinuxPlanRunner implements PlanRunner {
       get pid() {
         return pid;
       },
+      cloned: cloned.promise,
       waiting: waiting.promise,
       started: started.promise,
       exited: exited.promise,
