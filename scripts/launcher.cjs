@@ -10,7 +10,7 @@ const { crc32 } = require('node:zlib');
 /** Bytes at the end of what is kept. V8 looks at the beginning only, and would run what a bad disk has made of the rest. */
 const SUM = 4;
 
-/** Commands that go through most of the engine: after the first of them that succeeds, the code is kept. */
+/** Words of commands that go through most of the engine: after the first of them that succeeds, the code is kept. */
 const WORTH = new Set(['run', 'create']);
 
 /** `build`: differs wherever the file differs, for V8 compares no more than its length. */
@@ -23,7 +23,7 @@ module.exports = (name, build) => {
   // prepare.mjs leaves ASCII only
   const source = `(function (exports, require, module, __filename, __dirname) { ${readFileSync(filename, 'latin1')}\n})`;
   const script = new Script(source, { filename, cachedData, importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER });
-  if (WORTH.has(process.argv[2]) && script.cachedDataRejected !== false) {
+  if (process.argv.some((word) => WORTH.has(word)) && script.cachedDataRejected !== false) {
     process.once('exit', (code) => {
       if (code === 0) keep(folder, kept, script.createCachedData());
     });
