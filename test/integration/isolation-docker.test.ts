@@ -73,8 +73,8 @@ const DIFFERENCES: readonly (readonly [RegExp, why: string])[] = [
   [/^(stty:|tty) /, 'without a terminal outside, ours has 80 by 24, Docker’s 0 by 0'],
   [/^net .*eth0/, 'the host is not the same one: the recorded Docker has a network namespace as its host'],
 ];
-/** By case, where the host shows. */
-const OF_HOST = /^(hosts |resolv |env HOSTNAME|hostname |sysctl (net|kernel\/hostname))/;
+/** By case, where the host shows; its /dev/shm with what is mounted in it. */
+const OF_HOST = /^(hosts |resolv |env HOSTNAME|hostname |sysctl (net|kernel\/hostname)|mount \/dev\/shm\/)/;
 
 /** What is not about the engine: where the layers are, the id. */
 function normal(text: string, name: string): string[] {
