@@ -4,6 +4,7 @@
  */
 import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2';
 import type { Duplex } from 'node:stream';
+import { drained } from '../base/drained.ts';
 import { SharedReads } from '../base/shared-reads.ts';
 import { frame, Unframer } from './grpc-frames.ts';
 import { CODES, GrpcError } from './grpc-status.ts';
@@ -147,15 +148,8 @@ export class GrpcCall {
   }
 
   /** Resolves when there is room again, or nobody reads any more. */
-  async drained(): Promise<void> {
-    if (!this.#stream.writableNeedDrain || this.#stream.destroyed) return;
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        this.#stream.off('drain', done).off('close', done);
-        resolve();
-      };
-      this.#stream.on('drain', done).on('close', done);
-    });
+  drained(): Promise<void> {
+    return drained(this.#stream);
   }
 
   /** No more from this side. */

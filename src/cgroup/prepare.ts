@@ -25,7 +25,7 @@ export function prepareParents(
   if (!fresh) for (const hierarchy of hierarchies) refuseInhabited(files, hierarchy, own);
   const asBefore = above !== undefined && known?.has(above) && !resources.cpu?.realtimeRuntime;
   for (const hierarchy of asBefore ? [] : hierarchies) {
-    const ready = `${hierarchy.mountPoint}${parents.at(-1) ?? ''}`;
+    const ready = `${hierarchy.mountPoint}${above ?? ''}`;
     const before = files.exists(ready);
     if (hierarchy.version === 2) {
       if (!(before && handsDownAll(files, hierarchy, ready))) handDown(files, hierarchy, parents);
@@ -38,7 +38,7 @@ export function prepareParents(
   }
   if (above !== undefined) known?.add(above);
   return (hierarchy, controller, file) => {
-    const parent = `${hierarchy.mountPoint}${parents.at(-1) ?? ''}`;
+    const parent = `${hierarchy.mountPoint}${above ?? ''}`;
     if (!(hierarchy.version === 2 && controller === 'cgroup')) {
       if (!hierarchy.controllers.includes(controller)) return false;
       if (hierarchy.version === 2 && !words(files.read(`${parent}/cgroup.subtree_control`)).includes(controller)) {

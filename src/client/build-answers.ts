@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { constants, performServerHandshake, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { bytesFromJson, bytesToJson } from '../base/bytes-json.ts';
+import { drained } from '../base/drained.ts';
 import { EngineError } from '../base/errors.ts';
 import type { BuildEvent } from '../engine/builds-contract.ts';
 import { REMOTE_FAILURE, REMOTE_WINDOWS, type RemoteFailure, type RemoteReport } from '../engine/types/remote-build.ts';
@@ -149,16 +150,6 @@ async function send(stream: ServerHttp2Stream, bytes: AsyncIterable<Uint8Array>)
     failure = failureText(error);
   }
   stream.end();
-}
-
-function drained(stream: ServerHttp2Stream): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      stream.off('drain', done).off('close', done);
-      resolve();
-    };
-    stream.on('drain', done).on('close', done);
-  });
 }
 
 function failureText(error: unknown): string {

@@ -1,5 +1,6 @@
 /** The body of a request. */
 import type { ClientRequest } from 'node:http';
+import { drained } from '../base/drained.ts';
 import type { HttpCall } from './http.ts';
 
 /** Milliseconds: who does not answer `Expect` by then is sent the body all the same. */
@@ -22,7 +23,7 @@ export async function sendBody(request: ClientRequest, { json, body }: HttpCall)
   if (!(await wanted(request))) return void request.end();
   for await (const chunk of bytes) {
     if (request.destroyed) return;
-    if (!request.write(chunk)) await room(request);
+    if (!request.write(chunk)) await drained(request);
   }
   request.end();
 }
@@ -45,17 +46,5 @@ function wanted(request: ClientRequest): Promise<boolean> {
     // who answers and has nothing against it may still want the rest
     request.once('response', ({ statusCode = 0 }) => settle(statusCode < 400));
     request.once('close', () => settle(false));
-  });
-}
-
-function room(request: ClientRequest): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      request.off('drain', done);
-      request.off('close', done);
-      resolve();
-    };
-    request.once('drain', done);
-    request.once('close', done);
   });
 }

@@ -1,6 +1,7 @@
 /** `builder` of dockerd's configuration file: what of the build cache goes after builds, what builds may have, which builds are remembered. */
 import { parseDuration } from '../base/durations.ts';
 import { invalid } from '../base/errors.ts';
+import type { HistoryLimits } from '../buildkit/job.ts';
 import { sizeBytes } from '../base/sizes.ts';
 import type { CacheGcSettings, PruneOptions } from '../engine/builds-contract.ts';
 
@@ -35,14 +36,8 @@ export function forbiddenEntitlements(builder: unknown): readonly string[] {
   });
 }
 
-/** Builds that are remembered: so many, and more while they are younger. `maxAge` in milliseconds. */
-export interface HistorySettings {
-  readonly maxEntries?: number | undefined;
-  readonly maxAge?: number | undefined;
-}
-
 /** As BuildKit: who is beyond the number goes when it is of that age. Throws `invalid`. */
-export function builderHistory(builder: unknown): HistorySettings {
+export function builderHistory(builder: unknown): HistoryLimits {
   const given = documentOf(documentOf(builder, 'builder').get('history'), 'builder.history');
   const [entries, age] = [given.get('maxentries') ?? undefined, given.get('maxage') ?? undefined];
   if (entries !== undefined && !(Number.isSafeInteger(entries) && (entries as number) >= 0))

@@ -1,9 +1,10 @@
 /** What the daemon is told: dockerd's own flags, and its configuration file. */
 import { EngineError, invalid } from '../base/errors.ts';
 import { parseFlags, type Flag, type Flags } from '../cli/flags.ts';
+import type { HistoryLimits } from '../buildkit/job.ts';
 import type { CacheGcSettings } from '../engine/builds-contract.ts';
 import type { EngineOptions } from '../engine/contract.ts';
-import { builderGc, builderHistory, forbiddenEntitlements, type HistorySettings } from './builder-settings.ts';
+import { builderGc, builderHistory, forbiddenEntitlements } from './builder-settings.ts';
 import { networkFlags, networkSettings } from './network-settings.ts';
 import type { LogLevel } from './log.ts';
 
@@ -34,7 +35,7 @@ export interface DaemonSettings {
   readonly labels: readonly string[];
   readonly networks: NetworkSettings;
   readonly buildCacheGc: CacheGcSettings;
-  readonly buildHistory: HistorySettings;
+  readonly buildHistory: HistoryLimits;
   readonly forbiddenEntitlements: readonly string[];
   /** '' for no user namespaces. */
   readonly usernsRemap: string;

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { agentSocket } from '../../base/agent-socket.ts';
 import { bytesFromJson, bytesToJson } from '../../base/bytes-json.ts';
+import { drained } from '../../base/drained.ts';
 import { EngineError } from '../../base/errors.ts';
 import { SharedReads } from '../../base/shared-reads.ts';
 import type { SshSocket } from '../../engine/builds-contract.ts';
@@ -229,16 +230,6 @@ function failureOf(text: string): EngineError {
     if (typeof message === 'string') return new EngineError('invalid', message);
   } catch {}
   return gone();
-}
-
-function drained(stream: ClientHttp2Stream): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      stream.off('drain', done).off('close', done);
-      resolve();
-    };
-    stream.on('drain', done).on('close', done);
-  });
 }
 
 function gone(cause?: unknown): EngineError {
