@@ -89,17 +89,18 @@ describe('SIGKILL at a random moment', () => {
     const usual = await startTime(ground, engine);
     const ends = { refused: 0, lost: 0, ended: 0 };
     for (let round = 0; round < ROUNDS * 3; round++) {
+      let over = false;
       const run = engine.run(ground.options(['sleep', round % 3 === 0 ? '0' : '300'], { autoRemove: round % 2 === 1 })).then(
         (running) => running.wait(),
         (error: Error) => error,
       );
+      void run.then(() => (over = true));
       await sleep(random(2 * usual));
-      let targets = monitorsOf(process.pid).filter((pid) => pid !== kept);
-      do {
-        for (const pid of targets) kill9(pid);
+      // also one that is forked only now, as the one that was ready has just been killed
+      while (!over) {
+        for (const pid of monitorsOf(process.pid)) if (pid !== kept) kill9(pid);
         await sleep(1);
-        targets = monitorsOf(process.pid).filter((pid) => pid !== kept && alive(pid));
-      } while (targets.length > 0);
+      }
       const end = await run;
       if (end instanceof Error) {
         assert.match(end.message, /the helper ended( by SIGKILL)? before/);
