@@ -3,9 +3,11 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { relative } from 'node:path';
 import { machineState, RUN_VARIABLE, settledLeftovers } from '../test/support/machine-state.ts';
 import { runNodeTests, testFiles } from '../test/support/node-test.ts';
 import { projectDir, projectNode } from '../test/support/paths.ts';
+import { filesToRetry, withSecondTry } from '../test/support/second-try.ts';
 import { summary, type TallyLine } from '../test/support/tally.ts';
 import { runVmSuite } from '../test/vm/run.ts';
 
@@ -38,6 +40,9 @@ const BESIDE_VM: typeof SUITES = [
   ['clients', 'test/clients/**/*.test.ts'],
 ];
 
+/** Milliseconds for one test, and for one file. */
+const TIMEOUT_MS = 240_000;
+
 async function check(name: string, command: readonly string[]): Promise<TallyLine> {
   console.log(`\n# ${name}`);
   const child = spawn(command[0]!, command.slice(1), { cwd: projectDir, stdio: ['ignore', 'inherit', 'inherit'] });
@@ -56,6 +61,16 @@ async function vmSuite(): Promise<{ report: Buffer; lines: readonly TallyLine[] 
     (error: Error) => [{ file: '', name: 'vm', result: 'failed', reason: error.message } as const],
   );
   return { report: Buffer.concat(report), lines };
+}
+
+/** What became of a suite's tests, after what failed was tried again, its file alone. */
+async function tryAgain(label: string, lines: readonly TallyLine[], files: readonly string[]): Promise<readonly TallyLine[]> {
+  let after = lines;
+  for (const file of files.filter((path) => lines.some((line) => line.file === path && line.result === 'failed'))) {
+    console.log(`\n# ${label}, once more, alone: ${relative(projectDir, file)}`);
+    after = withSecondTry(after, file, await runNodeTests([file], { label, concurrency: 1, timeoutMs: TIMEOUT_MS }));
+  }
+  return after;
 }
 
 async function asBefore(before: ReturnType<typeof machineState>, runId: string): Promise<TallyLine> {
@@ -90,12 +105,13 @@ async function main(): Promise<number> {
   const started = Date.now();
   const lines: TallyLine[] = [];
   for (const [name, ...command] of CHECKS) lines.push(await check(name, command));
-  const run = async (suites: typeof SUITES, concurrency: number) => {
-    for (const [label, ...patterns] of suites) {
+  const suites: [label: string, lines: readonly TallyLine[]][] = [];
+  const run = async (chosen: typeof SUITES, concurrency: number) => {
+    for (const [label, ...patterns] of chosen) {
       const files = testFiles(patterns);
       if (files.length === 0) continue;
       console.log(`\n# ${label}`);
-      lines.push(...(await runNodeTests(files, { label, concurrency, timeoutMs: 300_000 })));
+      suites.push([label, await runNodeTests(files, { label, concurrency, timeoutMs: TIMEOUT_MS })]);
     }
   };
   await run(SUITES, 2);
@@ -105,6 +121,8 @@ async function main(): Promise<number> {
   console.log('\n# vm');
   process.stdout.write(report);
   lines.push(...inVm);
+  const again = filesToRetry([...lines, ...suites.flatMap(([, found]) => found)]);
+  for (const [label, found] of suites) lines.push(...(await tryAgain(label, found, again)));
   // the first engine with a network switches it on, and leaves it on
   FORWARDING.forEach((path, at) => forwarding[at] !== undefined && readOr(path) !== forwarding[at] && writeFileSync(path, forwarding[at]));
   lines.push(await asBefore(before, runId));

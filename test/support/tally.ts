@@ -9,7 +9,8 @@ export const ENDED_BY = 'its process was ended by';
 export interface TallyLine {
   readonly file: string;
   readonly name: string;
-  readonly result: 'passed' | 'failed' | 'skipped';
+  /** `unsteady`: it failed, and passed when it was tried again (see second-try.ts). */
+  readonly result: 'passed' | 'failed' | 'skipped' | 'unsteady';
   /** Why it failed or was skipped. */
   readonly reason?: string;
 }
@@ -65,13 +66,15 @@ function parse(text: string): TallyRecord | undefined {
   }
 }
 
-/** The closing summary: each failed and each skipped test with its reason, then one line with the three counts. */
+/** The closing summary: each test that was skipped, is unsteady or failed, with its reason, then one line with the counts. */
 export function summary(lines: readonly TallyLine[]): string {
   const of = (result: TallyLine['result']) => lines.filter((line) => line.result === result);
   const list = (title: string, chosen: TallyLine[]) =>
     chosen.length === 0 ? [] : [`${title}:`, ...chosen.map((line) => `  ${line.name}${place(line)}: ${line.reason ?? ''}`), ''];
-  const [passed, failed, skipped] = [of('passed'), of('failed'), of('skipped')];
-  return [...list('skipped', skipped), ...list('failed', failed), `${passed.length} passed, ${failed.length} failed, ${skipped.length} skipped`].join('\n');
+  const [passed, failed, skipped, unsteady] = [of('passed'), of('failed'), of('skipped'), of('unsteady')];
+  const counts = `${passed.length} passed, ${failed.length} failed, ${skipped.length} skipped${unsteady.length === 0 ? '' : `, ${unsteady.length} unsteady`}`;
+  const lists = [...list('skipped', skipped), ...list('unsteady: failed among the others, passed alone', unsteady), ...list('failed', failed)];
+  return [...lists, counts].join('\n');
 }
 
 function place(line: TallyLine): string {
