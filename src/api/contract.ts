@@ -42,9 +42,10 @@ export interface ApiRequest {
   stream(options: { readonly status?: number; readonly type: string; readonly headers?: Readonly<Record<string, string>> }): ResponseStream;
   /**
    * Only on routes with `hijack`, once the body is read: the connection itself, after Docker's 101 or 200. Its readable
-   * side ends when the client closes its half; writing goes on. `signal` is aborted when the connection is closed.
+   * side ends when the client closes its half; writing goes on. `signal` is aborted when the connection is closed. `bare`:
+   * the head is the caller's.
    */
-  hijack(options?: { readonly type?: 'application/vnd.docker.raw-stream' | 'application/vnd.docker.multiplexed-stream' }): Duplex;
+  hijack(options?: { readonly type?: 'application/vnd.docker.raw-stream' | 'application/vnd.docker.multiplexed-stream'; readonly bare?: boolean }): Duplex;
 }
 
 export interface ResponseStream {

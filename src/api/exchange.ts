@@ -104,13 +104,13 @@ export class Exchange implements ApiRequest, Handling {
     return this.#stream;
   }
 
-  hijack(options: { readonly type?: string } = {}): Duplex {
+  hijack(options: { readonly type?: string; readonly bare?: boolean } = {}): Duplex {
     if (this.#route.hijack !== true) throw new EngineError('internal', `${this.#route.method} ${this.#route.path} is not a route that hijacks`);
     if (!this.#body.ended) throw new EngineError('internal', 'the body must be read before the connection is taken');
-    const head = this.#context.heads.hijackHead(options.type, this.headers['upgrade']);
+    const head = options.bare === true ? '' : this.#context.heads.hijackHead(options.type, this.headers['upgrade']);
     this.#claim('hijacked');
     const socket = this.#connection.detach();
-    socket.write(head);
+    if (head !== '') socket.write(head);
     return socket;
   }
 

@@ -1,13 +1,17 @@
 /** Where a connection becomes the streams of a process: attach and exec. */
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { EngineError, invalid } from '../../base/errors.ts';
-import type { Attached } from '../../engine/containers-contract.ts';
+import type { Attached, AttachOptions } from '../../engine/containers-contract.ts';
 import type { ApiRequest, Route } from '../contract.ts';
 import { decodeExecCreate, decodeExecStart } from './create-body.ts';
+import { asWebSocket, checkHandshake, unframed } from './websocket.ts';
 
 /** How long a client may take to go once its process has. */
 const LINGER_MS = 10_000;
 const MULTIPLEXED_SINCE = 42;
+/** By WebSocket: the streams that are asked for, not all; binary messages, not text. */
+const CHOSEN_SINCE = 42;
+const BINARY_SINCE = 28;
 const CANNOT_RUN = 'OCI runtime exec failed: exec failed: unable to start container process: ';
 
 export const streamRoutes: readonly Route[] = [
@@ -16,17 +20,25 @@ export const streamRoutes: readonly Route[] = [
     path: '/containers/{id}/attach',
     hijack: true,
     handler: async (request, { containers }) => {
-      const { query } = request;
       for await (const _ of request.body); // some clients send one that means nothing
-      const options = {
-        stdin: query.flag('stdin'),
-        stdout: query.flag('stdout'),
-        stderr: query.flag('stderr'),
-        logs: query.flag('logs'),
-        stream: query.flag('stream'),
-        detachKeys: query.text('detachKeys'),
-      };
-      connect(request, await containers.attach(request.params['id']!, options), Promise.resolve(''));
+      const attached = await containers.attach(request.params['id']!, attachOptions(request));
+      connect(take(request, attached.tty), attached, Promise.resolve(''));
+    },
+  },
+  {
+    method: 'GET',
+    path: '/containers/{id}/attach/ws',
+    hijack: true,
+    handler: async (request, { containers }) => {
+      checkHandshake(request);
+      const asked = attachOptions(request);
+      const all = request.version < CHOSEN_SINCE && { stdin: true, stdout: true, stderr: true };
+      const { tty, stream } = await containers.attach(request.params['id']!, { ...asked, ...all });
+      const output = tty ? stream : unframed(stream);
+      // strings are sent as text
+      if (request.version < BINARY_SINCE) output.setEncoding('utf8');
+      const client = await asWebSocket(request);
+      connect(client, { tty: true, stream, output }, Promise.resolve(''));
     },
   },
   {
@@ -55,7 +67,7 @@ export const streamRoutes: readonly Route[] = [
       const last = Promise.withResolvers<string>();
       const opened = (attached: Attached) => {
         open = true;
-        connect(request, attached, last.promise);
+        connect(take(request, attached.tty), attached, last.promise);
       };
       try {
         await execs.start(exec, { detach, ...(consoleSize ? { consoleSize } : {}), opened });
@@ -84,6 +96,17 @@ export const streamRoutes: readonly Route[] = [
   },
 ];
 
+function attachOptions({ query }: ApiRequest): AttachOptions {
+  return {
+    stdin: query.flag('stdin'),
+    stdout: query.flag('stdout'),
+    stderr: query.flag('stderr'),
+    logs: query.flag('logs'),
+    stream: query.flag('stream'),
+    detachKeys: query.text('detachKeys'),
+  };
+}
+
 function cannotRun({ detail }: EngineError): boolean {
   return (detail as { exitCode?: number } | undefined)?.exitCode !== undefined;
 }
@@ -93,9 +116,13 @@ function take(request: ApiRequest, tty: boolean): Duplex {
   return request.hijack({ type: multiplexed ? 'application/vnd.docker.multiplexed-stream' : 'application/vnd.docker.raw-stream' });
 }
 
+interface Output {
+  /** Of the process, where it is not as the stream has it. */
+  readonly output?: Readable;
+}
+
 /** The client's connection and the process's streams are one from now on. `last` is what the client hears after all else. */
-function connect(request: ApiRequest, { tty, stream }: Attached, last: Promise<string>): void {
-  const client = take(request, tty);
+function connect(client: Duplex, { tty, stream, output = stream }: Attached & Output, last: Promise<string>): void {
   client.on('error', () => {}); // its close follows
   client.on('close', () => {
     // what it sent before it went is still the process's
@@ -105,17 +132,18 @@ function connect(request: ApiRequest, { tty, stream }: Attached, last: Promise<s
   });
   stream.on('error', () => client.destroy());
   client.pipe(stream);
-  stream.pipe(client, { end: false });
+  output.pipe(client, { end: false });
   let over = false;
   const end = async () => {
     if (over) return;
     over = true;
     const text = await last;
     if (client.destroyed) return;
-    client.end(tty || text === '' ? text : framed(text));
+    if (text === '') client.end();
+    else client.end(tty ? text : framed(text));
     linger(client);
   };
-  stream.on('end', end).on('close', end);
+  output.on('end', end).on('close', end);
 }
 
 function framed(text: string): Buffer {
