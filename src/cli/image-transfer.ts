@@ -125,11 +125,12 @@ export const importImage: Command = async (args, context) => {
   const flags = parseFlags(IMPORT_FLAGS, args, { interspersed: true });
   const [source, name] = flags.rest;
   if (source === undefined || flags.rest.length > 2) throw invalid('"kobako import" requires at least 1 and at most 2 arguments');
-  if (/^https?:/.test(source)) throw invalid('importing from a URL is not supported: fetch it, and import the file');
-  const options = { name, changes: flags.list('change'), message: flags.value('message') ?? 'Imported from -', platform: flags.value('platform') };
+  const url = /^https?:\/\//.test(source) ? URL.parse(source) : undefined;
+  if (url === null) throw invalid(`${source}: not a URL`);
+  const options = { name, changes: flags.list('change'), message: flags.value('message'), platform: flags.value('platform') };
   const { images } = await context.engine();
   const id = await transfer(context, progressView(context.stdout, true), (more) =>
-    images.import((source === '-' ? context.stdin : source) as never, { ...more, ...options }),
+    images.import(url ?? ((source === '-' ? context.stdin : source) as never), { ...more, ...options }),
   );
   say(context, id);
   return 0;

@@ -134,13 +134,14 @@ class RemoteImages implements contract.Images {
     yield* (await this.#http.send({ method: 'GET', path: '/images/get', query, signal: options.signal })).body;
   }
 
-  async import(input: contract.ArchiveInput, options: contract.ImportOptions = {}): Promise<Digest> {
+  async import(input: contract.ImportInput, options: contract.ImportOptions = {}): Promise<Digest> {
     const { name, changes = [], message, platform, onProgress, signal } = options;
     const { tag, ...rest } = name === undefined ? { tag: undefined } : withDefaultTag(parseReference(name));
     const repo = name === undefined ? undefined : familiarReference(rest as ReturnType<typeof parseReference>);
-    const query = { fromSrc: '-', repo, tag, changes, message, platform };
+    const query = { fromSrc: input instanceof URL ? input.href : '-', repo, tag, changes, message, platform };
     let id = '';
-    await followMessages(this.#http.documents({ method: 'POST', path: '/images/create', query, body: await archiveBody(input), signal }), (event) => {
+    const body = input instanceof URL ? undefined : await archiveBody(input);
+    await followMessages(this.#http.documents({ method: 'POST', path: '/images/create', query, body, signal }), (event) => {
       if (event.status.startsWith('sha256:')) id = event.status;
       onProgress?.(event);
     });

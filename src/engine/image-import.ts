@@ -7,12 +7,13 @@ import { tagName } from '../image/names.ts';
 import { hostPlatform, parsePlatform, platformOf } from '../image/platform.ts';
 import { parseReference } from '../image/reference.ts';
 import { plainArchive } from './archive-input.ts';
+import { download } from './image-download.ts';
 import { tell } from './image-events.ts';
 import type { ImageParts } from './image-parts.ts';
 import { keepImage, keepLayer } from './image-make.ts';
-import type { ArchiveInput, ImportOptions } from './images-contract.ts';
+import type { ImportInput, ImportOptions } from './images-contract.ts';
 
-export async function importImage(parts: ImageParts, input: ArchiveInput, options: ImportOptions): Promise<Digest> {
+export async function importImage(parts: ImageParts, input: ImportInput, options: ImportOptions): Promise<Digest> {
   const { store } = parts;
   const { signal } = options;
   const reference = options.name === undefined ? undefined : parseReference(options.name);
@@ -22,16 +23,17 @@ export async function importImage(parts: ImageParts, input: ArchiveInput, option
   if (platform.os !== 'linux') throw invalid('operating system is not supported');
   const container = applyChanges({}, options.changes ?? []);
   using _hold = await store.hold(signal);
-  await using file = await plainArchive(store.blobs, input, signal);
+  await using file = await plainArchive(store.blobs, input instanceof URL ? await download(input, options.onProgress, signal) : input, signal);
   const layer = await keepLayer(parts, file.path, { progress: (current, total) => options.onProgress?.({ status: 'Importing', current, total }), signal });
+  const message = options.message ?? `Imported from ${input instanceof URL ? input.href : '-'}`;
   const created = new Date().toISOString();
   const config: ImageConfig = {
     ...platformOf(platform),
     created,
-    comment: options.message ?? 'Imported from -',
+    comment: message,
     config: container,
     rootfs: { type: 'layers', diff_ids: [layer.digest] },
-    history: [{ created, comment: options.message ?? 'Imported from -' }],
+    history: [{ created, comment: message }],
   };
   const id = await keepImage(parts, config, [layer], names);
   tell(parts, 'import', id, id, id);

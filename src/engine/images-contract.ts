@@ -136,6 +136,9 @@ export type RemovalLine = { readonly Untagged: string } | { readonly Deleted: st
 /** A file's path, or its bytes as they come. */
 export type ArchiveInput = string | AsyncIterable<Uint8Array>;
 
+/** Also what the engine fetches over HTTP. */
+export type ImportInput = ArchiveInput | URL;
+
 /** Every method throws EngineError: `not-found` as `No such image: NAME`, `conflict`, `denied`, `unavailable`, `invalid`, `exhausted`, `cancelled`. */
 export interface Images {
   /** As Docker shows a name, with its default tag: `redis:latest`. Throws `invalid`. */
@@ -163,7 +166,7 @@ export interface Images {
   /** One archive that both `docker load` and readers of OCI layouts take. */
   save(names: readonly string[], options?: OfPlatform & { readonly signal?: AbortSignal | undefined }): AsyncIterable<Buffer>;
   /** An image of one layer from a file system's tar. */
-  import(input: ArchiveInput, options?: ImportOptions): Promise<Digest>;
+  import(input: ImportInput, options?: ImportOptions): Promise<Digest>;
   /** Asks a registry whether it takes these credentials. Throws `denied` with its words. Gives a token to use instead of them, or ''. */
   login(login: RegistryLogin, options?: { readonly signal?: AbortSignal | undefined }): Promise<{ readonly identityToken: string }>;
   /** Asks the registry; nothing is pulled. */

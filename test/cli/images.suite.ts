@@ -1,6 +1,8 @@
 /** What the commands on images promise, on whatever engine. */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { cliChecks } from '../support/cli-checks.ts';
 import { fakeRegistry } from '../support/fake-registry.ts';
@@ -38,6 +40,20 @@ export function commandsOnImages(title: string, open: () => Promise<EngineUnderT
       assert.deepEqual(await names(), []);
       const missing = await kobako(['run', '--pull', 'never', 'box:1']);
       assert.deepEqual([missing.code, missing.stderr], [125, 'kobako: No such image: box:1\n']);
+    });
+
+    test('import of what is elsewhere: the engine fetches it', async (t) => {
+      const tar = layerTar([file('hello', 'hello')]);
+      const server = createServer((request, response) => (request.url === '/x.tar' ? response.end(tar) : response.writeHead(404).end()));
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      t.after(() => server.close() && server.closeAllConnections());
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/x.tar`;
+      const id = (await ok('import', '-c', 'ENV A=b', url, 'fetched:1')).split('\n').at(-2)!;
+      assert.equal(await ok('image', 'inspect', '-f', '{{.Id}} {{.Comment}} {{.Config.Env}}', 'fetched:1'), `${id} Imported from ${url} [A=b]\n`);
+      await ok('rmi', 'fetched:1');
+      const none = await kobako(['import', url.replace('x.tar', 'none'), 'fetched:2']);
+      assert.deepEqual([none.code, none.stderr], [1, 'kobako: got HTTP status code >= 400: 404 Not Found\n']);
+      assert.deepEqual(await names(), []);
     });
 
     test('files of a container: cp both ways, diff, export, commit', async (t) => {

@@ -1,5 +1,4 @@
 /** What goes to registries and comes from them: create (pull, import), push, auth, distribution, search. */
-import { Readable } from 'node:stream';
 import { EngineError, invalid } from '../../base/errors.ts';
 import type { ArchiveInput, ProgressEvent } from '../../engine/images-contract.ts';
 import type { AuthAnswer, DistributionInspect, JsonMessage, SearchItem } from '../../engine/types/image.ts';
@@ -27,10 +26,7 @@ const importImage: Route['handler'] = async (request, { images }) => {
   const options = { name, message, changes: query.list('changes'), platform: platformText(request), signal };
   await streamMessages(
     request,
-    async (onProgress) => {
-      const input = source === '-' ? (request.body as ArchiveInput) : await download(source, onProgress, signal);
-      await images.import(input, { ...options, onProgress });
-    },
+    async (onProgress) => void (await images.import(source === '-' ? (request.body as ArchiveInput) : addressOf(source), { ...options, onProgress })),
     { message: withoutSteps },
   );
 };
@@ -40,19 +36,11 @@ function withoutSteps(event: ProgressEvent): JsonMessage | undefined {
   return event.current === undefined ? messageOf(event) : undefined;
 }
 
-async function download(source: string, say: (event: ProgressEvent) => void, signal: AbortSignal): Promise<ArchiveInput> {
+function addressOf(source: string): URL {
   const text = /^https?:\/\//.test(source) ? source : `http://${source}`;
-  if (!URL.canParse(text)) throw invalid(`Get ${JSON.stringify(text)}: http: no Host in request URL`);
-  const response = await fetch(text, { signal }).catch((error: unknown) => {
-    const cause = (error as Error).cause;
-    throw new EngineError('unavailable', `Get ${JSON.stringify(text)}: ${cause instanceof Error ? cause.message : (error as Error).message}`, { cause: error });
-  });
-  if (!response.ok || response.body === null) {
-    await response.body?.cancel();
-    throw new EngineError('unavailable', `got HTTP status code >= 400: ${response.status} ${response.statusText}`);
-  }
-  say({ status: `Downloading from ${text}` });
-  return Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
+  const url = URL.parse(text);
+  if (url === null) throw invalid(`Get ${JSON.stringify(text)}: http: no Host in request URL`);
+  return url;
 }
 
 /** Of `create` it is text: `linux/arm64`. */
