@@ -57,6 +57,7 @@ export function runOptions(flags: Flags, context: Pick<CliContext, 'cwd' | 'env'
     ...security,
     readonlyRootfs: flags.on('read-only'),
     shmSize: flags.read('shm-size', bytes) ?? DEFAULT_RUN.shmSize,
+    sharedMemory: sharedMemory(flags.value('ipc')),
     mounts: [
       ...flags.list('volume').map((text) => volume(text, context.cwd)),
       ...flags.readAll('mount', (text) => mount(text, context.cwd)),
@@ -105,10 +106,14 @@ function namespace(flags: Flags, name: string, otherwise: 'new' | 'host'): Names
   const text = flags.value(name);
   if (text === undefined || text === '') return { kind: otherwise };
   if (text === 'host') return { kind: 'host' };
-  if (text === 'private' || (name === 'ipc' && text === 'shareable')) return { kind: 'new' };
+  if (text === 'private' || (name === 'ipc' && (text === 'shareable' || text === 'none'))) return { kind: 'new' };
   if (text.startsWith('container:') && text.length > 10) return { kind: 'container', container: text.slice(10) };
-  if (name === 'ipc') throw invalid(`IPC mode: ${text}: it is private, shareable, host or container:NAME`);
+  if (name === 'ipc') throw invalid(`IPC mode: ${text}: it is none, private, shareable, host or container:NAME`);
   throw invalid(`--${name}: invalid ${MODES[name] ?? name} mode`);
+}
+
+function sharedMemory(ipc: string | undefined): RunOptions['sharedMemory'] {
+  return ipc === 'shareable' || ipc === 'none' ? ipc : DEFAULT_RUN.sharedMemory;
 }
 
 /** As docker's messages have them. */

@@ -1,7 +1,7 @@
 /** Use case: a container's program begins. */
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { EngineError } from '../base/errors.ts';
+import { EngineError, invalid } from '../base/errors.ts';
 import { nowNano, rfc3339Nano } from '../base/time.ts';
 import { SIGKILL } from '../base/signals.ts';
 import { signalProcess } from '../kernel/linux/process.ts';
@@ -12,7 +12,7 @@ import type { MonitorSettings, Stdio } from '../runtime/contract.ts';
 import { hostnameFile, hostsFile, resolvConfFile } from '../runtime/etc-files.ts';
 import { inUserNamespace, type RunOptions } from '../runtime/run-options.ts';
 import { specFromOptions } from '../runtime/run-spec.ts';
-import type { IdMapping, Spec } from '../runtime/spec.ts';
+import type { IdMapping, NamespaceType, Spec } from '../runtime/spec.ts';
 import { resolveUser } from '../runtime/users.ts';
 import { withDeviceRequests } from './cdi.ts';
 import { emitContainer } from './container-events.ts';
@@ -210,8 +210,8 @@ export function prepare(
     files: etcFiles(parts, options, paths),
     sharedName: sharedName(parts, options),
     ...(networkPath === undefined ? {} : { networkPath }),
-    joined: (text) => {
-      const peer = joinedProcess(parts, text);
+    joined: (text, type) => {
+      const peer = joinedProcess(parts, text, type);
       peers.set(peer.pid, peer);
       return peer.pid;
     },
@@ -288,9 +288,17 @@ function monitorOf(options: RunOptions, paths: ContainerPaths, stdinOnce: boolea
   };
 }
 
-function joinedProcess(parts: EngineParts, text: string): ProcessId {
-  const record = parts.store.find(text);
-  if (parts.store.info(record).state !== 'running') throw new EngineError('conflict', `cannot join the namespaces of a container that is not running: ${text}`);
+/** Throws in Docker's words where there is nothing to join. */
+function joinedProcess({ store }: EngineParts, text: string, type: NamespaceType): ProcessId {
+  const record = store.find(text);
+  const { id, name, hostConfig } = record;
+  const { state } = store.info(record);
+  const failed = `failed to join ${type.toUpperCase()} namespace: container ${id}`;
+  if (state !== 'running' && type === 'network')
+    throw new EngineError('conflict', `cannot join network namespace of a non running container: container ${name} is ${state}`);
+  if (state !== 'running') throw new EngineError('conflict', `${failed} is not running`);
+  if (type === 'ipc' && (hostConfig.IpcMode === 'private' || hostConfig.IpcMode === 'none'))
+    throw invalid(`${failed}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`);
   return record.process!;
 }
 

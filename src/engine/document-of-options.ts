@@ -27,7 +27,7 @@ export function documentOf(options: RunOptions): ContainerCreate {
       AutoRemove: options.autoRemove,
       ...(namespaces.network.kind === 'new' ? {} : { NetworkMode: choice(namespaces.network) }),
       PidMode: choice(namespaces.pid),
-      IpcMode: choice(namespaces.ipc) || 'private',
+      IpcMode: choice(namespaces.ipc) || options.sharedMemory,
       UTSMode: choice(namespaces.uts),
       CgroupnsMode: choice(namespaces.cgroup) || 'private',
       UsernsMode: namespaces.user.kind === 'container' ? choice(namespaces.user) : '',

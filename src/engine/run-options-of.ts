@@ -68,6 +68,7 @@ export function runOptionsOf({ config, hostConfig, mounts }: ContainerDocuments)
     ...(open ? {} : { ...paths('maskedPaths', host.MaskedPaths, MASKED_PATHS), ...paths('readonlyPaths', host.ReadonlyPaths, READONLY_PATHS) }),
     readonlyRootfs: host.ReadonlyRootfs,
     shmSize: host.ShmSize,
+    sharedMemory: host.IpcMode === 'shareable' || host.IpcMode === 'none' ? host.IpcMode : 'private',
     mounts: mountOptions(mountsOfRecord({ mounts, hostConfig }), host.Tmpfs),
     devices: (host.Devices ?? []).map(device),
     deviceCgroupRules: (host.DeviceCgroupRules ?? []).map(deviceRule),

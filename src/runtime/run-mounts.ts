@@ -4,7 +4,7 @@ import { EngineError, invalid } from '../base/errors.ts';
 import type { SpecialMount, SpecialMounts } from './contract.ts';
 import { defaultMounts } from './default-spec.ts';
 import { inUserNamespace, type RunOptions } from './run-options.ts';
-import type { Mount } from './spec.ts';
+import type { Mount, NamespaceType } from './spec.ts';
 
 /** The container's own files on the host that become /etc/hostname, /etc/hosts and /etc/resolv.conf. */
 export interface EtcFiles {
@@ -13,11 +13,13 @@ export interface EtcFiles {
   readonly resolvConf: string;
 }
 
+type Joined = (container: string, type: NamespaceType) => number;
+
 /**
  * All mounts, parents before what lies below them. A mount of the user's replaces a default one at the same place.
- * `joined` gives the first process of another container.
+ * `joined` gives the first process of another container, for which of its namespaces.
  */
-export function mountsOf(options: RunOptions, files: EtcFiles, joined: (container: string) => number): Mount[] {
+export function mountsOf(options: RunOptions, files: EtcFiles, joined: Joined): Mount[] {
   const { own, free } = userMounts(options);
   return [...adapted(options, joined).filter(free), ...byDepth([...etcMounts(files, options.readonlyRootfs).filter(free), ...own])];
 }
@@ -60,8 +62,8 @@ function etcMounts(files: EtcFiles, readonly: boolean): Mount[] {
 }
 
 /** The defaults, changed for privilege and for namespaces that are not the container's own. */
-function adapted(options: RunOptions, joined: (container: string) => number): Mount[] {
-  const { privileged, namespaces, shmSize } = options;
+function adapted(options: RunOptions, joined: Joined): Mount[] {
+  const { privileged, namespaces, shmSize, sharedMemory } = options;
   const rebind = (destination: string, readonly: boolean, source = destination): Mount => ({
     destination,
     type: 'bind',
@@ -70,7 +72,9 @@ function adapted(options: RunOptions, joined: (container: string) => number): Mo
   });
   const mapped = inUserNamespace(options);
   // a user namespace cannot mount the message queues of an ipc namespace that is not its own
-  const mounts = defaultMounts(shmSize).filter(({ type }) => type !== 'mqueue' || !mapped || namespaces.ipc.kind === 'new');
+  const queues = !mapped || namespaces.ipc.kind === 'new';
+  const memory = namespaces.ipc.kind !== 'new' || sharedMemory !== 'none';
+  const mounts = defaultMounts(shmSize).filter(({ type, destination }) => (type !== 'mqueue' || queues) && (destination !== '/dev/shm' || memory));
   return mounts.map((mount) => {
     const { destination } = mount;
     // a user namespace may mount these only for namespaces that it owns
@@ -79,11 +83,11 @@ function adapted(options: RunOptions, joined: (container: string) => number): Mo
     if (mapped && destination === '/proc' && namespaces.pid.kind === 'container') {
       const { pid, user } = namespaces;
       const same = user.kind === 'container' && user.container === pid.container;
-      if (!same) return rebind('/proc', false, `/proc/${joined(pid.container)}/root/proc`);
+      if (!same) return rebind('/proc', false, `/proc/${joined(pid.container, 'pid')}/root/proc`);
     }
     if (destination === '/dev/shm' && namespaces.ipc.kind === 'host') return rebind('/dev/shm', false);
     if (destination === '/dev/shm' && namespaces.ipc.kind === 'container') {
-      return rebind('/dev/shm', false, `/proc/${joined(namespaces.ipc.container)}/root/dev/shm`);
+      return rebind('/dev/shm', false, `/proc/${joined(namespaces.ipc.container, 'ipc')}/root/dev/shm`);
     }
     if (privileged && (destination === '/sys' || destination === '/sys/fs/cgroup')) {
       return { ...mount, options: mount.options!.map((option) => (option === 'ro' ? 'rw' : option)) };

@@ -119,6 +119,8 @@ export interface RunOptions {
   readonly readonlyPaths?: readonly string[];
   readonly readonlyRootfs: boolean;
   readonly shmSize: number;
+  /** At /dev/shm, with an ipc namespace of its own: the container's, such as others may join, or none. */
+  readonly sharedMemory: 'private' | 'shareable' | 'none';
   readonly mounts: readonly MountOption[];
   readonly devices: readonly DeviceOption[];
   /** As `c 1:3 rwm`. */
@@ -166,6 +168,7 @@ export const DEFAULT_RUN: RunOptions = {
   systemPathsUnconfined: false,
   readonlyRootfs: false,
   shmSize: 64 << 20,
+  sharedMemory: 'private',
   mounts: [],
   devices: [],
   deviceCgroupRules: [],

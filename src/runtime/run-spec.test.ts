@@ -208,6 +208,7 @@ describe('mounts', () => {
     assert.deepEqual([at('/etc/hosts')!.options!.includes('ro'), at('/etc/hosts', { readonlyRootfs: true })!.options!.includes('ro')], [false, true]);
   });
   test('shared memory goes with the ipc namespace', () => {
+    assert.equal(at('/dev/shm', { sharedMemory: 'none' }), undefined);
     assert.equal(at('/dev/shm', choose({ ipc: HOST }))!.source, '/dev/shm');
     assert.equal(at('/dev/shm', choose({ ipc: of('a') }))!.source, '/proc/77/root/dev/shm');
   });

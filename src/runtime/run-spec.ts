@@ -20,8 +20,8 @@ export interface RunContext {
   readonly user: ResolvedUser;
   readonly files: EtcFiles;
   readonly cgroupsPath: string;
-  /** The first process of another container, by what the user called it. */
-  joined(container: string): number;
+  /** The first process of another container, by what the user called it, and for which of its namespaces. */
+  joined(container: string, type: NamespaceType): number;
   /** The host name of the host, or of the container whose network is joined. */
   readonly sharedName?: string;
   /** The network namespace that a container of its own network joins; absent: it makes one. */
@@ -56,7 +56,7 @@ export function specFromOptions(options: RunOptions, context: RunContext): Spec 
     ...(options.selinux === undefined ? {} : { selinuxLabel: options.selinux }),
   };
   spec.root = { path: 'rootfs', readonly: options.readonlyRootfs };
-  spec.mounts = mountsOf(options, context.files, (container) => context.joined(container));
+  spec.mounts = mountsOf(options, context.files, (container, type) => context.joined(container, type));
   if (hostname !== '') spec.hostname = hostname;
   if (options.domainname) spec.domainname = options.domainname;
   spec.annotations = { ...options.annotations };
@@ -194,7 +194,7 @@ function namespacesOf(options: RunOptions, context: RunContext): NonNullable<Lin
   const out: NonNullable<Linux['namespaces']> = [{ type: 'mount' }];
   const add = (choice: NamespaceChoice, type: NamespaceType, file: string) => {
     if (choice.kind === 'new') out.push({ type, ...(type === 'network' && context.networkPath !== undefined ? { path: context.networkPath } : {}) });
-    if (choice.kind === 'container') out.push({ type, path: `/proc/${context.joined(choice.container)}/ns/${file}` });
+    if (choice.kind === 'container') out.push({ type, path: `/proc/${context.joined(choice.container, type)}/ns/${file}` });
   };
   for (const [choice, type, file] of NAMESPACES) add(options.namespaces[choice], type, file);
   const mapped = options.uidMap.length > 0 || options.gidMap.length > 0;

@@ -40,8 +40,8 @@ describe('each namespace: new, the host’s, another container’s', () => {
   const hooks: (() => unknown)[] = [];
   before(async () => {
     const t = { after: (hook: () => unknown) => void hooks.push(hook) };
-    other = await background(t, 'other', ['--time', 'private', '--clock-boottime', '5000000', '--hostname', 'the-other']);
-    mapped = await background(t, 'mapped', MAPS);
+    other = await background(t, 'other', ['--ipc', 'shareable', '--time', 'private', '--clock-boottime', '5000000', '--hostname', 'the-other']);
+    mapped = await background(t, 'mapped', [...MAPS, '--ipc', 'shareable']);
   });
   after(async () => {
     for (const hook of hooks) await hook();
@@ -109,24 +109,43 @@ describe('each namespace: new, the host’s, another container’s', () => {
     assert.match((await run(['--network', 'container:nobody'], 'true')).stderr, /No such container: nobody/);
     const gone = await background(t, 'gone', [], 'true');
     await kobako(['wait', gone]);
-    for (const flag of ['--pid', '--ipc', '--network']) {
+    for (const [flag, message] of [
+      ['--pid', /failed to join PID namespace: container [0-9a-f]{64} is not running/],
+      ['--ipc', /failed to join IPC namespace: container [0-9a-f]{64} is not running/],
+      ['--network', new RegExp(`cannot join network namespace of a non running container: container ${gone} is exited`)],
+    ] as const) {
       const { code, stderr } = await run([flag, `container:${gone}`], 'true');
       assert.equal(code, 125);
-      assert.match(stderr, /cannot join the namespaces of a container that is not running/);
+      assert.match(stderr, message);
     }
   });
 });
 
 describe('ipc of another container: its /dev/shm too', () => {
   test('both write, both read; the size is the other’s', async (t) => {
-    const name = await background(t, 'shm', ['--shm-size', '1m'], 'echo first > /dev/shm/a; sleep 3600');
+    const name = await background(t, 'shm', ['--ipc', 'shareable', '--shm-size', '1m'], 'echo first > /dev/shm/a; sleep 3600');
     const script = 'cat /dev/shm/a; echo second > /dev/shm/b; df -k /dev/shm | awk "END { print \\$2 }"; grep -c " /dev/shm " /proc/mounts';
     assert.equal(await inside(['--ipc', `container:${name}`], script), 'first\n1024\n1');
     assert.equal((await kobako(['exec', name, 'cat', '/dev/shm/b'])).stdout, 'second\n');
   });
+  test('only of one that shares it: its own, or what it shares itself', async (t) => {
+    const join = (name: string) => run(['--ipc', `container:${name}`], 'true');
+    for (const ipc of ['private', 'none']) {
+      const { code, stderr } = await join(await background(t, ipc, ['--ipc', ipc]));
+      assert.equal(code, 125);
+      assert.match(stderr, /failed to join IPC namespace: container [0-9a-f]{64}: non-shareable IPC \(hint: use IpcMode:shareable for the donor container\)/);
+    }
+    const host = await background(t, 'ipc-host', ['--ipc', 'host']);
+    const joined = await background(t, 'ipc-joined', ['--ipc', `container:${host}`]);
+    for (const name of [host, joined]) assert.equal((await join(name)).code, 0, name);
+  });
+  test('none: an ipc namespace of its own, and no /dev/shm', async () => {
+    assert.match(await inside(['--ipc', 'none'], '[ -e /dev/shm ] || echo none; grep -c mqueue /proc/mounts; readlink /proc/self/ns/ipc'), /^none\n1\nipc:/);
+    assert.equal(await inside(['--ipc', 'none', '--tmpfs', '/dev/shm'], 'ls -d /dev/shm'), '/dev/shm');
+  });
   test('not what a link of the other’s leads to', async (t) => {
     // with CAP_SYS_ADMIN it can take its mount away and put a link there
-    const name = await background(t, 'evil', ['--privileged'], 'umount /dev/shm && rmdir /dev/shm && ln -s /etc /dev/shm; sleep 3600');
+    const name = await background(t, 'evil', ['--privileged', '--ipc', 'shareable'], 'umount /dev/shm && rmdir /dev/shm && ln -s /etc /dev/shm; sleep 3600');
     await kobako(['exec', name, 'sh', '-c', 'for i in 1 2 3 4 5 6 7 8 9; do [ -L /dev/shm ] && break; sleep 0.2; done; [ -L /dev/shm ]']);
     const { code, stderr } = await run(['--ipc', `container:${name}`], 'ls /dev/shm');
     assert.equal(code, 125);
@@ -368,7 +387,7 @@ describe('mounts', () => {
 
 describe('the process', () => {
   test('no fd of the engine’s, whatever was joined or mounted', async (t) => {
-    const name = await background(t, 'fds', MAPS);
+    const name = await background(t, 'fds', [...MAPS, '--ipc', 'shareable']);
     const script = 'ls /proc/self/fd | tr "\\n" " "';
     const of = `container:${name}`;
     for (const flags of [

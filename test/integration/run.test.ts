@@ -37,7 +37,7 @@ describe('namespaces', () => {
 
   test('another container’s', async (t) => {
     const name = `kobako-test-ns-${process.pid}`;
-    assert.equal((await kobako(['run', '-d', '--name', name, '--rootfs', `${root}:O`, 'sleep', '60'])).code, 0);
+    assert.equal((await kobako(['run', '-d', '--name', name, '--ipc', 'shareable', '--rootfs', `${root}:O`, 'sleep', '60'])).code, 0);
     t.after(() => kobako(['rm', '-f', name]));
     const script = `${link('net')}; ${link('ipc')}; ${link('pid')}; ${link('uts')}`;
     const theirs = (await kobako(['exec', name, 'sh', '-c', script])).stdout;
