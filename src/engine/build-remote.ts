@@ -1,7 +1,7 @@
 /** What is fetched for a build: files over HTTP, and git repositories. */
 import { createHash } from 'node:crypto';
-import { createWriteStream, mkdirSync, utimesSync } from 'node:fs';
-import { once } from 'node:events';
+import { mkdirSync, utimesSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { EngineError, invalid } from '../base/errors.ts';
 import { withoutCredentials } from '../base/url-credentials.ts';
 import { gitCheckout, isGitUrl } from './build-git.ts';
@@ -42,18 +42,11 @@ export async function fetchFile(url: string, work: string, name: string, checksu
   const hash = createHash(algorithm);
   const content = createHash('sha256');
   const path = `${work}/${name}`;
-  const file = createWriteStream(path, { flags: 'wx', mode: 0o600 });
-  try {
-    for await (const chunk of answer.body()) {
-      hash.update(chunk);
-      content.update(chunk);
-      if (!file.write(chunk)) await Promise.race([once(file, 'drain'), once(file, 'error').then(([error]) => Promise.reject(error as Error))]);
-    }
-    file.end();
-    await once(file, 'close');
-  } catch (error) {
-    file.destroy();
-    throw error;
+  await using file = await open(path, 'wx', 0o600);
+  for await (const chunk of answer.body()) {
+    hash.update(chunk);
+    content.update(chunk);
+    await file.writeFile(chunk); // from where it is
   }
   const got = hash.digest('hex');
   if (wanted !== undefined && got !== wanted) throw invalid(`digest mismatch ${algorithm}:${got}: ${checksum}`);
