@@ -1,6 +1,6 @@
 /** Results on their way to the client: as one stream of bytes, or as files, which it asks for one by one. */
-import { once } from 'node:events';
-import { createReadStream, createWriteStream, mkdtempSync, rmSync } from 'node:fs';
+import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../base/errors.ts';
 import type { TarEntry, TarType } from '../tar/contract.ts';
@@ -65,6 +65,7 @@ export async function sendFiles(session: Session, index: number, archive: AsyncI
       await say({ type: PACKET.STAT });
     };
     const telling = tell();
+    telling.catch(() => {}); // who goes meanwhile ends the batches, too
     let sending = Promise.resolve();
     let ended = false;
     for await (const messages of call.batches()) {
@@ -116,16 +117,11 @@ async function spool(archive: AsyncIterable<Buffer>, path: string, signal: Abort
     data: () => {},
     entryEnd: () => {},
   });
-  const out = createWriteStream(path, { mode: 0o600 });
-  try {
-    for await (const bytes of archive) {
-      signal.throwIfAborted();
-      reader.push(bytes);
-      if (!out.write(bytes)) await once(out, 'drain', { signal });
-    }
-  } finally {
-    out.end();
-    await once(out, 'close');
+  await using file = await open(path, 'w', 0o600);
+  for await (const bytes of archive) {
+    signal.throwIfAborted();
+    reader.push(bytes);
+    await file.writeFile(bytes); // from where it is
   }
   // the order of a walk: a folder before what is in it, and names compared part by part
   return firstOfLinks(files.toSorted((a, b) => compareParts(a.stat.path, b.stat.path)));

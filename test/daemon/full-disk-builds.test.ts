@@ -1,6 +1,6 @@
 /** The data root's disk gets full in the middle of a build: it says so, leaves the store as it was, and goes through once there is room. */
 import assert from 'node:assert/strict';
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, statfsSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { built, buildOn, contextOf, noFaults, nothingAtWork } from '../support/daemon-builds.ts';
 import { TestDaemon } from '../support/daemon.ts';
@@ -35,6 +35,9 @@ after(async () => {
   rmSync(daemon.dataRoot, { recursive: true });
   for (const hook of hooks) hook();
 });
+
+let client: ReturnType<typeof dockerClient> | undefined;
+const docker = () => (client ??= dockerClient(daemon.folder));
 
 const free = () => {
   const { bavail, bsize } = statfsSync(daemon.dataRoot);
@@ -84,7 +87,7 @@ test('there is no room at all: also for what is cached it is said', async () => 
 });
 
 test('the docker command: a context that does not fit, and one for which there is no room at all', { skip }, async () => {
-  const { program, config } = await dockerClient(daemon.folder);
+  const { program, config } = await docker();
   const context = `${daemon.folder}/context`;
   mkdirSync(context);
   writeFileSync(`${context}/Dockerfile`, 'FROM busybox\nCOPY big /\n');
@@ -103,6 +106,26 @@ test('the docker command: a context that does not fit, and one for which there i
   fill(ballast);
   await refused();
   rmSync(ballast);
+});
+
+test('the docker command: what was built does not fit a second time, on its way to the client’s folder', { skip }, async () => {
+  const { program, config } = await docker();
+  const context = `${daemon.folder}/exported`;
+  mkdirSync(context);
+  writeFileSync(`${context}/Dockerfile`, `FROM busybox\nRUN ${write(3)}\n`);
+  const env = { ...process.env, DOCKER_HOST: daemon.host, DOCKER_CONFIG: config };
+  const exported = () =>
+    run(program, ['build', '--progress=plain', '--network=none', '--output', `type=local,dest=${context}/out`, context], { env, timeoutMs: 60_000 });
+  assert.equal((await exported()).code, 0);
+  fill(ballast);
+  truncateSync(ballast, statSync(ballast).size - 2 * MB);
+  const { code, stderr } = await exported();
+  assert.equal(code, 1, stderr);
+  assert.match(stderr, NO_ROOM);
+  await nothingAtWork(daemon);
+  noFaults(daemon);
+  rmSync(ballast);
+  assert.equal((await exported()).code, 0);
 });
 
 test('with room all of it goes through, and what was cached before still is', async () => {
