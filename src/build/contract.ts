@@ -99,6 +99,18 @@ export interface SshSocket extends AsyncDisposable {
   readonly path: string;
 }
 
+/** As a container's: bytes, microseconds, lists like `0-2,4`. */
+export interface BuildLimits {
+  readonly memory?: number;
+  /** Memory and swap together; -1 for unlimited swap. */
+  readonly memorySwap?: number;
+  readonly cpuShares?: number;
+  readonly cpuQuota?: number;
+  readonly cpuPeriod?: number;
+  readonly cpusetCpus?: string;
+  readonly cpusetMems?: string;
+}
+
 export interface BuildRequest {
   /** Of the build, made up by the client: for `cancel`, and in the history. */
   readonly id?: string | undefined;
@@ -127,6 +139,8 @@ export interface BuildRequest {
   /** Bytes of /dev/shm. */
   readonly shmSize?: number | undefined;
   readonly cgroupParent?: string | undefined;
+  /** Of each step; what is kept of it does not depend on them. */
+  readonly limits?: BuildLimits | undefined;
   readonly cacheFrom?: readonly CachePlace[] | undefined;
   readonly cacheTo?: readonly CachePlace[] | undefined;
   /** Undefined: there is no such secret. Never kept, never logged. */

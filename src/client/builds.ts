@@ -59,7 +59,7 @@ async function build(
   credentials: ((domain: string) => Promise<Credentials | undefined>) | undefined,
 ): Promise<BuildResult> {
   const { context } = request.contexts;
-  const { dockerfile, buildArgs = {}, labels = {}, onEvent, signal } = request;
+  const { dockerfile, buildArgs = {}, labels = {}, limits = {}, onEvent, signal } = request;
   const [exporter] = request.exporters ?? [];
   for (const [what, asked] of Object.entries(unspeakable(request))) if (asked) throw refusal(what);
   if (exporter?.type !== 'image') throw refusal('this output');
@@ -79,6 +79,13 @@ async function build(
     extrahosts: (request.addHosts ?? []).join(',') || undefined,
     shmsize: request.shmSize,
     cgroupparent: request.cgroupParent,
+    memory: limits.memory,
+    memswap: limits.memorySwap,
+    cpushares: limits.cpuShares,
+    cpuquota: limits.cpuQuota,
+    cpuperiod: limits.cpuPeriod,
+    cpusetcpus: limits.cpusetCpus,
+    cpusetmems: limits.cpusetMems,
     ulimits: JSON.stringify((request.ulimits ?? []).map(({ type, soft, hard }) => ({ Name: type, Soft: soft, Hard: hard }))),
     version: '1',
   };

@@ -110,6 +110,7 @@ function documentOf(request: BuildRequest, describe: RemoteBuild['describe']): R
     ulimits: request.ulimits ?? [],
     shmSize: request.shmSize ?? 0,
     cgroupParent: request.cgroupParent ?? '',
+    ...(request.limits === undefined ? {} : { limits: request.limits }),
     cacheFrom: (request.cacheFrom ?? []).map((place) => cacheDocument(place, 'from')),
     cacheTo: (request.cacheTo ?? []).map((place) => cacheDocument(place, 'to')),
     exporters: (request.exporters ?? []).map(exporterDocument),

@@ -4,7 +4,7 @@ import { Writable } from 'node:stream';
 import type { Digest } from '../base/digest.ts';
 import { EngineError } from '../base/errors.ts';
 import { SIGKILL } from '../base/signals.ts';
-import type { LayerRef } from '../build/contract.ts';
+import type { BuildLimits, LayerRef } from '../build/contract.ts';
 import type { StepNote } from '../build/progress.ts';
 import { hostDevices } from '../kernel/linux/machine.ts';
 import { planContainer } from '../runtime/container-plan.ts';
@@ -41,6 +41,7 @@ export interface RunInput {
   readonly ulimits: RunOptions['ulimits'];
   readonly shmSize: number | undefined;
   readonly cgroupParent: string | undefined;
+  readonly limits: BuildLimits;
   /** The program has begun: what was needed until then can go. */
   onStarted?(): void;
 }
@@ -174,7 +175,7 @@ async function runIn(
 }
 
 function optionsOf(input: RunInput): RunOptions {
-  const { network, argv, env, cwd, user, mounts, privileged, addHosts, ulimits, shmSize } = input;
+  const { network, argv, env, cwd, user, mounts, privileged, addHosts, ulimits, shmSize, limits } = input;
   return {
     ...DEFAULT_RUN,
     args: argv,
@@ -187,6 +188,7 @@ function optionsOf(input: RunInput): RunOptions {
     addHosts,
     ulimits,
     ...(shmSize === undefined ? {} : { shmSize }),
+    limits: { ...DEFAULT_RUN.limits, ...limits },
     mounts,
   };
 }

@@ -280,6 +280,7 @@ class Solver {
       ulimits: (request.ulimits ?? []).map(({ type, soft, hard }) => ({ type: `RLIMIT_${type.toUpperCase()}`, soft, hard })),
       shmSize: request.shmSize,
       cgroupParent: request.cgroupParent,
+      limits: request.limits ?? {},
     };
     const mounts = await runMounts(parts, step, {
       request,
@@ -289,7 +290,7 @@ class Solver {
     });
     const { argv, env, cwd, user, proxyEnv } = step;
     const devices = this.#devices.get(step) ?? [];
-    const { cgroupParent: _, ...counted } = settings;
+    const { cgroupParent: _, limits: _limits, ...counted } = settings;
     return {
       key: keyOf('run', below, argv, env, cwd, user, mounts.key, counted, ...(devices.length === 0 ? [] : [devices])),
       description,

@@ -4,6 +4,7 @@ export type {
   BuildDescription,
   BuildEvent,
   BuildFailureDetail,
+  BuildLimits,
   BuildRequest,
   BuildResult,
   Builds,

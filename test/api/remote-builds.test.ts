@@ -61,6 +61,7 @@ test('a request comes to the engine as it was made, and its result goes back', a
     ulimits: [{ type: 'nofile', soft: 1, hard: -1 }],
     shmSize: 5,
     cgroupParent: 'g',
+    limits: { memory: 1, memorySwap: -1, cpuShares: 2, cpuQuota: 3, cpuPeriod: 4, cpusetCpus: '0', cpusetMems: '1' },
     cacheFrom: [{ type: 'registry', attributes: { ref: 'r' } }],
     cacheTo: [{ type: 'inline', attributes: {} }],
     exporters: [{ type: 'image', names: ['x', 'y'], push: true, attributes: { compression: 'zstd' } }, { type: 'cacheonly' }],

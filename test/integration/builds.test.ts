@@ -36,6 +36,15 @@ describe('builds', () => {
     assert.match(uncached.log, /said/);
   });
 
+  test('limits hold for what a step runs, and are nothing that its result depends on', async (t) => {
+    const ground = await buildGround(t);
+    const script = 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max';
+    const build = (memory: number) => said(ground, `FROM busybox\nRUN ${script}; echo done\n`, {}, { limits: { memory } });
+    assert.equal(await build(64 << 20), `${64 << 20}\ndone\n`);
+    assert.equal(await build(32 << 20), '');
+    await assert.rejects(ground.build('FROM busybox\nRUN echo other\n', {}, { limits: { memory: 1 << 20 } }), /Minimum memory limit allowed is 6MB/);
+  });
+
   test('COPY and ADD put files where Docker puts them', async (t) => {
     const ground = await buildGround(t);
     const archive = gzipSync(layerTar([dir('in'), file('in/a', 'archived', { uid: 7 })]));

@@ -15,6 +15,7 @@ test('what POST /build can say', async () => {
     'dockerfile=sub/D&target=x&nocache=1&pull=true&networkmode=none&shmsize=1024&extrahosts=a:1.2.3.4,b:::1&buildid=7&platform=linux/amd64',
     `buildargs=${value({ SET: 'yes', UNSET: null })}`,
     `labels=${value({ a: 'b' })}`,
+    `memory=${64 << 20}&memswap=-1&cpushares=512&cpuquota=50000&cpuperiod=100000&cpusetcpus=0&cpusetmems=0`,
     `ulimits=${value([{ Name: 'nofile', Soft: 5, Hard: 6 }])}`,
   ].join('&');
   const config = Buffer.from(JSON.stringify({ 'https://index.docker.io/v1/': { username: 'me', password: 'x' }, 'r:5000': { auth: 'dTpw' } })).toString(
@@ -37,6 +38,7 @@ test('what POST /build can say', async () => {
     ulimits: [{ type: 'nofile', soft: 5, hard: 6 }],
     shmSize: 1024,
     cgroupParent: undefined,
+    limits: { memory: 64 << 20, memorySwap: -1, cpuShares: 512, cpuQuota: 50000, cpuPeriod: 100000, cpusetCpus: '0', cpusetMems: '0' },
     classic: true,
   });
   assert.equal(contexts['context']?.kind, 'tar');

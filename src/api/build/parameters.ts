@@ -1,7 +1,7 @@
 /** What `POST /build` asks for (Docker's API 1.51, ImageBuild), as a request of the engine's. */
 import { invalid } from '../../base/errors.ts';
 import { letGo } from '../../base/memory.ts';
-import type { BuildRequest, BuildUlimit } from '../../engine/builds-contract.ts';
+import type { BuildLimits, BuildRequest, BuildUlimit } from '../../engine/builds-contract.ts';
 import type { Credentials } from '../../engine/images-contract.ts';
 import type { ApiRequest } from '../contract.ts';
 import { decode, int64, list, partial, text, textMap } from '../decode.ts';
@@ -32,6 +32,7 @@ export function buildParameters(request: ApiRequest): Omit<BuildRequest, 'export
     ulimits: ulimits(query.text('ulimits')),
     ...(shmSize === undefined || shmSize <= 0 ? {} : { shmSize }),
     cgroupParent: query.text('cgroupparent') || undefined,
+    limits: limits(query),
     credentials: credentials(request.headers['x-registry-config']),
     classic: true,
     signal: request.signal,
@@ -67,6 +68,22 @@ function buildArgs(value: string | undefined): Record<string, string | undefined
   const texts = json(value, textMap, 'build args') ?? {};
   const raw = (value === undefined || value === '' ? {} : (JSON.parse(value) ?? {})) as Record<string, unknown>;
   return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, raw[name] === null ? undefined : text]));
+}
+
+/** Zero, and nothing, are no limit. */
+function limits(query: ApiRequest['query']): BuildLimits {
+  const [memory, memorySwap] = [query.integer('memory'), query.integer('memswap')];
+  const [cpuShares, cpuQuota, cpuPeriod] = [query.integer('cpushares'), query.integer('cpuquota'), query.integer('cpuperiod')];
+  const [cpusetCpus, cpusetMems] = [query.text('cpusetcpus'), query.text('cpusetmems')];
+  return {
+    ...(memory ? { memory } : {}),
+    ...(memorySwap ? { memorySwap } : {}),
+    ...(cpuShares ? { cpuShares } : {}),
+    ...(cpuQuota ? { cpuQuota } : {}),
+    ...(cpuPeriod ? { cpuPeriod } : {}),
+    ...(cpusetCpus ? { cpusetCpus } : {}),
+    ...(cpusetMems ? { cpusetMems } : {}),
+  };
 }
 
 function ulimits(value: string | undefined): BuildUlimit[] {

@@ -2,7 +2,7 @@
 import { invalid } from '../../base/errors.ts';
 import type { BuildEvent, BuildRequest, CachePlace, ContextSource, Exporter } from '../../engine/builds-contract.ts';
 import type { RemoteBuild } from '../../engine/types/remote-build.ts';
-import { choice, decode, flag, int64, list, map, optional, struct, text, textMap, texts, uint64 } from '../decode.ts';
+import { choice, decode, flag, int64, list, map, optional, partial, struct, text, textMap, texts, uint64 } from '../decode.ts';
 import type { ClientAnswers } from './client-answers.ts';
 
 const oneOf = <const V extends string>(what: string, values: readonly V[]) => choice('string', values, (value) => `unknown ${what} ${JSON.stringify(value)}`);
@@ -28,6 +28,9 @@ const REMOTE_BUILD = struct('RemoteBuild', {
   ulimits: list(struct('Ulimit', { type: text(), soft: int64, hard: int64 })),
   shmSize: uint64,
   cgroupParent: text(),
+  limits: optional(
+    partial('Limits', { memory: int64, memorySwap: int64, cpuShares: int64, cpuQuota: int64, cpuPeriod: int64, cpusetCpus: text(), cpusetMems: text() }),
+  ),
   cacheFrom: CACHES,
   cacheTo: CACHES,
   exporters: list(
@@ -93,6 +96,7 @@ export function remoteRequest(document: RemoteBuild, { client, run, onEvent, sig
     ulimits: document.ulimits,
     shmSize: document.shmSize || undefined,
     cgroupParent: document.cgroupParent || undefined,
+    limits: document.limits,
     cacheFrom: caches('from', document.cacheFrom),
     cacheTo: caches('to', document.cacheTo),
     exporters: document.exporters.map((exporter, index) => exporterOf(client, exporter, index)),

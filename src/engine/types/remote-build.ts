@@ -19,7 +19,7 @@
  */
 import type { ProvenanceWish } from '../../base/attestations.ts';
 import type { ErrorKind } from '../../base/errors.ts';
-import type { BuildDescription, BuildEvent, BuildResult, BuildUlimit, Provenance } from '../../build/contract.ts';
+import type { BuildDescription, BuildEvent, BuildLimits, BuildResult, BuildUlimit, Provenance } from '../../build/contract.ts';
 
 /** A BuildRequest without what only the client has; of that, whether there is any. What is empty is not asked for. */
 export interface RemoteBuild {
@@ -48,6 +48,7 @@ export interface RemoteBuild {
   /** 0: the default. */
   readonly shmSize: number;
   readonly cgroupParent: string;
+  readonly limits?: BuildLimits;
   readonly cacheFrom: readonly RemoteCache[];
   readonly cacheTo: readonly RemoteCache[];
   readonly exporters: readonly RemoteExporter[];
