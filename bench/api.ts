@@ -3,11 +3,11 @@
  * is at hand. Contestants take turns within each round; everybody's data lies in memory. Prints medians and ratios, and
  * one line of JSON.
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { noPeers, peers } from '../test/support/peers.ts';
 import { busyboxRootfs } from '../test/support/rootfs.ts';
 import { runOk } from '../test/support/run.ts';
+import { benchFolder } from './cleanup.ts';
 import { agent, call, type Contestant, dockerd, idOf, kobako, median, timed } from './contestants.ts';
 
 const ROUNDS = Number(process.argv[2] ?? 15);
@@ -153,10 +153,10 @@ async function main(folder: string): Promise<void> {
   }
 }
 
-const folder = mkdtempSync(`${existsSync('/dev/shm') ? '/dev/shm' : tmpdir()}/kobako-bench-`);
+const { folder, remove } = benchFolder();
 try {
   await main(folder);
 } finally {
   agent.destroy();
-  rmSync(folder, { recursive: true, force: true });
+  await remove();
 }

@@ -6,6 +6,7 @@ import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { projectDir } from '../test/support/paths.ts';
 import { peers } from '../test/support/peers.ts';
+import { atEnd } from './cleanup.ts';
 
 export interface Contestant {
   readonly name: string;
@@ -56,10 +57,15 @@ export async function kobako(folder: string): Promise<Contestant> {
   const args = ['daemon', '--data-root', `${folder}/kobako`, '--exec-root', `${folder}/run`, '-H', `unix://${socket}`];
   const child = spawn(`${projectDir}/bin/kobako`, args, { stdio: 'ignore' });
   while (!existsSync(socket)) await sleep(20);
-  const end = async () => {
+  const end = atEnd(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    // those that a bench which is ended in the middle leaves
+    for (const { Id } of JSON.parse(await call(socket, 'GET', '/containers/json?all=1')) as { Id: string }[]) {
+      await call(socket, 'DELETE', `/containers/${Id}?force=1&v=1`);
+    }
     child.kill('SIGTERM');
     await once(child, 'exit');
-  };
+  });
   return { name: 'kobako', socket, keeper: new RegExp(`^/proc/${child.pid}/fd/\\d+ serve `), there: [], address: '127.0.0.1', end };
 }
 
@@ -73,7 +79,7 @@ export async function dockerd(folder: string): Promise<Contestant> {
     keeper: /containerd-shim/,
     there: ['nsenter', '--net=/run/netns/peers-docker'],
     address: '10.233.1.2',
-    end: () => peers(['down']),
+    end: atEnd(() => peers(['down'])),
   };
 }
 

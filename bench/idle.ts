@@ -4,15 +4,15 @@
  * hand. Then how long `openEngine()` takes in a program of its own, and `run` of `true` to its end there. MB and
  * milliseconds; one line of JSON.
  */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type * as Kobako from '../src/index.ts';
 import { noPeers } from '../test/support/peers.ts';
 import { projectDir } from '../test/support/paths.ts';
 import { busyboxRootfs } from '../test/support/rootfs.ts';
 import { runOk } from '../test/support/run.ts';
+import { benchFolder } from './cleanup.ts';
 import { agent, call, type Contestant, dockerd, idOf, kobako, median, timed } from './contestants.ts';
 
 const RUNS = Number(process.argv[2] ?? 100);
@@ -117,11 +117,11 @@ async function inProcess(folder: string): Promise<void> {
   }
 }
 
-const folder = mkdtempSync(`${existsSync('/dev/shm') ? '/dev/shm' : tmpdir()}/kobako-bench-`);
+const { folder, remove } = benchFolder();
 try {
   await inProcess(folder);
   await daemons(folder);
   console.log(JSON.stringify(rows));
 } finally {
-  rmSync(folder, { recursive: true, force: true });
+  await remove();
 }

@@ -5,6 +5,7 @@ import { createReadStream, mkdirSync } from 'node:fs';
 import { request } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { peers } from '../test/support/peers.ts';
+import { atEnd } from './cleanup.ts';
 
 export interface Order {
   /** `run`: pull, and a container's first output. */
@@ -44,12 +45,12 @@ export function kobako(driver: 'erofs' | 'overlay', folder: string): Contestant 
       if (answer.error !== undefined) throw new Error(`kobako, ${driver}: ${order.task} ${order.name}: ${answer.error}`);
       return answer;
     },
-    async end() {
-      if (child.exitCode !== null) return;
+    end: atEnd(async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, 'exit');
       if (child.connected) child.disconnect();
       await ended;
-    },
+    }),
   };
 }
 
@@ -112,6 +113,6 @@ export async function dockerd(folder: string): Promise<Contestant> {
         }
       }
     },
-    end: async () => void (await peers(['down'])),
+    end: atEnd(() => peers(['down'])),
   };
 }

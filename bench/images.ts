@@ -4,13 +4,13 @@
  * 1 GB in one layer. Contestants take turns within each round; everybody's data lies on an ext4 in memory. Prints medians, ratios,
  * what gunzip alone takes for the same layers (node:zlib on one thread, and gzip(1)), our peak memory and the longest time that the event loop did not turn, and one line of JSON.
  */
-import { closeSync, createWriteStream, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, createWriteStream, mkdirSync, mkdtempSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { noPeers } from '../test/support/peers.ts';
 import { realRegistry } from '../test/support/registry.ts';
 import { busybox } from '../test/support/rootfs.ts';
 import { runOk } from '../test/support/run.ts';
+import { atEnd, benchFolder } from './cleanup.ts';
 import { dockerd, kobako, type Contestant } from './image-contestants.ts';
 import { writeImage } from './image-maker.ts';
 
@@ -146,19 +146,20 @@ function report(rows: readonly Row[]): void {
 
 /** An ext4 in memory: a disk's noise is nobody's, and EROFS layers cannot lie on a tmpfs. */
 async function inMemory(use: (folder: string) => Promise<void>): Promise<void> {
-  const place = mkdtempSync(`${existsSync('/dev/shm') ? '/dev/shm' : tmpdir()}/kobako-bench-`);
+  const { folder: place, remove } = benchFolder();
   try {
     mkdirSync(`${place}/disk`);
     await runOk('truncate', ['-s', '12G', `${place}/image`]);
     await runOk('mkfs.ext4', ['-q', '-E', 'lazy_itable_init=1', `${place}/image`]);
     await runOk('mount', ['-o', 'loop,discard', `${place}/image`, `${place}/disk`]);
+    const unmount = atEnd(() => runOk('umount', ['--lazy', `${place}/disk`]));
     try {
       await use(`${place}/disk`);
     } finally {
-      await runOk('umount', ['--lazy', `${place}/disk`]);
+      await unmount();
     }
   } finally {
-    rmSync(place, { recursive: true, force: true });
+    await remove();
   }
 }
 
