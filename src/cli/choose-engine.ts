@@ -4,10 +4,10 @@ import type { Engine } from '../engine/contract.ts';
 import type { EngineNeed } from './context.ts';
 
 /** What it takes to get at an engine. */
-export interface EngineDoors {
-  connect(url: string): Promise<Engine>;
+export interface EngineDoors<T = Engine> {
+  connect(url: string): Promise<T>;
   /** In this process. */
-  open(): Promise<Engine>;
+  open(): Promise<T>;
   /** Whether a daemon takes connections there. */
   listens(socket: string): Promise<boolean>;
   /** Resolves once a daemon answers there: one that is started, or that somebody else has started meanwhile. */
@@ -20,7 +20,7 @@ export function daemonSocket(env: Readonly<Record<string, string | undefined>>):
 }
 
 /** $KOBAKO_HOST and $DOCKER_HOST name one; $KOBAKO_DAEMON=never starts none. */
-export async function chooseEngine(env: Readonly<Record<string, string | undefined>>, doors: EngineDoors, need: EngineNeed = {}): Promise<Engine> {
+export async function chooseEngine<T>(env: Readonly<Record<string, string | undefined>>, doors: EngineDoors<T>, need: EngineNeed = {}): Promise<T> {
   const named = env['KOBAKO_HOST'] || env['DOCKER_HOST'];
   if (named) return doors.connect(named);
   const socket = daemonSocket(env);

@@ -1,4 +1,5 @@
 /** What a command works with. Commands see nothing else, so that they run in any process. */
+import type { Duplex } from 'node:stream';
 import type { Engine, LocalEngine } from '../engine/contract.ts';
 
 export interface EngineNeed {
@@ -23,6 +24,8 @@ export interface CliContext {
   credentialHelper(name: string, action: 'get' | 'store' | 'erase', input: string): Promise<{ readonly code: number; readonly stdout: string }>;
   /** The engine that this command line is for: chosen and opened at the first use, the same from then on. */
   engine(need?: EngineNeed): Promise<Engine>;
+  /** A connection to the daemon that this command line is for, which is started if need be. */
+  dial(): Promise<Duplex>;
   /** The engine in this process, for what only makes sense here. */
   localEngine(): Promise<LocalEngine>;
   /** Runs a program to its end, with these streams and further variables; gives its exit code. */

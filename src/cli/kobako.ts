@@ -2,9 +2,11 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { EngineError } from '../base/errors.ts';
 import type { Engine, LocalEngine } from '../engine/contract.ts';
-import type { CliContext } from './context.ts';
+import type { EngineDoors } from './choose-engine.ts';
+import type { CliContext, EngineNeed } from './context.ts';
 import { flagHelp } from './flags.ts';
 import { main } from './main.ts';
 
@@ -33,6 +35,9 @@ async function start(): Promise<void> {
     // of the context that the command line's own options have changed
     engine(this: CliContext, need) {
       return (opened.engine ??= engineFor(this.env, need));
+    },
+    dial(this: CliContext) {
+      return dialFor(this.env);
     },
     localEngine,
     daemon: async (args) => {
@@ -65,7 +70,15 @@ async function start(): Promise<void> {
 
 void start();
 
-async function engineFor(env: CliContext['env'], need: Parameters<CliContext['engine']>[0]): Promise<Engine> {
+const engineFor = (env: CliContext['env'], need: EngineNeed | undefined): Promise<Engine> =>
+  choose(env, { connect: (url) => connect(env, url), open: localEngine }, need);
+
+async function dialFor(env: CliContext['env']): Promise<Duplex> {
+  const open = () => Promise.reject(new EngineError('unavailable', 'there is no daemon, and none is to be started'));
+  return choose(env, { connect: async (url) => dialed(env, url), open }, { stays: true });
+}
+
+async function choose<T>(env: CliContext['env'], ways: Pick<EngineDoors<T>, 'connect' | 'open'>, need: EngineNeed | undefined): Promise<T> {
   const { chooseEngine } = await import('./choose-engine.ts');
   const background = () => import('../kernel/linux/background-daemon.ts');
   const startDaemon = async (socket: string) => {
@@ -74,17 +87,30 @@ async function engineFor(env: CliContext['env'], need: Parameters<CliContext['en
     await startInBackground({ command, env: process.env, socket });
   };
   const listens = async (socket: string) => existsSync(socket) && (await background()).listens(socket);
-  return chooseEngine(env, { connect: (url) => connect(env, url), open: localEngine, listens, startDaemon }, need);
+  return chooseEngine(env, { ...ways, listens, startDaemon }, need);
 }
 
 async function connect(env: CliContext['env'], url: string): Promise<Engine> {
   const { connectEngine } = await import('../client/engine.ts');
   const { clientTls } = await import('./client-tls.ts');
   return connectEngine(url, {
+    ssh: await sshDoor(url),
     tls: clientTls(env, url),
     version: env['DOCKER_API_VERSION'] || undefined,
     credentials: async (domain) => (await import('./stored-credentials.ts')).storedCredentials(env, domain),
   });
+}
+
+const sshDoor = async (url: string) => (url.startsWith('ssh:') ? (await import('../kernel/linux/ssh-program.ts')).sshConnection : undefined);
+
+async function dialed(env: CliContext['env'], url: string): Promise<Duplex> {
+  const [{ parseAddress }, { dial }, { clientTls }] = await Promise.all([
+    import('../client/address.ts'),
+    import('../client/dial.ts'),
+    import('./client-tls.ts'),
+  ]);
+  const tls = clientTls(env, url);
+  return dial(parseAddress(url, tls !== undefined), { tls, ssh: await sshDoor(url) });
 }
 
 function daemonArguments(env: CliContext['env'], socket: string): string[] {

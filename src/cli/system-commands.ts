@@ -15,6 +15,14 @@ const info: CommandEntry = {
 };
 
 export const SYSTEM: CommandTable = {
+  'dial-stdio': {
+    run: lazy(async () => (await import('./dial-stdio.ts')).dialStdio),
+    help: 'Proxy the stdio stream to the daemon connection',
+    usage: '',
+    group: 'hidden',
+    complete: ['none'],
+    failure: 1,
+  },
   df: { run: system('df'), usage: '[OPTIONS]', help: 'Show disk usage', flags: flags.DF_FLAGS, complete: ['none'], failure: 1 },
   doctor: {
     run: lazy(async () => (await import('./doctor.ts')).doctor),

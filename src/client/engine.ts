@@ -4,6 +4,7 @@ import type { Engine } from '../engine/contract.ts';
 import type { Credentials } from '../engine/images-contract.ts';
 import { buildsClient } from './builds.ts';
 import { observingClient } from './container-observe.ts';
+import type { SshDoor } from './dial.ts';
 import { filesClient } from './container-files.ts';
 import { lifecycleClient } from './containers.ts';
 import { ExecClient } from './execs.ts';
@@ -19,6 +20,8 @@ export interface ConnectOptions {
   readonly version?: string | undefined;
   /** For `tcp://` with TLS: certificates as node:tls takes them. */
   readonly tls?: SecureContextOptions | undefined;
+  /** For `ssh://`. */
+  readonly ssh?: SshDoor | undefined;
   /** Ends everything that is under way. */
   readonly signal?: AbortSignal | undefined;
   /** Who one is for a registry (`docker.io`, `localhost:5000`), where a call does not say so: a daemon uses none of its own. */
@@ -26,7 +29,7 @@ export interface ConnectOptions {
 }
 
 /**
- * An engine over `unix:///path`, `tcp://host:port`, `http://…` or `https://…`. Nothing is sent before the first call.
+ * An engine over `unix:///path`, `tcp://host:port`, `http://…`, `https://…` or `ssh://[user@]host`. Nothing is sent before the first call.
  * Throws `invalid` for an address that is none. Its methods throw EngineError: of the kind that the daemon's status
  * says and in its words, `unavailable` where it cannot be reached, `cancelled`. Closing ends no call that is under way.
  */

@@ -41,8 +41,30 @@ test('addresses are read as DOCKER_HOST is', () => {
   assert.equal(parseAddress('tcp://host').port, 2375);
   assert.equal(parseAddress('tcp://host:80').port, 80);
   assert.equal(parseAddress('tcp://host', true).port, 2376);
-  for (const bad of ['', 'host:1', 'unix://relative', 'ssh://host', 'tcp://a b', 'tcp://u@h', 'tcp://h/path']) {
+  for (const bad of ['', 'host:1', 'unix://relative', 'tcp://a b', 'tcp://u@h', 'tcp://h/path']) {
     assert.throws(() => parseAddress(bad), is('invalid', /./), bad);
+  }
+});
+
+test('machines that are reached by ssh are read as docker reads them', () => {
+  const of = (url: string) => {
+    const { ssh, socketPath } = parseAddress(url);
+    return [ssh, socketPath];
+  };
+  assert.deepEqual(of('ssh://box'), [{ host: 'box' }, undefined]);
+  assert.deepEqual(of('ssh://me@box:2222/'), [{ host: 'box', user: 'me', port: 2222 }, undefined]);
+  assert.deepEqual(of('ssh://[::1]/run/my%20k.sock'), [{ host: '::1' }, '/run/my k.sock']);
+  for (const [bad, message] of [
+    ['ssh://', /no host specified/],
+    ['ssh://me:secret@box', /plain-text password is not supported/],
+    ['ssh://box?x=y', /query parameters are not allowed/],
+    ['ssh://box#x', /fragments are not allowed/],
+    ['ssh://-oProxyCommand=x', /invalid host or user|no host specified/],
+    ['ssh://-oProxyCommand=x@box', /invalid host or user/],
+    ['ssh://box/%0a', /control characters/],
+    ['ssh://box/%zz', /./],
+  ] as const) {
+    assert.throws(() => parseAddress(bad), is('invalid', message), bad);
   }
 });
 

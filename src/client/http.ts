@@ -2,9 +2,9 @@
 import { Agent, request as plainRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
-import type { SecureContextOptions } from 'node:tls';
 import { EngineError, invalid } from '../base/errors.ts';
 import { parseAddress, type Address } from './address.ts';
+import { dial, type DialOptions } from './dial.ts';
 import { answerError, connectionError } from './http-error.ts';
 import { jsonDocuments } from './json-documents.ts';
 import { sendBody } from './send-body.ts';
@@ -14,11 +14,9 @@ const API_VERSION = '1.51';
 /** Milliseconds after which an idle connection is given up. */
 const IDLE = 30_000;
 
-export interface HttpOptions {
+export interface HttpOptions extends DialOptions {
   /** `1.47`; else the newest that both sides know, which the first request finds out. */
   readonly version?: string | undefined;
-  /** For `tcp://` with TLS: certificates as node:tls takes them. */
-  readonly tls?: SecureContextOptions | undefined;
   /** Ends everything that is under way. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -64,7 +62,7 @@ function segments(value: string): string {
 /** Every method throws EngineError: what the daemon says, by its status; `unavailable` and `denied` where it cannot be reached; `cancelled`. */
 export class HttpClient implements Disposable {
   readonly address: Address;
-  readonly #tls: SecureContextOptions;
+  readonly #dialing: DialOptions;
   readonly #agent: Agent;
   readonly #signal: AbortSignal | undefined;
   #version: Promise<string> | undefined;
@@ -72,10 +70,11 @@ export class HttpClient implements Disposable {
   /** Nothing is sent yet. Throws `invalid` for an address that is none. */
   constructor(url: string, options: HttpOptions = {}) {
     this.address = parseAddress(url, options.tls !== undefined);
-    this.#tls = options.tls ?? {};
+    this.#dialing = options;
     this.#signal = options.signal;
     const settings = { keepAlive: true, timeout: IDLE };
-    this.#agent = this.address.tls ? new TlsAgent({ ...settings, ...this.#tls }) : new Agent(settings);
+    this.#agent = this.address.tls ? new TlsAgent({ ...settings, ...options.tls }) : new Agent(settings);
+    if (this.address.ssh !== undefined) this.#agent.createConnection = () => dial(this.address, options);
     if (options.version !== undefined) this.#version = Promise.resolve(options.version);
   }
 
@@ -143,7 +142,7 @@ export class HttpClient implements Disposable {
           request.destroy();
           return reject(new EngineError('unavailable', `unable to upgrade to tcp, received ${status}`));
         }
-        textOf(this.#answerOf(response, call, () => undefined)).then((text) => reject(answerError(status, text)), fail);
+        textOf(this.#answerOf(response, call, () => undefined)).then((text) => reject(this.#refusal(status, text)), fail);
       });
       sendBody(request, call).catch(fail);
     });
@@ -179,7 +178,13 @@ export class HttpClient implements Disposable {
       throw error;
     });
     if (answer.status < 400) return answer;
-    throw answerError(answer.status, await textOf(answer));
+    throw this.#refusal(answer.status, await textOf(answer));
+  }
+
+  #refusal(status: number, text: string): EngineError {
+    // not the daemon's word: the way to it is not there
+    if (status === 502 && this.address.ssh !== undefined) return connectionError(new Error(text.trim()), this.address, undefined);
+    return answerError(status, text);
   }
 
   #exchange(call: HttpCall, target: string, pooled: boolean): Promise<HttpAnswer> {
@@ -202,16 +207,17 @@ export class HttpClient implements Disposable {
   }
 
   #request(call: HttpCall, target: string, pooled: boolean): ClientRequest {
-    const { socketPath, host, port, tls } = this.address;
+    const { socketPath, host, port, tls, ssh } = this.address;
+    const alone = ssh === undefined ? { agent: false } : { createConnection: () => dial(this.address, this.#dialing) };
     const options: RequestOptions = {
       method: call.method,
       path: target + queryText(call.query ?? {}),
       headers: { host: host ?? 'localhost', 'user-agent': 'kobako', ...call.headers },
-      agent: pooled ? this.#agent : false,
-      ...(socketPath === undefined ? { host, port } : { socketPath }),
+      ...(pooled ? { agent: this.#agent } : alone),
+      ...(ssh !== undefined ? {} : socketPath === undefined ? { host, port } : { socketPath }),
       ...(call.signal === undefined ? {} : { signal: call.signal }),
     };
-    return tls ? tlsRequest({ ...options, ...this.#tls }) : plainRequest(options);
+    return tls ? tlsRequest({ ...options, ...this.#dialing.tls }) : plainRequest(options);
   }
 
   #answerOf(response: IncomingMessage, call: HttpCall, sendFailure: () => EngineError | undefined): HttpAnswer {

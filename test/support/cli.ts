@@ -84,6 +84,7 @@ export function cliSession(engine: Engine, argv: readonly string[], { input, env
     fileExists: existsSync,
     replaceFile: (path, text) => writeFileSync(path, text),
     engine: async () => engine,
+    dial: () => Promise.reject(new Error('not here')),
     localEngine: () => Promise.reject(new Error('not here')),
     daemon: () => Promise.reject(new Error('not here')),
     program: program ?? (() => Promise.reject(new Error('not here'))),

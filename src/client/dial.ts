@@ -1,0 +1,30 @@
+/** A connection to where a daemon listens. */
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type SecureContextOptions } from 'node:tls';
+import { EngineError } from '../base/errors.ts';
+import type { Address, SshTarget } from './address.ts';
+
+/** A connection to the standard streams of a command on another machine. */
+export type SshDoor = (target: SshTarget, command: string) => Socket;
+
+export interface DialOptions {
+  readonly tls?: SecureContextOptions | undefined;
+  readonly ssh?: SshDoor | undefined;
+}
+
+/** Later errors are the socket's. Throws `unavailable` for `ssh://` without a door. */
+export function dial({ url, socketPath, host, port, tls, ssh }: Address, options: DialOptions): Socket {
+  if (ssh !== undefined) {
+    if (options.ssh === undefined) throw new EngineError('unavailable', `${url}: there is no ssh here`);
+    return options.ssh(ssh, remoteCommand(socketPath));
+  }
+  if (socketPath !== undefined) return connect({ path: socketPath, allowHalfOpen: true });
+  const to = { host: host!, port: port!, allowHalfOpen: true };
+  return tls ? connectTls({ ...options.tls, ...to, servername: host! }) : connect(to);
+}
+
+/** For the shell there. Docker's own command does it, too. */
+function remoteCommand(socketPath: string | undefined): string {
+  const host = socketPath === undefined ? '' : ` --host '${`unix://${socketPath}`.replaceAll("'", `'\\''`)}'`;
+  return `if command -v kobako >/dev/null; then exec kobako${host} system dial-stdio; else exec docker${host} system dial-stdio; fi`;
+}
