@@ -3,9 +3,13 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { daemonFor, type TestDaemon } from '../support/daemon.ts';
+import { dockerClient, noDockerClient } from '../support/docker-client.ts';
 import { kobako } from '../support/kobako.ts';
 import { projectDir } from '../support/paths.ts';
 import { run } from '../support/run.ts';
+
+// before there is a test: while a file waits between two of them, those before may end, and with them what all share
+const skip = (await noDockerClient()) ?? false;
 
 const SSH = `#!/bin/sh
 printf '%s|' "$@" >> "$0.log"; echo >> "$0.log"
@@ -25,7 +29,7 @@ async function ground(t: TestContext, there = 'kobako') {
   const env = { ...daemon.env, DOCKER_HOST: '', PATH: `${bin}:/usr/bin:/bin:/usr/sbin:/sbin` };
   const asked = () => readFileSync(`${bin}/ssh.log`, 'utf8').trimEnd().split('\n');
   const on = (url: string, args: readonly string[], input?: string) => kobako(['-H', url, ...args], { env, ...(input === undefined ? {} : { input }) });
-  return { daemon, asked, on };
+  return { daemon, env, asked, on };
 }
 
 /** None of the connections' programs is left. */
@@ -54,6 +58,17 @@ test('without a path it is that machine’s own daemon; one that has only docker
   assert.match(asked()[0]!, /else exec docker system dial-stdio; fi\|$/);
   const there = await on(`ssh://box${daemon.socket}`, ['images', '-q']);
   assert.match(there.stdout, /^[0-9a-f]{12}\n$/, there.stderr);
+  await nothingLeft(daemon);
+});
+
+test('the docker command comes the same way, where kobako stands for docker', { skip }, async (t) => {
+  const { daemon, env, asked } = await ground(t, 'docker');
+  const { program, config } = await dockerClient(daemon.folder);
+  const docker = (args: readonly string[], input?: string) =>
+    run(program, ['-H', `ssh://box${daemon.socket}`, ...args], { env: { ...env, DOCKER_CONFIG: config }, ...(input === undefined ? {} : { input }) });
+  const ran = await docker(['run', '--rm', '-i', '--network', 'none', 'busybox', 'sh', '-c', 'cat; exit 7'], 'in and out');
+  assert.deepEqual([ran.code, ran.stdout], [7, 'in and out'], ran.stderr);
+  assert.match(asked()[0]!, /\|docker .*system dial-stdio\|$/);
   await nothingLeft(daemon);
 });
 
