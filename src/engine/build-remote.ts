@@ -1,7 +1,7 @@
 /** What is fetched for a build: files over HTTP, and git repositories. */
 import { createHash } from 'node:crypto';
 import { createWriteStream, mkdirSync, utimesSync } from 'node:fs';
-import { once } from 'node:events';
+import { pipeline } from 'node:stream/promises';
 import { EngineError, invalid } from '../base/errors.ts';
 import { withoutCredentials } from '../base/url-credentials.ts';
 import { gitCheckout, isGitUrl } from './build-git.ts';
@@ -29,37 +29,35 @@ export async function fetchRemote(url: string, work: string, signal: AbortSignal
 }
 
 export interface HttpFile {
-  readonly path: string;
+  /** In the folder. */
+  readonly name: string;
   readonly digest: string;
 }
 
-/** A file over HTTP in the folder `work`, named as it is to be. Throws `invalid` where it is not what `checksum` says. */
-export async function fetchFile(url: string, work: string, name: string, checksum: string, signal: AbortSignal): Promise<HttpFile> {
+/** A file over HTTP in the folder `work`, which is made. Throws `invalid` where it is not what `checksum` says. */
+export async function fetchFile(url: string, work: string, checksum: string, signal: AbortSignal): Promise<HttpFile> {
   mkdirSync(work, { recursive: true, mode: 0o700 });
   const answer = await request(url, signal);
   const [algorithm = 'sha256', wanted] = checksum === '' ? [] : checksum.split(':');
   if (!['sha256', 'sha384', 'sha512'].includes(algorithm)) throw invalid(`unsupported checksum algorithm ${algorithm}`);
   const hash = createHash(algorithm);
   const content = createHash('sha256');
-  const path = `${work}/${name}`;
-  const file = createWriteStream(path, { flags: 'wx', mode: 0o600 });
-  try {
+  const bytes = async function* (): AsyncGenerator<Buffer> {
     for await (const chunk of answer.body()) {
       hash.update(chunk);
       content.update(chunk);
-      if (!file.write(chunk)) await Promise.race([once(file, 'drain'), once(file, 'error').then(([error]) => Promise.reject(error as Error))]);
+      yield chunk;
     }
-    file.end();
-    await once(file, 'close');
-  } catch (error) {
-    file.destroy();
-    throw error;
-  }
+  };
+  // what it is called there need be no name here
+  const name = 'file';
+  const path = `${work}/${name}`;
+  await pipeline(bytes, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
   const got = hash.digest('hex');
   if (wanted !== undefined && got !== wanted) throw invalid(`digest mismatch ${algorithm}:${got}: ${checksum}`);
   const modified = answer.modified === undefined ? new Date(0) : answer.modified;
   utimesSync(path, modified, modified);
-  return { path, digest: content.digest('hex') };
+  return { name, digest: content.digest('hex') };
 }
 
 async function request(asked: string, signal: AbortSignal): Promise<{ readonly modified: Date | undefined; body(): AsyncGenerator<Buffer> }> {

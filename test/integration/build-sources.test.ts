@@ -161,3 +161,16 @@ test('an archive from elsewhere that climbs', async (t) => {
   assert.equal((await run('ls', ['/tmp/kobako-escape'])).stdout, '');
   clean(ground);
 });
+
+test('a name that no file here can have is none of ours', { timeout: 60_000 }, async (t) => {
+  const ground = await buildGround(t);
+  const host = await served(t, (_request, response) => {
+    response.write('first, ');
+    // when the file is there, or cannot be
+    setTimeout(() => response.end('second'), 200);
+  });
+  const long = `http://${host}/${'n'.repeat(300)}`;
+  assert.match((await ground.build(`FROM busybox\nADD ${long} /there\nRUN cat /there\n`)).log, /first, second/);
+  await assert.rejects(ground.build(`FROM busybox\nADD ${long} /to/\n`), /name too long/i);
+  clean(ground);
+});
