@@ -1,7 +1,7 @@
 /** Results on their way to the client: as one stream of bytes, or as files, which it asks for one by one. */
-import { once } from 'node:events';
 import { createReadStream, createWriteStream, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { EngineError } from '../base/errors.ts';
 import type { TarEntry, TarType } from '../tar/contract.ts';
 import { TarReader } from '../tar/reader.ts';
@@ -116,17 +116,14 @@ async function spool(archive: AsyncIterable<Buffer>, path: string, signal: Abort
     data: () => {},
     entryEnd: () => {},
   });
-  const out = createWriteStream(path, { mode: 0o600 });
-  try {
+  const watched = async function* (): AsyncGenerator<Buffer> {
     for await (const bytes of archive) {
       signal.throwIfAborted();
       reader.push(bytes);
-      if (!out.write(bytes)) await once(out, 'drain', { signal });
+      yield bytes;
     }
-  } finally {
-    out.end();
-    await once(out, 'close');
-  }
+  };
+  await pipeline(watched, createWriteStream(path, { mode: 0o600 }), { signal });
   // the order of a walk: a folder before what is in it, and names compared part by part
   return firstOfLinks(files.toSorted((a, b) => compareParts(a.stat.path, b.stat.path)));
 }
