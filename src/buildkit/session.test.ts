@@ -222,6 +222,9 @@ test('an agent’s socket leads to the client, and goes', async (t) => {
   socket.write('hello agent');
   const [answer] = (await new Promise((resolve) => socket.once('data', (data) => resolve([data])))) as [Buffer];
   assert.equal(answer.toString(), 'HELLO AGENT');
+  session.client.close();
+  const late: Socket = connect(agent.path);
+  await new Promise((resolve) => late.once('close', resolve));
   await agent[Symbol.asyncDispose]();
   assert.deepEqual(readdirSync(run), []);
 });
