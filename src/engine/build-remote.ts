@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { createWriteStream, mkdirSync, utimesSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { EngineError, invalid } from '../base/errors.ts';
-import { withoutCredentials } from '../base/url-credentials.ts';
+import { apartFromUser, withoutCredentials } from '../base/url-credentials.ts';
 import { gitCheckout, isGitUrl } from './build-git.ts';
 
 /** Milliseconds without a byte. */
@@ -147,18 +147,7 @@ function parseUrl(text: string): { readonly at: URL; readonly authorization: str
   const at = URL.parse(text);
   if (at === null || (at.protocol !== 'http:' && at.protocol !== 'https:'))
     throw invalid(`invalid URL ${JSON.stringify(withoutCredentials(text))}: http and https can be fetched`);
-  const { username, password } = at;
-  if (username === '' && password === '') return { at, authorization: undefined };
-  at.username = at.password = '';
-  return { at, authorization: `Basic ${Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64')}` };
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return apartFromUser(at);
 }
 
 function describe(error: unknown): string {
