@@ -18,7 +18,9 @@ import { Sessions, type Session } from './sessions.ts';
 interface ClientCall {
   readonly path: string;
   readonly headers: Readonly<Record<string, unknown>>;
-  say(type: string, message: object): void;
+  /** False: wait for `drained`. */
+  say(type: string, message: object): boolean;
+  drained(then: () => void): void;
   /** With a failure's code and message, or without. */
   end(code?: number, message?: string): void;
 }
@@ -40,7 +42,8 @@ function sessionWith(t: TestContext, methods: readonly string[], serve: Serve, s
     const take = serve({
       path: headers[':path']!,
       headers,
-      say: (type, message) => void stream.write(frame(codec(type).encode(message))),
+      say: (type, message) => stream.write(frame(codec(type).encode(message))),
+      drained: (then) => void stream.once('drain', then),
       end: (code = 0, message = '') => {
         trailers = { 'grpc-status': String(code), 'grpc-message': encodeURIComponent(message) };
         stream.end();
@@ -227,6 +230,35 @@ test('an agent’s socket leads to the client, and goes', async (t) => {
   await new Promise((resolve) => late.once('close', resolve));
   await agent[Symbol.asyncDispose]();
   assert.deepEqual(readdirSync(run), []);
+});
+
+test('an agent’s answers that a step does not read do not pile up here', { timeout: 60_000 }, async (t) => {
+  const run = tempFor(t);
+  const [piece, pieces] = [Buffer.alloc(1 << 20), 256];
+  let left = pieces;
+  const session = sessionWith(t, ['/moby.sshforward.v1.SSH/CheckAgent', '/moby.sshforward.v1.SSH/ForwardAgent'], (call) => () => {
+    if (call.path.endsWith('CheckAgent')) {
+      call.say('moby.sshforward.v1.CheckAgentResponse', {});
+      return call.end();
+    }
+    const more = () => {
+      while (left > 0) if (left-- && !call.say('moby.sshforward.v1.BytesMessage', { data: piece })) return call.drained(more);
+      call.end();
+    };
+    more();
+  });
+  await using agent = (await sshSocketOf(session, 'default', run, signal))!;
+  const socket: Socket = connect(agent.path);
+  socket.pause().write('go');
+  // it stands still, or is through
+  for (let before = -1; before !== left;) {
+    before = left;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  assert.ok(left > pieces / 2, `${left} left`);
+  let size = 0;
+  for await (const data of socket) size += (data as Buffer).length;
+  assert.equal(size, pieces * piece.length);
 });
 
 test('what the client uploads; paths that were not made up by it are refused', async (t) => {
