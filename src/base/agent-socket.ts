@@ -12,7 +12,11 @@ export async function agentSocket(run: string, join: (socket: Socket) => void): 
     sockets.add(socket);
     socket.on('error', () => {});
     socket.once('close', () => sockets.delete(socket));
-    join(socket);
+    try {
+      join(socket);
+    } catch {
+      socket.destroy(); // whoever has the agent has gone
+    }
   });
   mkdirSync(run, { recursive: true, mode: 0o700 });
   const folder = mkdtempSync(`${run}/ssh-`);

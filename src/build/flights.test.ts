@@ -70,3 +70,17 @@ test('a failure is everybody’s', async () => {
   const join = () => flights.join('key', work, { signal: never, listener: () => {} });
   await Promise.all([assert.rejects(join(), TypeError), assert.rejects(join(), TypeError)]);
 });
+
+test('a failure after the one who began it has left: who is left does it once more, together', async () => {
+  const flights = new Flights<number, string>();
+  const broken = Promise.withResolvers<number>();
+  const one = new AbortController();
+  const first = flights.join('key', () => broken.promise, { signal: one.signal, listener: () => {} });
+  let begun = 0;
+  const own = async () => ++begun;
+  const others = [1, 2].map(() => flights.join('key', own, { signal: never, listener: () => {} }));
+  one.abort();
+  await assert.rejects(first, { kind: 'cancelled' });
+  broken.reject(new Error('he has gone'));
+  assert.deepEqual(await Promise.all(others), [1, 1]);
+});

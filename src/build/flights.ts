@@ -10,6 +10,8 @@ interface Flight<T, E> {
   readonly told: E[];
   readonly listeners: Set<Listener<E>>;
   waiting: number;
+  /** Who began it has left: what it works with was his. */
+  orphaned: boolean;
 }
 
 export class Flights<T, E> {
@@ -17,17 +19,29 @@ export class Flights<T, E> {
 
   /**
    * The result of the work with this key: what is at work already, or `work` now. Rejects with `cancelled` at the signal;
-   * the work's own signal is aborted when nobody waits any more, and this then settles only when the work has.
+   * the work's own signal is aborted when nobody waits any more, and this then settles only when the work has. Where it
+   * fails after the one who began it has left, somebody who is left begins his own.
    */
   async join(
     key: string,
     work: (signal: AbortSignal, tell: Listener<E>) => Promise<T>,
     { signal, listener }: { readonly signal: AbortSignal; readonly listener: Listener<E> },
   ): Promise<T> {
-    if (signal.aborted) throw cancelled(signal);
-    // one that is being given up is no help
-    const known = this.#running.get(key);
-    const flight = known === undefined || known.stop.signal.aborted ? this.#begin(key, work) : known;
+    for (;;) {
+      if (signal.aborted) throw cancelled(signal);
+      // one that is being given up is no help
+      const known = this.#running.get(key);
+      const joined = known !== undefined && !known.stop.signal.aborted;
+      const flight = joined ? known : this.#begin(key, work);
+      try {
+        return await this.#wait(flight, { signal, listener, joined });
+      } catch (error) {
+        if (signal.aborted || !flight.orphaned) throw error;
+      }
+    }
+  }
+
+  async #wait(flight: Flight<T, E>, { signal, listener, joined }: { signal: AbortSignal; listener: Listener<E>; joined: boolean }): Promise<T> {
     for (const event of flight.told) listener(event);
     flight.listeners.add(listener);
     flight.waiting++;
@@ -35,6 +49,7 @@ export class Flights<T, E> {
     gone.promise.catch(() => {});
     const leave = () => {
       flight.listeners.delete(listener);
+      if (!joined) flight.orphaned = true;
       if (--flight.waiting > 0) return gone.reject(cancelled(signal));
       flight.stop.abort(signal.reason);
       flight.result.then(
@@ -63,7 +78,7 @@ export class Flights<T, E> {
     };
     // what is told at once waits for who asked
     const result = Promise.resolve().then(() => work(stop.signal, tell));
-    const flight: Flight<T, E> = { result, stop, told, listeners, waiting: 0 };
+    const flight: Flight<T, E> = { result, stop, told, listeners, waiting: 0, orphaned: false };
     this.#running.set(key, flight);
     const over = () => {
       if (this.#running.get(key) === flight) this.#running.delete(key);

@@ -14,7 +14,8 @@ export interface Failure {
 /** What a call of this failed build answers. */
 export function failureOf(error: unknown): Failure {
   const code = codeOf(error);
-  const message = error instanceof Error ? error.message : String(error);
+  // half a character, where a long text was cut, cannot be sent
+  const message = (error instanceof Error ? error.message : String(error)).toWellFormed();
   const details = detailsOf(error);
   if (details.length === 0) return { code, message, status: undefined };
   return { code, message, status: codec('google.RpcStatus').encode({ code, message, details }) };

@@ -1,5 +1,6 @@
 /** What else a client serves on its session: secrets, agents, credentials, a tar from its standard input. */
 import { agentSocket } from '../base/agent-socket.ts';
+import { drained } from '../base/drained.ts';
 import { EngineError } from '../base/errors.ts';
 import type { SshSocket } from '../build/contract.ts';
 import type { Credentials } from '../image/contract.ts';
@@ -52,7 +53,10 @@ export async function sshSocketOf(session: Session, id: string, run: string, sig
     socket.once('end', () => call.end());
     socket.once('close', () => call.cancel());
     const back = async (): Promise<void> => {
-      for await (const messages of call.batches()) for (const each of messages) socket.write(forward.response.decode(each)['data'] as Buffer);
+      for await (const messages of call.batches()) {
+        for (const each of messages) socket.write(forward.response.decode(each)['data'] as Buffer);
+        await drained(socket); // a step may ask without end, and read no answer
+      }
     };
     back().then(
       () => socket.end(),

@@ -1,6 +1,6 @@
 /** The daemon's side of a session, against a client of the test's own. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type ServerHttp2Stream } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { dirname } from 'node:path';
@@ -11,13 +11,16 @@ import { tempFor } from '../../test/support/temp.ts';
 import { frame, Unframer } from './grpc-frames.ts';
 import { LocalFolders } from './local-folders.ts';
 import { codec, type Message } from './messages.ts';
+import { sendFiles } from './send-files.ts';
 import { secretOf, sshSocketOf, uploadOf } from './session-parts.ts';
 import { Sessions, type Session } from './sessions.ts';
 
 interface ClientCall {
   readonly path: string;
   readonly headers: Readonly<Record<string, unknown>>;
-  say(type: string, message: object): void;
+  /** False: wait for `drained`. */
+  say(type: string, message: object): boolean;
+  drained(then: () => void): void;
   /** With a failure's code and message, or without. */
   end(code?: number, message?: string): void;
 }
@@ -39,7 +42,8 @@ function sessionWith(t: TestContext, methods: readonly string[], serve: Serve, s
     const take = serve({
       path: headers[':path']!,
       headers,
-      say: (type, message) => void stream.write(frame(codec(type).encode(message))),
+      say: (type, message) => stream.write(frame(codec(type).encode(message))),
+      drained: (then) => void stream.once('drain', then),
       end: (code = 0, message = '') => {
         trailers = { 'grpc-status': String(code), 'grpc-message': encodeURIComponent(message) };
         stream.end();
@@ -221,8 +225,40 @@ test('an agent’s socket leads to the client, and goes', async (t) => {
   socket.write('hello agent');
   const [answer] = (await new Promise((resolve) => socket.once('data', (data) => resolve([data])))) as [Buffer];
   assert.equal(answer.toString(), 'HELLO AGENT');
+  session.client.close();
+  const late: Socket = connect(agent.path);
+  await new Promise((resolve) => late.once('close', resolve));
   await agent[Symbol.asyncDispose]();
   assert.deepEqual(readdirSync(run), []);
+});
+
+test('an agent’s answers that a step does not read do not pile up here', { timeout: 60_000 }, async (t) => {
+  const run = tempFor(t);
+  const [piece, pieces] = [Buffer.alloc(1 << 20), 256];
+  let left = pieces;
+  const session = sessionWith(t, ['/moby.sshforward.v1.SSH/CheckAgent', '/moby.sshforward.v1.SSH/ForwardAgent'], (call) => () => {
+    if (call.path.endsWith('CheckAgent')) {
+      call.say('moby.sshforward.v1.CheckAgentResponse', {});
+      return call.end();
+    }
+    const more = () => {
+      while (left > 0) if (left-- && !call.say('moby.sshforward.v1.BytesMessage', { data: piece })) return call.drained(more);
+      call.end();
+    };
+    more();
+  });
+  await using agent = (await sshSocketOf(session, 'default', run, signal))!;
+  const socket: Socket = connect(agent.path);
+  socket.pause().write('go');
+  // it stands still, or is through
+  for (let before = -1; before !== left;) {
+    before = left;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  assert.ok(left > pieces / 2, `${left} left`);
+  let size = 0;
+  for await (const data of socket) size += (data as Buffer).length;
+  assert.equal(size, pieces * piece.length);
 });
 
 test('what the client uploads; paths that were not made up by it are refused', async (t) => {
@@ -252,4 +288,18 @@ test('sessions are found by their id, also those that come a moment later', asyn
   const gone = sessions.get('id', stop.signal);
   stop.abort(new Error('enough'));
   await assert.rejects(gone, /enough/);
+});
+
+test('files that cannot be kept until the client asks for them: it is said, and nothing waits for them', { timeout: 10_000 }, async (t) => {
+  const scratch = tempFor(t);
+  const session = sessionWith(t, ['/moby.filesync.v1.FileSend/DiffCopy'], () => () => {});
+  const archive = async function* (): AsyncGenerator<Buffer> {
+    // before the file is there
+    rmSync(`${scratch}/${readdirSync(scratch)[0]}`, { recursive: true });
+    yield Buffer.alloc(1024);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    yield Buffer.alloc(1024);
+  };
+  await assert.rejects(sendFiles(session, 0, archive(), scratch, signal), { code: 'ENOENT' });
+  assert.deepEqual(readdirSync(scratch), []);
 });

@@ -137,3 +137,24 @@ test('devices, pipes and sockets are left out', (t) => {
   round(tree, [[stat('fifo', 2 ** 25 + 0o644)], [stat('null', 2 ** 26 + 2 ** 21 + 0o666)]]);
   assert.deepEqual(readdirSync(tree.root), []);
 });
+
+test('what was in a folder that goes is known no more, whatever takes its place and however the round ends', (t) => {
+  const tree = treeFor(t);
+  const first = [[folder('d')], [folder('d-e')], [file('d-e/c', 'c'), 'c'], [folder('d/sub')], [file('d/sub/a', 'a'), 'a'], [file('e', 'e'), 'e']] as const;
+  assert.deepEqual(round(tree, first), ['d-e/c', 'd/sub/a', 'e']);
+  // a name for another file
+  assert.deepEqual(round(tree, [[file('e', 'e')], [file('d', 'e', { linkname: 'e' })]]), []);
+  assert.deepEqual(readdirSync(tree.root).toSorted(), ['d', 'e']);
+  assert.deepEqual(round(tree, first), ['d-e/c', 'd/sub/a']);
+  // a link into it
+  tree.tell(file('d', '', { modTime: TIME + 1e9 }));
+  tree.tell(file('f', 'a', { linkname: 'd/sub/a' }));
+  assert.throws(() => tree.finish(), /"f" is a link to "d\/sub\/a", which is no file of the context/);
+  tree.abandon();
+  assert.deepEqual(round(tree, first), ['d/sub/a']);
+  // a round that is broken off
+  tree.tell(file('d', 'more', { modTime: TIME + 1e9 }));
+  tree.abandon();
+  assert.deepEqual(round(tree, first), ['d/sub/a']);
+  assert.deepEqual(readdirSync(tree.root, { recursive: true }).map(String).toSorted(), ['d', 'd-e', 'd-e/c', 'd/sub', 'd/sub/a', 'e']);
+});

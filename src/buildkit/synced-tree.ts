@@ -57,6 +57,8 @@ export class SyncedTree {
   #told = new Map<string, Entry>();
   readonly #arriving = new Map<number, Arriving>();
   readonly #links: Entry[] = [];
+  /** Folders that went in this round: what was in them is still known. */
+  readonly #dropped = new Set<string>();
   #directories: Entry[] = [];
   #next = 0;
   #open = 0;
@@ -77,6 +79,7 @@ export class SyncedTree {
     const before = this.#known.get(entry.path);
     if (before !== undefined && same(before, entry)) return undefined;
     if (entry.kind === 'file' && entry.linkname !== '') {
+      if (before?.kind === 'directory') this.#drop(entry.path, before, entry);
       this.#links.push(entry); // once what it leads to is whole
       return undefined;
     }
@@ -134,9 +137,13 @@ export class SyncedTree {
 
   /** The client has told of all of its files, and all that was needed is here: what it has no more goes. */
   finish(): void {
+    this.#forget();
     for (const entry of this.#links.splice(0)) this.#link(entry);
-    const gone = [...this.#known.keys()].filter((path) => !this.#told.has(path)).toSorted();
-    for (const path of gone) this.#drop(path, this.#known.get(path));
+    for (const [path, inside] of this.#gone()) {
+      this.#drop(path, this.#known.get(path));
+      for (const each of inside) this.#known.delete(each);
+    }
+    this.#dropped.clear();
     // their times changed as files came; the inner ones first
     for (const entry of this.#directories.toReversed()) {
       const path = `${this.root}/${entry.path}`;
@@ -156,6 +163,7 @@ export class SyncedTree {
   }
 
   #reset(): void {
+    this.#forget();
     this.#arriving.clear();
     this.#links.length = 0;
     this.#directories = [];
@@ -187,16 +195,39 @@ export class SyncedTree {
     if (this.#told.size >= MAX_ENTRIES) throw invalid(`a context of more than ${MAX_ENTRIES} files`);
   }
 
-  /** What was at a path goes, with all below it; a folder that stays one stays. */
+  /** What the client has no more, each with all that is below it. */
+  #gone(): ReadonlyMap<string, readonly string[]> {
+    const gone = new Map<string, string[]>();
+    const folders = new Map<string, string[]>();
+    for (const path of [...this.#known.keys()].filter((each) => !this.#told.has(each)).toSorted()) {
+      const inside = folders.get(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
+      const below = inside ?? [];
+      if (inside === undefined) gone.set(path, below);
+      else inside.push(path);
+      if (this.#known.get(path)!.kind === 'directory') folders.set(path, below);
+    }
+    return gone;
+  }
+
+  /** What was at a path goes, with all below it, which is known until `#forget`; a folder that stays one stays. */
   #drop(path: string, before: Entry | undefined, entry?: Entry): void {
     if (before === undefined || (before.kind === 'directory' && entry?.kind === 'directory')) return;
-    if (before.kind !== 'directory') {
-      unlinkSync(`${this.root}/${path}`);
-      this.#known.delete(path);
-      return;
+    if (before.kind === 'directory') {
+      rmSync(`${this.root}/${path}`, { recursive: true, force: true });
+      this.#dropped.add(path);
+    } else unlinkSync(`${this.root}/${path}`);
+    this.#known.delete(path);
+  }
+
+  /** All at once: there may be as many folders as files. */
+  #forget(): void {
+    if (this.#dropped.size === 0) return;
+    for (const path of this.#known.keys()) {
+      for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
+        if (this.#dropped.has(path.slice(0, at))) this.#known.delete(path);
+      }
     }
-    rmSync(`${this.root}/${path}`, { recursive: true, force: true });
-    for (const each of this.#known.keys()) if (each === path || each.startsWith(`${path}/`)) this.#known.delete(each);
+    this.#dropped.clear();
   }
 }
 

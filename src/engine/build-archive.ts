@@ -1,5 +1,6 @@
 /** Archives that ADD unpacks. */
-import { gunzipSync, zstdDecompressSync, constants } from 'node:zlib';
+import { Readable, type Transform } from 'node:stream';
+import { createGunzip, createZstdDecompress, constants } from 'node:zlib';
 import { unpackWith } from '../kernel/linux/unpack-program.ts';
 
 /** How an archive is packed. What rooted files unpack by themselves, they do. */
@@ -7,6 +8,8 @@ export type ArchiveKind = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz';
 
 const HEAD = 64 << 10;
 const BLOCK = 512;
+/** Bytes that are unpacked at a time. */
+const PIECE = 4096;
 
 /** Undefined for what is no archive, as Docker tells: what unpacks to a first tar header. Reads but the beginning. */
 export async function archiveKind(bytes: AsyncIterable<Buffer>): Promise<ArchiveKind | undefined> {
@@ -19,9 +22,12 @@ export async function archiveKind(bytes: AsyncIterable<Buffer>): Promise<Archive
   }
   const head = Buffer.concat(pieces);
   if (isTarHeader(head)) return 'none';
-  if (head[0] === 0x1f && head[1] === 0x8b) return isTarHeader(begin(() => gunzipSync(head, { finishFlush: constants.Z_SYNC_FLUSH }))) ? 'gzip' : undefined;
-  if (head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528)
-    return isTarHeader(begin(() => zstdDecompressSync(head, { finishFlush: constants.ZSTD_e_flush }))) ? 'zstd' : undefined;
+  if (head[0] === 0x1f && head[1] === 0x8b) {
+    return isTarHeader(await begin(head, createGunzip({ chunkSize: PIECE, finishFlush: constants.Z_SYNC_FLUSH }))) ? 'gzip' : undefined;
+  }
+  if (head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528) {
+    return isTarHeader(await begin(head, createZstdDecompress({ chunkSize: PIECE, finishFlush: constants.ZSTD_e_flush }))) ? 'zstd' : undefined;
+  }
   if (head.toString('latin1', 0, 3) === 'BZh') return 'bzip2';
   if (head.toString('latin1', 0, 6) === '\xfd7zXZ\0') return 'xz';
   return undefined;
@@ -32,12 +38,20 @@ export function plainTar(kind: ArchiveKind, bytes: AsyncIterable<Uint8Array>): A
   return kind === 'bzip2' || kind === 'xz' ? unpackWith(kind, bytes) : bytes;
 }
 
-function begin(unpack: () => Buffer): Buffer {
+/** No more than is needed: a few bytes may unpack to gigabytes. */
+async function begin(head: Buffer, unpack: Transform): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let size = 0;
   try {
-    return unpack();
+    for await (const piece of Readable.from([head]).pipe(unpack) as AsyncIterable<Buffer>) {
+      pieces.push(piece);
+      size += piece.length;
+      if (size >= BLOCK) break;
+    }
   } catch {
     return Buffer.alloc(0);
   }
+  return Buffer.concat(pieces);
 }
 
 /** The checksum of a header is the sum of its bytes, those of the checksum itself taken as spaces (pax(1)). */

@@ -19,16 +19,29 @@ export interface CacheWish {
   readonly mode: number | undefined;
 }
 
-/** A cache's folder, this step's for as long as it is not disposed of: alone, or with others. `fill` is called with a new one. */
+/** What tells caches apart, also those of one id: what they begin with. */
+export function cacheKey({ id, target, origin, uid = 0, gid = 0, mode = 0o755 }: Omit<CacheWish, 'sharing'>): string {
+  return digestHex(keyOf('cache', nameOf({ id, target }), uid, gid, mode, origin));
+}
+
+function nameOf({ id, target }: Pick<CacheWish, 'id' | 'target'>): string {
+  return id === '' ? target : id;
+}
+
+/**
+ * A cache's folder, this step's for as long as it is not disposed of: alone, or with others. `fill` is called with a new
+ * one. Who wants several takes them in the order of their keys, and none twice: otherwise two wait for each other, or one
+ * for itself.
+ */
 export async function cacheFolder(
   parts: BuildParts,
-  { id, target, sharing, origin, uid = 0, gid = 0, mode = 0o755 }: CacheWish,
+  wish: CacheWish,
   fill: (folder: string) => Promise<void>,
   signal: AbortSignal,
 ): Promise<Disposable & { readonly path: string }> {
-  const name = id === '' ? target : id;
-  // what it begins with tells caches of one id apart
-  const hex = digestHex(keyOf('cache', name, uid, gid, mode, origin));
+  const { sharing, uid = 0, gid = 0, mode = 0o755 } = wish;
+  const name = nameOf(wish);
+  const hex = cacheKey(wish);
   const { locks } = parts.engine.volumes;
   const take = (folder: string, lock: Disposable) => made(parts, { folder, lock, name, uid, gid, mode }, fill);
   const base = `${parts.dir}/mounts/${hex}`;

@@ -44,9 +44,9 @@ async function fetched(
   if (source.kind === 'http') {
     const { url, checksum, filename } = source;
     const name = filename.replaceAll('/', '_') || 'download';
-    const { digest } = await fetchFile(url, work, name, checksum, signal);
-    notes.http(url, digest);
-    return { kind: 'fetched', root: at(work), path: `/${name}`, name, key: digest };
+    const file = await fetchFile(url, work, checksum, signal);
+    notes.http(url, file.digest);
+    return { kind: 'fetched', root: at(work), path: `/${file.name}`, name, key: file.digest };
   }
   const { url, checksum, keepGitDir } = source;
   await using agent = /^(git@|ssh:)/.test(url) ? await request.ssh?.('default', signal) : undefined;

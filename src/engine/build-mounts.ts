@@ -7,13 +7,15 @@ import type { BuildRequest } from '../build/contract.ts';
 import { ContentHash } from '../build/copy-tar.ts';
 import type { RunStep, Source } from '../build/dockerfile/plan.ts';
 import type { MountOption } from '../runtime/run-options.ts';
-import { cacheFolder } from './build-cache-mounts.ts';
+import { cacheFolder, cacheKey, type CacheWish } from './build-cache-mounts.ts';
 import { notThere, type FileRoot } from './build-copy-sources.ts';
-import { fileBytes, isFolder, itemsOf } from './build-items.ts';
+import { itemsOf, type CopyItem } from './build-items.ts';
 import { mountable, viewOf } from './build-layer.ts';
 import { secretFolder, workFolder, type BuildParts } from './build-parts.ts';
 
 type Mount = RunStep['mounts'][number];
+
+const STRICTEST = ['locked', 'private', 'shared'] as const;
 
 export interface MountsInput {
   readonly request: BuildRequest;
@@ -89,7 +91,7 @@ class Mounting {
           binds.push(() => this.#bind(mount, folder));
           break;
         case 'cache':
-          binds.push(() => this.#cache(mount));
+          binds.push(async () => this.#cache(mount, caches.get(mount)!));
           break;
         case 'tmpfs':
           this.#mounts.push(plainMount('tmpfs', 'tmpfs', mount.target, mount.size > 0 ? [`size=${mount.size}`] : []));
@@ -101,6 +103,7 @@ class Mounting {
           await this.#ssh(mount);
       }
     }
+    const caches = await this.#caches(step);
     for (const bind of binds) await bind();
     const started = () => {
       for (const each of this.#early.splice(0)) each[Symbol.dispose]();
@@ -119,72 +122,85 @@ class Mounting {
 
   async #bind(mount: Mount, folder: string): Promise<void> {
     const from: Source = mount.origin ?? { kind: 'context' };
-    const source = posix.normalize(`/${mount.source}`);
-    const subpath = source === '/' ? undefined : source.slice(1).replace(/\/+$/, '');
-    const { driver } = this.#parts.engine.images();
     if (from.kind === 'stage' || from.kind === 'image' || from.kind === 'scratch') {
       const layers = await mountable(
         this.#parts,
         (await this.#input.layers(from)).map(({ diffId }) => diffId),
       );
-      if (!mount.readOnly) return viewOf(this.#parts, layers, undefined, (at) => this.#copied(at, mount, source, folder));
-      const file = subpath !== undefined && !(await viewOf(this.#parts, layers, undefined, (at) => this.#there(at, source)));
+      const look = <T>(use: (at: string) => Promise<T>) => viewOf(this.#parts, layers, undefined, use);
+      if (!mount.readOnly) return look((at) => this.#copied(at, mount, folder));
+      const whole = posix.normalize(`/${mount.source}`) === '/';
+      const item = whole ? undefined : await look((at) => this.#source(at, mount));
+      const { driver } = this.#parts.engine.images();
       const root = driver.root(layers, undefined, '');
       if (root.kind !== 'overlay') throw new EngineError('internal', 'layers without an overlay');
-      this.#push({ kind: 'layers', lower: root.lower, file }, mount.target, subpath, ['ro']);
+      const file = item !== undefined && item.kind !== 'folder';
+      this.#push({ kind: 'layers', lower: root.lower, file }, mount.target, item && below(item), ['ro']);
       return;
     }
     const root = await this.#input.root(from);
     await root.open(async (at) => {
-      await this.#there(at, source);
-      if (!mount.readOnly) return this.#copied(at, mount, source, folder);
-      this.#push({ kind: 'folder', path: at }, mount.target, subpath, ['ro']);
+      if (!mount.readOnly) return this.#copied(at, mount, folder);
+      this.#push({ kind: 'folder', path: at }, mount.target, below(await this.#source(at, mount)), ['ro']);
     });
   }
 
-  /** Whether the source is a folder. Throws `not-found` where it is nothing. */
-  async #there(at: string, source: string): Promise<boolean> {
+  /** What is to be shown, links followed. Throws `not-found` where it is nothing. */
+  async #source(at: string, { source }: Mount): Promise<CopyItem> {
     const { rooted } = this.#parts.engine.images().driver;
     const [item] = await itemsOf(rooted, at, source, false).catch((error: unknown) => {
-      throw error instanceof EngineError && error.kind === 'not-found' ? notThere(source, error) : error;
+      throw error instanceof EngineError && error.kind === 'not-found' ? notThere(posix.normalize(`/${source}`), error) : error;
     });
-    return item!.kind === 'folder';
+    return item!;
   }
 
   /** Of what may be written to the step gets a copy, which is thrown away. */
-  async #copied(at: string, mount: Mount, source: string, folder: string): Promise<void> {
+  async #copied(at: string, mount: Mount, folder: string): Promise<void> {
     const { rooted } = this.#parts.engine.images().driver;
+    const { path } = await this.#source(at, mount);
     const copy = `${folder}/copy-${this.#mounts.length}`;
     mkdirSync(copy, { mode: 0o755 });
-    if (await isFolder(rooted, at, source)) {
-      await rooted.unpack(copy, '/', rooted.archive(at, source, { contentOnly: true }), {});
-      this.#mounts.push(plainMount('bind', copy, mount.target, []));
-      return;
-    }
-    const pieces: Buffer[] = [];
-    for await (const piece of fileBytes(rooted, at, source)) pieces.push(piece);
-    writeFileSync(`${copy}/file`, Buffer.concat(pieces));
-    this.#mounts.push(plainMount('bind', `${copy}/file`, mount.target, []));
+    await rooted.unpack(copy, '/', rooted.archive(at, path, { contentOnly: path === '/' }), {});
+    this.#mounts.push(plainMount('bind', posix.join(copy, posix.basename(path)), mount.target, []));
   }
 
-  async #cache(mount: Mount): Promise<void> {
-    const fill = async (folder: string) => {
-      if (mount.origin === undefined || mount.origin.kind === 'scratch') return;
-      const { rooted } = this.#parts.engine.images().driver;
-      const layers = await this.#input.layers(mount.origin);
-      const copy = (at: string) => rooted.unpack(folder, '/', rooted.archive(at, mount.source === '' ? '/' : mount.source, { contentOnly: true }), {});
-      if (layers.length > 0) {
-        await viewOf(
-          this.#parts,
-          layers.map(({ diffId }) => diffId),
-          undefined,
-          copy,
-        );
-      } else await (await this.#input.root(mount.origin)).open(copy);
-    };
-    const folder = this.#stack.use(await cacheFolder(this.#parts, { ...mount, origin: await this.#beginning(mount) }, fill, this.#signal));
+  /** The folders of the caches. Of several mounts of one cache the strictest counts for all. */
+  async #caches({ mounts }: RunStep): Promise<ReadonlyMap<Mount, string>> {
+    const wanted = new Map<string, { readonly wish: CacheWish; readonly mounts: readonly Mount[] }>();
+    for (const mount of mounts) {
+      if (mount.type !== 'cache') continue;
+      const wish = { ...mount, origin: await this.#beginning(mount) };
+      const key = cacheKey(wish);
+      const known = wanted.get(key);
+      const sharing = STRICTEST.find((each) => each === known?.wish.sharing || each === mount.sharing);
+      wanted.set(key, { wish: { ...wish, sharing }, mounts: [...(known?.mounts ?? []), mount] });
+    }
+    const folders = new Map<Mount, string>();
+    for (const [, { wish, mounts: of }] of [...wanted].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+      const folder = this.#stack.use(await cacheFolder(this.#parts, wish, (to) => this.#fill(of[0]!, to), this.#signal));
+      for (const mount of of) folders.set(mount, folder.path);
+    }
+    return folders;
+  }
+
+  async #fill(mount: Mount, folder: string): Promise<void> {
+    if (mount.origin === undefined || mount.origin.kind === 'scratch') return;
+    const { rooted } = this.#parts.engine.images().driver;
+    const layers = await this.#input.layers(mount.origin);
+    const copy = (at: string) => rooted.unpack(folder, '/', rooted.archive(at, mount.source === '' ? '/' : mount.source, { contentOnly: true }), {});
+    if (layers.length > 0) {
+      await viewOf(
+        this.#parts,
+        layers.map(({ diffId }) => diffId),
+        undefined,
+        copy,
+      );
+    } else await (await this.#input.root(mount.origin)).open(copy);
+  }
+
+  #cache(mount: Mount, path: string): void {
     const nested = mount.origin === undefined && mount.source !== '' && mount.source !== '/' ? posix.normalize(`/${mount.source}`).slice(1) : undefined;
-    this.#push({ kind: 'folder', path: folder.path }, mount.target, nested, mount.readOnly ? ['ro'] : []);
+    this.#push({ kind: 'folder', path }, mount.target, nested, mount.readOnly ? ['ro'] : []);
   }
 
   /** What a new cache begins with. */
@@ -238,6 +254,11 @@ class Mounting {
     const type = found.kind === 'layers' ? 'image' : 'volume';
     this.#mounts.push({ type, source: '', target, options, create: false, found, ...(subpath === undefined ? {} : { subpath }) });
   }
+}
+
+/** From the root; undefined for that itself. */
+function below({ path }: CopyItem): string | undefined {
+  return path === '/' ? undefined : path.slice(1);
 }
 
 function plainMount(type: 'bind' | 'tmpfs', source: string, target: string, options: readonly string[]): MountOption {

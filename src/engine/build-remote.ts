@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, utimesSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { EngineError, invalid } from '../base/errors.ts';
-import { withoutCredentials } from '../base/url-credentials.ts';
+import { apartFromUser, withoutCredentials } from '../base/url-credentials.ts';
 import { gitCheckout, isGitUrl } from './build-git.ts';
 
 /** Milliseconds without a byte. */
@@ -29,18 +29,21 @@ export async function fetchRemote(url: string, work: string, signal: AbortSignal
 }
 
 export interface HttpFile {
-  readonly path: string;
+  /** In the folder. */
+  readonly name: string;
   readonly digest: string;
 }
 
-/** A file over HTTP in the folder `work`, named as it is to be. Throws `invalid` where it is not what `checksum` says. */
-export async function fetchFile(url: string, work: string, name: string, checksum: string, signal: AbortSignal): Promise<HttpFile> {
+/** A file over HTTP in the folder `work`, which is made. Throws `invalid` where it is not what `checksum` says. */
+export async function fetchFile(url: string, work: string, checksum: string, signal: AbortSignal): Promise<HttpFile> {
   mkdirSync(work, { recursive: true, mode: 0o700 });
   const answer = await request(url, signal);
   const [algorithm = 'sha256', wanted] = checksum === '' ? [] : checksum.split(':');
   if (!['sha256', 'sha384', 'sha512'].includes(algorithm)) throw invalid(`unsupported checksum algorithm ${algorithm}`);
   const hash = createHash(algorithm);
   const content = createHash('sha256');
+  // what it is called there need be no name here
+  const name = 'file';
   const path = `${work}/${name}`;
   await using file = await open(path, 'wx', 0o600);
   for await (const chunk of answer.body()) {
@@ -52,7 +55,7 @@ export async function fetchFile(url: string, work: string, name: string, checksu
   if (wanted !== undefined && got !== wanted) throw invalid(`digest mismatch ${algorithm}:${got}: ${checksum}`);
   const modified = answer.modified === undefined ? new Date(0) : answer.modified;
   utimesSync(path, modified, modified);
-  return { path, digest: content.digest('hex') };
+  return { name, digest: content.digest('hex') };
 }
 
 async function request(asked: string, signal: AbortSignal): Promise<{ readonly modified: Date | undefined; body(): AsyncGenerator<Buffer> }> {
@@ -142,18 +145,7 @@ function parseUrl(text: string): { readonly at: URL; readonly authorization: str
   const at = URL.parse(text);
   if (at === null || (at.protocol !== 'http:' && at.protocol !== 'https:'))
     throw invalid(`invalid URL ${JSON.stringify(withoutCredentials(text))}: http and https can be fetched`);
-  const { username, password } = at;
-  if (username === '' && password === '') return { at, authorization: undefined };
-  at.username = at.password = '';
-  return { at, authorization: `Basic ${Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64')}` };
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return apartFromUser(at);
 }
 
 function describe(error: unknown): string {

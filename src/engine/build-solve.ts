@@ -19,6 +19,7 @@ import type { BuildContexts } from './build-contexts.ts';
 import { copyKey, copyStep, linksOnTheWay } from './build-copy.ts';
 import type { FileRoot, FoundSource } from './build-copy-sources.ts';
 import { viewOf, mountable } from './build-layer.ts';
+import type { Lent } from './build-lent.ts';
 import { runMounts } from './build-mounts.ts';
 import type { BuildParts, StepOutcome } from './build-parts.ts';
 import { grantedToSteps } from './build-grants.ts';
@@ -47,6 +48,8 @@ export interface SolveInput {
   /** Looked up once, whoever asks. */
   image(source: Extract<Source, { kind: 'image' }>): Promise<BaseFound>;
   readonly contexts: BuildContexts;
+  /** For steps that this build begins. */
+  readonly lent: Lent;
   /** Of each context: what of it the .dockerignore leaves out. */
   readonly ignored: (context: string) => FileRoot['ignored'];
   readonly ignorePatterns: readonly string[];
@@ -237,7 +240,7 @@ class Solver {
       return { layer: record.layer, createdAt: record.createdAt, cached: true };
     }
     const work = async (signal: AbortSignal, tell: (note: StepNote) => void): Promise<StepOutcome> => {
-      const layer = await todo.work(signal, tell);
+      const layer = await this.#input.lent.to(() => todo.work(signal, tell));
       const createdAt = Date.now();
       const size = images.driver.contentSize(layer.diffId);
       cache.put({ key: todo.key, parent: state.record, description: todo.description, layer, size, createdAt, usageCount: 1 });

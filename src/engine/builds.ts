@@ -25,6 +25,7 @@ import { INLINE, recordsDocument } from './build-cache-transfer.ts';
 import { builtImage } from './build-image.ts';
 import { checkFrontend } from './build-frontend.ts';
 import { ignoredPatterns, pathMatcher } from './build-language.ts';
+import { Lent } from './build-lent.ts';
 import { workFolder, type BuildParts } from './build-parts.ts';
 import { solve } from './build-solve.ts';
 import { metadataText, shownName } from './build-words.ts';
@@ -91,8 +92,9 @@ class Build {
     const request = this.#request;
     // what is made on the way is nobody's until the end
     using _hold = await store.hold(this.#signal);
-    using work = workFolder(this.#parts, 'build');
-    await using contexts = this.#contexts(work.path);
+    await using lent = new Lent();
+    const work = lent.use(workFolder(this.#parts, 'build'));
+    const contexts = lent.use(this.#contexts(work.path));
     const definition = await this.#definition(contexts);
     const { source, ignore } = definition;
     const plan = await this.#toldPlan(definition);
@@ -107,6 +109,7 @@ class Build {
       plan,
       image: (needed) => this.#base(needed),
       contexts,
+      lent,
       ignored: (name) => (name === 'context' && contexts.source(name)?.kind !== 'local' ? pathMatcher(ignoredPatterns(ignore)) : undefined),
       ignorePatterns: ignoredPatterns(ignore),
       excluded: pathMatcher,

@@ -1,6 +1,7 @@
 /** Use case: an image of one layer from the tar of a file system. */
 import type { Digest } from '../base/digest.ts';
 import { invalid } from '../base/errors.ts';
+import { withoutCredentials } from '../base/url-credentials.ts';
 import { applyChanges } from '../image/change.ts';
 import type { ImageConfig } from '../image/contract.ts';
 import { tagName } from '../image/names.ts';
@@ -25,7 +26,7 @@ export async function importImage(parts: ImageParts, input: ImportInput, options
   using _hold = await store.hold(signal);
   await using file = await plainArchive(store.blobs, input instanceof URL ? await download(input, options.onProgress, signal) : input, signal);
   const layer = await keepLayer(parts, file.path, { progress: (current, total) => options.onProgress?.({ status: 'Importing', current, total }), signal });
-  const message = options.message ?? `Imported from ${input instanceof URL ? input.href : '-'}`;
+  const message = options.message ?? `Imported from ${input instanceof URL ? withoutCredentials(input.href) : '-'}`;
   const created = new Date().toISOString();
   const config: ImageConfig = {
     ...platformOf(platform),

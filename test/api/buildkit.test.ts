@@ -262,3 +262,12 @@ test('a build ends when its client goes', async (t) => {
   await aborted;
   await assert.rejects(solving);
 });
+
+test('a failure in words that were cut in the middle of a character', { timeout: 20_000 }, async (t) => {
+  const path = await door(t, async () => {
+    throw new EngineError('invalid', 'cut \udc00here');
+  });
+  const client = await clientOf(t, path);
+  await emptySession(t, path, 's');
+  await assert.rejects(solve(client, { Ref: 'r', Session: 's', Frontend: 'dockerfile.v0' }), { message: 'cut \ufffdhere' });
+});

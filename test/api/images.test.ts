@@ -227,15 +227,30 @@ describe('image endpoints', () => {
     await failing('&repo=x&platform=windows/amd64', 'operating system is not supported');
     await failing('&repo=x&platform=a/b/c/d', '"a/b/c/d": cannot parse platform specifier: invalid argument');
     await failing('&repo=x', /tar header/, Buffer.from('junk'.repeat(1000)));
-    const server = createServer((request, response) => (request.url === '/x.tar' ? response.end(tar) : response.writeHead(404).end()));
+    const users: (string | undefined)[] = [];
+    const server = createServer((request, response) => {
+      users.push(request.headers.authorization);
+      if (request.url === '/x.tar') response.end(tar);
+      else response.writeHead(404).end();
+    });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
     const fetched = await api.post(`/v1.51/images/create?fromSrc=${host}/x.tar&repo=made&tag=2`);
     assert.deepEqual(lines(fetched.text)[0], { status: `Downloading from http://${host}/x.tar` });
     await refused(503, 'got HTTP status code >= 400: 404 Not Found', 'POST', `/v1.51/images/create?fromSrc=http://${host}/none`);
+    // a password is for the host, and stays in no image
+    const mine = await api.post(`/v1.51/images/create?fromSrc=http://me:sesame@${host}/x.tar&repo=made&tag=3`);
+    assert.deepEqual(lines(mine.text)[0], { status: `Downloading from http://xxxxx:xxxxx@${host}/x.tar` });
+    assert.equal(users.at(-1), `Basic ${Buffer.from('me:sesame').toString('base64')}`);
+    await api.post(`/v1.51/images/create?fromSrc=me:sesame@${host}/x.tar&repo=made&tag=4`);
+    for (const tag of [3, 4]) {
+      assert.match((await api.get(`/v1.51/images/made:${tag}/history`)).text, new RegExp(`"Imported from (http://)?xxxxx:xxxxx@${host}/x.tar"`));
+      assert.doesNotMatch((await api.get(`/v1.51/images/made:${tag}/json`)).text, /sesame/);
+    }
     server.closeAllConnections();
     server.close();
-    for (const name of ['made:1', 'made:2']) assert.equal((await api.delete(`/v1.51/images/${name}`)).status, 200);
+    assert.doesNotMatch((await api.post(`/v1.51/images/create?fromSrc=http://me:sesame@${host}/x.tar`)).text, /sesame/);
+    for (const name of ['made:1', 'made:2', 'made:3', 'made:4']) assert.equal((await api.delete(`/v1.51/images/${name}`)).status, 200);
   });
 
   test('archives: out, in, quietly, and not at all', async () => {

@@ -134,7 +134,9 @@ test('a repository’s submodules come from no folder of this machine, and its h
     git clone -q --bare . ../plain.git && printf '#!/bin/sh\\ntouch %s\\n' "$2" > ../plain.git/hooks/post-checkout && chmod +x ../plain.git/hooks/post-checkout
     git -C ../plain.git config filter.evil.smudge "touch $2" && git -C ../plain.git update-server-info
     git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),s && git -c user.name=n -c user.email=e@x commit -qm two
-    git clone -q --bare . ../sub.git && git -C ../sub.git update-server-info`;
+    git clone -q --bare . ../sub.git && git -C ../sub.git update-server-info
+    blob=$(git rev-parse HEAD:f) long=$(printf %0230d 0) i=0; while [ $i -lt 4000 ]; do echo "100644 $blob 0\tmany/$long$i"; i=$((i + 1)); done | git update-index --index-info
+    git -c user.name=n -c user.email=e@x commit -qm three && git clone -q --bare . ../many.git && git -C ../many.git update-server-info`;
   execFileSync('sh', ['-ec', script, 'sh', `${ground.folder}/served/repo`, marker]);
   const host = await served(t, (request, response) => {
     try {
@@ -143,7 +145,10 @@ test('a repository’s submodules come from no folder of this machine, and its h
       response.writeHead(404).end();
     }
   });
-  await assert.rejects(add(ground, `http://${host}/sub.git`), /failed to run git submodule: [^]*'file' not allowed/);
+  // the list of many files is cut before the module
+  for (const name of ['sub', 'many']) {
+    await assert.rejects(add(ground, `http://${host}/${name}.git`), /failed to run git submodule: [^]*'file' not allowed/);
+  }
   const built = await ground.build(`FROM busybox\nADD http://${host}/plain.git /to/\nRUN cat /to/f\n`, {}, { noCache: true });
   assert.match(built.log, /^x$/m);
   assert.equal((await run('ls', [marker])).stdout, '');
@@ -159,5 +164,18 @@ test('an archive from elsewhere that climbs', async (t) => {
   const built = ground.build(`FROM busybox\nADD --unpack=true http://${host}/x.tar /deep/er/\n`);
   await assert.rejects(built, { kind: 'invalid' });
   assert.equal((await run('ls', ['/tmp/kobako-escape'])).stdout, '');
+  clean(ground);
+});
+
+test('a name that no file here can have is none of ours', { timeout: 60_000 }, async (t) => {
+  const ground = await buildGround(t);
+  const host = await served(t, (_request, response) => {
+    response.write('first, ');
+    // when the file is there, or cannot be
+    setTimeout(() => response.end('second'), 200);
+  });
+  const long = `http://${host}/${'n'.repeat(300)}`;
+  assert.match((await ground.build(`FROM busybox\nADD ${long} /there\nRUN cat /there\n`)).log, /first, second/);
+  await assert.rejects(ground.build(`FROM busybox\nADD ${long} /to/\n`), /name too long/i);
   clean(ground);
 });

@@ -1,5 +1,6 @@
 /** What goes to registries and comes from them: create (pull, import), push, auth, distribution, search. */
 import { EngineError, invalid } from '../../base/errors.ts';
+import { withoutCredentials } from '../../base/url-credentials.ts';
 import type { ArchiveInput, ProgressEvent } from '../../engine/images-contract.ts';
 import type { AuthAnswer, DistributionInspect, JsonMessage, SearchItem } from '../../engine/types/image.ts';
 import type { ApiRequest, Route } from '../contract.ts';
@@ -22,7 +23,7 @@ const importImage: Route['handler'] = async (request, { images }) => {
   const { query, signal } = request;
   const source = query.text('fromSrc') ?? '';
   const name = taggedName(images, query.text('repo'), query.text('tag'));
-  const message = query.text('message') || `Imported from ${source}`;
+  const message = query.text('message') || `Imported from ${withoutUser(source)}`;
   const options = { name, message, changes: query.list('changes'), platform: platformText(request), signal };
   await streamMessages(
     request,
@@ -36,11 +37,18 @@ function withoutSteps(event: ProgressEvent): JsonMessage | undefined {
   return event.current === undefined ? messageOf(event) : undefined;
 }
 
+const SCHEME = /^https?:\/\//;
+
 function addressOf(source: string): URL {
-  const text = /^https?:\/\//.test(source) ? source : `http://${source}`;
+  const text = SCHEME.test(source) ? source : `http://${source}`;
   const url = URL.parse(text);
-  if (url === null) throw invalid(`Get ${JSON.stringify(text)}: http: no Host in request URL`);
+  if (url === null) throw invalid(`Get ${JSON.stringify(withoutCredentials(text))}: http: no Host in request URL`);
   return url;
+}
+
+/** What an image tells everybody of its source. */
+function withoutUser(source: string): string {
+  return SCHEME.test(source) ? withoutCredentials(source) : withoutCredentials(`http://${source}`).slice('http://'.length);
 }
 
 /** Of `create` it is text: `linux/arm64`. */
