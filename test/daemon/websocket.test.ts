@@ -130,3 +130,18 @@ test('handshakes that fail late leave nothing attached', { timeout: 60_000 }, as
   socket.send('there is room\n');
   await until('its answer', () => text() === 'there is room\n');
 });
+
+test('a client that goes is let go, also where the program says nothing', { timeout: 60_000 }, async (t) => {
+  const daemon = await daemonFor(t);
+  const id = await daemon.run({ Cmd: ['sh', '-c', 'read line; echo "$line"; sleep 600'], OpenStdin: true, HostConfig: HOST });
+  for (let count = 0; count < 80; count++) {
+    const { socket } = await attach(t, daemon, id, ALL);
+    const closed = once(socket, 'close');
+    if (count % 2 === 0) socket.terminate();
+    else socket.close();
+    await closed;
+  }
+  const { socket, text } = await attach(t, daemon, id, ALL);
+  socket.send('there is room\n');
+  await until('its answer', () => text() === 'there is room\n');
+});
