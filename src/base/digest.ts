@@ -18,7 +18,7 @@ export function parseDigest(text: string): Digest {
   throw invalid(`invalid checksum digest format: ${JSON.stringify(text)}`);
 }
 
-/** The hexadecimal digits: safe as a file name. */
+/** The hexadecimal digits: safe as a file name, also where a document from elsewhere was taken for one that had been checked. Throws `invalid`. */
 export function digestHex(digest: Digest): string {
-  return digest.slice(7);
+  return parseDigest(digest).slice(7);
 }

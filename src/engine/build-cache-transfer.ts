@@ -9,7 +9,7 @@ import { invalid } from '../base/errors.ts';
 import type { StepRecord } from '../build/cache.ts';
 import type { BuildRequest, CachePlace } from '../build/contract.ts';
 import type { Descriptor, Manifest, Repository } from '../image/contract.ts';
-import { digestOf, OCI_MANIFEST, selectImage } from '../image/manifest.ts';
+import { digestOf, OCI_MANIFEST, parseManifest, selectImage } from '../image/manifest.ts';
 import { choosePlatform, hostPlatform } from '../image/platform.ts';
 import { familiarReference, parseReference, withDefaultTag } from '../image/reference.ts';
 import { fetchBlob, readBlob } from './blob-fetch.ts';
@@ -59,9 +59,10 @@ export async function importCache(
   const { repository, tag } = await openRepository(images, required(place, 'ref'), ['pull'], request, signal);
   const raw = await repository.manifest(tag, signal);
   const fetch = ({ digest }: Descriptor) => repository.manifest(digest, signal);
-  const own = parse(raw.bytes) as Manifest;
-  const { manifest } =
-    own.config?.mediaType === RECORDS ? { manifest: own } : await selectImage(raw, (entries) => choosePlatform(entries, hostPlatform()), fetch, tag);
+  const parsed = parseManifest(raw.bytes, raw.descriptor.mediaType);
+  const own = parsed.kind === 'manifest' && parsed.manifest.config.mediaType === RECORDS;
+  const { manifest } = own ? parsed : await selectImage(raw, (entries) => choosePlatform(entries, hostPlatform()), fetch, tag);
+  if (manifest.config.size > MAX_DOCUMENT) throw invalid(`the cache has records of more than ${MAX_DOCUMENT} bytes`);
   const config = parse(await readBlob(repository, manifest.config, signal)) as Record<string, unknown> & { rootfs?: { diff_ids?: readonly string[] } };
   const records = readRecords(manifest.config.mediaType === RECORDS ? config : config[INLINE]);
   // an image may be packed otherwise in its registry

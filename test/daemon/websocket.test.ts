@@ -1,6 +1,7 @@
 /** A container's streams by WebSocket, as programs in browsers have them; the client is one that we did not write. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { WebSocket } from 'ws';
 import { daemonFor, type TestDaemon } from '../support/daemon.ts';
@@ -102,4 +103,45 @@ test('frames that no client may send end the connection, not the container', asy
   (socket as unknown as { _socket: NodeJS.WritableStream })._socket.write(Buffer.from([0x82, 0x02, 0x61, 0x62]));
   await closed;
   assert.equal(await running(daemon, id), true);
+});
+
+test('handshakes that fail late leave nothing attached', { timeout: 60_000 }, async (t) => {
+  const daemon = await daemonFor(t);
+  const id = await daemon.run({ Cmd: ['sh', '-c', 'read line; echo "$line"; sleep 600'], OpenStdin: true, HostConfig: HOST });
+  const head = [
+    `GET /v1.51/containers/${id}/attach/ws?${ALL} HTTP/1.1`,
+    'Host: x',
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    `Sec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}`,
+    'Sec-WebSocket-Protocol: twice, twice',
+  ];
+  // a container has places for 64 clients
+  for (let count = 0; count < 80; count++) {
+    const socket = connect(daemon.socket);
+    t.after(() => socket.destroy());
+    socket.write(`${head.join('\r\n')}\r\n\r\n`);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    assert.match(answer.toString(), /^HTTP\/1\.1 400 /);
+    socket.destroy();
+  }
+  const { socket, text } = await attach(t, daemon, id, ALL);
+  socket.send('there is room\n');
+  await until('its answer', () => text() === 'there is room\n');
+});
+
+test('a client that goes is let go, also where the program says nothing', { timeout: 60_000 }, async (t) => {
+  const daemon = await daemonFor(t);
+  const id = await daemon.run({ Cmd: ['sh', '-c', 'read line; echo "$line"; sleep 600'], OpenStdin: true, HostConfig: HOST });
+  for (let count = 0; count < 80; count++) {
+    const { socket } = await attach(t, daemon, id, ALL);
+    const closed = once(socket, 'close');
+    if (count % 2 === 0) socket.terminate();
+    else socket.close();
+    await closed;
+  }
+  const { socket, text } = await attach(t, daemon, id, ALL);
+  socket.send('there is room\n');
+  await until('its answer', () => text() === 'there is room\n');
 });

@@ -37,7 +37,10 @@ export const streamRoutes: readonly Route[] = [
       const output = tty ? stream : unframed(stream);
       // strings are sent as text
       if (request.version < BINARY_SINCE) output.setEncoding('utf8');
-      const client = await asWebSocket(request);
+      const client = await asWebSocket(request).catch((error: unknown) => {
+        stream.destroy();
+        throw error;
+      });
       connect(client, { tty: true, stream, output }, Promise.resolve(''));
     },
   },

@@ -29,7 +29,10 @@ export async function asWebSocket(request: ApiRequest): Promise<Duplex> {
     // a regular end, as Docker's, where nothing else is said
     const close = webSocket.close.bind(webSocket);
     webSocket.close = (code = 1000, reason) => close(code, reason);
-    resolve(createWebSocketStream(webSocket, { decodeStrings: false }));
+    const stream = createWebSocketStream(webSocket, { decodeStrings: false });
+    // what its client has sent has been read: there is no half of a WebSocket, and nobody to write to
+    stream.once('end', () => stream.destroy());
+    resolve(stream);
   });
   return promise;
 }
