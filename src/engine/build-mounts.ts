@@ -17,7 +17,6 @@ type Mount = RunStep['mounts'][number];
 
 export interface MountsInput {
   readonly request: BuildRequest;
-  readonly work: string;
   root(source: Source): Promise<FileRoot>;
   layers(source: Source): Promise<readonly LayerRef[]>;
 }

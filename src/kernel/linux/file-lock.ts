@@ -57,7 +57,9 @@ function held(fd: number): FileLock {
       if (!open) return;
       open = false;
       libc()(fd, LOCK_UN);
-      close(fd, () => {}); // by another thread: with the last of a removed file its place on the disk goes
+      // with the last of a removed file its place on the disk goes: by another thread
+      if (fstatSync(fd).nlink === 0) close(fd, () => {});
+      else closeSync(fd);
     },
   };
 }
