@@ -26,6 +26,9 @@ export interface Handlers {
   readonly duplex?: Readonly<Record<string, DuplexHandler>>;
 }
 
+/** Most calls come to it when all is done: the same for each. */
+const CANCELED = new EngineError('cancelled', 'context canceled');
+
 const MAX_MESSAGE = 64 * 1024 * 1024;
 
 export class GrpcServer {
@@ -130,7 +133,7 @@ interface AnyCall {
 
 function callOf(call: AnyCall): ServerCall {
   const stop = new AbortController();
-  const cancel = (): void => stop.abort(new EngineError('cancelled', 'context canceled'));
+  const cancel = (): void => stop.abort(CANCELED);
   if (call.cancelled) cancel();
   else call.on('cancelled', cancel);
   const headers = Object.create(null) as Record<string, string>;

@@ -1,6 +1,7 @@
 /** One build as clients see it: what happens is kept for whoever asks, and told to those who listen. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { setImmediate as immediate } from 'node:timers/promises';
 import type { Digest } from '../base/digest.ts';
 import { EngineError } from '../base/errors.ts';
 import type { BuildEvent, Provenance } from '../build/contract.ts';
@@ -9,6 +10,8 @@ import type { Message } from './messages.ts';
 /** How much of what programs say is kept for those who ask later, and for a listener that is slow. Bytes. */
 const KEPT_LOGS = 1024 * 1024;
 const QUEUED_LOGS = 16 * 1024 * 1024;
+/** Between two messages to a listener. Milliseconds. */
+const PAUSE_MS = 20;
 const CLIPPED = Buffer.from('\n[output clipped]\n');
 
 /** Result of a frontend's solve: what is to be built, not built yet. */
@@ -62,7 +65,24 @@ class EventQueue {
 
 class Listener {
   readonly queue = new EventQueue(QUEUED_LOGS);
-  wake: () => void = () => {};
+  #for: 'event' | 'end' = 'event';
+  #done: () => void = () => {};
+
+  /** Resolves when something has happened, or only at the end; after so many milliseconds in any case. */
+  wait(what: 'event' | 'end', most?: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = most === undefined ? undefined : setTimeout(resolve, most);
+      this.#for = what;
+      this.#done = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  wake(what: 'event' | 'end'): void {
+    if (what === 'end' || this.#for === 'event') this.#done();
+  }
 }
 
 export class Job {
@@ -159,7 +179,7 @@ export class Job {
     this.#kept.push(event);
     for (const listener of this.#listeners) {
       listener.queue.push(event);
-      listener.wake();
+      listener.wake('event');
     }
   }
 
@@ -175,25 +195,27 @@ export class Job {
   /** Nothing more happens. */
   end(): void {
     this.completedAt ??= Date.now();
-    for (const listener of this.#listeners) listener.wake();
+    for (const listener of this.#listeners) listener.wake('end');
   }
 
-  /** All that has happened and that happens, some at a time, until the end. */
+  /** All that has happened and that happens, some at a time and not too often, until the end. */
   async *listen(signal: AbortSignal): AsyncGenerator<readonly BuildEvent[]> {
     const listener = new Listener();
     for (const event of this.#kept.all) listener.queue.push(event);
     this.#listeners.add(listener);
-    const wake = (): void => listener.wake();
+    const wake = (): void => listener.wake('end');
+    const over = (): boolean => this.completedAt !== undefined || signal.aborted;
     signal.addEventListener('abort', wake);
     try {
       for (;;) {
-        const events = listener.queue.take();
-        if (events.length > 0) yield events;
-        else if (this.completedAt !== undefined || signal.aborted) return;
-        else {
-          await new Promise<void>((resolve) => {
-            listener.wake = resolve;
-          });
+        if (listener.queue.all.length > 0) {
+          yield listener.queue.take();
+          if (!over()) await listener.wait('end', PAUSE_MS);
+        } else if (over()) {
+          return;
+        } else {
+          await listener.wait('event');
+          await immediate(); // what happens at the same time is told at the same time
         }
       }
     } finally {

@@ -3,8 +3,8 @@ import { createHash, type Hash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { posix } from 'node:path';
 import { EngineError, invalid } from '../base/errors.ts';
-import type { ContextSource, LocalFolder } from '../build/contract.ts';
-import { fileInRoot, type FileInRoot } from '../kernel/linux/read-in-root.ts';
+import type { ClientFile, ContextSource, LocalFiles, LocalFolder } from '../build/contract.ts';
+import { fileInRoot } from '../kernel/linux/read-in-root.ts';
 import type { RootedFiles } from '../snapshot/contract.ts';
 import { arrivedContext, MAX_DOCKERFILE, type ArrivedContext } from './build-context-tar.ts';
 import type { FileRoot } from './build-copy-sources.ts';
@@ -15,6 +15,14 @@ import type { OriginNotes } from './build-origin.ts';
 export interface ContextWish {
   readonly followPaths?: readonly string[] | undefined;
   readonly excludePatterns?: readonly string[] | undefined;
+}
+
+type LocalSource = Extract<ContextSource, { readonly kind: 'local' }>;
+
+export interface DockerfileRead {
+  readonly text: string;
+  /** Of the .dockerignore beside it. */
+  readonly ignore: string | undefined;
 }
 
 /** How a context shows that it is being opened. */
@@ -67,29 +75,38 @@ export class BuildContexts implements AsyncDisposable {
   }
 
   /** The Dockerfile in a context; `ignore` is what is beside it. Throws `invalid` in BuildKit's words. */
-  async dockerfile(name: string, path: string): Promise<{ readonly text: string; readonly ignore: string | undefined }> {
+  async dockerfile(name: string, path: string): Promise<DockerfileRead> {
     const source = this.source(name);
     if (source === undefined) throw invalid('failed to read dockerfile: no build context was given');
-    if (source.kind === 'local') {
-      this.#notes.locals.add(name);
-      const wanted = { followPaths: [path, `${path}.dockerignore`, '.dockerignore'], name: '[internal] load build definition from Dockerfile' };
-      await using folder = await source.open(wanted, this.#signal);
-      const read = dockerfileIn(path, (each) => fileInRoot(folder.path, each));
-      const main = name === 'context' ? undefined : this.source('context');
-      if (main?.kind !== 'local' || fileInRoot(folder.path, `${path}.dockerignore`) !== undefined) return read;
-      // the Dockerfile may be elsewhere: without one of its own, the context's counts
-      const ignore = await this.#show('[internal] load .dockerignore', async (report) => {
-        const wish = { followPaths: ['.dockerignore'], name: '[internal] load .dockerignore' };
-        await using beside = await main.open(wish, this.#signal);
-        report(beside.transferred ?? 0);
-        return fileInRoot(beside.path, '.dockerignore')?.text;
-      });
-      return { text: read.text, ignore };
-    }
+    if (source.kind === 'local') return this.#localDockerfile(source, name, path);
     const { path: folder, small, single } = await this.#open(name, {});
     if (small !== undefined) return dockerfileIn(posix.normalize(`/${path}`).slice(1), (each) => small.file(each));
     const root = await folder();
     return dockerfileIn(single === true ? 'Dockerfile' : path, (each) => (single === true && each !== 'Dockerfile' ? undefined : fileInRoot(root, each)));
+  }
+
+  async #localDockerfile(source: LocalSource, name: string, path: string): Promise<DockerfileRead> {
+    this.#notes.locals.add(name);
+    const own = `${path}.dockerignore`;
+    const main = name === 'context' ? undefined : this.source('context');
+    const stop = new AbortController();
+    const signal = AbortSignal.any([this.#signal, stop.signal]);
+    // the Dockerfile may be elsewhere: without one of its own, the context's counts; it is on its way before that is known
+    const beside = main?.kind === 'local' ? filesOf(main, ['.dockerignore'], '[internal] load .dockerignore', signal) : undefined;
+    beside?.catch(() => {});
+    try {
+      const files = await filesOf(source, [path, own, '.dockerignore'], '[internal] load build definition from Dockerfile', signal);
+      const read = dockerfileIn(path, (each) => files.file(each));
+      if (beside === undefined || files.file(own) !== undefined) return read;
+      const ignore = await this.#show('[internal] load .dockerignore', async (report) => {
+        const { file, transferred } = await beside;
+        report(transferred);
+        return file('.dockerignore')?.text;
+      });
+      return { text: read.text, ignore };
+    } finally {
+      stop.abort();
+    }
   }
 
   #open(name: string, wish: ContextWish): Promise<ArrivedContext> {
@@ -161,8 +178,16 @@ async function* hashed(bytes: AsyncIterable<Uint8Array>, hash: Hash): AsyncGener
   }
 }
 
+async function filesOf(source: LocalSource, followPaths: readonly string[], name: string, signal: AbortSignal): Promise<LocalFiles> {
+  const wanted = { followPaths, name };
+  if (source.files !== undefined) return source.files(wanted, signal);
+  await using folder = await source.open(wanted, signal);
+  const known = new Map(followPaths.map((path) => [path, fileInRoot(folder.path, path)]));
+  return { file: (path) => known.get(path), transferred: folder.transferred ?? 0 };
+}
+
 /** Throws `invalid` where there is none. */
-function dockerfileIn(path: string, file: (path: string) => FileInRoot | undefined): { readonly text: string; readonly ignore: string | undefined } {
+function dockerfileIn(path: string, file: (path: string) => ClientFile | undefined): DockerfileRead {
   const found = file(path);
   if (found === undefined) throw invalid(`failed to read dockerfile: open ${posix.basename(path)}: no such file or directory`);
   if (found.size > MAX_DOCKERFILE) throw invalid(`failed to read dockerfile: ${path} has more than ${MAX_DOCKERFILE} bytes`);
