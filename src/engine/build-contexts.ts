@@ -79,10 +79,20 @@ export class BuildContexts implements AsyncDisposable {
     const source = this.source(name);
     if (source === undefined) throw invalid('failed to read dockerfile: no build context was given');
     if (source.kind === 'local') return this.#localDockerfile(source, name, path);
-    const { path: folder, small, single } = await this.#open(name, {});
-    if (small !== undefined) return dockerfileIn(posix.normalize(`/${path}`).slice(1), (each) => small.file(each));
-    const root = await folder();
-    return dockerfileIn(single === true ? 'Dockerfile' : path, (each) => (single === true && each !== 'Dockerfile' ? undefined : fileInRoot(root, each)));
+    const file = await this.#reader(name);
+    const { single } = await this.#open(name, {});
+    const read = dockerfileIn(single === true ? 'Dockerfile' : path, file);
+    if (name === 'context' || this.source('context')?.kind !== 'tar' || file(`${path}.dockerignore`) !== undefined) return read;
+    // as of a client's folders: without one of the Dockerfile's own, the context's counts
+    return { text: read.text, ignore: (await this.#reader('context'))('.dockerignore')?.text };
+  }
+
+  /** Reads files of a context that is no client's. */
+  async #reader(name: string): Promise<(path: string) => ClientFile | undefined> {
+    const { path, small } = await this.#open(name, {});
+    if (small !== undefined) return (each) => small.file(posix.normalize(`/${each}`).slice(1));
+    const root = await path();
+    return (each) => fileInRoot(root, each);
   }
 
   async #localDockerfile(source: LocalSource, name: string, path: string): Promise<DockerfileRead> {
