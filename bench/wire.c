@@ -3,8 +3,7 @@
  * they pass. A pause is the time of whoever ends it. To a line on its standard input it answers with what has passed
  * since the last one: the engine's time and all of it, in microseconds, and how often the engine answered.
  */
-#include <errno.h>
-#include <fcntl.h>
+#define _GNU_SOURCE
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>

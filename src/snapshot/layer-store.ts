@@ -69,10 +69,11 @@ export class LayerStore {
     return `${this.#options.dir}/layers/${digestHex(diffId)}`;
   }
 
-  /** `info`'s, kept in memory: of what is named by its content it is always the same. Throws `not-found`. */
+  /** `info`'s, kept in memory: of what is named by its content it is always the same. Throws `not-found` for one that never was there. */
   contentSize(diffId: Digest): number {
-    const known = this.has(diffId) ? this.#sizes.get(diffId) : undefined;
-    const size = known ?? this.info(diffId).contentSize;
+    const known = this.#sizes.get(diffId);
+    if (known !== undefined) return known;
+    const size = this.info(diffId).contentSize;
     if (this.#sizes.size >= MOST_SIZES) this.#sizes.clear();
     this.#sizes.set(diffId, size);
     return size;
@@ -100,6 +101,7 @@ export class LayerStore {
   }
 
   remove(diffId: Digest): void {
+    this.#sizes.delete(diffId);
     this.trash(this.path(diffId), false);
   }
 
