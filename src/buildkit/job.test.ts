@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as immediate } from 'node:timers/promises';
 import type { BuildEvent } from '../build/contract.ts';
 import { Jobs } from './job.ts';
 
@@ -26,6 +27,26 @@ test('who listens is told of what was and what comes, until the end', async () =
     ['before', 'after'],
   ]);
   assert.deepEqual(await all(job.listen(signal)), ['before', 'after']);
+});
+
+test('what happens at once is told at once, and then not too often; the end does not wait', async () => {
+  const job = new Jobs().get('a');
+  const batches: number[] = [];
+  const listening = (async () => {
+    for await (const batch of job.listen(new AbortController().signal)) batches.push(batch.length);
+  })();
+  await immediate();
+  for (let count = 0; count < 3; count++) job.event(log('first'));
+  await immediate();
+  await immediate();
+  assert.deepEqual(batches, [3]);
+  for (let count = 0; count < 4; count++) {
+    job.event(log('then'));
+    await immediate();
+  }
+  job.end();
+  await listening;
+  assert.deepEqual(batches, [3, 4]);
 });
 
 test('a listener that goes is forgotten, and so is a build that never began', async () => {
