@@ -119,8 +119,8 @@ export class BuildCache {
 
   /** Undefined where there is no file. */
   #stampOf(key: Digest): string | undefined {
-    const stat = statSync(this.#path(key), { bigint: true, throwIfNoEntry: false });
-    return stat === undefined ? undefined : `${stat.ino}.${stat.mtimeNs}.${stat.size}`;
+    const stat = statSync(this.#path(key), { throwIfNoEntry: false });
+    return stat === undefined ? undefined : `${stat.ino}.${stat.mtimeMs}.${stat.size}`;
   }
 
   #names(): string[] {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Findings } from '../build/dockerfile/rules.ts';
+import { keyOf } from '../build/keys.ts';
 import { Plans } from './build-plans.ts';
 
 const buildPlatform = { os: 'linux', architecture: 'amd64' };
@@ -31,6 +32,16 @@ test('what was read and planned is known, with what the checks found; what diffe
   assert.deepEqual([folders(one), folders(other)], [['/1'], ['/2']]);
   // what one build's checks found is not the next one's
   assert.deepEqual(read().findings.warnings, first.findings.warnings);
+});
+
+test('a step’s key is made once for what is given with it', () => {
+  const plans = new Plans();
+  const { target } = plans.planned(plans.parsed('FROM scratch\nWORKDIR /a\n', new Findings()), { buildPlatform }, new Findings()).plan!;
+  const [step] = target.steps;
+  let made = 0;
+  const key = (given: string) => plans.keyOf(step!, given, () => keyOf(given, made++));
+  const [one, again, other] = [key('a'), key('a'), key('b')];
+  assert.deepEqual([one, again, other, made], [keyOf('a', 0), keyOf('a', 0), keyOf('b', 1), 2]);
 });
 
 test('a failure is one each time, and only the files that were built last are known', () => {

@@ -1,7 +1,8 @@
 /** The Dockerfiles that were built last, read and planned: building one again as it was asks for neither. */
+import type { Digest } from '../base/digest.ts';
 import type { Dockerfile } from '../build/dockerfile/ast.ts';
 import { parseDockerfile } from '../build/dockerfile/parse.ts';
-import type { PlanOptions, PlanResult } from '../build/dockerfile/plan.ts';
+import type { PlanOptions, PlanResult, Step } from '../build/dockerfile/plan.ts';
 import { planStages } from '../build/dockerfile/plan-stages.ts';
 import type { Findings } from '../build/dockerfile/rules.ts';
 
@@ -14,6 +15,7 @@ export class Plans {
   /** By their texts; what was asked for last comes last. */
   readonly #files = new Map<string, Dockerfile>();
   readonly #plans = new WeakMap<Dockerfile, Map<string, PlanResult>>();
+  readonly #keys = new WeakMap<Step, { readonly given: string; readonly key: Digest }>();
 
   /** As `parseDockerfile`. */
   parsed(text: string, findings: Findings): Dockerfile {
@@ -34,6 +36,15 @@ export class Plans {
     const result = plans.get(name) ?? planStages(file, options, findings);
     keep(plans, name, result, MOST_PLANS);
     return result;
+  }
+
+  /** A step's key; made where it is not known for this step, with `given`: all that it depends on besides. */
+  keyOf(step: Step, given: string, make: () => Digest): Digest {
+    const known = this.#keys.get(step);
+    if (known?.given === given) return known.key;
+    const key = make();
+    this.#keys.set(step, { given, key });
+    return key;
   }
 }
 

@@ -14,7 +14,7 @@ import { mountable, viewOf } from './build-layer.ts';
 import { runMounts } from './build-mounts.ts';
 import type { Todo } from './build-once.ts';
 import type { BuildParts, WorkFolder } from './build-parts.ts';
-import { runStep } from './build-run.ts';
+import { runStep, type RunInput } from './build-run.ts';
 import type { StageState } from './build-stage.ts';
 import { makeWorkdir } from './build-workdir.ts';
 
@@ -41,6 +41,7 @@ export class Todos {
   readonly #signal: AbortSignal;
   /** What each RUN gets. */
   readonly #devices: ReadonlyMap<RunStep, readonly string[]>;
+  readonly #shared: Pick<RunInput, 'addHosts' | 'ulimits' | 'shmSize'>;
   #fetched = 0;
 
   /** `stage`: what another one comes to. Throws `denied` for a step that wants what the build is not granted. */
@@ -49,7 +50,9 @@ export class Todos {
     this.#input = input;
     this.#stage = stage;
     this.#signal = signal;
-    this.#devices = grantedToSteps(input.plan, input.request.entitlements ?? []);
+    const { addHosts = [], ulimits = [], shmSize, entitlements = [] } = input.request;
+    this.#devices = grantedToSteps(input.plan, entitlements);
+    this.#shared = { addHosts, ulimits: ulimits.map(({ type, soft, hard }) => ({ type: `RLIMIT_${type.toUpperCase()}`, soft, hard })), shmSize };
   }
 
   /** On top of what a stage has come to. */
@@ -88,13 +91,7 @@ export class Todos {
     const parts = this.#parts;
     const { request } = this.#input;
     const network = step.network === 'default' ? (request.network ?? 'default') : step.network;
-    const settings = {
-      network: network === 'bridge' ? 'default' : network,
-      privileged: step.security === 'insecure',
-      addHosts: request.addHosts ?? [],
-      ulimits: (request.ulimits ?? []).map(({ type, soft, hard }) => ({ type: `RLIMIT_${type.toUpperCase()}`, soft, hard })),
-      shmSize: request.shmSize,
-    };
+    const settings = { network: network === 'bridge' ? 'default' : network, privileged: step.security === 'insecure', ...this.#shared };
     const mounts = await runMounts(parts, step, {
       request,
       root: (source) => this.#root(source),
@@ -103,8 +100,10 @@ export class Todos {
     const { argv, env, cwd, user, proxyEnv } = step;
     const devices = this.#devices.get(step) ?? [];
     const layers = diffIdsOf(state);
+    const given = JSON.stringify([below(state), mounts.key, settings, devices]);
+    const make = () => keyOf('run', below(state), argv, env, cwd, user, mounts.key, settings, ...(devices.length === 0 ? [] : [devices]));
     return {
-      key: keyOf('run', below(state), argv, env, cwd, user, mounts.key, settings, ...(devices.length === 0 ? [] : [devices])),
+      key: parts.plans.keyOf(step, given, make),
       description,
       work: (signal, tell) =>
         mounts.use(signal, (given) => {
