@@ -12,6 +12,8 @@ const KEPT_LOGS = 1024 * 1024;
 const QUEUED_LOGS = 16 * 1024 * 1024;
 /** Between two messages to a listener. Milliseconds. */
 const PAUSE_MS = 20;
+/** So much of it does not wait. Bytes. */
+const MUCH_LOGS = 256 * 1024;
 const CLIPPED = Buffer.from('\n[output clipped]\n');
 
 /** Result of a frontend's solve: what is to be built, not built yet. */
@@ -51,6 +53,10 @@ class EventQueue {
     }
   }
 
+  get logBytes(): number {
+    return this.#logBytes;
+  }
+
   get all(): readonly BuildEvent[] {
     return this.#events;
   }
@@ -68,7 +74,7 @@ class Listener {
   #for: 'event' | 'end' = 'event';
   #done: () => void = () => {};
 
-  /** Resolves when something has happened, or only at the end; after so many milliseconds in any case. */
+  /** Resolves when something has happened, or only at the end; after so many milliseconds in any case, and when much has been said. */
   wait(what: 'event' | 'end', most?: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = most === undefined ? undefined : setTimeout(resolve, most);
@@ -81,7 +87,7 @@ class Listener {
   }
 
   wake(what: 'event' | 'end'): void {
-    if (what === 'end' || this.#for === 'event') this.#done();
+    if (what === 'end' || this.#for === 'event' || this.queue.logBytes > MUCH_LOGS) this.#done();
   }
 }
 
@@ -198,8 +204,8 @@ export class Job {
     for (const listener of this.#listeners) listener.wake('end');
   }
 
-  /** All that has happened and that happens, some at a time and not too often, until the end. */
-  async *listen(signal: AbortSignal): AsyncGenerator<readonly BuildEvent[]> {
+  /** All that has happened and that happens, some at a time, until the end; with a pause after each, in milliseconds. */
+  async *listen(signal: AbortSignal, pause = PAUSE_MS): AsyncGenerator<readonly BuildEvent[]> {
     const listener = new Listener();
     for (const event of this.#kept.all) listener.queue.push(event);
     this.#listeners.add(listener);
@@ -210,7 +216,7 @@ export class Job {
       for (;;) {
         if (listener.queue.all.length > 0) {
           yield listener.queue.take();
-          if (!over()) await listener.wait('end', PAUSE_MS);
+          if (!over()) await listener.wait('end', pause);
         } else if (over()) {
           return;
         } else {
