@@ -5,16 +5,13 @@ import { setImmediate as immediate } from 'node:timers/promises';
 import type { Digest } from '../base/digest.ts';
 import { EngineError } from '../base/errors.ts';
 import type { BuildEvent, Provenance } from '../build/contract.ts';
+import { EventQueue, Listener } from './job-events.ts';
 import type { Message } from './messages.ts';
 
-/** How much of what programs say is kept for those who ask later, and for a listener that is slow. Bytes. */
+/** How much of what programs say is kept for those who ask later. Bytes. */
 const KEPT_LOGS = 1024 * 1024;
-const QUEUED_LOGS = 16 * 1024 * 1024;
 /** Between two messages to a listener. Milliseconds. */
 const PAUSE_MS = 20;
-/** So much of it does not wait. Bytes. */
-const MUCH_LOGS = 256 * 1024;
-const CLIPPED = Buffer.from('\n[output clipped]\n');
 
 /** Result of a frontend's solve: what is to be built, not built yet. */
 export interface Pending {
@@ -31,64 +28,6 @@ export interface Attestation {
   readonly type: string;
   readonly digest: Digest;
   readonly bytes: Buffer;
-}
-
-class EventQueue {
-  readonly #limit: number;
-  #events: BuildEvent[] = [];
-  #logBytes = 0;
-
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  push(event: BuildEvent): void {
-    if (event.kind === 'log') {
-      const before = this.#logBytes;
-      this.#logBytes += event.data.length;
-      if (before > this.#limit) return;
-      this.#events.push(this.#logBytes > this.#limit ? { ...event, data: CLIPPED } : event);
-    } else {
-      this.#events.push(event);
-    }
-  }
-
-  get logBytes(): number {
-    return this.#logBytes;
-  }
-
-  get all(): readonly BuildEvent[] {
-    return this.#events;
-  }
-
-  take(): readonly BuildEvent[] {
-    const events = this.#events;
-    this.#events = [];
-    this.#logBytes = 0;
-    return events;
-  }
-}
-
-class Listener {
-  readonly queue = new EventQueue(QUEUED_LOGS);
-  #for: 'event' | 'end' = 'event';
-  #done: () => void = () => {};
-
-  /** Resolves when something has happened, or only at the end; after so many milliseconds in any case, and when much has been said. */
-  wait(what: 'event' | 'end', most?: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = most === undefined ? undefined : setTimeout(resolve, most);
-      this.#for = what;
-      this.#done = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-
-  wake(what: 'event' | 'end'): void {
-    if (what === 'end' || this.#for === 'event' || this.queue.logBytes > MUCH_LOGS) this.#done();
-  }
 }
 
 export class Job {
