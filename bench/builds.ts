@@ -141,7 +141,9 @@ async function main(folder: string): Promise<void> {
   /** Between the client and the engine: how long who has to wait for the engine. */
   async function engines(name: string, context: string, rounds: number): Promise<void> {
     const samples = contestants.map((): number[] => []);
-    const wires = await Promise.all(contestants.map(({ socket }, at) => Wire.open(folder, `${at}`, socket)));
+    await using stack = new AsyncDisposableStack();
+    const wires: Wire[] = [];
+    for (const [at, { socket }] of contestants.entries()) wires.push(stack.use(await Wire.open(folder, `${at}`, socket)));
     for (let round = 0; round <= rounds; round++) {
       for (const [at, wire] of wires.entries()) {
         await wire.passed();
@@ -150,7 +152,6 @@ async function main(folder: string): Promise<void> {
         if (round > 0) samples[at]!.push(engine);
       }
     }
-    for (const wire of wires) await wire[Symbol.asyncDispose]();
     report(name, 'buildx, the engine’s part', samples.map(median));
   }
 
