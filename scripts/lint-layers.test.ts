@@ -70,6 +70,7 @@ const ALLOWED: readonly (readonly [file: string, imported: string])[] = [
   ['src/runtime/x.ts', '../kernel/constants.ts'],
   ['src/cgroup/x.ts', '../runtime/spec.ts'],
   ['src/buildkit/x.ts', '../build/contract.ts'],
+  ['src/buildkit/x.ts', '../build/describe-json.ts'],
   ['src/buildkit/x.ts', '../api/contract.ts'],
   ['src/snapshot/x.ts', '../image/contract.ts'],
   ['src/image/x.ts', '../snapshot/contract.ts'],

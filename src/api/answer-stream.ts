@@ -47,11 +47,14 @@ export class AnswerStream implements ResponseStream {
     if (this.#isGone()) throw clientGone();
   }
 
-  end(): void {
+  end(last = ''): void {
+    const size = Buffer.byteLength(last);
+    if (this.#form === 'length') this.#left -= size;
     if (this.#over === 'no' && this.#form === 'length' && this.#left !== 0)
       return this.fail(new EngineError('internal', 'an answer that is not as long as its Content-Length'));
     if (this.#over === 'ended') return;
-    const text = this.#over === 'gone' ? '' : `${this.#head ?? ''}${this.#form === 'chunked' ? '0\r\n\r\n' : ''}`;
+    const body = this.#form === 'chunked' ? `${size === 0 ? '' : `${size.toString(16)}\r\n${last}\r\n`}0\r\n\r\n` : this.#form === 'none' ? '' : last;
+    const text = this.#over === 'gone' ? '' : `${this.#head ?? ''}${body}`;
     this.#over = 'ended';
     if (text !== '') this.#connection.write(text);
     this.#ended();

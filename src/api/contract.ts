@@ -53,7 +53,8 @@ export interface ResponseStream {
   flush(): void;
   /** Resolves when there is room for more. Rejects with `cancelled` when the client has gone. */
   write(chunk: Uint8Array | string): Promise<void>;
-  end(): void;
+  /** No more comes, after a last piece perhaps. */
+  end(last?: string): void;
   fail(error: unknown): void;
 }
 

@@ -14,14 +14,21 @@ interface Client {
 
 function client(slow = false): { client: Client; request: ApiRequest; heads: number } {
   const state = { client: { lines: [] as unknown[], ended: false, next: () => {} }, heads: 0 };
+  const take = (chunk: Uint8Array | string): void => {
+    const lines = String(chunk).split('\r\n');
+    assert.equal(lines.pop(), '');
+    state.client.lines.push(...lines.map((line): unknown => JSON.parse(line)));
+  };
   const stream: ResponseStream = {
     flush: () => {},
     write: async (chunk) => {
       if (slow) await new Promise<void>((resolve) => (state.client.next = resolve));
-      assert.match(String(chunk), /\r\n$/);
-      state.client.lines.push(JSON.parse(String(chunk)));
+      take(chunk);
     },
-    end: () => void (state.client.ended = true),
+    end: (last = '') => {
+      take(last);
+      state.client.ended = true;
+    },
     fail: () => assert.fail('the stream was broken off'),
   };
   const request = {
@@ -87,7 +94,11 @@ test('who reads slowly gets the newest of each step, in order, and makes nobody 
   const done = streamMessages(
     request,
     async (say) => {
-      for (let current = 0; current < 1000; current++, time += 1000) say({ status: 'Downloading', id: 'a', current, total: 1000 });
+      for (let current = 0; current < 1000; current++, time += 1000) {
+        say({ status: 'Downloading', id: 'a', current, total: 1000 });
+        // the line of the first is on its way
+        if (current === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
       say({ status: 'Pull complete', id: 'a' });
     },
     { now: () => time },

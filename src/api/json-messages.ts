@@ -86,6 +86,7 @@ export class MessageQueue {
   readonly #request: ApiRequest;
   #stream: ResponseStream | undefined;
   #waiting: { readonly key: string | undefined; line: JsonMessage }[] = [];
+  #soon: NodeJS.Immediate | undefined;
   #writing: Promise<void> | undefined;
 
   constructor(request: ApiRequest) {
@@ -106,19 +107,32 @@ export class MessageQueue {
     if (same === undefined) this.#waiting.push({ key, line });
     else same.line = line;
     const stream = this.#open();
-    this.#writing ??= this.#write(stream);
+    // what is said at the same time goes at the same time
+    if (this.#writing === undefined) this.#soon ??= setImmediate(() => this.#write(stream));
   }
 
   /** Resolves when all is written, or nobody is there any more. */
   async end(): Promise<void> {
     const stream = this.#open();
+    clearImmediate(this.#soon);
     await this.#writing;
-    stream.end();
+    stream.end(this.#lines());
   }
 
-  async #write(stream: ResponseStream): Promise<void> {
+  #lines(): string {
+    const lines = this.#waiting.map(({ line }) => `${JSON.stringify(line)}\r\n`);
+    this.#waiting = [];
+    return lines.join('');
+  }
+
+  #write(stream: ResponseStream): void {
+    this.#soon = undefined;
+    this.#writing = this.#written(stream);
+  }
+
+  async #written(stream: ResponseStream): Promise<void> {
     try {
-      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) await stream.write(`${JSON.stringify(next.line)}\r\n`);
+      while (this.#waiting.length > 0) await stream.write(this.#lines());
     } catch (error) {
       // who does not listen any more is told nothing; the request's signal ends the work
       if (!(error instanceof EngineError) || error.kind !== 'cancelled') throw error;

@@ -46,6 +46,24 @@ test('an answer in pieces: its head at once, its end told by chunks, by its leng
   assert.match(Buffer.from(await readUntil(plain), 'latin1').toString(), /Connection: close\r\n\r\nhélloworld$/);
 });
 
+test('a last piece goes with the end, in each form of an answer', async (t) => {
+  const { path } = await ground(t, [
+    route('GET', '/last', async (request) => {
+      const answer = request.stream({ type: 'text/plain' });
+      await answer.write('a');
+      answer.end('bé');
+    }),
+    route('GET', '/only', async (request) => request.stream({ type: 'text/plain' }).end('only')),
+    route('GET', '/counted', async (request) => request.stream({ type: 'text/plain', headers: { 'Content-Length': '5' } }).end('hello')),
+    route('GET', '/short', async (request) => request.stream({ type: 'text/plain', headers: { 'Content-Length': '5' } }).end('four')),
+  ]);
+  const body = async (...words: Parameters<typeof get>) => bodyOf(Buffer.from(await talk(path, [get(...words)]), 'latin1').toString());
+  assert.equal(await body('/last', CLOSE), '1\r\na\r\n3\r\nbé\r\n0\r\n\r\n');
+  assert.equal(await body('/only', CLOSE), '4\r\nonly\r\n0\r\n\r\n');
+  assert.equal(await body('/counted', CLOSE), 'hello');
+  assert.doesNotMatch(await talk(path, [get('/short', CLOSE)]), /four/);
+});
+
 test('each write waits for a slow client, and fails once it has gone', async (t) => {
   let written = 0;
   let outcome: unknown;

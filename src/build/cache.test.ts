@@ -21,6 +21,8 @@ test('records outlive the process; what is damaged or half written is none', () 
     cache.put(one);
     cache.put(two);
     cache.touch(two);
+    assert.equal(cache.find(two.key)?.usageCount, 2);
+    cache.flush();
     const later = new BuildCache(folder);
     assert.deepEqual(later.find(one.key), one);
     assert.equal(later.find(two.key)?.usageCount, 2);
@@ -42,8 +44,17 @@ test('records outlive the process; what is damaged or half written is none', () 
     assert.equal(later.find(`sha256:${'0'.repeat(64)}`), undefined);
     assert.equal(later.list().length, 2);
     later.sweep();
+    later.touch(one);
     later.remove(one.key);
+    later.flush();
     assert.equal(later.find(one.key), undefined);
+    // what another process has written since, and removed
+    cache.put({ ...two, usageCount: 7 });
+    assert.equal(later.find(two.key)?.usageCount, 7);
+    later.touch(two);
+    cache.remove(two.key);
+    later.flush();
+    assert.equal(later.find(two.key), undefined);
     assert.deepEqual(
       readdirSync(folder).filter((name) => name.startsWith('.')),
       [],

@@ -26,9 +26,19 @@ export interface KeptRecord extends StepRecord {
   readonly lastUsedAt: number;
 }
 
+/** Records in memory. */
+const MOST_KNOWN = 5000;
+/** Milliseconds after which it is on the disk that a record was used. */
+const TOUCH_MS = 50;
+
 export class BuildCache {
   readonly #dir: string;
   #scratch = 0;
+  /** What was read or written last; whether it is still so, the file tells. */
+  readonly #known = new Map<Digest, { readonly stamp: string; readonly record: StepRecord }>();
+  /** Used, and their files do not say so yet. */
+  readonly #touched = new Map<Digest, { readonly stamp: string | undefined; readonly record: StepRecord }>();
+  #touching: NodeJS.Timeout | undefined;
 
   /** Makes the folder where it is missing. */
   constructor(dir: string) {
@@ -38,9 +48,18 @@ export class BuildCache {
 
   /** Undefined where there is none, or one that cannot be read. */
   find(key: Digest): StepRecord | undefined {
+    const stamp = this.#stampOf(key);
+    if (stamp === undefined) return undefined;
+    const known = this.#known.get(key);
+    const touched = this.#touched.get(key);
+    if (touched?.stamp === stamp) return touched.record;
+    if (known?.stamp === stamp) return known.record;
     try {
       const record = JSON.parse(readFileSync(this.#path(key), 'utf8')) as StepRecord;
-      return record.key === key ? record : undefined;
+      if (record.key !== key) return undefined;
+      if (this.#known.size >= MOST_KNOWN) this.#known.clear();
+      this.#known.set(key, { stamp, record });
+      return record;
     } catch {
       return undefined;
     }
@@ -52,21 +71,35 @@ export class BuildCache {
     try {
       writeFileSync(scratch, JSON.stringify(record), { mode: 0o600 });
       renameSync(scratch, this.#path(record.key));
+      this.#touched.delete(record.key);
     } catch {
       rmSync(scratch, { force: true });
     }
   }
 
-  /** It has been used now. */
+  /** It has been used now. The disk learns of it a moment later, or with `flush`. */
   touch(record: StepRecord): void {
-    this.put({ ...record, usageCount: record.usageCount + 1 });
+    const stamp = this.#known.get(record.key)?.stamp ?? this.#stampOf(record.key);
+    this.#touched.set(record.key, { stamp, record: { ...record, usageCount: record.usageCount + 1 } });
+    this.#touching ??= setTimeout(() => this.flush(), TOUCH_MS).unref();
+  }
+
+  flush(): void {
+    clearTimeout(this.#touching);
+    this.#touching = undefined;
+    // what another process has written or removed since stays so
+    for (const { stamp, record } of this.#touched.values()) if (stamp !== undefined && stamp === this.#stampOf(record.key)) this.put(record);
+    this.#touched.clear();
   }
 
   remove(key: Digest): void {
+    this.#touched.delete(key);
+    this.#known.delete(key);
     rmSync(this.#path(key), { force: true });
   }
 
   list(): KeptRecord[] {
+    this.flush();
     return this.#names().flatMap((name) => {
       const record = this.find(`sha256:${name}`);
       const stat = statSync(`${this.#dir}/${name}`, { throwIfNoEntry: false });
@@ -82,6 +115,12 @@ export class BuildCache {
   /** Removes what a killed process was writing. Only while no other process builds. */
   sweep(): void {
     for (const name of readdirSync(this.#dir)) if (name.startsWith('.')) rmSync(`${this.#dir}/${name}`, { force: true });
+  }
+
+  /** Undefined where there is no file. */
+  #stampOf(key: Digest): string | undefined {
+    const stat = statSync(this.#path(key), { throwIfNoEntry: false });
+    return stat === undefined ? undefined : `${stat.ino}.${stat.mtimeMs}.${stat.size}`;
   }
 
   #names(): string[] {

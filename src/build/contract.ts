@@ -35,10 +35,31 @@ export interface LocalFolder extends AsyncDisposable {
   readonly transferred?: number | undefined;
 }
 
+/** A file of a client's. */
+export interface ClientFile {
+  /** Of what is no regular file, or longer than a Dockerfile may be: ''. */
+  readonly text: string;
+  /** Bytes of the whole file. */
+  readonly size: number;
+}
+
+/** A few of a client's files, as they were when they were asked for. */
+export interface LocalFiles {
+  /** Links are resolved; undefined where nothing is. */
+  file(path: string): ClientFile | undefined;
+  /** Bytes that had to be transferred for it. */
+  readonly transferred: number;
+}
+
 /** Where a context's files come from. */
 export type ContextSource =
   /** Of the client's: opened when something of it is needed, perhaps several times, for parts of it. */
-  | { readonly kind: 'local'; open(wanted: LocalWanted, signal: AbortSignal): Promise<LocalFolder> }
+  | {
+      readonly kind: 'local';
+      open(wanted: LocalWanted, signal: AbortSignal): Promise<LocalFolder>;
+      /** For files that are read and no more: without a folder, where the source can do that. */
+      readonly files?: (wanted: LocalWanted, signal: AbortSignal) => Promise<LocalFiles>;
+    }
   /** Read once: packed or not; no piece is looked at when the next one has been asked for. A single file that is no tar is the Dockerfile itself. */
   | { readonly kind: 'tar'; readonly bytes: AsyncIterable<Uint8Array> }
   /** A git repository (`https://host/repo.git#ref:folder`, `git@host:repo`), or a file over HTTP: a tar, or a Dockerfile. */

@@ -42,9 +42,11 @@ export async function contextsOf(parts: ContextParts): Promise<Pick<BuildRequest
 
 function local({ sessions, folders, session, attributes }: ContextParts, name: string): ContextSource {
   const id = attributes[`local-sessionid:${name}`];
+  const of = (signal: AbortSignal) => (id === undefined ? Promise.resolve(session) : sessions.get(id, signal));
   return {
     kind: 'local',
-    open: async (wanted, signal) => folders.open(id === undefined ? session : await sessions.get(id, signal), name, wanted, signal),
+    open: async (wanted, signal) => folders.open(await of(signal), name, wanted, signal),
+    files: async (wanted, signal) => folders.files(await of(signal), name, wanted, signal),
   };
 }
 

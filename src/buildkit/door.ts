@@ -39,7 +39,7 @@ export class Door {
     builds.keep?.(() => folders.list());
     const sessions = this.#sessions;
     const solver = new Solver({ builds, images, sessions, folders, scratch, run, history });
-    const worker = () => workerOf(system, builds);
+    const worker = workerOf(system, builds);
     this.#server.add('moby.buildkit.v1.Control', controlHandlers({ solver, builds, sessions, worker }));
     this.#server.add('containerd.services.content.v1.Content', contentHandlers(solver.jobs));
     this.#server.add('moby.buildkit.v1.frontend.LLBBridge', bridgeHandlers(solver, worker));

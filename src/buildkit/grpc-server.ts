@@ -76,10 +76,13 @@ export class GrpcServer {
   }
 
   async #answer(handler: Handler, call: Grpc.ServerUnaryCall<Message, object>, callback: Grpc.sendUnaryData<object>): Promise<void> {
+    const context = callOf(call);
     try {
-      callback(null, await handler(call.request, callOf(call)));
+      callback(null, await handler(call.request, context));
     } catch (error) {
       callback(this.#statusOf(error));
+    } finally {
+      context.done();
     }
   }
 
@@ -95,6 +98,8 @@ export class GrpcServer {
       call.end();
     } catch (error) {
       call.emit('error', this.#statusOf(error));
+    } finally {
+      context.done();
     }
   }
 
@@ -126,16 +131,18 @@ interface AnyCall {
   readonly metadata: Grpc.Metadata;
   readonly cancelled: boolean;
   on(event: 'cancelled', listener: () => void): unknown;
+  off(event: 'cancelled', listener: () => void): unknown;
 }
 
-function callOf(call: AnyCall): ServerCall {
+/** `done`: what becomes of the connection from now on is nothing to the call. */
+function callOf(call: AnyCall): ServerCall & { readonly done: () => void } {
   const stop = new AbortController();
   const cancel = (): void => stop.abort(new EngineError('cancelled', 'context canceled'));
   if (call.cancelled) cancel();
   else call.on('cancelled', cancel);
   const headers = Object.create(null) as Record<string, string>;
   for (const name of Object.keys(call.metadata.getMap())) headers[name] = call.metadata.get(name).map(String).join(', ');
-  return { headers, signal: stop.signal };
+  return { headers, signal: stop.signal, done: () => void call.off('cancelled', cancel) };
 }
 
 function drained(call: Grpc.ServerWritableStream<Message, object>, signal: AbortSignal): Promise<void> {

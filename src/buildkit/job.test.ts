@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as immediate } from 'node:timers/promises';
 import type { BuildEvent } from '../build/contract.ts';
+import { until } from '../../test/support/monitored.ts';
 import { Jobs } from './job.ts';
 
 const log = (text: string): BuildEvent => ({ kind: 'log', vertex: 'sha256:a', stream: 1, data: Buffer.from(text), timestamp: 1 });
@@ -26,6 +28,31 @@ test('who listens is told of what was and what comes, until the end', async () =
     ['before', 'after'],
   ]);
   assert.deepEqual(await all(job.listen(signal)), ['before', 'after']);
+});
+
+test('what happens at once is told at once, and then after a pause; neither much output nor the end waits for that', async () => {
+  const job = new Jobs().get('a');
+  const batches: number[] = [];
+  const listening = (async () => {
+    for await (const batch of job.listen(new AbortController().signal, 60_000)) batches.push(batch.length);
+  })();
+  await immediate();
+  for (let count = 0; count < 3; count++) job.event(log('first'));
+  await until('it is told', () => batches.length === 1);
+  assert.deepEqual(batches, [3]);
+  for (let count = 0; count < 4; count++) {
+    job.event(log('then'));
+    await immediate();
+  }
+  assert.deepEqual(batches, [3]);
+  // much of it does not wait
+  job.event(log('x'.repeat(300_000)));
+  await until('it is told', () => batches.length === 2);
+  assert.deepEqual(batches, [3, 5]);
+  job.event(log('last'));
+  job.end();
+  await listening;
+  assert.deepEqual(batches, [3, 5, 1]);
 });
 
 test('a listener that goes is forgotten, and so is a build that never began', async () => {

@@ -1,15 +1,17 @@
 /** One build as clients see it: what happens is kept for whoever asks, and told to those who listen. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { setImmediate as immediate } from 'node:timers/promises';
 import type { Digest } from '../base/digest.ts';
 import { EngineError } from '../base/errors.ts';
 import type { BuildEvent, Provenance } from '../build/contract.ts';
+import { EventQueue, Listener } from './job-events.ts';
 import type { Message } from './messages.ts';
 
-/** How much of what programs say is kept for those who ask later, and for a listener that is slow. Bytes. */
+/** How much of what programs say is kept for those who ask later. Bytes. */
 const KEPT_LOGS = 1024 * 1024;
-const QUEUED_LOGS = 16 * 1024 * 1024;
-const CLIPPED = Buffer.from('\n[output clipped]\n');
+/** Between two messages to a listener. Milliseconds. */
+const PAUSE_MS = 20;
 
 /** Result of a frontend's solve: what is to be built, not built yet. */
 export interface Pending {
@@ -26,43 +28,6 @@ export interface Attestation {
   readonly type: string;
   readonly digest: Digest;
   readonly bytes: Buffer;
-}
-
-class EventQueue {
-  readonly #limit: number;
-  #events: BuildEvent[] = [];
-  #logBytes = 0;
-
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  push(event: BuildEvent): void {
-    if (event.kind === 'log') {
-      const before = this.#logBytes;
-      this.#logBytes += event.data.length;
-      if (before > this.#limit) return;
-      this.#events.push(this.#logBytes > this.#limit ? { ...event, data: CLIPPED } : event);
-    } else {
-      this.#events.push(event);
-    }
-  }
-
-  get all(): readonly BuildEvent[] {
-    return this.#events;
-  }
-
-  take(): readonly BuildEvent[] {
-    const events = this.#events;
-    this.#events = [];
-    this.#logBytes = 0;
-    return events;
-  }
-}
-
-class Listener {
-  readonly queue = new EventQueue(QUEUED_LOGS);
-  wake: () => void = () => {};
 }
 
 export class Job {
@@ -159,7 +124,7 @@ export class Job {
     this.#kept.push(event);
     for (const listener of this.#listeners) {
       listener.queue.push(event);
-      listener.wake();
+      listener.wake('event');
     }
   }
 
@@ -175,25 +140,27 @@ export class Job {
   /** Nothing more happens. */
   end(): void {
     this.completedAt ??= Date.now();
-    for (const listener of this.#listeners) listener.wake();
+    for (const listener of this.#listeners) listener.wake('end');
   }
 
-  /** All that has happened and that happens, some at a time, until the end. */
-  async *listen(signal: AbortSignal): AsyncGenerator<readonly BuildEvent[]> {
+  /** All that has happened and that happens, some at a time, until the end; with a pause after each, in milliseconds. */
+  async *listen(signal: AbortSignal, pause = PAUSE_MS): AsyncGenerator<readonly BuildEvent[]> {
     const listener = new Listener();
     for (const event of this.#kept.all) listener.queue.push(event);
     this.#listeners.add(listener);
-    const wake = (): void => listener.wake();
+    const wake = (): void => listener.wake('end');
+    const over = (): boolean => this.completedAt !== undefined || signal.aborted;
     signal.addEventListener('abort', wake);
     try {
       for (;;) {
-        const events = listener.queue.take();
-        if (events.length > 0) yield events;
-        else if (this.completedAt !== undefined || signal.aborted) return;
-        else {
-          await new Promise<void>((resolve) => {
-            listener.wake = resolve;
-          });
+        if (listener.queue.all.length > 0) {
+          yield listener.queue.take();
+          if (!over()) await listener.wait('end', pause);
+        } else if (over()) {
+          return;
+        } else {
+          await listener.wait('event');
+          await immediate(); // what happens at the same time is told at the same time
         }
       }
     } finally {

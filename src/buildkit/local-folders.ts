@@ -2,129 +2,107 @@
  * Copies of clients' folders, kept from one build to the next so that only what changed is sent. A copy belongs to one
  * build at a time: another that runs at once has one of its own.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { EngineError } from '../base/errors.ts';
-import type { LocalFolder, LocalWanted, Prunable } from '../build/contract.ts';
-import { receiveFiles } from './receive-files.ts';
+import type { LocalFiles, LocalFolder, LocalWanted, Prunable } from '../build/contract.ts';
+import { KeptCopies, type Copy } from './kept-copies.ts';
+import { receiveFiles, receiveSmall } from './receive-files.ts';
 import type { Session } from './sessions.ts';
+import { SmallTree } from './small-tree.ts';
 import { saidOf } from './tree-protocol.ts';
 import { TreeThread } from './tree-thread.ts';
 
-/** How many copies wait for their next build, and how many milliseconds: two days, as BuildKit's. */
-const KEPT = 16;
-const MAX_AGE = 48 * 3600_000;
-
-interface Copy {
-  readonly key: string;
-  /** With the client. */
-  readonly name: string;
+interface FolderCopy extends Copy {
   readonly folder: string;
   /** Its only entry. */
   readonly root: string;
   readonly thread: TreeThread;
-  /** Milliseconds since 1970. */
-  readonly createdAt: number;
-  usedAt: number;
-  uses: number;
-  /** Bytes. */
-  size: number;
+}
+
+interface SmallCopy extends Copy {
+  readonly tree: SmallTree;
 }
 
 export class LocalFolders {
   readonly #folder: string;
-  /** The one that was used last comes last. */
-  readonly #free: Copy[] = [];
-  readonly #used = new Set<Copy>();
-  readonly #now: () => number;
+  readonly #folders: KeptCopies<FolderCopy>;
+  readonly #small: KeptCopies<SmallCopy>;
   #thread: TreeThread | undefined;
 
   /** `folder` is this object's own, and empty. */
   constructor(folder: string, now: () => number = Date.now) {
     this.#folder = folder;
-    this.#now = now;
+    this.#folders = new KeptCopies(remove, now);
+    this.#small = new KeptCopies(() => {}, now);
   }
 
   /** Of the client's folder `name`, what is wanted of it. Throws EngineError. */
   async open(session: Session, name: string, wanted: LocalWanted, signal: AbortSignal): Promise<LocalFolder> {
-    const copy = this.#take(JSON.stringify([session.sharedKey === '' ? session.id : session.sharedKey, name, wanted.name]), name);
-    this.#used.add(copy);
-    let transferred: number;
+    if (this.#thread?.dead !== false) {
+      this.#folders.clear(); // what is in them is not known any more
+      this.#thread = new TreeThread();
+    }
+    const key = keyOf(session, name, wanted);
+    const { copy, used, give } = this.#folders.take(key, () => this.#made(key, name));
+    const back = (): void => {
+      give();
+      if (copy.thread.dead) this.#folders.clear();
+    };
     try {
-      const received = await receiveFiles(session, copy.thread, copy.root, { ...wanted, name }, signal);
-      transferred = received.transferred;
-      copy.size = received.size;
-      copy.uses++;
+      const { transferred, size } = await receiveFiles(session, copy.thread, copy.root, { ...wanted, name }, signal);
+      copy.size = size;
+      used();
+      return { path: copy.root, transferred, [Symbol.asyncDispose]: async () => back() };
     } catch (error) {
-      this.#give(copy);
+      back();
       throw error;
     }
-    let given = false;
-    return {
-      path: copy.root,
-      transferred,
-      [Symbol.asyncDispose]: async () => {
-        if (!given) this.#give(copy);
-        given = true;
-      },
-    };
+  }
+
+  /** The same, in memory; of what is too large for that, the sizes alone. Throws EngineError. */
+  async files(session: Session, name: string, wanted: LocalWanted, signal: AbortSignal): Promise<LocalFiles> {
+    const key = keyOf(session, name, wanted);
+    const id = (): string => randomUUID().replaceAll('-', '').slice(0, 25);
+    const { copy, used, give } = this.#small.take(key, () => ({ key, id: id(), name, tree: new SmallTree(), size: 0 }));
+    try {
+      const transferred = await receiveSmall(session, copy.tree, { ...wanted, name }, signal);
+      copy.size = copy.tree.bytes;
+      used();
+      return { file: copy.tree.files(), transferred };
+    } finally {
+      give();
+    }
   }
 
   /** As the build cache has them. */
   list(): Prunable[] {
-    return [...this.#free, ...this.#used].map((copy) => ({
-      record: {
-        id: basename(copy.folder).replace(/\W/g, '').toLowerCase().slice(0, 25),
-        parents: [],
-        type: 'source.local',
-        description: `local source for ${copy.name}`,
-        inUse: this.#used.has(copy),
-        shared: false,
-        size: copy.size,
-        createdAt: copy.createdAt,
-        lastUsedAt: copy.usedAt,
-        usageCount: copy.uses,
-      },
-      remove: () => {
-        const at = this.#free.indexOf(copy);
-        if (at !== -1) remove(...(this.#free.splice(at, 1) as [Copy]));
-        return at !== -1;
-      },
-    }));
+    return [...this.#small.list(), ...this.#folders.list()];
   }
 
   close(): void {
     this.#thread?.close();
   }
 
-  #take(key: string, name: string): Copy {
-    if (this.#thread?.dead !== false) {
-      for (const copy of this.#free.splice(0)) remove(copy); // what is in them is not known any more
-      this.#thread = new TreeThread();
-    }
-    const at = this.#free.findIndex((each) => each.key === key);
-    if (at !== -1) return this.#free.splice(at, 1)[0]!;
+  #made(key: string, name: string): FolderCopy {
     try {
       const folder = mkdtempSync(join(this.#folder, `${createHash('sha256').update(key).digest('hex').slice(0, 16)}-`));
       const root = join(folder, 'tree');
       mkdirSync(root, { mode: 0o755 });
-      return { key, name, folder, root, thread: this.#thread, createdAt: this.#now(), usedAt: this.#now(), uses: 0, size: 0 };
+      const id = basename(folder).replace(/\W/g, '').toLowerCase().slice(0, 25);
+      return { key, id, name, folder, root, thread: this.#thread!, size: 0 };
     } catch (error) {
       throw new EngineError('exhausted', saidOf(error), { cause: error });
     }
   }
-
-  #give(copy: Copy): void {
-    this.#used.delete(copy);
-    if (copy.thread.dead) return remove(copy);
-    copy.usedAt = this.#now();
-    this.#free.push(copy);
-    while (this.#free.length > KEPT || this.#now() - this.#free[0]!.usedAt > MAX_AGE) remove(this.#free.shift()!);
-  }
 }
 
-function remove({ root, folder, thread }: Copy): void {
+function keyOf({ sharedKey, id }: Session, name: string, wanted: LocalWanted): string {
+  return JSON.stringify([sharedKey === '' ? id : sharedKey, name, wanted.name]);
+}
+
+function remove({ root, folder, thread }: FolderCopy): void {
   if (thread.dead) rmSync(folder, { recursive: true, force: true });
   else thread.remove(root, folder);
 }

@@ -1,7 +1,7 @@
 /** One round of BuildKit's file sync, from packets in to a folder that is like the client's. */
 import { invalid } from '../base/errors.ts';
 import { PACKET, readPacket } from './file-packet.ts';
-import type { SyncedTree } from './synced-tree.ts';
+import type { FileStat } from './synced-tree.ts';
 
 /** What is to be said to the client now. */
 export interface RoundAnswer {
@@ -13,13 +13,29 @@ export interface RoundAnswer {
   readonly ended: boolean;
 }
 
+/** What is kept of a client's files. */
+export interface ReceivingTree {
+  /** What the client's next file is. Gives its number when its content is needed. Throws `invalid` for what must not be. */
+  tell(stat: FileStat): number | undefined;
+  /** A piece of a file; an empty one is its end. Throws `invalid` for a file that was not asked for. */
+  data(id: number, bytes: Uint8Array): void;
+  /** Files whose end has not come. */
+  readonly pending: number;
+  /** Bytes of the files that are kept. */
+  readonly bytes: number;
+  /** The client has told of all of its files, and all that was needed is here. */
+  finish(): void;
+  /** The round was broken off: what was kept before is still known. */
+  abandon(): void;
+}
+
 export class ReceiveRound {
-  readonly #tree: SyncedTree;
+  readonly #tree: ReceivingTree;
   #allTold = false;
   #finished = false;
   #ended = false;
 
-  constructor(tree: SyncedTree) {
+  constructor(tree: ReceivingTree) {
     this.#tree = tree;
   }
 

@@ -31,6 +31,8 @@ export function buildkitRoutes({ folder, run, history }: BuildkitOptions): Build
   };
   const upgrade = async (request: ApiRequest): Promise<void> => {
     if (request.headers['upgrade']?.toLowerCase() !== 'h2c') throw invalid('no upgrade proto in request: h2c is wanted');
+    const { 'content-length': length = '0', 'transfer-encoding': coding } = request.headers;
+    if (Number(length) === 0 && coding === undefined) return;
     for await (const piece of request.body) if ((piece as Buffer).length > 0) throw invalid('the request has a body: none is wanted');
   };
   return {

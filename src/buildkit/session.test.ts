@@ -114,6 +114,48 @@ test('the client’s files come, with what was wished in the headers', async (t)
   assert.notEqual(first.path, second.path);
 });
 
+test('a few files come in memory: those that changed, for as many builds as there are; they are part of the build cache', async (t) => {
+  const root = tempFor(t);
+  const folders = new LocalFolders(root);
+  t.after(() => folders.close());
+  let content = 'FROM a';
+  let [asked, modTime] = [0, 1];
+  const session = sessionWith(t, ['/moby.filesync.v1.FileSync/DiffCopy'], (call) => {
+    call.say(PACKET, { type: 0, stat: { path: 'Dockerfile', mode: 0o600, size: content.length, modTime } });
+    call.say(PACKET, { type: 0 });
+    return (bytes) => {
+      const packet = read(bytes);
+      if (packet['type'] === 1) {
+        asked++;
+        for (const data of [Buffer.from(content), Buffer.alloc(0)]) call.say(PACKET, { type: 2, ID: packet['ID'], data });
+      } else if (packet['type'] === 3) {
+        call.say(PACKET, { type: 3 });
+        call.end();
+      }
+    };
+  });
+  const get = () => folders.files(session, 'dockerfile', { name: 'x', followPaths: ['Dockerfile'] }, signal);
+  const first = await get();
+  assert.deepEqual([first.file('Dockerfile'), first.file('x'), asked], [{ text: 'FROM a', size: 6 }, undefined, 1]);
+  assert.ok(first.transferred > 0);
+  await get();
+  assert.equal(asked, 1);
+  [content, modTime] = ['FROM bb', 2];
+  const [one, two] = await Promise.all([get(), get()]);
+  assert.deepEqual([one.file('Dockerfile')?.text, two.file('Dockerfile')?.text, first.file('Dockerfile')?.text], ['FROM bb', 'FROM bb', 'FROM a']);
+  const records = folders.list().map(({ record: { type, description, inUse, size } }) => [type, description, inUse, size]);
+  assert.deepEqual(
+    records,
+    [1, 2].map(() => ['source.local', 'local source for dockerfile', false, 7]),
+  );
+  assert.deepEqual([folders.list().map((each) => each.remove()), folders.list(), readdirSync(root)], [[true, true], [], []]);
+  const broken = sessionWith(t, ['/moby.filesync.v1.FileSync/DiffCopy'], (call) => {
+    call.say(PACKET, { type: 2, ID: 9, data: Buffer.from('x') });
+    return () => {};
+  });
+  await assert.rejects(folders.files(broken, 'dockerfile', { name: 'x' }, signal), /was not asked for/);
+});
+
 test('copies are part of the build cache, with the room that they take; one in use stays', async (t) => {
   const folders = new LocalFolders(tempFor(t));
   t.after(() => folders.close());

@@ -21,6 +21,9 @@ export interface TreeReport {
   readonly chunk?: Uint8Array<ArrayBuffer> | undefined;
 }
 
+/** The longest packet that is taken. Bytes. */
+export const MAX_PACKET = 16 * 1024 * 1024;
+
 /** Bytes of a chunk. */
 export const CHUNK = 256 * 1024;
 

@@ -4,13 +4,10 @@ import { parentPort } from 'node:worker_threads';
 import { ReceiveRound } from './receive-round.ts';
 import { SyncedTree } from './synced-tree.ts';
 import { Unframer } from './grpc-frames.ts';
-import { saidOf, type TreeOrder, type TreeReport } from './tree-protocol.ts';
+import { MAX_PACKET, saidOf, type TreeOrder, type TreeReport } from './tree-protocol.ts';
 
 const trees = new Map<string, SyncedTree>();
 const rounds = new Map<number, { readonly round: ReceiveRound; readonly unframer: Unframer }>();
-
-/** The longest packet that is taken. */
-const MAX_PACKET = 16 * 1024 * 1024;
 
 parentPort!.on('message', (order: TreeOrder) => {
   if (order.kind === 'remove') {

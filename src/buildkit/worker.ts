@@ -13,7 +13,16 @@ export interface Worker {
   readonly [field: string]: unknown;
 }
 
-export async function workerOf(system: System, builds: Pick<Builds, 'gcRules'>): Promise<Worker> {
+/** Tells of it, as often as it is asked. What stays the same while the daemon runs is found out once. */
+export function workerOf(system: System, builds: Pick<Builds, 'gcRules'>): () => Promise<Worker> {
+  let facts: Promise<Worker> | undefined;
+  return async () => {
+    facts ??= factsOf(system);
+    return { ...(await facts), GCPolicy: (await builds.gcRules()).map(policyOf) };
+  };
+}
+
+async function factsOf(system: System): Promise<Worker> {
   const info = (await system.info()) as { readonly ID?: string; readonly Architecture?: string; readonly Driver?: string };
   const architecture = info.Architecture ?? '';
   return {
@@ -21,7 +30,6 @@ export async function workerOf(system: System, builds: Pick<Builds, 'gcRules'>):
     // buildx takes it for the sign that images of all kinds can be exported
     Labels: { 'org.mobyproject.buildkit.worker.snapshotter': info.Driver ?? 'overlay' },
     platforms: [{ Architecture: ARCHITECTURES[architecture] ?? architecture, OS: 'linux' }],
-    GCPolicy: (await builds.gcRules()).map(policyOf),
     BuildkitVersion: BUILDKIT,
   };
 }

@@ -1,5 +1,7 @@
 /** `kobako build --check` and `--call`: what a Dockerfile says of itself, as buildx shows it. */
 import { invalid } from '../base/errors.ts';
+import { parseBool } from '../base/parse-bool.ts';
+import { describedJson } from '../build/describe-json.ts';
 import type { BuildDescription, BuildRequest, Builds } from '../engine/builds-contract.ts';
 import { quoted } from './build-progress.ts';
 import { say, type CliContext } from './context.ts';
@@ -7,18 +9,41 @@ import { tabulate } from './table.ts';
 
 const CALLS = { check: 'lint', lint: 'lint', outline: 'outline', targets: 'targets' } as const;
 
-/** Gives the exit code. Throws `invalid` for a call that is not known. */
-export async function describeBuild(context: CliContext, builds: Builds, request: BuildRequest, call: string): Promise<number> {
-  if (!Object.hasOwn(CALLS, call)) throw invalid(`invalid call ${JSON.stringify(call)}: build, check, outline and targets are there`);
-  const what = CALLS[call as keyof typeof CALLS];
-  const description = await builds.describe(request, what);
-  if (what === 'lint') return checked(context, description);
-  const rows = what === 'targets' ? targets(description) : outline(description);
-  say(context, rows);
-  return 0;
+/** `outline,format=json`: what is asked, and how it is to be told. */
+interface Call {
+  readonly what: (typeof CALLS)[keyof typeof CALLS];
+  readonly json: boolean;
+  /** What the checks find is no failure of the command. */
+  readonly ignoreStatus: boolean;
 }
 
-function checked(context: CliContext, { warnings, error, source }: BuildDescription): number {
+/** Gives the exit code. Throws `invalid` for a call that is not known. */
+export async function describeBuild(context: CliContext, builds: Builds, request: BuildRequest, call: string): Promise<number> {
+  const { what, json, ignoreStatus } = readCall(call);
+  const description = await builds.describe(request, what);
+  if (json) say(context, describedJson(what, description));
+  else if (what === 'lint') sayChecks(context, description);
+  else say(context, what === 'targets' ? targets(description) : outline(description));
+  const failed = what === 'lint' && (description.warnings.length > 0 || description.error !== undefined);
+  return failed && !ignoreStatus ? 1 : 0;
+}
+
+/** As buildx: every format but `json` is text. */
+function readCall(text: string): Call {
+  const [name = '', ...fields] = text.split(',');
+  if (!Object.hasOwn(CALLS, name)) throw invalid(`invalid call ${JSON.stringify(name)}: build, check, outline and targets are there`);
+  let [format, ignoreStatus]: [string, boolean | undefined] = ['', false];
+  for (const field of fields) {
+    const [key, value = ''] = field.split(/=(.*)/s);
+    if (key === 'format') format = value;
+    else if (key === 'ignorestatus') ignoreStatus = parseBool(value);
+    else throw invalid(`invalid print field: ${field}`);
+    if (ignoreStatus === undefined) throw invalid(`invalid print field: ${field}: it is true or false`);
+  }
+  return { what: CALLS[name as keyof typeof CALLS], json: format === 'json', ignoreStatus: ignoreStatus === true };
+}
+
+function sayChecks(context: CliContext, { warnings, error, source }: BuildDescription): void {
   const text = source.data.toString();
   const count = warnings.length;
   say(context, `Check complete, ${count === 0 ? 'no warnings found.' : count === 1 ? '1 warning has been found!' : `${count} warnings have been found!`}`);
@@ -26,7 +51,6 @@ function checked(context: CliContext, { warnings, error, source }: BuildDescript
     say(context, `\nWARNING: ${rule}${url === '' ? '' : ` - ${url}`}\n${detail}\n${quoted(source.filename, text, ranges).trimEnd()}`);
   }
   if (error !== undefined) say(context, `\nERROR: ${error.message}\n${quoted(source.filename, text, error.ranges).trimEnd()}`);
-  return count > 0 || error !== undefined ? 1 : 0;
 }
 
 function targets({ targets: all }: BuildDescription): string {

@@ -11,7 +11,7 @@ import { TarWriter } from '../tar/writer.ts';
 import { cli, type CliOptions, type CliResult } from '../../test/support/cli.ts';
 import { tempFor } from '../../test/support/temp.ts';
 import { splitEntry } from './cp-paths.ts';
-import { pack } from './pack.ts';
+import { pack } from '../build/pack-folder.ts';
 import { unpack } from './unpack.ts';
 
 interface Ground {

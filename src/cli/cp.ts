@@ -8,7 +8,7 @@ import { CP_FLAGS } from './container-flags.ts';
 import type { CliContext, Command } from './context.ts';
 import { cpSide, kept, linkedPath, localDestination, localSource, placement, splitEntry } from './cp-paths.ts';
 import { parseFlags, type Flags } from './flags.ts';
-import { pack } from './pack.ts';
+import { pack } from '../build/pack-folder.ts';
 import { humanSize } from './units.ts';
 import { unpack } from './unpack.ts';
 

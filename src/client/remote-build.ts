@@ -1,10 +1,12 @@
 /** Builds by a kobako daemon, with all that the engine's interface has: what only this side has, the daemon asks for. */
 import { connect } from 'node:net';
 import { cacheFolder } from '../build/cache-folder.ts';
+import { folderContext } from '../build/folder-context.ts';
+import { pack } from '../build/pack-folder.ts';
 import { bytesToJson } from '../base/bytes-json.ts';
 import { isDigest, type Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
-import type { BlobPlace, BuildDescription, BuildRequest, BuildResult, CachePlace, Exporter, SshSocket } from '../engine/builds-contract.ts';
+import type { BlobPlace, BuildDescription, BuildRequest, BuildResult, CachePlace, ContextSource, Exporter, SshSocket } from '../engine/builds-contract.ts';
 import type { Credentials } from '../engine/images-contract.ts';
 import type { Descriptor } from '../image/contract.ts';
 import type { RemoteBuild, RemoteCache } from '../engine/types/remote-build.ts';
@@ -81,12 +83,9 @@ function documentOf(request: BuildRequest, describe: RemoteBuild['describe']): R
     id: request.id ?? '',
     contexts: Object.fromEntries(
       Object.entries(request.contexts).map(([name, context]) => {
-        if (context.kind === 'local')
-          throw new EngineError('unavailable', `the context ${JSON.stringify(name)} cannot be sent to a daemon: it is a folder that is opened in parts`, {
-            hint: 'give it as a tar, or use the engine in this process',
-          });
-        const { kind } = context;
-        return [name, { kind, from: kind === 'tar' ? '' : kind === 'image' ? context.name : context.url }];
+        const from = context.kind === 'image' ? context.name : context.kind === 'remote' ? context.url : '';
+        // a folder is sent as a tar
+        return [name, { kind: context.kind === 'local' ? 'tar' : context.kind, from }];
       }),
     ),
     dockerfile: {
@@ -165,11 +164,12 @@ function answersOf(request: BuildRequest, agents: Agents): BuildAnswers {
       },
     },
     read: {
-      context: ({ name }) => {
+      context: ({ name }, signal) => {
         const context = Object.hasOwn(contexts, text(name)) ? contexts[text(name)] : undefined;
-        if (context?.kind !== 'tar' || given.has(text(name))) throw invalid(`there is no context ${JSON.stringify(name)} to send`);
+        if (context === undefined || !('bytes' in context || 'open' in context) || given.has(text(name)))
+          throw invalid(`there is no context ${JSON.stringify(name)} to send`);
         given.add(text(name));
-        return context.bytes;
+        return 'bytes' in context ? context.bytes : folderBytes(context, text(name), request, signal);
       },
       'cache-read': ({ digest, ...args }, signal) => place(args).read(digestOf(digest), signal),
     },
@@ -189,6 +189,18 @@ function answersOf(request: BuildRequest, agents: Agents): BuildAnswers {
       },
     },
   };
+}
+
+/** All of a folder; of the Dockerfile's, what its .dockerignore leaves out does not go on the way. */
+async function* folderBytes(
+  context: Extract<ContextSource, { readonly kind: 'local' }>,
+  name: string,
+  { dockerfile = {} }: BuildRequest,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  await using folder = await context.open({ name: '[internal] load build context' }, signal);
+  const its = !('text' in dockerfile) && (dockerfile.context ?? 'context') === name;
+  yield* its ? folderContext(folder.path, dockerfile.path) : pack(folder.path, '.');
 }
 
 function digestOf(value: unknown): Digest {

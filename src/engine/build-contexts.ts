@@ -1,28 +1,28 @@
 /** Contexts of one build: opened when something of them is needed first, and gone with the build. */
 import { createHash, type Hash } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
+import { posix } from 'node:path';
 import { EngineError, invalid } from '../base/errors.ts';
-import type { ContextSource, LocalFolder } from '../build/contract.ts';
-import { readInRoot } from '../kernel/linux/read-in-root.ts';
+import type { ClientFile, ContextSource, LocalFiles, LocalFolder } from '../build/contract.ts';
+import { fileInRoot } from '../kernel/linux/read-in-root.ts';
 import type { RootedFiles } from '../snapshot/contract.ts';
-import { archiveKind, plainTar } from './build-archive.ts';
+import { arrivedContext, MAX_DOCKERFILE, type ArrivedContext } from './build-context-tar.ts';
 import type { FileRoot } from './build-copy-sources.ts';
 import { fetchRemote } from './build-remote.ts';
-import { lookup } from './build-items.ts';
+import type { WorkFolder } from './build-parts.ts';
 import type { OriginNotes } from './build-origin.ts';
-
-/** A text without end is no Dockerfile. */
-const MAX_DOCKERFILE = 1 << 20;
-
-interface OpenContext {
-  readonly path: string;
-  /** It was one file: the Dockerfile. */
-  readonly single?: boolean;
-}
 
 export interface ContextWish {
   readonly followPaths?: readonly string[] | undefined;
   readonly excludePatterns?: readonly string[] | undefined;
+}
+
+type LocalSource = Extract<ContextSource, { readonly kind: 'local' }>;
+
+export interface DockerfileRead {
+  readonly text: string;
+  /** Of the .dockerignore beside it. */
+  readonly ignore: string | undefined;
 }
 
 /** How a context shows that it is being opened. */
@@ -30,7 +30,8 @@ export type ContextShow = <T>(name: string, work: (report: (transferred: number)
 
 export interface ContextsParts {
   readonly files: RootedFiles;
-  readonly work: string;
+  /** A folder of this build's. */
+  readonly work: Pick<WorkFolder, 'path'>;
   readonly signal: AbortSignal;
   readonly show: ContextShow;
   /** Gets what was opened. */
@@ -40,14 +41,13 @@ export interface ContextsParts {
 export class BuildContexts implements AsyncDisposable {
   readonly #sources: Readonly<Record<string, ContextSource>>;
   readonly #files: RootedFiles;
-  readonly #work: string;
+  readonly #work: Pick<WorkFolder, 'path'>;
   readonly #signal: AbortSignal;
   readonly #show: ContextShow;
   readonly #notes: Pick<OriginNotes, 'locals' | 'git' | 'http'>;
-  readonly #opened = new Map<string, Promise<OpenContext>>();
+  readonly #opened = new Map<string, Promise<ArrivedContext>>();
   readonly #folders: LocalFolder[] = [];
 
-  /** `work`: a folder of this build's. */
   constructor(sources: Readonly<Record<string, ContextSource>>, { files, work, signal, show, notes }: ContextsParts) {
     this.#sources = sources;
     this.#files = files;
@@ -70,49 +70,56 @@ export class BuildContexts implements AsyncDisposable {
     return {
       owned: true,
       ignored,
-      open: async (use) => use((await this.#open(name, wish)).path),
+      open: async (use) => use(await (await this.#open(name, wish)).path()),
     };
   }
 
   /** The Dockerfile in a context; `ignore` is what is beside it. Throws `invalid` in BuildKit's words. */
-  async dockerfile(name: string, path: string): Promise<{ readonly text: string; readonly ignore: string | undefined }> {
+  async dockerfile(name: string, path: string): Promise<DockerfileRead> {
     const source = this.source(name);
     if (source === undefined) throw invalid('failed to read dockerfile: no build context was given');
-    if (source.kind === 'local') {
-      this.#notes.locals.add(name);
-      const wanted = { followPaths: [path, `${path}.dockerignore`, '.dockerignore'], name: '[internal] load build definition from Dockerfile' };
-      await using folder = await source.open(wanted, this.#signal);
-      const read = await this.#read(folder.path, path, false);
-      const main = name === 'context' ? undefined : this.source('context');
-      if (main?.kind !== 'local' || (await lookup(this.#files, folder.path, `${path}.dockerignore`)) !== undefined) return read;
-      // the Dockerfile may be elsewhere: without one of its own, the context's counts
+    if (source.kind === 'local') return this.#localDockerfile(source, name, path);
+    const file = await this.#reader(name);
+    const { single } = await this.#open(name, {});
+    const read = dockerfileIn(single === true ? 'Dockerfile' : path, file);
+    if (name === 'context' || this.source('context')?.kind !== 'tar' || file(`${path}.dockerignore`) !== undefined) return read;
+    // as of a client's folders: without one of the Dockerfile's own, the context's counts
+    return { text: read.text, ignore: (await this.#reader('context'))('.dockerignore')?.text };
+  }
+
+  /** Reads files of a context that is no client's. */
+  async #reader(name: string): Promise<(path: string) => ClientFile | undefined> {
+    const { path, small } = await this.#open(name, {});
+    if (small !== undefined) return (each) => small.file(posix.normalize(`/${each}`).slice(1));
+    const root = await path();
+    return (each) => fileInRoot(root, each);
+  }
+
+  async #localDockerfile(source: LocalSource, name: string, path: string): Promise<DockerfileRead> {
+    this.#notes.locals.add(name);
+    const own = `${path}.dockerignore`;
+    const main = name === 'context' ? undefined : this.source('context');
+    const stop = new AbortController();
+    const signal = AbortSignal.any([this.#signal, stop.signal]);
+    // the Dockerfile may be elsewhere: without one of its own, the context's counts; it is on its way before that is known
+    const beside = main?.kind === 'local' ? filesOf(main, ['.dockerignore'], '[internal] load .dockerignore', signal) : undefined;
+    beside?.catch(() => {});
+    try {
+      const files = await filesOf(source, [path, own, '.dockerignore'], '[internal] load build definition from Dockerfile', signal);
+      const read = dockerfileIn(path, (each) => files.file(each));
+      if (beside === undefined || files.file(own) !== undefined) return read;
       const ignore = await this.#show('[internal] load .dockerignore', async (report) => {
-        const wish = { followPaths: ['.dockerignore'], name: '[internal] load .dockerignore' };
-        await using beside = await main.open(wish, this.#signal);
-        report(beside.transferred ?? 0);
-        return (await lookup(this.#files, beside.path, '.dockerignore')) === undefined ? undefined : readInRoot(beside.path, '.dockerignore');
+        const { file, transferred } = await beside;
+        report(transferred);
+        return file('.dockerignore')?.text;
       });
       return { text: read.text, ignore };
+    } finally {
+      stop.abort();
     }
-    const opened = await this.#open(name, {});
-    return this.#read(opened.path, opened.single === true ? 'Dockerfile' : path, opened.single === true);
   }
 
-  async #read(root: string, path: string, single: boolean): Promise<{ text: string; ignore: string | undefined }> {
-    const stat = await lookup(this.#files, root, `${path}`);
-    if (stat === undefined) {
-      throw invalid(`failed to read dockerfile: open ${path.replace(/^.*\//, '')}: no such file or directory`);
-    }
-    if (stat.size > MAX_DOCKERFILE) throw invalid(`failed to read dockerfile: ${path} has more than ${MAX_DOCKERFILE} bytes`);
-    const text = readInRoot(root, path);
-    if (single) return { text, ignore: undefined };
-    for (const beside of [`${path}.dockerignore`, '.dockerignore']) {
-      if ((await lookup(this.#files, root, beside)) !== undefined) return { text, ignore: readInRoot(root, beside) };
-    }
-    return { text, ignore: undefined };
-  }
-
-  #open(name: string, wish: ContextWish): Promise<OpenContext> {
+  #open(name: string, wish: ContextWish): Promise<ArrivedContext> {
     const known = this.#opened.get(name);
     if (known !== undefined) return known;
     const opening = this.#make(name, wish);
@@ -120,7 +127,7 @@ export class BuildContexts implements AsyncDisposable {
     return opening;
   }
 
-  async #make(name: string, wish: ContextWish): Promise<OpenContext> {
+  async #make(name: string, wish: ContextWish): Promise<ArrivedContext> {
     const source = this.source(name);
     const shown = name === 'context' ? 'load build context' : `load from ${name}`;
     if (source === undefined) {
@@ -134,21 +141,21 @@ export class BuildContexts implements AsyncDisposable {
           const folder = await source.open({ ...wish, name: `[internal] ${shown}`, report }, this.#signal);
           this.#folders.push(folder);
           report(folder.transferred ?? 0);
-          return folder;
+          return { path: async () => folder.path };
         });
       case 'tar':
-        return this.#show(`[internal] ${shown}`, (report) => this.#tar(source.bytes, `${this.#work}/context-${number}`, report));
+        return this.#show(`[internal] ${shown}`, (report) => this.#arrived(source.bytes, () => `${this.#work.path}/context-${number}`, report));
       case 'remote':
         return this.#show(`[internal] load remote build context`, async (report) => {
-          const folder = `${this.#work}/context-${number}`;
+          const folder = `${this.#work.path}/context-${number}`;
           mkdirSync(folder, { mode: 0o755 });
-          const fetched = await fetchRemote(source.url, `${this.#work}/remote-${number}`, this.#signal).catch(asContext);
+          const fetched = await fetchRemote(source.url, `${this.#work.path}/remote-${number}`, this.#signal).catch(asContext);
           if (fetched.kind === 'folder') {
             this.#notes.git(source.url, fetched.commit);
-            return { path: fetched.path };
+            return { path: async () => fetched.path };
           }
           const hash = createHash('sha256');
-          const opened = await this.#tar(hashed(fetched.bytes, hash), folder, report);
+          const opened = await this.#arrived(hashed(fetched.bytes, hash), () => folder, report);
           this.#notes.http(source.url, hash.digest('hex'));
           return opened;
         });
@@ -157,48 +164,8 @@ export class BuildContexts implements AsyncDisposable {
     }
   }
 
-  async #tar(bytes: AsyncIterable<Uint8Array>, folder: string, report: (transferred: number) => void): Promise<OpenContext> {
-    mkdirSync(folder, { recursive: true, mode: 0o755 });
-    let transferred = 0;
-    const signal = this.#signal;
-    const counted = async function* (): AsyncGenerator<Buffer> {
-      for await (const chunk of bytes) {
-        if (signal.aborted) throw signal.reason;
-        transferred += chunk.length;
-        report(transferred);
-        yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-      }
-    };
-    const source = counted();
-    const head: Buffer[] = [];
-    for (let size = 0; size < MAX_HEAD;) {
-      const next = await source.next();
-      if (next.done === true) break;
-      // who unpacks takes the memory
-      head.push(Buffer.from(next.value));
-      size += next.value.length;
-    }
-    const kind = isEmptyTar(head) ? 'none' : await archiveKind(once(head));
-    if (kind === undefined) return this.#single(head, source, folder);
-    const all = async function* (): AsyncGenerator<Uint8Array> {
-      for (const chunk of head) yield Uint8Array.from(chunk);
-      // a program has its input for longer than the next piece takes
-      for await (const chunk of source) yield kind === 'bzip2' || kind === 'xz' ? Uint8Array.from(chunk) : chunk;
-    };
-    await this.#files.unpack(folder, '/', plainTar(kind, all()), {});
-    return { path: folder };
-  }
-
-  async #single(head: readonly Buffer[], rest: AsyncIterable<Buffer>, folder: string): Promise<OpenContext> {
-    const pieces = [...head];
-    let size = pieces.reduce((sum, piece) => sum + piece.length, 0);
-    for await (const piece of rest) {
-      pieces.push(Buffer.from(piece));
-      size += piece.length;
-      if (size > MAX_DOCKERFILE) throw invalid('the build context is neither an archive nor a Dockerfile');
-    }
-    writeFileSync(`${folder}/Dockerfile`, Buffer.concat(pieces));
-    return { path: folder, single: true };
+  #arrived(bytes: AsyncIterable<Uint8Array>, folder: () => string, report: (transferred: number) => void): Promise<ArrivedContext> {
+    return arrivedContext(bytes, { files: this.#files, folder, signal: this.#signal, report });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -221,14 +188,18 @@ async function* hashed(bytes: AsyncIterable<Uint8Array>, hash: Hash): AsyncGener
   }
 }
 
-/** An archive without entries: its end mark alone. */
-function isEmptyTar(head: readonly Buffer[]): boolean {
-  return head.reduce((size, { length }) => size + length, 0) >= MAX_HEAD && head.every((piece) => piece.every((byte) => byte === 0));
+async function filesOf(source: LocalSource, followPaths: readonly string[], name: string, signal: AbortSignal): Promise<LocalFiles> {
+  const wanted = { followPaths, name };
+  if (source.files !== undefined) return source.files(wanted, signal);
+  await using folder = await source.open(wanted, signal);
+  const known = new Map(followPaths.map((path) => [path, fileInRoot(folder.path, path)]));
+  return { file: (path) => known.get(path), transferred: folder.transferred ?? 0 };
 }
 
-/** Enough to tell an archive. */
-const MAX_HEAD = 1024;
-
-async function* once(pieces: readonly Buffer[]): AsyncGenerator<Buffer> {
-  yield* pieces;
+/** Throws `invalid` where there is none. */
+function dockerfileIn(path: string, file: (path: string) => ClientFile | undefined): DockerfileRead {
+  const found = file(path);
+  if (found === undefined) throw invalid(`failed to read dockerfile: open ${posix.basename(path)}: no such file or directory`);
+  if (found.size > MAX_DOCKERFILE) throw invalid(`failed to read dockerfile: ${path} has more than ${MAX_DOCKERFILE} bytes`);
+  return { text: found.text, ignore: (file(`${path}.dockerignore`) ?? file('.dockerignore'))?.text };
 }

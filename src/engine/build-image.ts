@@ -2,7 +2,7 @@
 import type { LayerRef } from '../build/contract.ts';
 import type { PlannedStage } from '../build/dockerfile/plan.ts';
 import type { ContainerConfig, HistoryEntry, ImageConfig } from '../image/contract.ts';
-import type { StageState } from './build-solve.ts';
+import type { StageState } from './build-stage.ts';
 
 export interface BuiltImage {
   readonly config: ImageConfig;

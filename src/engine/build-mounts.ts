@@ -19,7 +19,6 @@ const STRICTEST = ['locked', 'private', 'shared'] as const;
 
 export interface MountsInput {
   readonly request: BuildRequest;
-  readonly work: string;
   root(source: Source): Promise<FileRoot>;
   layers(source: Source): Promise<readonly LayerRef[]>;
 }

@@ -1,10 +1,10 @@
 /** What a build used, noted while it goes on: for its provenance. */
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Digest } from '../base/digest.ts';
 import { withoutCredentials } from '../base/url-credentials.ts';
 import type { BuildRequest, LayerRef, SourceFile } from '../build/contract.ts';
 import type { BuildPlan, PlannedStage, RunStep, Step } from '../build/dockerfile/plan.ts';
-import type { BuildOrigin, Material, MountedId } from '../build/provenance.ts';
+import type { BuildOrigin, Material, MountedId, OriginStep } from '../build/provenance.ts';
 import type { Platform } from '../image/contract.ts';
 import { formatPlatform, hostPlatform } from '../image/platform.ts';
 import { familiarName, parseReference, withDefaultTag } from '../image/reference.ts';
@@ -37,8 +37,9 @@ export class OriginNotes {
 export function originOf(notes: OriginNotes, request: BuildRequest, plan: BuildPlan, source: SourceFile): BuildOrigin {
   const runs = plan.stages.flatMap(({ steps }) => steps.filter((step): step is RunStep => step.kind === 'run'));
   const { materials, locals, startedAt } = notes;
+  let steps: readonly OriginStep[] | undefined;
   return {
-    invocation: randomBytes(16).toString('hex'),
+    invocation: randomUUID().replaceAll('-', ''),
     startedAt,
     finishedAt: Date.now(),
     builderPlatform: formatPlatform(hostPlatform()),
@@ -48,7 +49,9 @@ export function originOf(notes: OriginNotes, request: BuildRequest, plan: BuildP
     secrets: mountsOf(runs, 'secret'),
     ssh: mountsOf(runs, 'ssh'),
     network: runs.some(({ network }) => network !== 'none' && request.network !== 'none'),
-    steps: originSteps(plan, notes),
+    get steps() {
+      return (steps ??= originSteps(plan, notes));
+    },
     source,
   };
 }

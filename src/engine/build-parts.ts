@@ -1,5 +1,5 @@
 /** What builds work with, and what they leave on the disk while they are at work. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import type { Digest } from '../base/digest.ts';
 import { SIGKILL } from '../base/signals.ts';
@@ -10,6 +10,7 @@ import type { StepNote } from '../build/progress.ts';
 import { signalProcess } from '../kernel/linux/process.ts';
 import type { AccountFiles } from '../runtime/users.ts';
 import type { CacheCollector } from './build-collector.ts';
+import type { Plans } from './build-plans.ts';
 import { endGroup } from './lost.ts';
 import type { EngineParts } from './parts.ts';
 import { owner, ownerLives, type ProcessId } from './process-id.ts';
@@ -22,6 +23,7 @@ export interface BuildParts {
   readonly dir: string;
   /** By the chain of layers. */
   readonly accounts: Map<string, AccountFiles>;
+  readonly plans: Plans;
   /** One at a time: whoever copies holds two of the layer workers. */
   copying: Promise<void>;
   /** Of each build that goes on here: the steps that it has come to. */
@@ -42,12 +44,35 @@ export interface StepOutcome {
   readonly cached: boolean;
 }
 
+export interface WorkFolder extends Disposable {
+  readonly path: string;
+  /** Nothing else here has this name. */
+  readonly id: string;
+}
+
 /** A folder for something that goes on, gone when disposed of; what a killed process left there the next one sweeps. */
-export function workFolder({ dir }: BuildParts, what: string): Disposable & { readonly path: string; readonly id: string } {
-  const id = `${what}-${randomBytes(8).toString('hex')}`;
+export function workFolder(parts: BuildParts, what: string): WorkFolder {
+  const work = lateWorkFolder(parts, what);
+  const { id, path } = work;
+  return { id, path, [Symbol.dispose]: () => work[Symbol.dispose]() };
+}
+
+/** A work folder that is made when its path is first asked for: then there is something to sweep. */
+export function lateWorkFolder({ dir }: BuildParts, what: string): WorkFolder {
+  const id = `${what}-${randomUUID().replaceAll('-', '').slice(0, 16)}`;
   const path = `${dir}/work/${owner()}-${id}`;
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  return { path, id, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+  let made = false;
+  return {
+    id,
+    get path() {
+      if (!made) mkdirSync(path, { recursive: true, mode: 0o700 });
+      made = true;
+      return path;
+    },
+    [Symbol.dispose]: () => {
+      if (made) rmSync(path, { recursive: true, force: true });
+    },
+  };
 }
 
 /** What runs in a work folder, for who sweeps. */

@@ -1,11 +1,9 @@
 /** Use cases: builds, and what their cache has. */
-import { parseDockerfile } from '../build/dockerfile/parse.ts';
 import type { Dockerfile } from '../build/dockerfile/ast.ts';
 import type { Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { BuildDescription, BuildFailureDetail, BuildRequest, BuildResult, Builds, SourceFile } from '../build/contract.ts';
 import type { BaseImage, BuildPlan, ImageNeed, ImageSettings, PlanOptions, Source } from '../build/dockerfile/plan.ts';
-import { planStages } from '../build/dockerfile/plan-stages.ts';
 import { Findings } from '../build/dockerfile/rules.ts';
 import { keyOf } from '../build/keys.ts';
 import { provenanceOf, withLayers } from '../build/provenance.ts';
@@ -26,7 +24,7 @@ import { builtImage } from './build-image.ts';
 import { checkFrontend } from './build-frontend.ts';
 import { ignoredPatterns, pathMatcher } from './build-language.ts';
 import { Lent } from './build-lent.ts';
-import { workFolder, type BuildParts } from './build-parts.ts';
+import { lateWorkFolder, type BuildParts, type WorkFolder } from './build-parts.ts';
 import { solve } from './build-solve.ts';
 import { metadataText, shownName } from './build-words.ts';
 import { shownWarning, warningsOfFailed } from './build-warnings.ts';
@@ -55,6 +53,7 @@ async function build(parts: BuildParts, running: Map<string, AbortController>, r
     throw signal.aborted && !(error instanceof EngineError && error.kind === 'cancelled') ? cancelled(signal, error) : error;
   } finally {
     if (request.id !== undefined) running.delete(request.id);
+    if (!parts.engine.owned) parts.cache.flush();
     await parts.collector.built();
   }
 }
@@ -93,8 +92,8 @@ class Build {
     // what is made on the way is nobody's until the end
     using _hold = await store.hold(this.#signal);
     await using lent = new Lent();
-    const work = lent.use(workFolder(this.#parts, 'build'));
-    const contexts = lent.use(this.#contexts(work.path));
+    const work = lent.use(lateWorkFolder(this.#parts, 'build'));
+    const contexts = lent.use(this.#contexts(work));
     const definition = await this.#definition(contexts);
     const { source, ignore } = definition;
     const plan = await this.#toldPlan(definition);
@@ -116,15 +115,16 @@ class Build {
       imported: await importCaches(caches),
       done,
       notes: this.#notes,
-      work: work.path,
+      work,
       source,
       say: this.#say,
       signal: this.#signal,
     });
     const epoch = epochOf(request);
     const built = builtImage(plan.target, state, epoch);
-    const records = [...done].flatMap((key) => this.#parts.cache.find(key) ?? []);
-    const inline = request.cacheTo?.some(({ type }) => type === 'inline') === true;
+    const wanted = request.cacheTo ?? [];
+    const records = wanted.length === 0 ? [] : [...done].flatMap((key) => this.#parts.cache.find(key) ?? []);
+    const inline = wanted.some(({ type }) => type === 'inline');
     const shown = inline ? { ...built, config: { ...built.config, [INLINE]: recordsDocument(inResult(records, built)) } } : built;
     const wish = request.provenance;
     const origin = originOf(this.#notes, request, plan, source);
@@ -138,8 +138,8 @@ class Build {
   }
 
   async describe(what: 'targets' | 'outline' | 'lint'): Promise<BuildDescription> {
-    using work = workFolder(this.#parts, 'build');
-    await using contexts = this.#contexts(work.path);
+    using work = lateWorkFolder(this.#parts, 'build');
+    await using contexts = this.#contexts(work);
     const definition = await this.#definition(contexts);
     const { source } = definition;
     const file = this.#parsed(definition);
@@ -156,7 +156,7 @@ class Build {
     }
   }
 
-  #contexts(work: string): BuildContexts {
+  #contexts(work: WorkFolder): BuildContexts {
     return new BuildContexts(this.#request.contexts, {
       files: this.#parts.engine.images().driver.rooted,
       work,
@@ -199,8 +199,8 @@ class Build {
     }
   }
 
-  #parsed({ text, source }: Definition, findings?: Findings): Dockerfile {
-    return inFile(source, () => parseDockerfile(text, findings), { unreadable: true, classic: this.#request.classic === true });
+  #parsed({ text, source }: Definition, findings = new Findings()): Dockerfile {
+    return inFile(source, () => this.#parts.plans.parsed(text, findings), { unreadable: true, classic: this.#request.classic === true });
   }
 
   async #definition(contexts: BuildContexts): Promise<Definition> {
@@ -247,7 +247,7 @@ class Build {
       const { missing, plan } = inFile(
         source,
         () =>
-          planStages(
+          this.#parts.plans.planned(
             file,
             {
               ...more,

@@ -5,6 +5,7 @@ import { Flights } from '../build/flights.ts';
 import { CacheCollector } from './build-collector.ts';
 import { collectCache } from './build-gc.ts';
 import { sweepBuilds, type BuildParts } from './build-parts.ts';
+import { Plans } from './build-plans.ts';
 import type { EngineParts } from './parts.ts';
 
 /** The folder of builds below the data root. */
@@ -26,6 +27,7 @@ export function openBuilds(engine: EngineParts, { gc, forbidden }: Pick<BuildPar
     flights: new Flights(),
     dir,
     accounts: new Map(),
+    plans: new Plans(),
     copying: Promise.resolve(),
     building: new Set(),
     kept: [],

@@ -153,6 +153,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     warming?.[Symbol.dispose]();
     await leases.close();
     await openedBuilds?.collector.close();
+    openedBuilds?.cache.flush();
     live.close();
     healthStops(parts);
     events.close();

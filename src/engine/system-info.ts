@@ -2,7 +2,7 @@
 import { nowNano, rfc3339Nano } from '../base/time.ts';
 import { VERSION } from '../base/version.ts';
 import type { CgroupAbilities } from '../cgroup/abilities.ts';
-import { hostInfo } from '../kernel/linux/host-info.ts';
+import { hostInfo, kernelRelease } from '../kernel/linux/host-info.ts';
 import { stateOf } from './container-state.ts';
 import { engineId } from './engine-id.ts';
 import type { EngineParts } from './parts.ts';
@@ -133,7 +133,7 @@ function warningsOf(able: Partial<CgroupAbilities>, onV2: boolean): readonly str
 }
 
 export function systemVersion(): SystemVersion {
-  const { kernelVersion } = hostInfo();
+  const kernelVersion = kernelRelease();
   const Arch = { x64: 'amd64', arm64: 'arm64' }[process.arch as 'x64' | 'arm64'] ?? process.arch;
   // there is no Go: what runs it instead
   const GoVersion = `node ${process.version}`;

@@ -56,7 +56,7 @@ export function driverOf(name: SnapshotDriver['name'], options: DriverOptions, p
       store.info(diffId);
       return pool.do({ kind: 'usage', path: placeIn(store.path(diffId)).counted });
     },
-    contentSize: (diffId) => store.info(diffId).contentSize,
+    contentSize: (diffId) => store.contentSize(diffId),
     remove: (diffId) => store.remove(diffId),
     sweep: () => store.sweep(),
     untidy: () => store.untidy(),

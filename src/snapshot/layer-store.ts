@@ -24,6 +24,8 @@ import type { FromWorker, IngestTask } from './worker-protocol.ts';
 const FEW = 64;
 /** Bytes: the file of a folder that has but few names is smaller, on every file system. */
 const FEW_NAMES_SIZE = 64 << 10;
+/** Of so many layers the size is kept in memory. */
+const MOST_SIZES = 10_000;
 /** What lies in `tmp` or `trash` for longer, in milliseconds, has probably been left there. */
 const LEFT_MS = 60_000;
 
@@ -46,6 +48,7 @@ export class LayerStore {
   /** One after the other: a thread each, beside those of the next pull, would be too many. */
   #removals = Promise.resolve();
   readonly #sync: LayerSync;
+  readonly #sizes = new Map<Digest, number>();
 
   constructor(options: LayerStoreOptions) {
     this.#options = options;
@@ -64,6 +67,16 @@ export class LayerStore {
 
   path(diffId: Digest): string {
     return `${this.#options.dir}/layers/${digestHex(diffId)}`;
+  }
+
+  /** `info`'s, kept in memory: of what is named by its content it is always the same. Throws `not-found` for one that never was there. */
+  contentSize(diffId: Digest): number {
+    const known = this.#sizes.get(diffId);
+    if (known !== undefined) return known;
+    const size = this.info(diffId).contentSize;
+    if (this.#sizes.size >= MOST_SIZES) this.#sizes.clear();
+    this.#sizes.set(diffId, size);
+    return size;
   }
 
   /** As it was when the layer arrived. Throws `not-found`. */
@@ -88,6 +101,7 @@ export class LayerStore {
   }
 
   remove(diffId: Digest): void {
+    this.#sizes.delete(diffId);
     this.trash(this.path(diffId), false);
   }
 

@@ -1,12 +1,14 @@
 /** `POST /kobako/builds`, with a builder that only does as it is told. */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { remoteBuildRoutes } from '../../src/api/kobako/builds.ts';
 import { connectEngine } from '../../src/client/engine.ts';
 import { EngineError } from '../../src/base/errors.ts';
 import type { Engine } from '../../src/engine/contract.ts';
-import type { BuildRequest, BuildResult, Builds } from '../../src/engine/builds-contract.ts';
+import type { BuildRequest, BuildResult, Builds, ContextSource } from '../../src/engine/builds-contract.ts';
+import { TarReader } from '../../src/tar/reader.ts';
 import { serveRoutes } from '../support/api-ground.ts';
 import { tempFor } from '../support/temp.ts';
 
@@ -27,6 +29,14 @@ async function all(bytes: AsyncIterable<Uint8Array>): Promise<string> {
   // a context's is there only until the next one is asked for
   for await (const piece of bytes) pieces.push(Buffer.from(piece));
   return Buffer.concat(pieces).toString();
+}
+
+async function namesIn(tar: AsyncIterable<Uint8Array>): Promise<string[]> {
+  const names: string[] = [];
+  const reader = new TarReader({ entry: ({ name }) => void names.push(name.toString()), data: () => {}, entryEnd: () => {} });
+  for await (const piece of tar) reader.push(Buffer.from(piece));
+  reader.end();
+  return names;
 }
 
 async function* of(...pieces: (string | Error)[]): AsyncGenerator<Buffer> {
@@ -138,6 +148,37 @@ test('what only the client has is asked of it; what it says goes wrong is said s
     blob: 'blob',
   });
   assert.deepEqual(taken, ['ab', '{"m":"n"}']);
+});
+
+test('a folder that is opened in parts is sent whole, but for what its .dockerignore leaves out; and it is let go', async (t) => {
+  const folder = tempFor(t);
+  for (const [name, text] of Object.entries({ 'f.docker': 'FROM scratch', '.dockerignore': 'no\nf.docker\n', no: 'secret', yes: 'open' })) {
+    writeFileSync(`${folder}/${name}`, text);
+  }
+  let names: readonly (readonly string[])[] = [];
+  const { engine } = await ground(t, async ({ contexts }) => {
+    names = await Promise.all(
+      ['context', 'other'].map(async (name) => {
+        const context = contexts[name];
+        return context?.kind === 'tar' ? namesIn(context.bytes) : [];
+      }),
+    );
+    return DONE;
+  });
+  let held = 0;
+  const local: ContextSource = {
+    kind: 'local',
+    open: async () => {
+      held++;
+      return { path: folder, [Symbol.asyncDispose]: async () => void held-- };
+    },
+  };
+  await engine.builds.build({ contexts: { context: local, other: local }, dockerfile: { path: 'f.docker' } });
+  assert.deepEqual(names, [
+    ['./', './.dockerignore', './f.docker', './yes'],
+    ['./', './.dockerignore', './f.docker', './no', './yes'],
+  ]);
+  assert.equal(held, 0);
 });
 
 test('an agent is reached in both directions, and its socket goes with the build', async (t) => {

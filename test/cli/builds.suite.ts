@@ -242,6 +242,18 @@ export function commandsOnBuilds(title: string, open: () => Promise<EngineUnderT
         /^TARGET: made\n[^]*BUILD ARG +VALUE +DESCRIPTION\nMUCH +1 +.*\n\nSECRET +REQUIRED\ns +true\n$/i,
       );
       assert.match((await kobako(['build', '--call', 'nothing', path])).stderr, /invalid call "nothing"/);
+      const json = await kobako(['build', '--call=check,format=json', path]);
+      const { warnings } = JSON.parse(json.stdout) as { readonly warnings: readonly { readonly ruleName: string }[] };
+      assert.deepEqual([json.code, warnings.map(({ ruleName }) => ruleName)], [1, ['StageNameCasing']]);
+      const outline = await kobako(['build', '--call=outline,format=json', path]);
+      const { name, args, secrets } = JSON.parse(outline.stdout) as { readonly name: string; readonly args: object[]; readonly secrets: object[] };
+      const location = (line: number) => ({ ranges: [{ start: { line }, end: { line } }] });
+      assert.deepEqual(
+        [outline.code, name, args, secrets],
+        [0, 'made', [{ name: 'MUCH', value: '1', location: location(4) }], [{ name: 's', required: true, location: location(5) }]],
+      );
+      assert.equal((await kobako(['build', '--call=check,ignorestatus=true', path])).code, 0);
+      assert.match((await kobako(['build', '--call=check,x=y', path])).stderr, /invalid print field: x=y/);
     });
 
     test('build: a flag that could have no effect is refused', async () => {

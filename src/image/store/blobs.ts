@@ -51,6 +51,12 @@ export class BlobStore {
     return statSync(this.path(digest), { throwIfNoEntry: false })?.size;
   }
 
+  /** Changes with the file, and is '' where there is none: as a whole file has its name, what was read of it is still true. */
+  stamp(digest: Digest): string {
+    const stat = statSync(this.path(digest), { throwIfNoEntry: false });
+    return stat === undefined ? '' : `${stat.ino}.${stat.mtimeMs}.${stat.size}`;
+  }
+
   /** A document, verified: what lies on a disk may have rotted. Throws `not-found`, or `internal` for a damaged one. */
   read(digest: Digest): Buffer {
     const size = this.size(digest);

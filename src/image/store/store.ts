@@ -15,6 +15,9 @@ import { ReferenceTable, type ImageFacts, type NamedEntry } from './references.t
 /** How long a download that was broken off is kept, to be taken up again: a day. */
 const PARTIAL_AGE_MS = 24 * 3600_000;
 
+/** How many images' documents are kept in memory. */
+const MOST_DOCUMENTS = 64;
+
 /** What a list shows of an image; names are familiar ones. */
 export interface ImageSummary extends ImageFacts {
   readonly repoTags: readonly string[];
@@ -49,11 +52,14 @@ interface Needs {
   readonly chains: readonly Digest[];
 }
 
-/** An image with its documents. */
-export interface StoredImage extends ImageSummary {
-  readonly entry: NamedEntry;
+export interface ImageDocuments {
   readonly manifest: Manifest;
   readonly config: ImageConfig;
+}
+
+/** An image with its documents. */
+export interface StoredImage extends ImageSummary, ImageDocuments {
+  readonly entry: NamedEntry;
 }
 
 export class ImageStore {
@@ -63,6 +69,7 @@ export class ImageStore {
   readonly #gcLock: string;
   readonly #wanted: string;
   #holds = 0;
+  readonly #documents = new Map<Digest, { readonly stamp: string; readonly documents: ImageDocuments }>();
   /** By manifest: of the images that there were at the last look. */
   #needs: ReadonlyMap<Digest, Needs> = new Map();
 
@@ -147,13 +154,25 @@ export class ImageStore {
     };
   }
 
-  documents(manifestDigest: Digest): { manifest: Manifest; config: ImageConfig } {
+  /** Read again only when one of the files is another one. Throws as `BlobStore.read` and the parsers do. */
+  documents(manifestDigest: Digest): ImageDocuments {
+    const known = this.#documents.get(manifestDigest);
+    if (known !== undefined && known.stamp === this.#stampOf(manifestDigest, known.documents)) return known.documents;
     const manifest = requireImage(parseManifest(this.blobs.read(manifestDigest)));
-    return { manifest, config: parseImageConfig(this.blobs.read(manifest.config.digest), manifest.layers.length) };
+    const documents = { manifest, config: parseImageConfig(this.blobs.read(manifest.config.digest), manifest.layers.length) };
+    if (this.#documents.size >= MOST_DOCUMENTS) this.#documents.clear();
+    this.#documents.set(manifestDigest, { stamp: this.#stampOf(manifestDigest, documents), documents });
+    return documents;
+  }
+
+  #stampOf(manifestDigest: Digest, { manifest }: ImageDocuments): string {
+    return `${this.blobs.stamp(manifestDigest)} ${this.blobs.stamp(manifest.config.digest)}`;
   }
 
   /** Names an image whose blobs are all there (full names); without any it is dangling. Tells whether that changed anything. */
   async name(image: Omit<NamedEntry, 'name'>, names: readonly string[]): Promise<boolean> {
+    const before = this.#table.entries();
+    if (setNames(before, names, image) === before) return false;
     return this.#table.update((entries) => {
       const named = setNames(entries, names, image);
       return { entries: named, result: named !== entries };

@@ -22,8 +22,7 @@ function libc() {
 /** `FileLocks` of kernel/contract.ts. */
 export const linuxFileLocks: FileLocks = {
   tryLock(path, kind) {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    const fd = openSync(path, 'a', 0o600);
+    const fd = opened(path);
     // EWOULDBLOCK is the only thing that can go wrong with an fd just opened, but for a signal
     if (libc()(fd, (kind === 'shared' ? LOCK_SH : LOCK_EX) | LOCK_NB) === 0 && stillNamed(path, fd)) return held(fd);
     closeSync(fd);
@@ -45,6 +44,16 @@ export const linuxFileLocks: FileLocks = {
   },
 };
 
+function opened(path: string): number {
+  try {
+    return openSync(path, 'a', 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    return openSync(path, 'a', 0o600);
+  }
+}
+
 /** A holder may remove the file before it lets go: then the lock of that file is nobody's, and the next one is of a new file. */
 function stillNamed(path: string, fd: number): boolean {
   return statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino;
@@ -57,7 +66,9 @@ function held(fd: number): FileLock {
       if (!open) return;
       open = false;
       libc()(fd, LOCK_UN);
-      close(fd, () => {}); // by another thread: with the last of a removed file its place on the disk goes
+      // with the last of a removed file its place on the disk goes: by another thread
+      if (fstatSync(fd).nlink === 0) close(fd, () => {});
+      else closeSync(fd);
     },
   };
 }

@@ -18,11 +18,16 @@ export interface HostInfo {
   readonly openFiles: number;
 }
 
+/** As `HostInfo.kernelVersion`, without the rest. */
+export function kernelRelease(): string {
+  return release();
+}
+
 export function hostInfo(): HostInfo {
   const os = osRelease(firstOf(['/etc/os-release', '/usr/lib/os-release']));
   return {
     name: hostname(),
-    kernelVersion: release(),
+    kernelVersion: kernelRelease(),
     operatingSystem: os['PRETTY_NAME'] ?? 'Linux',
     osVersion: os['VERSION_ID'] ?? '',
     architecture: { x64: 'x86_64', arm64: 'aarch64' }[process.arch as 'x64' | 'arm64'] ?? process.arch,

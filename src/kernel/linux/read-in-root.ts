@@ -5,12 +5,24 @@ import { O, O_DIRECTORY, O_NOFOLLOW } from '../constants.ts';
 const MAX_BYTES = 1 << 20;
 const MAX_LINKS = 40;
 
+/** The text of a file inside a root as `fileInRoot`; '' where there is none. */
+export function readInRoot(root: string, path: string): string {
+  return fileInRoot(root, path)?.text ?? '';
+}
+
+export interface FileInRoot {
+  /** Of what is no regular file: ''. */
+  readonly text: string;
+  /** Bytes of the whole file. */
+  readonly size: number;
+}
+
 /**
- * The text of a regular file inside a root, links resolved as if the root were `/`; '' where there is none. The root may
+ * A regular file inside a root, links resolved as if the root were `/`; undefined where nothing is there. The root may
  * be /proc/PID/root. Each part of the path is opened by its folder's fd and without following a link, so that neither a
  * link nor somebody who changes a part meanwhile can lead out. At most 1 MiB is read.
  */
-export function readInRoot(root: string, path: string): string {
+export function fileInRoot(root: string, path: string): FileInRoot | undefined {
   const opened: number[] = [];
   const open = (name: string, flags: number) => {
     const fd = openSync(name, flags | O.CLOEXEC);
@@ -19,12 +31,13 @@ export function readInRoot(root: string, path: string): string {
   };
   try {
     const file = walk(open(root, O.PATH | O_DIRECTORY), path, (folder, name) => open(`/proc/self/fd/${folder}/${name}`, O.PATH | O_NOFOLLOW));
-    if (!fstatSync(file).isFile()) return '';
+    if (!fstatSync(file).isFile()) return { text: '', size: 0 };
     const fd = open(`/proc/self/fd/${file}`, O.RDONLY | O.NONBLOCK);
-    const buffer = Buffer.alloc(Math.min(fstatSync(fd).size || 65536, MAX_BYTES));
-    return buffer.toString('utf8', 0, readSync(fd, buffer));
+    const { size } = fstatSync(fd);
+    const buffer = Buffer.alloc(Math.min(size || 65536, MAX_BYTES));
+    return { text: buffer.toString('utf8', 0, readSync(fd, buffer)), size };
   } catch {
-    return '';
+    return undefined;
   } finally {
     for (const fd of opened) closeSync(fd);
   }
