@@ -1,6 +1,6 @@
 /** The daemon's side of a session, against a client of the test's own. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer, type ServerHttp2Stream } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { dirname } from 'node:path';
@@ -11,7 +11,6 @@ import { tempFor } from '../../test/support/temp.ts';
 import { frame, Unframer } from './grpc-frames.ts';
 import { LocalFolders } from './local-folders.ts';
 import { codec, type Message } from './messages.ts';
-import { sendFiles } from './send-files.ts';
 import { secretOf, sshSocketOf, uploadOf } from './session-parts.ts';
 import { Sessions, type Session } from './sessions.ts';
 
@@ -330,18 +329,4 @@ test('sessions are found by their id, also those that come a moment later', asyn
   const gone = sessions.get('id', stop.signal);
   stop.abort(new Error('enough'));
   await assert.rejects(gone, /enough/);
-});
-
-test('files that cannot be kept until the client asks for them: it is said, and nothing waits for them', { timeout: 10_000 }, async (t) => {
-  const scratch = tempFor(t);
-  const session = sessionWith(t, ['/moby.filesync.v1.FileSend/DiffCopy'], () => () => {});
-  const archive = async function* (): AsyncGenerator<Buffer> {
-    // before the file is there
-    rmSync(`${scratch}/${readdirSync(scratch)[0]}`, { recursive: true });
-    yield Buffer.alloc(1024);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    yield Buffer.alloc(1024);
-  };
-  await assert.rejects(sendFiles(session, 0, archive(), scratch, signal), { code: 'ENOENT' });
-  assert.deepEqual(readdirSync(scratch), []);
 });
