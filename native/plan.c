@@ -194,6 +194,7 @@ static const char *check_order(struct walk *w, int code, int side) {
     case OP_CGROUP_ATTACH:
     case OP_SECCOMP_LISTENER:
     case OP_SEND_STATE:
+    case OP_HOLD_MOUNTS:
       return side == SIDE_MONITOR && w->clone ? NULL : "it must be on the monitor side, after clone";
     case OP_HOST_SYNC:
     case OP_LISTEN:
@@ -203,6 +204,8 @@ static const char *check_order(struct walk *w, int code, int side) {
     case OP_SEND_SLOT:
     case OP_RECV_SLOT:
       return side != SIDE_CLEANUP && w->clone ? NULL : "there is no other process";
+    case OP_TELL_EXIT:
+      return side == SIDE_CLEANUP ? NULL : "it must be a cleanup operation";
     case OP_REPORT:
       if (side != SIDE_CLEANUP) return "it must be a cleanup operation";
       return ++w->reports <= PLAN_MAX_REPORTS ? NULL : "too many reports";

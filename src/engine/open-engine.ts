@@ -156,6 +156,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
     live.close();
     healthStops(parts);
     events.close();
+    await live.left();
     parts.runner.close();
     parts.cgroups?.driver.release(parts.cgroups.files, '/kobako/any');
     await opened?.close();

@@ -32,6 +32,8 @@ export interface StartInput {
   readonly ahead?: boolean;
   /** With the pids of the process, which waits to be started, and of its monitor. */
   readonly onWaiting?: (pid: number, monitor: number) => void | Promise<void>;
+  /** With what will say, after its end, whether all is clean. */
+  readonly onRun?: (clean: Promise<boolean>) => void;
   /** The program runs. Called before `onEnd`, however short it is. */
   readonly onStarted?: () => void;
   /** How it ended, when its monitor was killed and cannot say. */
@@ -61,6 +63,7 @@ export async function despiteOthers<T>(start: () => Promise<T>, again: () => voi
 /** The plan must wait for `start`. A failure is thrown as a sentence about what the user gave. */
 export async function startProcess(parts: EngineParts, input: StartInput): Promise<RunningProcess> {
   const running = parts.runner.run(input.plan, { onSync: input.onSync });
+  input.onRun?.(running.clean);
   let runs = false;
   const explain = (error: unknown): never => {
     throw error instanceof PlanFailure ? describeFailure(input.plan, error) : error;

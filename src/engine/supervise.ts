@@ -7,7 +7,7 @@ import type { ContainerRecord } from './container-record.ts';
 import { toldExit } from './container-wait.ts';
 import type { ContainerExit } from './contract.ts';
 import { healthBegins, healthEnds } from './health.ts';
-import { settleLost } from './lost.ts';
+import { endGroup, givenBack, groupIsLeft, settleLost } from './lost.ts';
 import type { EngineParts } from './parts.ts';
 import { emitUnmounts } from './volume-events.ts';
 
@@ -36,6 +36,7 @@ export async function containerEnded(parts: EngineParts, id: string, exit: Conta
 }
 
 async function remove(parts: EngineParts, id: string, exit: ContainerExit): Promise<void> {
+  await givenBack(parts, id);
   const record = parts.store.load(id);
   if (record !== undefined) await removeNow(parts, record, { volumes: true });
   // another process was quicker: who waits for it is told all the same
@@ -100,6 +101,7 @@ export function restore(parts: EngineParts): void {
       continue;
     }
     parts.sandboxes.ended(record.id);
+    if (record.process !== undefined && groupIsLeft(parts, record.cgroupsPath)) endGroup(parts, record.cgroupsPath);
     if (record.paused) store.note(record.id, { paused: undefined });
     const exit = store.exit(record.id) ?? record.previous;
     const policy = record.hostConfig.RestartPolicy.Name;

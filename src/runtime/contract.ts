@@ -132,6 +132,10 @@ export interface MonitorSettings {
   /** Leave the container to the reaper as soon as it runs. */
   readonly leave: boolean;
   readonly forwardSignals: boolean;
+  /** Tell of the end once nothing runs any more; cgroups are removed after that. */
+  readonly tellFirst?: boolean;
+  /** And let go of the mounts then, which is for those that nobody else needs. */
+  readonly holdMounts?: boolean;
 }
 
 /** A user as numbers, looked up in the container's own files. */
