@@ -43,8 +43,9 @@ static struct reports reports;
 static void tell(struct runner *r) {
   struct monitor *m = ending;
   struct text record = runner_exit_record(r, &m->exit, &reports);
-  if (m->o->exit_path.len) write_exit_file(m->o->exit_path.data, &record);
-  runner_send(r, record.data, record.len);
+  bool told = m->flags & MONITOR_RECORD_UNTOLD && runner_send(r, record.data, record.len);
+  if (m->o->exit_path.len && !told) write_exit_file(m->o->exit_path.data, &record);
+  if (!(m->flags & MONITOR_RECORD_UNTOLD)) runner_send(r, record.data, record.len);
   for (int i = 0; i < m->clients.used; i++)
     if (m->clients.all[i].fd >= 0 && m->clients.all[i].waits) client_send(&m->clients, &m->clients.all[i], "ok ", 3, record.data, record.len);
 }

@@ -70,8 +70,8 @@ struct reports {
 };
 #define REPORT_MAX 4096u
 
-/* Send text on the channel; a channel that is gone is no failure. The text must be one line of JSON with its \n. */
-void runner_send(struct runner *r, const char *data, size_t len);
+/* Send text on the channel; false where that is gone, which is no failure. The text must be one line of JSON with its \n. */
+bool runner_send(struct runner *r, const char *data, size_t len);
 /* The last word has been said: whoever reads it is not to be disturbed by an error at what it writes meanwhile. */
 void runner_hang_up(struct runner *r);
 /* {"event":NAME,"pid":P} */

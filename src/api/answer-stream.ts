@@ -47,6 +47,17 @@ export class AnswerStream implements ResponseStream {
     if (this.#isGone()) throw clientGone();
   }
 
+  async last(chunk: string): Promise<void> {
+    if (this.#form !== 'chunked' || this.#over !== 'no') {
+      await this.write(chunk);
+      return this.end();
+    }
+    const text = `${this.#head ?? ''}${Buffer.byteLength(chunk).toString(16)}\r\n${chunk}\r\n0\r\n\r\n`;
+    this.#over = 'ended';
+    this.#connection.write(text);
+    this.#ended();
+  }
+
   end(): void {
     if (this.#over === 'no' && this.#form === 'length' && this.#left !== 0)
       return this.fail(new EngineError('internal', 'an answer that is not as long as its Content-Length'));

@@ -52,6 +52,8 @@ export interface ResponseStream {
   flush(): void;
   /** Resolves when there is room for more. Rejects with `cancelled` when the client has gone. */
   write(chunk: Uint8Array | string): Promise<void>;
+  /** Both `write` and `end`, to the client in one piece. Not empty. */
+  last(chunk: string): Promise<void>;
   end(): void;
   fail(error: unknown): void;
 }

@@ -21,6 +21,7 @@ function client(slow = false): { client: Client; request: ApiRequest; heads: num
       assert.match(String(chunk), /\r\n$/);
       state.client.lines.push(JSON.parse(String(chunk)));
     },
+    last: () => assert.fail('messages come one by one'),
     end: () => void (state.client.ended = true),
     fail: () => assert.fail('the stream was broken off'),
   };

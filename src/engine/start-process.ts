@@ -91,7 +91,10 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
     meanwhile?.catch(() => {});
     const waiting = await (input.ahead === true ? running.cloned : running.waiting);
     await input.onWaiting?.(waiting, running.pid);
-    for (const early of input.early ?? []) early.connectTo(await attachSocket(input.socket, early.choice));
+    const early = input.early ?? [];
+    // the last that is attached says start where nothing else is to be waited for: that saves a message and its answer
+    const last = input.streams === undefined && meanwhile === undefined ? early.at(-1) : undefined;
+    for (const one of early) one.connectTo(await attachSocket(input.socket, one.choice, one === last));
     if (input.streams !== undefined) {
       const socket = await attachTo(input.socket, input.streams);
       attached = pump(socket, input.streams, input.tty).then(async (how): Promise<AttachEnd> => {
@@ -102,7 +105,7 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
       attached.catch(() => {});
     }
     await meanwhile;
-    running.send('start');
+    if (last === undefined) running.send('start');
     const pid = await running.started;
     runs = true;
     if (input.detached) running.unref();
@@ -126,10 +129,10 @@ export function attachTo(path: string, { stdin, stdout, stderr }: RunStreams): P
   return attachSocket(path, { stdin: stdin !== undefined, stdout: stdout !== undefined, stderr: stderr !== undefined });
 }
 
-/** A connection to a monitor that carries the chosen streams: raw with a terminal, else in Docker's framing. */
-export async function attachSocket(path: string, { stdin, stdout, stderr }: StreamChoice): Promise<Socket> {
+/** A connection to a monitor that carries the chosen streams: raw with a terminal, else in Docker's framing. With `start`, its program is to run then. */
+export async function attachSocket(path: string, { stdin, stdout, stderr }: StreamChoice, start = false): Promise<Socket> {
   const socket = await connectMonitor(path);
-  await ask(socket, `attach stdin=${Number(stdin)} stdout=${Number(stdout)} stderr=${Number(stderr)}`);
+  await ask(socket, `attach stdin=${Number(stdin)} stdout=${Number(stdout)} stderr=${Number(stderr)}${start ? ' start=1' : ''}`);
   return socket;
 }
 

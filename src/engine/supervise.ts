@@ -22,7 +22,7 @@ export async function containerEnded(parts: EngineParts, id: string, exit: Conta
   healthEnds(parts, id);
   const record = store.load(id);
   if (record === undefined) return live.removed(id, exit);
-  if (store.exit(id) === undefined) store.saveExit(id, exit); // its monitor had no room for it
+  store.takeExit(id, exit);
   if (exit.oomKilled) emitContainer(parts, record, 'oom');
   const lasted = Number(BigInt(exit.exitedAt) - BigInt(exit.startedAt)) / 1e9;
   emitContainer(parts, record, 'die', { exitCode: String(exit.status), execDuration: String(Math.max(0, Math.floor(lasted))) });

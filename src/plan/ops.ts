@@ -269,6 +269,8 @@ export const MONITOR = {
   BACKPRESSURE: 8,
   /** Forward the signals that the monitor gets to the container's process. */
   FORWARD_SIGNALS: 16,
+  /** Write the exit record only where whoever started the plan has gone, and cannot be told. */
+  RECORD_UNTOLD: 32,
 } as const;
 
 /** Tokens that `post` and `wait` pass between monitor and container. */

@@ -124,6 +124,8 @@ export interface MonitorSettings {
   readonly log: { readonly path: string; readonly maxSize: number; readonly maxFiles: number; readonly extra: string } | undefined;
   /** Where the exit record is written; empty for nowhere. */
   readonly exitPath: string;
+  /** Only where whoever started it has gone by then. */
+  readonly recordUntold?: boolean;
   /** A folder for what slow clients have not read yet. */
   readonly spillDir: string;
   readonly waitStart: boolean;

@@ -247,13 +247,18 @@ export class Connection {
     this.#ended = true;
     if (this.#closing) return;
     if (this.#handling === undefined) return this.#stash === undefined ? this.close() : undefined;
-    this.#body?.fail(new BodyBrokenOff());
+    this.#breakBody();
     this.#handling.gone();
+  }
+
+  #breakBody(): void {
+    // an error costs a look at the stack
+    if (this.#body?.ended === false) this.#body.fail(new BodyBrokenOff());
   }
 
   #gone(): void {
     this.#ended = true;
-    this.#body?.fail(new BodyBrokenOff());
+    this.#breakBody();
     this.#handling?.gone();
     this.#owner.closed(this);
   }
