@@ -129,10 +129,15 @@ export function attachTo(path: string, { stdin, stdout, stderr }: RunStreams): P
   return attachSocket(path, { stdin: stdin !== undefined, stdout: stdout !== undefined, stderr: stderr !== undefined });
 }
 
-/** A connection to a monitor that carries the chosen streams: raw with a terminal, else in Docker's framing. With `start`, its program is to run then. */
+/**
+ * A connection to a monitor that carries the chosen streams: raw with a terminal, else in Docker's framing. With `start`, its
+ * program is to run then; nothing but the streams comes in answer.
+ */
 export async function attachSocket(path: string, { stdin, stdout, stderr }: StreamChoice, start = false): Promise<Socket> {
   const socket = await connectMonitor(path);
-  await ask(socket, `attach stdin=${Number(stdin)} stdout=${Number(stdout)} stderr=${Number(stderr)}${start ? ' start=1' : ''}`);
+  const command = `attach stdin=${Number(stdin)} stdout=${Number(stdout)} stderr=${Number(stderr)}`;
+  if (start) socket.write(`${command} start=1\n`);
+  else await ask(socket, command);
   return socket;
 }
 
