@@ -17,7 +17,8 @@ export class LiveContainers {
   readonly #delays = new Map<string, number>();
   readonly #leaving = new Map<string, Promise<boolean>>();
   readonly #clean = new Set<string>();
-  readonly #ending = new Set<Promise<boolean>>();
+  /** Of `#leaving`, those that have ended. */
+  readonly #ending = new Map<string, Promise<boolean>>();
   #closed = false;
 
   /** Works on a container one after another, in the order of the calls. Never call it from within. */
@@ -54,7 +55,7 @@ export class LiveContainers {
   ended(id: string, exit: ContainerExit): void {
     this.#supervised.delete(id);
     const leaving = this.#leaving.get(id);
-    if (leaving !== undefined) void this.#ending.add(leaving);
+    if (leaving !== undefined) this.#ending.set(id, leaving);
     notify(this.#exits, id, exit);
   }
 
@@ -79,7 +80,7 @@ export class LiveContainers {
     this.#clean.delete(id);
     this.#leaving.set(id, clean);
     void clean.then((done) => {
-      this.#ending.delete(clean);
+      if (this.#ending.get(id) === clean) this.#ending.delete(id);
       if (this.#leaving.get(id) !== clean) return;
       this.#leaving.delete(id);
       if (done) this.#clean.add(id);
@@ -88,12 +89,12 @@ export class LiveContainers {
 
   /** Resolves when the monitor of one that has ended has done its work. Undefined where that is done, or nothing is known here. */
   leaving(id: string): Promise<unknown> | undefined {
-    return this.#leaving.get(id);
+    return this.#ending.get(id);
   }
 
   /** Resolves when that is so of all that have ended. */
   async left(): Promise<void> {
-    await Promise.all(this.#ending);
+    await Promise.all(this.#ending.values());
   }
 
   /** Nothing is left of its last run. */
