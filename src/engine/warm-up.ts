@@ -12,6 +12,8 @@ const ROUNDS = 100;
 /** Milliseconds: whoever had the engine started comes first, and between two rounds everybody does. */
 const FIRST_MS = 400;
 const PAUSE_MS = 4;
+/** No engine's end waits longer for a life that is being rehearsed. */
+const LAST_MS = 2000;
 
 /**
  * `folder`: see `openRehearsal`. Keeps no program alive. `done` settles at the end, or where no container can be made; once
@@ -30,5 +32,7 @@ export function warmUp(parts: EngineParts, folder: string, { rounds = ROUNDS, fi
     }
   };
   // whoever starts a container is told why it cannot be
-  return { done: all().catch(() => {}), [Symbol.dispose]: () => stop.abort() };
+  const late = Promise.withResolvers<void>();
+  stop.signal.addEventListener('abort', () => setTimeout(late.resolve, LAST_MS).unref());
+  return { done: Promise.race([all().catch(() => {}), late.promise]), [Symbol.dispose]: () => stop.abort() };
 }
