@@ -171,10 +171,14 @@ function changesInterfaces({ linux }: Spec): boolean {
 }
 
 /** One that has run, or tried to, before: what is known of its end moves out of the way. */
-async function anew(parts: EngineParts, record: ContainerRecord): Promise<ContainerRecord> {
-  const { store } = parts;
-  await monitorGone(record.monitor);
-  if (!isClean(parts, record.id)) endGroup(parts, record.cgroupsPath);
+async function anew(parts: EngineParts, before: ContainerRecord): Promise<ContainerRecord> {
+  const { live, store } = parts;
+  // its end may be written down and not have been heard of here: it is not to be taken for that of what starts now
+  if (live.supervises(before.id)) await live.nextExit(before.id);
+  await monitorGone(before.monitor);
+  if (!isClean(parts, before.id)) endGroup(parts, before.cgroupsPath);
+  const record = store.load(before.id);
+  if (record === undefined) throw new EngineError('not-found', `No such container: ${before.id}`);
   // it is restarting until its process is there
   const cleared = { process: undefined, monitor: undefined, paused: undefined, stopped: undefined, failure: undefined };
   const previous = store.exit(record.id) ?? record.previous;

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { LinuxPlanRunner } from '../../src/kernel/linux/helper.ts';
+import { processStart } from '../../src/kernel/linux/process.ts';
 import { CLONE_NEW } from '../../src/kernel/constants.ts';
 import { TOKENS, type Plan } from '../../src/plan/ops.ts';
 import { PlanBuilder } from '../../src/runtime/builder.ts';
@@ -146,4 +147,24 @@ test('one that starts again, or goes, as soon as its end is told', async (t) => 
   assert.equal((await engine.containers.wait(id)).StatusCode, 3);
   await engine.containers.remove(id);
   for (const name of readdirSync('/sys/fs/cgroup')) assert.ok(!existsSync(`/sys/fs/cgroup/${name}/kobako/${id}`), name);
+});
+
+test('an end that has been written but not been heard of is not that of the next start', async (t) => {
+  const { engine, events, run, state } = await ownedEngine(t);
+  const id = await run('sleep 60');
+  const { Pid } = (await engine.containers.inspect(id)).State;
+  const monitor = monitorOf(state, id);
+  process.kill(Pid, 'SIGKILL');
+  // nothing else gets its turn in this process until the monitor has said all
+  while (processStart(monitor) !== undefined) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+  assert.equal(await engine.containers.start(id), true);
+  const { Running, StartedAt } = (await engine.containers.inspect(id)).State;
+  assert.ok(Running);
+  assert.deepEqual(
+    events.filter(({ Action }) => Action === 'die' || Action === 'start').map(({ Action }) => Action),
+    ['start', 'die', 'start'],
+  );
+  await engine.containers.kill(id);
+  assert.equal((await engine.containers.wait(id)).StatusCode, 137);
+  assert.ok((await engine.containers.inspect(id)).State.FinishedAt > StartedAt);
 });
