@@ -37,16 +37,29 @@ static void flush_clients(struct monitor *m) {
   }
 }
 
+static struct monitor *ending;
+static struct reports reports;
+
+static void tell(struct runner *r) {
+  struct monitor *m = ending;
+  struct text record = runner_exit_record(r, &m->exit, &reports);
+  bool told = m->flags & MONITOR_RECORD_UNTOLD && runner_send(r, record.data, record.len);
+  if (m->o->exit_path.len && !told) write_exit_file(m->o->exit_path.data, &record);
+  if (!(m->flags & MONITOR_RECORD_UNTOLD)) runner_send(r, record.data, record.len);
+  for (int i = 0; i < m->clients.used; i++)
+    if (m->clients.all[i].fd >= 0 && m->clients.all[i].waits) client_send(&m->clients, &m->clients.all[i], "ok ", 3, record.data, record.len);
+}
+
 int monitor_finish(struct monitor *m) {
   uint64_t now = sys_now(CLOCK_REALTIME);
   for (int i = 0; i < 2; i++) log_end(&m->log, i, now);
-  struct reports reports = {0};
-  runner_cleanup(m->r, &reports);
-  struct text record = runner_exit_record(m->r, &m->exit, &reports);
-  if (m->o->exit_path.len) write_exit_file(m->o->exit_path.data, &record);
-  runner_send(m->r, record.data, record.len);
-  for (int i = 0; i < m->clients.used; i++)
-    if (m->clients.all[i].fd >= 0 && m->clients.all[i].waits) client_send(&m->clients, &m->clients.all[i], "ok ", 3, record.data, record.len);
+  ending = m;
+  m->r->tell = tell;
+  bool clean = runner_cleanup(m->r, &reports);
+  if (!m->r->tell) runner_event(m->r, clean ? "clean" : "left");
+  runner_tell(m->r);
+  /* to give up mounts takes a millisecond or two: nobody waits for it but who needs them gone */
+  if (m->r->mounts >= 0) sys_close(m->r->mounts);
   flush_clients(m);
   return m->exit.status;
 }

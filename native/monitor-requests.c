@@ -76,11 +76,14 @@ static bool flag(const char **at, const char *name, bool *value) {
 
 static void request(struct monitor *m, struct client *c, const char *text) {
   if (word(&text, "attach")) {
+    bool start = false;
     while (*text)
-      if (!flag(&text, "stdin=", &c->wants_in) && !flag(&text, "stdout=", &c->wants[0]) && !flag(&text, "stderr=", &c->wants[1]))
-        return answer(m, c, "attach takes stdin, stdout and stderr, each =0 or =1");
-    answer(m, c, NULL);
+      if (!flag(&text, "stdin=", &c->wants_in) && !flag(&text, "stdout=", &c->wants[0]) && !flag(&text, "stderr=", &c->wants[1]) && !flag(&text, "start=", &start))
+        return answer(m, c, "attach takes stdin, stdout, stderr and start, each =0 or =1");
+    /* who says start needs no word that it may be said */
+    if (!start) answer(m, c, NULL);
     c->attached = m->clients.ever = true;
+    if (start) monitor_command(m, "start");
   } else if (word(&text, "wait")) c->waits = true;
   else if (word(&text, "status")) answer_status(m, c);
   else answer(m, c, monitor_command(m, text));

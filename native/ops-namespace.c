@@ -97,6 +97,27 @@ HANDLER(cgroup_attach) {
   return write_file(run_fd(r, o->dir), o->file.data, 0, pid, t.len);
 }
 
+static long write_proc(long pid, const char *name, const char *data, size_t len) {
+  char path[64];
+  struct text t = {path, 0, sizeof path - 1, false};
+  put_str(&t, "/proc/");
+  put_num(&t, pid);
+  put_char(&t, '/');
+  put_str(&t, name);
+  path[t.len] = 0;
+  return data ? write_file(AT_FDCWD, path, 0, data, len) : open_how(AT_FDCWD, path, O_RDONLY, 0, 0);
+}
+
+#define PIDFD_GET_MNT_NAMESPACE 0xff03 /* Linux 6.11 */
+
+HANDLER(hold_mounts) {
+  (void)o;
+  long fd = sys_ioctl(r->pidfd, PIDFD_GET_MNT_NAMESPACE, NULL);
+  if (fd < 0) fd = write_proc(r->pid, "ns/mnt", NULL, 0);
+  r->mounts = (int)fd;
+  return 0;
+}
+
 /* One pass over a cgroup.procs file: kills all that it lists but ourselves. Returns how many, or a negative errno. */
 static long kill_listed(int dir, const char *path) {
   char data[4096];
@@ -133,17 +154,6 @@ HANDLER(kill_cgroup) {
 }
 
 /* ---- processes of a moment: what only another process can do, and whose result we keep as an fd ---- */
-
-static long write_proc(long pid, const char *name, const char *data, size_t len) {
-  char path[64];
-  struct text t = {path, 0, sizeof path - 1, false};
-  put_str(&t, "/proc/");
-  put_num(&t, pid);
-  put_char(&t, '/');
-  put_str(&t, name);
-  path[t.len] = 0;
-  return data ? write_file(AT_FDCWD, path, 0, data, len) : open_how(AT_FDCWD, path, O_RDONLY, 0, 0);
-}
 
 HANDLER(user_namespace) {
   struct clone_args args = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};

@@ -24,6 +24,12 @@ HANDLER(host_sync) {
   return runner_line(r, line, true) == 2 && memcmp(line, "go", 2) == 0 ? 0 : -ECANCELED;
 }
 
+HANDLER(tell_exit) {
+  (void)o;
+  runner_tell(r);
+  return 0;
+}
+
 HANDLER(read_byte) {
   char byte;
   long n;

@@ -150,7 +150,7 @@ static const char *check_values(int code, const union val *f) {
     case OP_EXEC: ok = f[0].count > 0; break;
     case OP_SEND_STATE: ok = f[2].count > 0; break;
     case OP_LISTEN: ok = within(f[2], 0, 0777); break;
-    case OP_MONITOR: ok = within(f[6], 0, INT64_MAX) && within(f[7], 0, 0xffff) && within(f[11], 0, 31); break;
+    case OP_MONITOR: ok = within(f[6], 0, INT64_MAX) && within(f[7], 0, 0xffff) && within(f[11], 0, 63); break;
     case OP_CHECK_PROCESS: ok = within(f[0], 1, 0x7fffffff); break;
     case OP_TREE_OF: ok = is_u32(f[3]); break;
     case OP_COPY_UP: ok = within(f[3], 0, 1); break;
@@ -194,6 +194,7 @@ static const char *check_order(struct walk *w, int code, int side) {
     case OP_CGROUP_ATTACH:
     case OP_SECCOMP_LISTENER:
     case OP_SEND_STATE:
+    case OP_HOLD_MOUNTS:
       return side == SIDE_MONITOR && w->clone ? NULL : "it must be on the monitor side, after clone";
     case OP_HOST_SYNC:
     case OP_LISTEN:
@@ -203,6 +204,8 @@ static const char *check_order(struct walk *w, int code, int side) {
     case OP_SEND_SLOT:
     case OP_RECV_SLOT:
       return side != SIDE_CLEANUP && w->clone ? NULL : "there is no other process";
+    case OP_TELL_EXIT:
+      return side == SIDE_CLEANUP ? NULL : "it must be a cleanup operation";
     case OP_REPORT:
       if (side != SIDE_CLEANUP) return "it must be a cleanup operation";
       return ++w->reports <= PLAN_MAX_REPORTS ? NULL : "too many reports";

@@ -1,9 +1,12 @@
 /* The channel: events go out on it as lines of JSON, and command lines come in. */
 #include "run.h"
 
-void runner_send(struct runner *r, const char *data, size_t len) {
+bool runner_send(struct runner *r, const char *data, size_t len) {
+  if (r->channel < 0) return false;
+  if (send_all(r->channel, data, len) >= 0) return true;
   /* whoever does not listen is no reason to wait: for us it has gone, and reading will say so */
-  if (r->channel >= 0 && send_all(r->channel, data, len) < 0) sys_shutdown(r->channel, SHUT_RDWR);
+  sys_shutdown(r->channel, SHUT_RDWR);
+  return false;
 }
 
 #define HANG_UP_MS 1000

@@ -72,17 +72,25 @@ static int monitor_fails(struct runner *r, int index, const struct op *op, long 
   return runner_abort(r);
 }
 
-void runner_cleanup(struct runner *r, struct reports *reports) {
+bool runner_cleanup(struct runner *r, struct reports *reports) {
   static bool done;
   uint32_t at = PLAN_HEADER;
   struct op op;
-  if (done) return;
+  bool clean = true;
+  if (done) return false;
   done = true;
   r->reports = reports ? reports : &self_reports;
   for (uint32_t i = 0; i < r->plan.ops; i++) {
     at = plan_op(&r->plan, at, &op);
-    if (op.side == SIDE_CLEANUP) run_one(r, &op);
+    if (op.side == SIDE_CLEANUP && run_one(r, &op) < 0) clean = false;
   }
+  return clean;
+}
+
+void runner_tell(struct runner *r) {
+  void (*tell)(struct runner *) = r->tell;
+  r->tell = NULL;
+  if (tell) tell(r);
 }
 
 /* Without a `monitor` operation: stay until the container's process ends, and no more. */
@@ -178,7 +186,7 @@ int run_main(int channel) {
   uint32_t size;
   int index = -1;
   r->channel = channel;
-  r->sync = r->pidfd = -1;
+  r->sync = r->pidfd = r->mounts = -1;
   for (int i = 0; i < MAX_SLOTS; i++) r->slots[i] = -1;
   if (sys_fcntl(channel, F_SETFD, FD_CLOEXEC) < 0) return 125;
   /* a signal must not end us halfway (nor SIGPIPE ever); the monitor takes them up, exec in the child lets them through */

@@ -33,6 +33,8 @@ struct runner {
   int slots[MAX_SLOTS];
   char detail[1024]; /* of the failure of the current operation, when run_detail was called */
   bool has_detail;
+  int mounts; /* the mount namespace of the container's process; negative where it is not held */
+  void (*tell)(struct runner *r); /* how the end is told; NULL: nobody is to be, or all have been */
   struct reports *reports; /* where `report` puts what it reads, during cleanup */
   uint32_t line_len; /* bytes read from the channel and not yet taken */
   char line[4096];
@@ -68,8 +70,8 @@ struct reports {
 };
 #define REPORT_MAX 4096u
 
-/* Send text on the channel; a channel that is gone is no failure. The text must be one line of JSON with its \n. */
-void runner_send(struct runner *r, const char *data, size_t len);
+/* Send text on the channel; false where that is gone, which is no failure. The text must be one line of JSON with its \n. */
+bool runner_send(struct runner *r, const char *data, size_t len);
 /* The last word has been said: whoever reads it is not to be disturbed by an error at what it writes meanwhile. */
 void runner_hang_up(struct runner *r);
 /* {"event":NAME,"pid":P} */
@@ -101,8 +103,11 @@ int runner_abort(struct runner *r);
 /* Reap the container's process, which has ended (waits until it has). Closes pidfd. */
 void runner_reap(struct runner *r, struct exit_info *info);
 
-/* Run the cleanup operations; each one's failure is ignored. At most once. */
-void runner_cleanup(struct runner *r, struct reports *reports);
+/* Run the cleanup operations; each one's failure is ignored, but returns false. At most once. */
+bool runner_cleanup(struct runner *r, struct reports *reports);
+
+/* Tells of the end now, unless that has been done. */
+void runner_tell(struct runner *r);
 
 /* The exit event as one line of JSON with its \n, in memory of its own (mapped; not freed: this is the end). */
 struct text runner_exit_record(struct runner *r, const struct exit_info *info, const struct reports *reports);

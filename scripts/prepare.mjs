@@ -134,7 +134,7 @@ async function bundle(entry, output) {
 const LATE = /(import_\w+) = require\("(node:(?:http|https|tls|http2|net|dgram|zlib|dns\/promises|child_process|worker_threads))"\);/g;
 
 function lazily(text) {
-  const loader = 'var __late = (id) => new Proxy({}, { get: (_, key) => require(id)[key] });\n';
+  const loader = 'var __late = (id, own) => new Proxy({}, { get: (_, key) => (own ??= require(id))[key] });\n';
   return loader + text.replaceAll(LATE, '$1 = __late("$2");');
 }
 

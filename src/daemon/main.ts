@@ -12,6 +12,7 @@ import { openEngine } from '../engine/open-engine.ts';
 import { peerHasGone } from '../kernel/linux/peer-gone.ts';
 import { VERSION } from '../base/version.ts';
 import { listen, type TlsFiles } from './listen.ts';
+import { rehearseRequests } from './rehearsal.ts';
 import { Log } from './log.ts';
 import { daemonSettings, type DaemonSettings } from './settings.ts';
 
@@ -90,6 +91,11 @@ export async function startDaemon(settings: DaemonSettings, log: Log): Promise<D
   const api: ApiServer = serve(servers, metrics?.counted(routes) ?? routes, metrics?.timed(engine) ?? engine, options);
   undo.defer(() => api.close({ graceMs: GRACE_MS }));
   undo.defer(() => buildkit.close());
+  const rehearsal = rehearseRequests(join(settings.execRoot, 'rehearsal.sock'));
+  undo.defer(async () => {
+    rehearsal[Symbol.dispose]();
+    await rehearsal.done;
+  });
   if (settings.pidfile !== undefined) {
     const { pidfile } = settings;
     writeFileSync(pidfile, String(process.pid));

@@ -1,6 +1,6 @@
 /** Use case: a container that does not run yet. */
+import { randomHex } from '../base/random-hex.ts';
 import { CONTAINER_NAME } from './container-names.ts';
-import { randomBytes } from 'node:crypto';
 import { EngineError, invalid } from '../base/errors.ts';
 import { resourcesOf } from '../runtime/run-resources.ts';
 import { checkRunOptions } from '../runtime/run-spec.ts';
@@ -38,7 +38,7 @@ export async function createContainer(parts: EngineParts, body: ContainerCreate,
   if (name !== undefined && name !== '' && !CONTAINER_NAME.test(name))
     throw invalid(`Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
   parts.leases.check(body.Labels);
-  const id = randomBytes(32).toString('hex');
+  const id = randomHex(32);
   const rootfs = body.HostConfig?.Kobako?.Rootfs;
   // until the container is on record nothing else keeps its image, those that it mounts, and its layer for writes
   const mountsImages = (body.HostConfig?.Mounts ?? []).some(({ Type }) => Type === 'image');

@@ -1,5 +1,5 @@
 /** Use case: a further process in a running container. */
-import { randomBytes } from 'node:crypto';
+import { randomHex } from '../base/random-hex.ts';
 import { rmSync } from 'node:fs';
 import { EngineError } from '../base/errors.ts';
 import { readInRoot } from '../kernel/linux/read-in-root.ts';
@@ -44,7 +44,7 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
     // a program that is not root's gets no more than a setuid program could
     capabilities: user?.uid === 0 ? base.capabilities : { bounding: all },
   };
-  const execId = randomBytes(6).toString('hex');
+  const execId = randomHex(6);
   const socket = store.execSocket(record.id, execId);
   const { plan, warnings } = planExec({
     pid,
@@ -62,6 +62,7 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
       socket,
       log: undefined,
       exitPath: store.execPath(record.id, execId),
+      recordUntold: true,
       spillDir: store.paths(record.id).dir,
       waitStart: true,
       stdinOnce: true,
@@ -81,11 +82,11 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
     early: streams.early ?? [],
     detached: options.detach ?? false,
     ahead: true,
-    onLost: () => lostExit(),
-    onEnd: (exit) => {
-      for (const path of [socket, store.execPath(record.id, execId)]) rmSync(path, { force: true });
-      streams.onEnd?.(exit);
+    onLost: () => {
+      rmSync(socket, { force: true });
+      return lostExit();
     },
+    onEnd: streams.onEnd,
   });
 }
 

@@ -29,6 +29,13 @@ export class ContainerExits {
     return kept ?? exit;
   }
 
+  /** Keeps what a monitor has told, and has written too, so that it need not be read. False: it could not write it. */
+  told(id: string, path: string, exit: ContainerExit): boolean {
+    if (!existsSync(path)) return false;
+    if (this.#ours(id)) this.#known.set(id, exit);
+    return true;
+  }
+
   of(id: string, path: string): ContainerExit | undefined {
     const known = this.#known.get(id);
     if (known !== undefined) return known;

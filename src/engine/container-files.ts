@@ -11,6 +11,7 @@ import { toHost, type IdMaps, type IdRange } from '../snapshot/id-map.ts';
 import { containerRoot } from './container-root.ts';
 import { isRunning } from './container-stop.ts';
 import type { ContainerRecord } from './container-record.ts';
+import { monitorGone } from './lost.ts';
 import { foundMounts } from './mount-points.ts';
 import { lives } from './process-id.ts';
 import type { EngineParts } from './parts.ts';
@@ -78,6 +79,8 @@ async function useRunning<T>(
 
 async function useStopped<T>(parts: EngineParts, record: ContainerRecord, purpose: Purpose, use: (files: ContainerFiles) => Promise<T>): Promise<T> {
   const { id, image } = record;
+  // where overlays are indexed, a layer for writes is in one mount at a time
+  await monitorGone(record.monitor);
   const plain = runOptionsOf(record);
   const { options } = purpose === 'own' ? { options: { ...plain, mounts: [] } } : await foundMounts(parts, record, plain);
   const { dir } = parts.store.paths(id);

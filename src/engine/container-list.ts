@@ -10,7 +10,7 @@ import { listStatus } from './container-status.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerListOptions } from './containers-contract.ts';
 import { checkFilters, hasLabel, pointInTime } from './filters.ts';
-import { sweep } from './lost.ts';
+import { givenBack, sweep } from './lost.ts';
 import { mountPoints } from './mount-points.ts';
 import type { EngineParts } from './parts.ts';
 import type { ContainerState, ContainerSummary } from './types/container-answers.ts';
@@ -89,6 +89,7 @@ export async function pruneContainers(
       const has = (wanted: string) => hasLabel(record.config.Labels, wanted);
       if (!label.every(has) || without.some(has)) return undefined;
       const { rw } = await containerSizes(parts, record).catch(() => ({ rw: 0 }));
+      await givenBack(parts, id);
       await removeNow(parts, record);
       return rw;
     });

@@ -5,7 +5,7 @@ import { emitContainer } from './container-events.ts';
 import { isRunning, signalContainer } from './container-stop.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { waitExit } from './container-wait.ts';
-import { removeContainer } from './lost.ts';
+import { givenBack, removeContainer } from './lost.ts';
 import type { EngineParts } from './parts.ts';
 import { removeAnonymous } from './volume-remove.ts';
 
@@ -40,7 +40,10 @@ export async function removeUseCase(
       if (!(error instanceof EngineError) || (error.kind !== 'not-found' && error.kind !== 'conflict')) throw error;
     });
   }
+  await givenBack(parts, record.id);
   const now = store.load(record.id);
+  // somebody was quicker, and has started it again
+  if (now !== undefined && isRunning(parts, now)) return removeUseCase(parts, name, now, { force, volumes });
   if (now !== undefined) await removeNow(parts, now, { volumes });
 }
 

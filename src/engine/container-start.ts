@@ -26,7 +26,7 @@ import { foundMounts } from './mount-points.ts';
 import { specialMounts } from '../runtime/run-mounts.ts';
 import { linkVariables } from './links.ts';
 import { logAttributes } from './log-attributes.ts';
-import { settleLost } from './lost.ts';
+import { endGroup, isClean, monitorGone, settleLost } from './lost.ts';
 import type { EngineParts } from './parts.ts';
 import { hasNameServer, hostsNetworkOf, internalConf, readOr } from './sandbox-files.ts';
 import { despiteOthers, startProcess } from './start-process.ts';
@@ -79,7 +79,7 @@ async function attempt(
   const { options } = root;
   // before it has places in networks: with the process of its last run on record, others would take those for free
   const now = store.load(id) ?? given;
-  const fresh = now.startedAt !== undefined || now.failure !== undefined ? anew(parts, now) : now;
+  const fresh = now.startedAt !== undefined || now.failure !== undefined ? await anew(parts, now) : now;
   const sandbox = await parts.sandboxes.open(fresh, { ownUser: inUserNamespace(options) });
   try {
     let { record } = sandbox;
@@ -137,6 +137,9 @@ async function attempt(
           record = { ...record, ...change };
           await sandbox.arrived(change.process);
         },
+        onRun: (clean) => {
+          if (plan.ops.some(({ op }) => op === 'tell-exit')) live.leaves(id, clean);
+        },
         onStarted: () => {
           const now = arrive === undefined ? record : arrive();
           if (now === undefined) {
@@ -168,7 +171,14 @@ function changesInterfaces({ linux }: Spec): boolean {
 }
 
 /** One that has run, or tried to, before: what is known of its end moves out of the way. */
-function anew({ store }: EngineParts, record: ContainerRecord): ContainerRecord {
+async function anew(parts: EngineParts, before: ContainerRecord): Promise<ContainerRecord> {
+  const { live, store } = parts;
+  // its end may be written down and not have been heard of here: it is not to be taken for that of what starts now
+  if (live.supervises(before.id)) await live.nextExit(before.id);
+  await monitorGone(before.monitor);
+  if (!isClean(parts, before.id)) endGroup(parts, before.cgroupsPath);
+  const record = store.load(before.id);
+  if (record === undefined) throw new EngineError('not-found', `No such container: ${before.id}`);
   // it is restarting until its process is there
   const cleared = { process: undefined, monitor: undefined, paused: undefined, stopped: undefined, failure: undefined };
   const previous = store.exit(record.id) ?? record.previous;
@@ -233,7 +243,11 @@ export function prepare(
     machine: { ...machine, kind: (path) => (ownFiles.has(path) ? 'file' : made.includes(path) ? 'dir' : machine.kind(path)) },
     cgroup: control?.parts,
     stdio: stdioOf(options, size ?? consoleSize(hostConfig.ConsoleSize)),
-    monitor: monitorOf(options, paths, config.StdinOnce, config.AttachStdout, logAttributes({ id, name, config, hostConfig, imageId: image?.id ?? '' })),
+    monitor: {
+      ...monitorOf(options, paths, config.StdinOnce, config.AttachStdout, logAttributes({ id, name, config, hostConfig, imageId: image?.id ?? '' })),
+      // what is mounted of the host's is its user's to unmount as soon as he is told of the end
+      holdMounts: image !== undefined && options.mounts.every(({ type }) => type === 'tmpfs'),
+    },
     bundle: paths.dir,
     special: specialMounts(options),
     initPath: options.init ? parts.helper : undefined,
@@ -285,6 +299,7 @@ function monitorOf(options: RunOptions, paths: ContainerPaths, stdinOnce: boolea
     backpressure: !logs && attached,
     leave: false,
     forwardSignals: false,
+    tellFirst: true,
   };
 }
 

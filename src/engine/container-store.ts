@@ -303,6 +303,11 @@ export class ContainerStore {
     return this.#exits.save(id, this.paths(id).exit, exit);
   }
 
+  /** Keeps how a container ended as its monitor tells it, whether or not it could write that down. */
+  takeExit(id: string, exit: ContainerExit): void {
+    if (!this.#exits.told(id, this.paths(id).exit, exit)) this.saveExit(id, exit);
+  }
+
   /** How it ended since it was started last. */
   exit(id: string): ContainerExit | undefined {
     return this.#exits.of(id, this.paths(id).exit);
@@ -337,15 +342,23 @@ export class ContainerStore {
   }
 
   /** Its program has ended and all that it wrote is where it belongs: known by its exit record, or nobody is left to write one. */
-  ended({ id, process, monitor }: ContainerRecord): boolean {
-    if (process === undefined) return false;
-    // in this order: a monitor writes the record and then goes
-    return !lives(monitor) ? !lives(process) || this.exit(id) !== undefined : this.exit(id) !== undefined;
+  ended(record: ContainerRecord): boolean {
+    const fate = this.#fate(record);
+    return fate === 'told' || (fate === 'untold' && !lives(record.process));
   }
 
   /** Its monitor was killed: nobody else will ever say how it ended. */
-  lost({ id, process, monitor }: ContainerRecord): boolean {
-    return process !== undefined && !lives(monitor) && this.exit(id) === undefined && existsSync(this.paths(id).record);
+  lost(record: ContainerRecord): boolean {
+    return this.#fate(record) === 'untold' && existsSync(this.paths(record.id).record);
+  }
+
+  /** `untold`: its monitor has gone without a word. Undefined for one that has no process. */
+  #fate({ id, process, monitor }: ContainerRecord): 'watched' | 'told' | 'untold' | undefined {
+    if (process === undefined) return undefined;
+    if (this.exit(id) !== undefined) return 'told';
+    if (lives(monitor)) return 'watched';
+    // a monitor writes the record and then goes: it may have done both since
+    return this.exit(id) === undefined ? 'untold' : 'told';
   }
 
   /** Its maker was killed: half made, or to be removed at its end. */

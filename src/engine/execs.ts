@@ -1,6 +1,6 @@
 /** Use cases: further processes in a running container, asked for first and started then, as Docker's API has them. */
+import { randomHex } from '../base/random-hex.ts';
 import { DETACH_KEYS } from '../base/detach-keys.ts';
-import { randomBytes } from 'node:crypto';
 import { EngineError, invalid } from '../base/errors.ts';
 import { execInContainer, execUser } from './container-exec.ts';
 import { emitContainer } from './container-events.ts';
@@ -46,7 +46,7 @@ export class ExecTable implements Execs {
     if (!body.Cmd?.length) throw invalid('No exec command specified');
     this.#check(record, container);
     if (body.User) execUser(this.#parts, record, body.User);
-    const id = randomBytes(32).toString('hex');
+    const id = randomHex(32);
     this.#all.set(id, { id, containerId: record.id, body, started: false, exitCode: null });
     this.#waiting.add(id);
     if (this.#waiting.size > MOST_WAITING) this.#forget(this.#waiting.values().next().value!);

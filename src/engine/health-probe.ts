@@ -1,6 +1,6 @@
 /** One run of a container's health check. */
+import { randomHex } from '../base/random-hex.ts';
 import { SIGKILL } from '../base/signals.ts';
-import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { FrameReader } from '../kernel/linux/monitor-client.ts';
 import { emitContainer } from './container-events.ts';
@@ -30,7 +30,7 @@ export interface Probe {
 
 /** Runs the command in the container; settles when it has ended. Never rejects. Keeps nobody's process alive. */
 export async function runProbe(parts: EngineParts, record: ContainerRecord, { args, timeoutMs, signal }: Probe): Promise<ProbeEnd> {
-  const execID = randomBytes(32).toString('hex');
+  const execID = randomHex(32);
   const tell = (action: string, extra: Readonly<Record<string, string>> = {}) => emitContainer(parts, record, action, { execID, ...extra });
   const output = new ProbeOutput();
   let running: RunningProcess | undefined;

@@ -15,6 +15,10 @@ export class LiveContainers {
   readonly #early = new Map<string, Set<EarlyStream>>();
   readonly #restarts = new Map<string, NodeJS.Timeout>();
   readonly #delays = new Map<string, number>();
+  readonly #leaving = new Map<string, Promise<boolean>>();
+  readonly #clean = new Set<string>();
+  /** Of `#leaving`, those that have ended. */
+  readonly #ending = new Map<string, Promise<boolean>>();
   #closed = false;
 
   /** Works on a container one after another, in the order of the calls. Never call it from within. */
@@ -50,6 +54,8 @@ export class LiveContainers {
 
   ended(id: string, exit: ContainerExit): void {
     this.#supervised.delete(id);
+    const leaving = this.#leaving.get(id);
+    if (leaving !== undefined) this.#ending.set(id, leaving);
     notify(this.#exits, id, exit);
   }
 
@@ -63,8 +69,37 @@ export class LiveContainers {
     this.forgetRestarts(id);
     for (const stream of this.#early.get(id) ?? []) stream.end();
     this.#early.delete(id);
+    this.#leaving.delete(id);
+    this.#clean.delete(id);
     notify(this.#exits, id, exit);
     notify(this.#removals, id, exit);
+  }
+
+  /** It runs anew: after its end has been told, `clean` says whether its monitor has given back all that it had. */
+  leaves(id: string, clean: Promise<boolean>): void {
+    this.#clean.delete(id);
+    this.#leaving.set(id, clean);
+    void clean.then((done) => {
+      if (this.#ending.get(id) === clean) this.#ending.delete(id);
+      if (this.#leaving.get(id) !== clean) return;
+      this.#leaving.delete(id);
+      if (done) this.#clean.add(id);
+    });
+  }
+
+  /** Resolves when the monitor of one that has ended has done its work. Undefined where that is done, or nothing is known here. */
+  leaving(id: string): Promise<unknown> | undefined {
+    return this.#ending.get(id);
+  }
+
+  /** Resolves when that is so of all that have ended. */
+  async left(): Promise<void> {
+    await Promise.all(this.#ending.values());
+  }
+
+  /** Nothing is left of its last run. */
+  isClean(id: string): boolean {
+    return this.#clean.has(id);
   }
 
   /** Its next end; undefined when it was removed, or could not be started. Rejects with the signal's reason. */

@@ -1,16 +1,19 @@
 /** What killed processes left: containers without their monitor, and what nobody owns. */
+import { setTimeout } from 'node:timers/promises';
 import { nanoOf } from '../base/time.ts';
 import { SIGKILL } from '../base/signals.ts';
 import { signalProcess } from '../kernel/linux/process.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerExit, ContainerInfo } from './contract.ts';
-import { lives } from './process-id.ts';
+import { lives, type ProcessId } from './process-id.ts';
 import type { EngineParts } from './parts.ts';
 import { sweepStartLocks } from './start-turn.ts';
 import { removeAnonymous } from './volume-remove.ts';
 
 const END_MS = 5000;
 const POLL_MS = 2;
+/** For what a monitor does after it has told of the end. */
+const MONITOR_MS = 100;
 
 /** How a process has ended whose monitor was killed: it was killed too. containerd says the same after a killed shim. */
 export function lostExit(): ContainerExit {
@@ -36,6 +39,32 @@ export function currentInfo(parts: EngineParts, record: ContainerRecord): Contai
   return parts.store.info(record);
 }
 
+/**
+ * Until the monitor of a container that has ended has gone, which gives back cgroups and mounts after it has told of the end.
+ * Not for long: it stays with clients that read slowly.
+ */
+export async function monitorGone(monitor: ProcessId | undefined): Promise<void> {
+  for (const end = Date.now() + MONITOR_MS; lives(monitor) && Date.now() < end;) await setTimeout(POLL_MS);
+}
+
+/** Until the cgroups of a container that has ended are gone, or it is known that nobody removes them. */
+export async function givenBack(parts: EngineParts, id: string): Promise<void> {
+  const leaving = parts.live.leaving(id);
+  if (leaving !== undefined) await leaving;
+  else if (!isClean(parts, id)) await monitorGone(parts.store.load(id)?.monitor);
+}
+
+/** Nothing is left of its last run; false where another process may have started it since. */
+export function isClean({ live, owned }: EngineParts, id: string): boolean {
+  return owned && live.isClean(id);
+}
+
+/** Whether a monitor was killed after it had told of the end: the last that it removes is still there. */
+export function groupIsLeft({ cgroups }: EngineParts, path: string): boolean {
+  const last = cgroups?.driver.hierarchies.at(-1);
+  return last !== undefined && cgroups!.files.exists(cgroups!.driver.folder(last, path));
+}
+
 /** Kills what is in a container's cgroup and removes it. Waits, blocking, at most a few seconds; nearly always not at all. */
 export function endGroup({ cgroups }: EngineParts, path: string): void {
   if (cgroups === undefined) return;
@@ -53,7 +82,7 @@ export function endGroup({ cgroups }: EngineParts, path: string): void {
 /** Everything of a container goes: its processes, its name, its layer for writes; its files are gone when it resolves. */
 export async function removeContainer(parts: EngineParts, record: Pick<ContainerRecord, 'id' | 'name' | 'cgroupsPath' | 'image'>): Promise<void> {
   // the monitor does this; here it is for one that was killed
-  endGroup(parts, record.cgroupsPath);
+  if (!isClean(parts, record.id)) endGroup(parts, record.cgroupsPath);
   // before its record is gone, which says what it has
   parts.sandboxes.ended(record.id);
   const removed = parts.store.remove(record);

@@ -2,7 +2,7 @@
  * A container's places in networks: what is chosen for them when it starts, connects, disconnects and ends. Only its
  * record is changed; that the machine is so is a sandbox's work.
  */
-import { randomBytes } from 'node:crypto';
+import { randomHex } from '../base/random-hex.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import { formatAddress, parseAddress, type Family } from '../network/address.ts';
 import type { Endpoint, NetworkRecord } from '../network/contract.ts';
@@ -162,7 +162,7 @@ function keep(
 }
 
 function place(parts: EngineParts, record: ContainerRecord, { network, settings }: Wanted, others: Places): AttachedEndpoint {
-  const found = { NetworkID: network.id, EndpointID: randomBytes(32).toString('hex'), GwPriority: settings.GwPriority ?? 0 };
+  const found = { NetworkID: network.id, EndpointID: randomHex(32), GwPriority: settings.GwPriority ?? 0 };
   if (network.driver === 'host' || network.driver === 'null') return { ...found, interfaceName: '' };
   const { IPv4Address, IPv6Address } = settings.IPAMConfig ?? {};
   const four = address(parts, network, 4, IPv4Address);

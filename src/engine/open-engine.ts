@@ -147,16 +147,18 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
   }
   leases.restore();
   if (owned && existsSync(buildFolder(dataRoot))) parts.builds();
-  const warming = owned ? warmUp(parts) : undefined;
+  const warming = owned ? warmUp(parts, `${stateDir}/rehearsal`) : undefined;
   const info = (record: ContainerRecord) => currentInfo(parts, record);
   const close = async () => {
     warming?.[Symbol.dispose]();
+    await warming?.done;
     await leases.close();
     await openedBuilds?.collector.close();
     openedBuilds?.cache.flush();
     live.close();
     healthStops(parts);
     events.close();
+    await live.left();
     parts.runner.close();
     parts.cgroups?.driver.release(parts.cgroups.files, '/kobako/any');
     await opened?.close();

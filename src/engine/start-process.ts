@@ -32,6 +32,8 @@ export interface StartInput {
   readonly ahead?: boolean;
   /** With the pids of the process, which waits to be started, and of its monitor. */
   readonly onWaiting?: (pid: number, monitor: number) => void | Promise<void>;
+  /** With what will say, after its end, whether all is clean. */
+  readonly onRun?: (clean: Promise<boolean>) => void;
   /** The program runs. Called before `onEnd`, however short it is. */
   readonly onStarted?: () => void;
   /** How it ended, when its monitor was killed and cannot say. */
@@ -61,6 +63,7 @@ export async function despiteOthers<T>(start: () => Promise<T>, again: () => voi
 /** The plan must wait for `start`. A failure is thrown as a sentence about what the user gave. */
 export async function startProcess(parts: EngineParts, input: StartInput): Promise<RunningProcess> {
   const running = parts.runner.run(input.plan, { onSync: input.onSync });
+  input.onRun?.(running.clean);
   let runs = false;
   const explain = (error: unknown): never => {
     throw error instanceof PlanFailure ? describeFailure(input.plan, error) : error;
@@ -88,7 +91,10 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
     meanwhile?.catch(() => {});
     const waiting = await (input.ahead === true ? running.cloned : running.waiting);
     await input.onWaiting?.(waiting, running.pid);
-    for (const early of input.early ?? []) early.connectTo(await attachSocket(input.socket, early.choice));
+    const early = input.early ?? [];
+    // the last that is attached says start where nothing else is to be waited for: that saves a message and its answer
+    const last = input.streams === undefined && meanwhile === undefined ? early.at(-1) : undefined;
+    for (const one of early) one.connectTo(await attachSocket(input.socket, one.choice, one === last));
     if (input.streams !== undefined) {
       const socket = await attachTo(input.socket, input.streams);
       attached = pump(socket, input.streams, input.tty).then(async (how): Promise<AttachEnd> => {
@@ -99,7 +105,7 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
       attached.catch(() => {});
     }
     await meanwhile;
-    running.send('start');
+    if (last === undefined) running.send('start');
     const pid = await running.started;
     runs = true;
     if (input.detached) running.unref();
@@ -123,10 +129,15 @@ export function attachTo(path: string, { stdin, stdout, stderr }: RunStreams): P
   return attachSocket(path, { stdin: stdin !== undefined, stdout: stdout !== undefined, stderr: stderr !== undefined });
 }
 
-/** A connection to a monitor that carries the chosen streams: raw with a terminal, else in Docker's framing. */
-export async function attachSocket(path: string, { stdin, stdout, stderr }: StreamChoice): Promise<Socket> {
+/**
+ * A connection to a monitor that carries the chosen streams: raw with a terminal, else in Docker's framing. With `start`, its
+ * program is to run then; nothing but the streams comes in answer.
+ */
+export async function attachSocket(path: string, { stdin, stdout, stderr }: StreamChoice, start = false): Promise<Socket> {
   const socket = await connectMonitor(path);
-  await ask(socket, `attach stdin=${Number(stdin)} stdout=${Number(stdout)} stderr=${Number(stderr)}`);
+  const command = `attach stdin=${Number(stdin)} stdout=${Number(stdout)} stderr=${Number(stderr)}`;
+  if (start) socket.write(`${command} start=1\n`);
+  else await ask(socket, command);
   return socket;
 }
 

@@ -7,7 +7,7 @@ import type { ContainerRecord } from './container-record.ts';
 import { toldExit } from './container-wait.ts';
 import type { ContainerExit } from './contract.ts';
 import { healthBegins, healthEnds } from './health.ts';
-import { settleLost } from './lost.ts';
+import { endGroup, givenBack, groupIsLeft, settleLost } from './lost.ts';
 import type { EngineParts } from './parts.ts';
 import { emitUnmounts } from './volume-events.ts';
 
@@ -22,7 +22,7 @@ export async function containerEnded(parts: EngineParts, id: string, exit: Conta
   healthEnds(parts, id);
   const record = store.load(id);
   if (record === undefined) return live.removed(id, exit);
-  if (store.exit(id) === undefined) store.saveExit(id, exit); // its monitor had no room for it
+  store.takeExit(id, exit);
   if (exit.oomKilled) emitContainer(parts, record, 'oom');
   const lasted = Number(BigInt(exit.exitedAt) - BigInt(exit.startedAt)) / 1e9;
   emitContainer(parts, record, 'die', { exitCode: String(exit.status), execDuration: String(Math.max(0, Math.floor(lasted))) });
@@ -36,6 +36,7 @@ export async function containerEnded(parts: EngineParts, id: string, exit: Conta
 }
 
 async function remove(parts: EngineParts, id: string, exit: ContainerExit): Promise<void> {
+  await givenBack(parts, id);
   const record = parts.store.load(id);
   if (record !== undefined) await removeNow(parts, record, { volumes: true });
   // another process was quicker: who waits for it is told all the same
@@ -100,6 +101,7 @@ export function restore(parts: EngineParts): void {
       continue;
     }
     parts.sandboxes.ended(record.id);
+    if (record.process !== undefined && groupIsLeft(parts, record.cgroupsPath)) endGroup(parts, record.cgroupsPath);
     if (record.paused) store.note(record.id, { paused: undefined });
     const exit = store.exit(record.id) ?? record.previous;
     const policy = record.hostConfig.RestartPolicy.Name;

@@ -59,8 +59,10 @@ export interface RunningPlan {
   readonly waiting: Promise<number>;
   /** The program runs: its pid. */
   readonly started: Promise<number>;
-  /** The program has ended and its clean-up is done. Never settles for a plan that leaves its container. */
+  /** The program has ended, and all is done that its plan does before it tells of it. Never settles for a plan that leaves its container. */
   readonly exited: Promise<ExitRecord>;
+  /** After that, of a plan that tells first: all of the rest was done, or it is not known (false). */
+  readonly clean: Promise<boolean>;
   /** The helper itself has gone. */
   readonly closed: Promise<void>;
   /** Sends a command line, as `start` or `kill 15`. */

@@ -28,6 +28,7 @@ export class RecordingPlanRunner implements PlanRunner {
       waiting: Promise.resolve(pid),
       started: Promise.resolve(pid),
       exited: this.#lost === undefined ? Promise.resolve(record) : new Promise((_, reject) => setImmediate(() => reject(this.#lost!))),
+      clean: Promise.resolve(true),
       closed: Promise.resolve(),
       send: (command) => void this.commands.push(command),
       abort: () => {},

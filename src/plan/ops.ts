@@ -245,6 +245,16 @@ export const OPS = {
     'unix(7)',
     "send texts, joined by the pid of the container's process, and one fd over a socket (SCM_RIGHTS)",
   ),
+  'hold-mounts': define(
+    {},
+    'ioctl_pidfd(2)',
+    "keep the mounts of the container's process until all has been cleaned up after its end, by PIDFD_GET_MNT_NAMESPACE or /proc/CHILD/ns/mnt; where neither is to be had, they go with the process",
+  ),
+  'tell-exit': define(
+    {},
+    'unix(7)',
+    'write the exit record and tell of the end; what follows is done after that, and how it went is told as `clean` or `left`',
+  ),
 } as const satisfies Record<string, OpDefinition>;
 
 /** Flags of the `monitor` operation. */
@@ -259,6 +269,8 @@ export const MONITOR = {
   BACKPRESSURE: 8,
   /** Forward the signals that the monitor gets to the container's process. */
   FORWARD_SIGNALS: 16,
+  /** Write the exit record only where whoever started the plan has gone, and cannot be told. */
+  RECORD_UNTOLD: 32,
 } as const;
 
 /** Tokens that `post` and `wait` pass between monitor and container. */

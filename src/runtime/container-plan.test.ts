@@ -277,4 +277,16 @@ describe('details', () => {
     assert.ok(ops.indexOf(join) < at(ops, 'unshare', ({ flags }: { flags: number }) => flags === CLONE_NEW.cgroup));
     assert.equal(opsOf(ops, 'clone')[0]!.cgroup, 'cg');
   });
+  test('with tellFirst the end is told when nothing runs any more, and cgroups go after that; mounts are held on request', () => {
+    const side = 'cleanup' as const;
+    const kill: Op = { op: 'kill-cgroup', side, path: '/cg/cgroup.procs' };
+    const rmdir: Op = { op: 'rmdir', side, path: '/cg', retryMs: 1 };
+    const cgroup = { create: [], join: [], cloneSlot: undefined, cleanup: [kill, rmdir, rmdir], hierarchies: [] };
+    const cleanup = (more: Partial<ContainerInput>) => plan(undefined, { cgroup, ...more }).flatMap((op) => (op.side === side ? [op.op] : []));
+    assert.deepEqual(cleanup({}), ['unlink', 'kill-cgroup', 'rmdir', 'rmdir']);
+    assert.deepEqual(cleanup({ monitor: { ...MONITOR, tellFirst: true } }), ['unlink', 'kill-cgroup', 'tell-exit', 'rmdir', 'rmdir']);
+    assert.deepEqual(cleanup({ monitor: { ...MONITOR, tellFirst: true }, cgroup: undefined }), ['unlink']);
+    const held = plan(undefined, { monitor: { ...MONITOR, holdMounts: true } });
+    assert.ok(at(held, 'hold-mounts') > at(held, 'clone') && at(held, 'hold-mounts') < at(held, 'monitor'));
+  });
 });

@@ -4,7 +4,7 @@ import { CLONE_NEW, O, RESOLVE, S_IFIFO } from '../kernel/constants.ts';
 import { invalid } from '../base/errors.ts';
 import { TOKENS, type Op } from '../plan/ops.ts';
 import { PlanBuilder } from './builder.ts';
-import type { ContainerInput, PlanResult } from './contract.ts';
+import type { ContainerInput, MonitorSettings, PlanResult } from './contract.ts';
 import { addDevices, addNull, addTerminal } from './devices.ts';
 import { closeTrees, openTrees, type EarlyTrees } from './early-trees.ts';
 import { labelsOf } from './labels.ts';
@@ -103,12 +103,19 @@ export function planContainer(given: ContainerInput): PlanResult {
   });
   addLabels(builder, input);
   addMonitorTail(builder, input, spec, listener);
-  push(builder, cgroup?.cleanup);
+  addCleanup(builder, cgroup?.cleanup ?? [], input.monitor);
   return { plan: { ops: builder.ops }, warnings: builder.warnings };
 }
 
 function push(builder: PlanBuilder, ops: readonly Op[] | undefined): void {
   if (ops !== undefined) builder.ops.push(...ops);
+}
+
+function addCleanup(builder: PlanBuilder, ops: readonly Op[], { tellFirst = false }: MonitorSettings): void {
+  const told = tellFirst ? ops.findIndex(({ op }) => op === 'rmdir') : -1;
+  push(builder, ops.slice(0, Math.max(0, told)));
+  if (told >= 0) builder.cleanup('tell-exit', {}, { why: 'nothing runs any more: nobody has to wait until its cgroups are gone' });
+  push(builder, ops.slice(Math.max(0, told)));
 }
 
 /** `procMount`: what of the mounts may show the /proc that is made here; gives it back with its slot. */
@@ -282,5 +289,6 @@ function addMonitorTail(builder: PlanBuilder, input: ContainerInput, spec: Spec,
   addMonitorEnds(builder, stdio);
   if (listener) addListener(builder, spec.linux!.seccomp!, { ociVersion: spec.ociVersion, id: input.id, bundle: input.bundle, annotations: spec.annotations });
   const waitStart = monitor.waitStart && input.startFifo === undefined;
+  if (monitor.holdMounts) builder.monitor('hold-mounts', {}, { why: 'to give them up takes longer than the end itself, which is not to wait for that' });
   addMonitor(builder, stdio, { ...monitor, waitStart });
 }

@@ -124,6 +124,8 @@ export interface MonitorSettings {
   readonly log: { readonly path: string; readonly maxSize: number; readonly maxFiles: number; readonly extra: string } | undefined;
   /** Where the exit record is written; empty for nowhere. */
   readonly exitPath: string;
+  /** Only where whoever started it has gone by then. */
+  readonly recordUntold?: boolean;
   /** A folder for what slow clients have not read yet. */
   readonly spillDir: string;
   readonly waitStart: boolean;
@@ -132,6 +134,10 @@ export interface MonitorSettings {
   /** Leave the container to the reaper as soon as it runs. */
   readonly leave: boolean;
   readonly forwardSignals: boolean;
+  /** Tell of the end once nothing runs any more; cgroups are removed after that. */
+  readonly tellFirst?: boolean;
+  /** And let go of the mounts then, which is for those that nobody else needs. */
+  readonly holdMounts?: boolean;
 }
 
 /** A user as numbers, looked up in the container's own files. */

@@ -118,10 +118,21 @@ describe('cgroup mounts', () => {
     const { ops } = add({ type: 'cgroup', options: ['ro', 'nosuid'] }, { hierarchies: v1 });
     assert.deepEqual(
       opsOf(ops, 'ensure-dir').map(({ path }) => path),
-      ['/data', '/data/memory', '/data/cpu', '/data'],
+      ['/data'],
     );
-    assert.equal(opsOf(ops, 'fsmount')[0]!.attrs, ATTR.NOSUID);
-    assert.equal(opsOf(ops, 'mount-setattr').at(-1)!.set, ATTR.RDONLY);
+    const [tmpfs] = opsOf(ops, 'fsmount');
+    const places = (name: 'mkdir' | 'move-mount') => opsOf(ops, name).flatMap(({ dir, path }) => (dir === tmpfs!.into ? [path] : []));
+    assert.deepEqual(
+      [places('mkdir'), places('move-mount')],
+      [
+        ['memory', 'cpu'],
+        ['memory', 'cpu'],
+      ],
+    );
+    assert.equal(tmpfs!.attrs, ATTR.NOSUID);
+    const last = opsOf(ops, 'mount-setattr').at(-1)!;
+    assert.deepEqual([last.slot, last.set], [tmpfs!.into, ATTR.RDONLY]);
+    assert.equal(opsOf(ops, 'mount-setattr').filter(({ set }) => set === (ATTR.RDONLY | ATTR.NOSUID)).length, 2);
   });
 });
 

@@ -174,34 +174,37 @@ function addCgroup(context: MountContext, mount: Mount, options: MountOptions, s
     builder.warnings.push(`${subject}: this machine has no control groups; it is left out`);
     return;
   }
-  const readOnly = options.set & ATTR.RDONLY;
-  const single = hierarchies.length === 1 && hierarchies[0]!.name === '';
-  if (!single) {
-    const tmpfs = builder.fileSystem(
-      'tmpfs',
-      [
-        ['mode', '755'],
-        ['size', '65536'],
-      ],
-      options.set & ~ATTR.RDONLY,
-      { subject, why: 'a folder for each hierarchy' },
-    );
-    attach(context, tmpfs, mount.destination, { ...options, set: 0, clear: 0, data: [] }, subject, 'dir');
-  }
-  for (const hierarchy of hierarchies) {
-    const destination = hierarchy.name === '' ? mount.destination : `${mount.destination}/${hierarchy.name}`;
+  const open = (hostPath: string) => {
     // a bind of its own folder shows the same as a fresh mount in a cgroup namespace would, and makes no superblock
     const from = builder.slot('bind');
     const note = { subject, why: "this container's part of the hierarchy" };
-    builder.container('open-tree', { into: from, path: hierarchy.hostPath, flags: TREE.CLONE | TREE.CLOEXEC }, note);
-    attach(context, from, destination, { ...options, clear: 0, data: [] }, subject, 'dir');
+    builder.container('open-tree', { into: from, path: hostPath, flags: TREE.CLONE | TREE.CLOEXEC }, note);
+    return from;
+  };
+  if (hierarchies.length === 1 && hierarchies[0]!.name === '') {
+    return attach(context, open(hierarchies[0]!.hostPath), mount.destination, { ...options, clear: 0, data: [] }, subject, 'dir');
   }
-  if (!single && readOnly !== 0) {
-    const top = builder.slot('cgroup-top');
-    builder.container('ensure-dir', { into: top, root: context.root, path: mount.destination, mode: 0o755 }, { subject });
-    builder.container('mount-setattr', { slot: top, set: ATTR.RDONLY, clear: 0, propagation: 0, recursive: 0 }, { subject });
-    builder.container('close', { slot: top });
+  const set = (slot: string, flags: number, more: { clear?: number; propagation?: number; recursive?: number } = {}) =>
+    builder.container('mount-setattr', { slot, set: flags, clear: 0, propagation: 0, recursive: 0, ...more }, { subject });
+  const sizes = [
+    ['mode', '755'],
+    ['size', '65536'],
+  ] as const;
+  const top = builder.fileSystem('tmpfs', sizes, options.set & ~ATTR.RDONLY, { subject, why: 'a folder for each hierarchy' });
+  attach(context, top, mount.destination, { ...options, set: 0, clear: 0, data: [] }, subject, 'dir', true);
+  for (const { name, hostPath } of hierarchies) {
+    const from = open(hostPath);
+    // directly in what was made just now: nobody else has put anything there
+    builder.container('mkdir', { dir: top, path: name, mode: 0o755 }, { subject, ignore: ['EEXIST'] });
+    if (options.set !== 0) set(from, options.set);
+    const { recursiveSet, recursiveClear } = options;
+    if (recursiveSet !== 0 || recursiveClear !== 0) set(from, recursiveSet, { clear: recursiveClear, recursive: 1 });
+    builder.container('move-mount', { from, dir: top, path: name }, { subject });
+    for (const flag of options.propagation) set(from, 0, { propagation: flag & ~MS.REC, recursive: flag & MS.REC ? 1 : 0 });
+    builder.container('close', { slot: from });
   }
+  if (options.set & ATTR.RDONLY) set(top, ATTR.RDONLY);
+  builder.container('close', { slot: top });
 }
 
 function absolute(bundle: string, path: string): string {

@@ -47,7 +47,8 @@ export function addMonitor(builder: PlanBuilder, stdio: Stdio, monitor: MonitorS
     (monitor.stdinOnce ? MONITOR.STDIN_ONCE : 0) |
     (monitor.leave ? MONITOR.LEAVE : 0) |
     (monitor.backpressure ? MONITOR.BACKPRESSURE : 0) |
-    (monitor.forwardSignals ? MONITOR.FORWARD_SIGNALS : 0);
+    (monitor.forwardSignals ? MONITOR.FORWARD_SIGNALS : 0) |
+    (monitor.recordUntold ? MONITOR.RECORD_UNTOLD : 0);
   const pipes = stdio.kind === 'pipes';
   builder.monitor('monitor', {
     stdin: pipes && stdio.stdin ? 'stdin.w' : undefined,

@@ -8,11 +8,13 @@ const SIDES: Partial<Record<OpName, Side>> = {
   'cgroup-attach': 'monitor',
   'seccomp-listener': 'monitor',
   'send-state': 'monitor',
+  'hold-mounts': 'monitor',
   'host-sync': 'monitor',
   listen: 'monitor',
   monitor: 'monitor',
   report: 'cleanup',
   'kill-cgroup': 'cleanup',
+  'tell-exit': 'cleanup',
 };
 
 /** Values that the validator wants to be of a certain form. */

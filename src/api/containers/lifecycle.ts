@@ -99,7 +99,7 @@ export const lifecycleRoutes: readonly Route[] = [
       let answer: ReturnType<ApiRequest['stream']> | undefined;
       const started = () => (answer = request.stream({ type: 'application/json' })).flush();
       const result = await containers.wait(container, { condition, signal: request.signal, started });
-      await answer?.write(`${JSON.stringify(result)}\n`);
+      answer?.end(`${JSON.stringify(result)}\n`);
     },
   },
   {

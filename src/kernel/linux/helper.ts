@@ -9,7 +9,7 @@ import { sealedHelper } from './sealed-helper.ts';
 import { PlanFailure, type ExitRecord, type PlanRunner, type RunningPlan, type RunPlanOptions } from '../contract.ts';
 
 type Event =
-  | { event: 'cloned' | 'waiting' | 'started' | 'runner'; pid: number }
+  | { event: 'cloned' | 'waiting' | 'started' | 'runner' | 'clean' | 'left'; pid: number }
   | { event: 'sync'; name: string; pid: number }
   | { event: 'failed'; index: number; errno: number; detail: string }
   | ({ event: 'exit' } & ExitRecord);
@@ -68,6 +68,7 @@ export class LinuxPlanRunner implements PlanRunner {
     const waiting = settle<number>();
     const started = settle<number>();
     const exited = settle<ExitRecord>();
+    const clean = settle<boolean>();
     const closed = settle<void>();
     let told = false;
     const fail = (error: Error) => {
@@ -108,6 +109,10 @@ export class LinuxPlanRunner implements PlanRunner {
           told = true;
           exited.resolve(event);
           break;
+        case 'clean':
+        case 'left':
+          clean.resolve(event.event === 'clean');
+          break;
       }
     };
 
@@ -131,6 +136,7 @@ export class LinuxPlanRunner implements PlanRunner {
         this.#loose.delete(unref);
         // an error costs a look at the stack
         if (!told) fail(new EngineError('unavailable', `the helper ended${why === '' ? '' : ` ${why}`} before the plan did`));
+        clean.resolve(false);
         closed.resolve();
       };
       if (channel.destroyed || channel.readableEnded) done();
@@ -147,6 +153,7 @@ export class LinuxPlanRunner implements PlanRunner {
       waiting: waiting.promise,
       started: started.promise,
       exited: exited.promise,
+      clean: clean.promise,
       closed: closed.promise,
       send: (command) => void channel.write(`${command}\n`),
       // its other half stays open until the helper has undone what it did
