@@ -1,5 +1,6 @@
 /** Use case: until a container ends. */
 import { oomKills } from '../cgroup/stats.ts';
+import { keepingAlive } from '../base/keep-alive.ts';
 import { EngineError } from '../base/errors.ts';
 import { askOnce } from '../kernel/linux/monitor-client.ts';
 import type { ContainerRecord } from './container-record.ts';
@@ -18,9 +19,6 @@ export async function toldExit(socket: string): Promise<ContainerExit | undefine
   const exit = JSON.parse(text) as ContainerExit;
   return { ...exit, oomKilled: oomKills(exit.reports) > 0 };
 }
-
-/** The longest that a timer takes, in milliseconds. */
-const LONG = 2 ** 31 - 1;
 
 /** How it ends, or has ended; keeps this program alive until then. Throws `conflict` when it never ran. */
 export async function waitExit(parts: EngineParts, record: ContainerRecord, signal?: AbortSignal): Promise<ContainerExit> {
@@ -46,16 +44,6 @@ export async function waitExit(parts: EngineParts, record: ContainerRecord, sign
     if (known !== undefined) return known;
     signal?.throwIfAborted();
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
-}
-
-/** Of a container that was started in the background nothing else does. */
-async function keepingAlive<T>(promise: Promise<T>): Promise<T> {
-  const timer = setInterval(() => {}, LONG);
-  try {
-    return await promise;
-  } finally {
-    clearInterval(timer);
   }
 }
 

@@ -2,6 +2,7 @@
  * What only this process knows of containers: who waits for one, who has attached to one that does not run yet, and
  * whose end will be told here.
  */
+import { keepingAlive } from '../base/keep-alive.ts';
 import type { ContainerExit } from './contract.ts';
 import type { EarlyStream } from './early-stream.ts';
 
@@ -89,12 +90,13 @@ export class LiveContainers {
 
   /** Resolves when the monitor of one that has ended has done its work. Undefined where that is done, or nothing is known here. */
   leaving(id: string): Promise<unknown> | undefined {
-    return this.#ending.get(id);
+    const ending = this.#ending.get(id);
+    return ending && keepingAlive(ending);
   }
 
   /** Resolves when that is so of all that have ended. */
   async left(): Promise<void> {
-    await Promise.all(this.#ending.values());
+    await keepingAlive(Promise.all(this.#ending.values()));
   }
 
   /** Nothing is left of its last run. */
