@@ -47,7 +47,9 @@ export class LayerJob {
       this.#closeFiles();
       throw error;
     }
-    this.#unpack = decompressor(request.compression, (chunk) => this.#output(chunk));
+    this.#unpack = decompressor(request.compression, (chunk) => this.#output(chunk), {
+      digested: request.digest !== undefined || request.diffId !== undefined,
+    });
     const writer = this.#writer;
     this.#tar = new TarReader({
       entry: (entry) => {
