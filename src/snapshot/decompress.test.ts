@@ -116,3 +116,19 @@ test('plain bytes, declared and found out', async () => {
   await assert.rejects(unpack(Buffer.from('BZh91AY')), damaged(/bzip2, which is not supported/));
   await assert.rejects(unpack(Buffer.from('\xfd7zXZ\0', 'latin1')), damaged(/xz, which is not supported/));
 });
+
+test('the memory of what came out goes back when it has been handed on, that of the last chunk at the end', async () => {
+  for (const packed of [gzipSync(TEXT), zstdCompressSync(TEXT), Buffer.concat([gzipSync(TEXT), gzipSync(TEXT)])]) {
+    for (const digested of [false, true]) {
+      const memory = new Set<ArrayBufferLike>();
+      const stream = decompressor('auto', ({ buffer }) => void memory.add(buffer), { digested });
+      await stream.write(packed);
+      await stream.end();
+      assert.ok(memory.size > 0);
+      assert.deepEqual(
+        [...memory].map(({ byteLength }) => byteLength),
+        [...memory].map(() => 0),
+      );
+    }
+  }
+});

@@ -126,6 +126,8 @@ class Members implements Decompressor {
   #error: Error | undefined;
   #wake: (() => void) | undefined;
   readonly #waiting: Buffer[] = [];
+  /** The last of them that came. */
+  #last: Buffer | undefined;
   /** How much of the first of them has been handed on. */
   #handed = 0;
   #handing = false;
@@ -174,11 +176,11 @@ class Members implements Decompressor {
   /** What is left of the bytes behind the header or the trailer that they begin with, or go on with. */
   #withoutFrame(bytes: Buffer): Buffer {
     if (this.#frame === undefined || this.#frame === 'body') return bytes;
-    const all = Buffer.concat([this.#framing, bytes]);
+    const all = this.#framing.length === 0 ? bytes : Buffer.concat([this.#framing, bytes]);
     const length = this.#frame === 'header' ? gzipHeaderLength(all) : TRAILER_BYTES;
     const whole = length !== undefined && length <= all.length;
-    this.#framing = whole ? Buffer.alloc(0) : all;
-    if (!whole) return this.#framing.subarray(all.length);
+    this.#framing = whole ? Buffer.alloc(0) : Buffer.from(all); // the caller's memory is used again
+    if (!whole) return all.subarray(all.length);
     if (this.#frame === 'trailer') checkTrailer(all, this.#length);
     this.#frame = this.#frame === 'header' ? 'body' : undefined;
     return all.subarray(length);
@@ -197,6 +199,7 @@ class Members implements Decompressor {
     stream.on('data', (chunk: Buffer) => {
       this.#length += chunk.length;
       this.#waiting.push(chunk);
+      this.#last = chunk;
       if (this.#waiting.length >= AHEAD) stream.pause();
       if (!this.#handing) setImmediate(this.#handOn);
       this.#handing = true;
@@ -234,6 +237,10 @@ class Members implements Decompressor {
   /** The member has ended, and all of it has been handed on. */
   async #drained(): Promise<void> {
     await this.#wait((done) => (this.#ended && this.#waiting.length === 0 ? done() : (this.#wake = done)));
+    // the stream would have filled the rest of it
+    const memory = this.#last?.buffer;
+    if (memory !== undefined && memory.byteLength > 0) letGo(new Uint8Array(memory));
+    this.#last = undefined;
   }
 
   #fail(error: Error): void {
