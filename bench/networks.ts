@@ -13,6 +13,7 @@ import { projectDir } from '../test/support/paths.ts';
 import { busyboxRootfs, copyRootfs } from '../test/support/rootfs.ts';
 import { runOk } from '../test/support/run.ts';
 import { agent, call, type Contestant, dockerd, idOf, kobako, median, timed } from './contestants.ts';
+import { meterEngine } from './engine-meter.ts';
 
 const ROUNDS = Number(process.argv[2] ?? 15);
 const WANTED = new RegExp(process.argv[3] ?? '');
@@ -142,12 +143,18 @@ async function application(contestant: Contestant): Promise<Found> {
   const ground = await groundOn(work, `unix://${contestant.socket}`, contestant.address, ['postgres', 'redis', 'nginx', 'node'], async () => {});
   const app = await ComposeProject.create(ground, 'bench-app');
   try {
-    const up = () => timed(() => app.ok(['up', '-d', '--wait', '--no-build']));
+    const up = (env = {}) => timed(() => app.ok(['up', '-d', '--wait', '--no-build'], { env }));
+    const down = () => timed(() => app.ok(['down', '-t', '5']));
     const first = await up();
     await app.visit();
-    const down = await timed(() => app.ok(['down', '-t', '5']));
     // the first time is PostgreSQL's more than the engine's: it makes its cluster
-    return { 'up, with new volumes': first, down, 'up again': await up() };
+    const found = { 'up, with new volumes': first, down: await down(), 'up again': await up() };
+    await down();
+    const meter = await meterEngine(`${work}/metered.sock`, contestant.socket);
+    const metered = await up({ DOCKER_HOST: meter.host });
+    await meter.end();
+    // compose asks whether a service is healthy every 500 ms, the first time after 500 ms, and three times one after the other here
+    return { ...found, "up again: the engine's part": meter.busy(), 'up again: without the engine': metered - meter.busy() };
   } finally {
     await app.run(['down', '-v', '-t', '0']);
     rmSync(work, { recursive: true });

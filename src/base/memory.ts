@@ -3,7 +3,7 @@
  * thread to collect. Only for whoever used it last: all views of the buffer are empty afterwards. Left alone are a view
  * that does not reach to the buffer's end, for the stream may be filling the rest, and one of what small buffers share.
  */
-export function letGo(bytes: Uint8Array): void {
+export function letGo(bytes: ArrayBufferView): void {
   const { buffer, byteOffset, byteLength } = bytes;
   const isLast = byteOffset + byteLength === buffer.byteLength;
   // no slice of Node's pool is as long as the pool

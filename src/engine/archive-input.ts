@@ -20,7 +20,7 @@ export async function plainArchive(blobs: BlobStore, input: ArchiveInput, signal
   const source = path === undefined ? (input as AsyncIterable<Uint8Array>) : (createReadStream(path, { highWaterMark: CHUNK }) as AsyncIterable<Buffer>);
   const scratch = blobs.scratch();
   const fd = openSync(scratch, 'wx', 0o600);
-  const unpack = decompressor('auto', (piece) => writeAll(fd, piece), 'archive');
+  const unpack = decompressor('auto', (piece) => writeAll(fd, piece), { what: 'archive' });
   try {
     const check = () => {
       if (signal?.aborted === true) throw new EngineError('cancelled', 'the archive was not read to its end', { cause: signal.reason });

@@ -1,4 +1,5 @@
 /** Network namespaces that record instead of acting: for tests of what is above them and asks them for changes. */
+import { isDeepStrictEqual } from 'node:util';
 import { SyscallError } from '../base/errors.ts';
 import type {
   Address,
@@ -12,7 +13,7 @@ import type {
   Route,
   SocketAddress,
 } from './network-contract.ts';
-import type { NftChain, NftChange, NftElement, NftRuleRead, NftSetRead, NftTable, PacketFilter } from './nftables-contract.ts';
+import type { NftChain, NftChange, NftElement, NftRuleRead, NftSetRead, NftSetType, NftTable, PacketFilter } from './nftables-contract.ts';
 
 /** What is there is what the test has put there; changes are kept, and change nothing. */
 export class RecordingPacketFilter implements PacketFilter {
@@ -58,6 +59,10 @@ export class RecordingPacketFilter implements PacketFilter {
 
   elements(of: { readonly set: string }): NftElement[] {
     return [...(this.present.elements[of.set] ?? [])];
+  }
+
+  holds(of: { readonly set: string }, _type: NftSetType, elements: readonly NftElement[]): boolean {
+    return elements.every((element) => this.elements(of).some((there) => isDeepStrictEqual(there, element)));
   }
 }
 

@@ -21,6 +21,8 @@ export interface PacketFilter {
   sets(table: NftTableName): NftSetRead[];
   /** Of intervals each as `{from, to}`, or as one value where both are the same. In no order. `ENOENT`: no such set. */
   elements(set: NftSetName): NftElement[];
+  /** Whether all of these are in the set, with their data, however they are written. `type` as in `elements-add`. `ENOENT`: no such set. */
+  holds(set: NftSetName, type: NftSetType, elements: readonly NftElement[]): boolean;
 }
 
 /** `ip`, `ip6`: one IP version; `inet`: both. */

@@ -1,8 +1,9 @@
 /** Decompression of a stream, by what its first bytes say. The work is done on Node's helper threads. */
-import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
+import { createGunzip, createInflateRaw, createZstdDecompress, type Gunzip, type InflateRaw, type ZstdDecompress } from 'node:zlib';
 import { invalid } from '../base/errors.ts';
 import { letGo } from '../base/memory.ts';
 import type { Compression } from './contract.ts';
+import { checkTrailer, damaged, gzipHeaderLength, TRAILER_BYTES } from './gzip-frame.ts';
 
 /** Bytes of output that the helper thread makes in one go. */
 const CHUNK = 1 << 20;
@@ -26,9 +27,16 @@ export interface Decompressor {
   destroy(): void;
 }
 
+export interface DecompressorOptions {
+  /** What it is for users. */
+  readonly what?: string;
+  /** The caller knows a digest of the bytes: gzip's checksum, a seventh of the work, is not computed. */
+  readonly digested?: boolean;
+}
+
 /** What `output` throws rejects the write that led to it. */
-export function decompressor(compression: Compression, output: Output, what = 'layer'): Decompressor {
-  return compression === 'none' ? plain(output) : new Detecting(compression, output, what);
+export function decompressor(compression: Compression, output: Output, options: DecompressorOptions = {}): Decompressor {
+  return compression === 'none' ? plain(output) : new Detecting(compression, output, options);
 }
 
 /** What begins like this. Throws `invalid` for what is known to be something else; `what` is it for users. */
@@ -54,14 +62,14 @@ function plain(output: Output): Decompressor {
 
 class Detecting implements Decompressor {
   readonly #declared: Compression;
-  readonly #what: string;
+  readonly #options: DecompressorOptions;
   readonly #output: Output;
   #start: Buffer = Buffer.alloc(0);
   #chosen: Decompressor | undefined;
 
-  constructor(declared: Compression, output: Output, what: string) {
+  constructor(declared: Compression, output: Output, options: DecompressorOptions) {
     this.#declared = declared;
-    this.#what = what;
+    this.#options = options;
     this.#output = output;
   }
 
@@ -85,9 +93,10 @@ class Detecting implements Decompressor {
   }
 
   #choose(): Decompressor {
-    const found = detect(this.#start, this.#what);
+    const { what, digested } = this.#options;
+    const found = detect(this.#start, what);
     // as Docker: a wrong media type is forgiven, for the bytes say what they are
-    this.#chosen = found === 'none' ? plain(this.#output) : new Members(found, this.#output);
+    this.#chosen = found === 'none' ? plain(this.#output) : new Members(found, this.#output, digested);
     if (this.#start.length === 0 && this.#declared !== 'auto') throw invalid(`the ${this.#declared} stream is empty`);
     return this.#chosen;
   }
@@ -96,29 +105,41 @@ class Detecting implements Decompressor {
 /**
  * One compressed stream after the other until the bytes end, as gzip(1) and zstd(1) read them. Node's streams end
  * silently where one member ends in the middle of a chunk, so the rest is given to a new one here.
+ *
+ * Where a digest tells, the first member of gzip is inflated alone, its header and trailer are looked at here. (Only the
+ * first: a stream for each of thousands of small members would cost more than their checksums.)
  */
 class Members implements Decompressor {
   readonly plain = false;
   readonly #kind: 'gzip' | 'zstd';
   readonly #output: Output;
-  #stream: Gunzip | ZstdDecompress | undefined;
+  /** What of a first member without a checksum is next; undefined where zlib sees to all of it. */
+  #frame: 'header' | 'body' | 'trailer' | undefined;
+  /** What has come of its header or trailer. */
+  #framing: Buffer = Buffer.alloc(0);
+  /** Bytes that have come out of it. */
+  #length = 0;
+  #stream: Gunzip | InflateRaw | ZstdDecompress | undefined;
   #members = 0;
   #fed = 0;
   #ended = false;
   #error: Error | undefined;
   #wake: (() => void) | undefined;
   readonly #waiting: Buffer[] = [];
+  /** The last of them that came. */
+  #last: Buffer | undefined;
   /** How much of the first of them has been handed on. */
   #handed = 0;
   #handing = false;
 
-  constructor(kind: 'gzip' | 'zstd', output: Output) {
+  constructor(kind: 'gzip' | 'zstd', output: Output, digested = false) {
     this.#kind = kind;
     this.#output = output;
+    if (kind === 'gzip' && digested) this.#frame = 'header';
   }
 
   async write(chunk: Buffer): Promise<void> {
-    let rest = chunk;
+    let rest = this.#withoutFrame(chunk);
     while (rest.length > 0) {
       if (this.#stream === undefined && this.#members > 0 && this.#kind === 'gzip') {
         rest = withoutZeros(rest); // as gzip(1): tapes had them after the end
@@ -134,16 +155,17 @@ class Members implements Decompressor {
       await this.#drained();
       stream.destroy();
       this.#stream = undefined;
-      rest = rest.subarray(rest.length - left);
+      if (this.#frame === 'body') this.#frame = 'trailer';
+      rest = this.#withoutFrame(rest.subarray(rest.length - left));
     }
   }
 
   async end(): Promise<void> {
     const stream = this.#stream;
-    if (stream === undefined) return;
-    stream.end();
-    await this.#drained();
+    stream?.end();
+    if (stream !== undefined) await this.#drained();
     this.destroy();
+    if (this.#frame !== undefined) throw damaged('unexpected end of file');
   }
 
   destroy(): void {
@@ -151,13 +173,33 @@ class Members implements Decompressor {
     this.#stream = undefined;
   }
 
-  #open(): Gunzip | ZstdDecompress {
-    const stream = this.#kind === 'gzip' ? createGunzip({ chunkSize: CHUNK }) : createZstdDecompress({ chunkSize: CHUNK });
+  /** What is left of the bytes behind the header or the trailer that they begin with, or go on with. */
+  #withoutFrame(bytes: Buffer): Buffer {
+    if (this.#frame === undefined || this.#frame === 'body') return bytes;
+    const all = this.#framing.length === 0 ? bytes : Buffer.concat([this.#framing, bytes]);
+    const length = this.#frame === 'header' ? gzipHeaderLength(all) : TRAILER_BYTES;
+    const whole = length !== undefined && length <= all.length;
+    this.#framing = whole ? Buffer.alloc(0) : Buffer.from(all); // the caller's memory is used again
+    if (!whole) return all.subarray(all.length);
+    if (this.#frame === 'trailer') checkTrailer(all, this.#length);
+    this.#frame = this.#frame === 'header' ? 'body' : undefined;
+    return all.subarray(length);
+  }
+
+  #create(): Gunzip | InflateRaw | ZstdDecompress {
+    if (this.#kind === 'zstd') return createZstdDecompress({ chunkSize: CHUNK });
+    return this.#frame === 'body' ? createInflateRaw({ chunkSize: CHUNK }) : createGunzip({ chunkSize: CHUNK });
+  }
+
+  #open(): Gunzip | InflateRaw | ZstdDecompress {
+    const stream = this.#create();
     this.#members++;
     this.#fed = 0;
     this.#ended = false;
     stream.on('data', (chunk: Buffer) => {
+      this.#length += chunk.length;
       this.#waiting.push(chunk);
+      this.#last = chunk;
       if (this.#waiting.length >= AHEAD) stream.pause();
       if (!this.#handing) setImmediate(this.#handOn);
       this.#handing = true;
@@ -195,6 +237,10 @@ class Members implements Decompressor {
   /** The member has ended, and all of it has been handed on. */
   async #drained(): Promise<void> {
     await this.#wait((done) => (this.#ended && this.#waiting.length === 0 ? done() : (this.#wake = done)));
+    // the stream would have filled the rest of it
+    const memory = this.#last?.buffer;
+    if (memory !== undefined && memory.byteLength > 0) letGo(new Uint8Array(memory));
+    this.#last = undefined;
   }
 
   #fail(error: Error): void {

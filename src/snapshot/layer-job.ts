@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeFileSync } from 'node:fs';
 import type { Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
+import { letGo } from '../base/memory.ts';
 import type { RawFiles } from '../kernel/files-contract.ts';
 import { quote } from '../tar/numbers.ts';
 import { TarReader } from '../tar/reader.ts';
@@ -47,7 +48,9 @@ export class LayerJob {
       this.#closeFiles();
       throw error;
     }
-    this.#unpack = decompressor(request.compression, (chunk) => this.#output(chunk));
+    this.#unpack = decompressor(request.compression, (chunk) => this.#output(chunk), {
+      digested: request.digest !== undefined || request.diffId !== undefined,
+    });
     const writer = this.#writer;
     this.#tar = new TarReader({
       entry: (entry) => {
@@ -140,7 +143,7 @@ export class LayerJob {
     for (let at = offset; at < end;) {
       const count = readSync(fd, buffer, 0, Math.min(PIECE, end - at), at);
       if (count === 0) {
-        if (length === undefined) return;
+        if (length === undefined) break;
         throw invalid(`the file ends after ${at - offset} of ${length} bytes`);
       }
       at += count;
@@ -148,6 +151,7 @@ export class LayerJob {
       await (store ? this.write(chunk) : this.#take(chunk));
       progress();
     }
+    letGo(buffer); // not after a failure: a helper thread may be reading it still
   }
 
   async #take(chunk: Buffer, file?: LargeFile): Promise<void> {

@@ -28,7 +28,7 @@ export class UnpackJob {
       data: (chunk, at) => unpack.data(chunk, at),
       entryEnd: () => unpack.entryEnd(),
     });
-    this.#plain = decompressor('auto', (chunk) => this.#output(chunk), 'archive');
+    this.#plain = decompressor('auto', (chunk) => this.#output(chunk), { what: 'archive' });
   }
 
   /** What is at work, for messages. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import type { NetworkNamespace } from '../../src/kernel/network-contract.ts';
+import type { NftTable } from '../../src/kernel/nftables-contract.ts';
 import { bridgeDriver } from '../../src/network/bridge/driver.ts';
 import type { Endpoint, NetworkDriver, NetworkRecord, PublishedPort } from '../../src/network/contract.ts';
 import { OtherFilters } from '../../src/network/filter/others.ts';
@@ -330,6 +331,10 @@ describe('bridge networks', { skip }, () => {
     await container(network, record, 2, { ports: [published(8080)] });
     assert.equal(network.table.check(), false);
     const at = { family: 'inet', table: 'kobako-test' } as const;
+    const [{ handle }] = host.packetFilter.tables() as [NftTable];
+    host.packetFilter.change([{ op: 'table-add', family: 'inet', table: 'of-somebody-else' }]);
+    assert.deepEqual([network.table.changed(), network.table.check(), network.table.changed()], [true, false, false], 'nothing of ours was changed');
+    assert.equal(host.packetFilter.tables().find(({ table }) => table === at.table)?.handle, handle);
     host.packetFilter.change([{ op: 'table-delete', ...at }]);
     assert.equal(await ask(host, '127.0.0.1', 8080), 'ECONNREFUSED');
     assert.equal(network.table.check(), true);

@@ -186,6 +186,14 @@ test('what is there is read back', options, (t) => {
   ]);
   assert.deepEqual(elements('others'), [{ key: [0x1234, 1, '02:00:00:00:00:01', 'fd00::9'] }]);
   assert.throws(() => elements('nope'), { code: 'ENOENT' });
+  for (const change of WHOLE) {
+    if (change.op === 'elements-add') assert.ok(packetFilter.holds({ ...TABLE, set: change.set }, change.type, change.elements), change.set);
+  }
+  const holds = (...key: string[]) => packetFilter.holds({ ...TABLE, set: 'nets' }, NETS, [{ key: ['172.17.0.0/16'] }, { key }]);
+  assert.deepEqual([holds('9.9.9.9/32'), holds('172.18.0.0/17'), holds('8.8.8.8')], [true, false, false]);
+  const port = (...data: [string, number]) => packetFilter.holds({ ...TABLE, set: 'ports' }, PORTS, [{ key: ['tcp', '0.0.0.0', 8080], data }]);
+  assert.deepEqual([port('172.17.0.2', 80), port('172.17.0.3', 80)], [true, false]);
+  assert.throws(() => packetFilter.holds({ ...TABLE, set: 'nope' }, NETS, []), { code: 'ENOENT' });
   assert.deepEqual(
     [
       packetFilter.rules({ ...TABLE, chain: 'nope' }),

@@ -17,6 +17,7 @@ import type {
   NftRuleRead,
   NftSetName,
   NftSetRead,
+  NftSetType,
   NftTable,
   NftTableName,
 } from '../nftables-contract.ts';
@@ -91,6 +92,16 @@ export class LinuxPacketFilter implements PacketFilter {
   elements(set: NftSetName): NftElement[] {
     const type = this.sets(set).find((found) => found.set === set.set);
     if (type === undefined) throw syscallError(`nftables elements of ${set.set}`, ENOENT);
+    return this.#elements(set, type);
+  }
+
+  holds(set: NftSetName, type: NftSetType, elements: readonly NftElement[]): boolean {
+    const bytes = (element: NftElement): string => bytesOf(type, { ...element, comment: undefined }, true);
+    const there = new Set(this.#elements(set, type).map(bytes));
+    return elements.every((element) => there.has(bytes(element)));
+  }
+
+  #elements(set: NftSetName, type: NftSetType): NftElement[] {
     const place = [attribute(1, text(set.table)), attribute(2, text(set.set))];
     const messages = this.#dump(nftRequest(NFT.GETSETELEM, FAMILIES[set.family], 0, ...place), `nftables elements of ${set.set}`);
     return decodeElements(type, messages.map((message) => attributesOf(message).get(3)).filter(isKnown));
@@ -108,10 +119,9 @@ export class LinuxPacketFilter implements PacketFilter {
       return there ? { op: 'set-delete', family, table, set } : { op: 'elements-delete', family, table, set, type: { key: [] }, elements: [] };
     }
     if (change.op !== 'elements-delete' || !change.missingOk) return change;
-    const bytes = (element: NftElement): string => Buffer.concat(encodeElements(change.type, [element], false).flat()).toString('hex');
-    const there = new Set(this.#elementsIfThere(change).map(bytes));
-    const { missingOk: _, ...rest } = change;
-    return { ...rest, elements: change.elements.filter((element) => there.has(bytes(element))) };
+    const { missingOk: _, type, ...rest } = change;
+    const there = new Set(this.#elementsIfThere(change).map((element) => bytesOf(type, element, false)));
+    return { ...rest, type, elements: change.elements.filter((element) => there.has(bytesOf(type, element, false))) };
   }
 
   #elementsIfThere(set: NftSetName): NftElement[] {
@@ -122,6 +132,11 @@ export class LinuxPacketFilter implements PacketFilter {
       throw error;
     }
   }
+}
+
+/** Equal for equal elements, however they are written. */
+function bytesOf(type: NftSetType, element: NftElement, withData: boolean): string {
+  return Buffer.concat(encodeElements(type, [element], withData).flat()).toString('hex');
 }
 
 function attributesOf(message: NetlinkMessage): ReadonlyMap<number, Buffer> {

@@ -2,7 +2,7 @@
 import { SyscallError } from '../../base/errors.ts';
 import type { NftChange, PacketFilter } from '../../kernel/nftables-contract.ts';
 import type { FilterElement } from './elements.ts';
-import { LASTING, RULE_COUNTS, SETS, tableChanges, type SetName } from './rules.ts';
+import { LASTING, RULE_COUNTS, SETS, tableChanges } from './rules.ts';
 
 export interface FilterTableOptions {
   readonly filter: PacketFilter;
@@ -177,9 +177,11 @@ export class FilterTable {
     const at = { family: 'inet', table } as const;
     try {
       for (const [chain, count] of RULE_COUNTS) if (filter.rules({ ...at, chain }).length !== count) return false;
-      const there = new Set<string>();
-      for (const set of Object.keys(SETS) as SetName[]) for (const element of filter.elements({ ...at, set })) there.add(keyOf({ set, element }));
-      return [...this.#keys()].every((key) => there.has(key));
+      const bySet = Map.groupBy([...this.#wanted.values()].flat(), ({ set }) => set);
+      return [...bySet].every(([set, of]) => {
+        const wanted = of.map(({ element }) => element);
+        return filter.holds({ ...at, set }, SETS[set], wanted);
+      });
     } catch (error) {
       if (error instanceof SyscallError && error.code === 'ENOENT') return false;
       throw error;

@@ -1,4 +1,5 @@
 /** Arrays that grow: a layer of half a million files as a few flat buffers instead of as many objects. */
+import { letGo } from '../../base/memory.ts';
 import { ErofsCannotHold } from './cannot-hold.ts';
 
 type Numbers = Uint8Array | Uint16Array | Uint32Array | Float64Array;
@@ -18,9 +19,15 @@ export class Column<A extends Numbers> {
     if (this.length === this.array.length) {
       const grown = this.#make(this.array.length * 2);
       grown.set(this.array);
+      letGo(this.array);
       this.array = grown;
     }
     this.array[this.length++] = value;
+  }
+
+  /** It is not used any more. */
+  release(): void {
+    letGo(this.array);
   }
 
   /** `array[index] = value`, but `value` and `index` may be what makes the column grow, which an assignment would not see. */
@@ -43,11 +50,17 @@ export class Bytes {
       if (this.length + text.length > MAX_BYTES) throw new ErofsCannotHold(`more than ${MAX_BYTES} bytes of names and links`);
       const grown = Buffer.alloc(Math.max(this.buffer.length * 2, this.length + text.length));
       this.buffer.copy(grown, 0, 0, this.length);
+      letGo(this.buffer);
       this.buffer = grown;
     }
     const at = this.length;
     this.buffer.write(text, at, 'latin1');
     this.length += text.length;
     return at;
+  }
+
+  /** They are not used any more. */
+  release(): void {
+    letGo(this.buffer);
   }
 }

@@ -1,6 +1,7 @@
 /** Writes an index from what a builder has seen: from front to back, in pieces. */
 import type { Digest } from '../../base/digest.ts';
 import { digestHex } from '../../base/digest.ts';
+import { letGo } from '../../base/memory.ts';
 import type { ErofsBuilder } from './builder.ts';
 import { ErofsCannotHold } from './cannot-hold.ts';
 import { wholeChunks } from './chunks.ts';
@@ -193,6 +194,7 @@ class Output {
   end(): number {
     this.fillTo(Math.ceil(this.position / BLOCK) * BLOCK);
     this.#flush(0);
+    letGo(this.#buffer);
     return this.position;
   }
 

@@ -3,6 +3,7 @@
  * latin1 strings, one character a byte.
  */
 import { randomBytes } from 'node:crypto';
+import { letGo } from '../../base/memory.ts';
 import { Bytes, Column } from './columns.ts';
 import { ErofsCannotHold } from './cannot-hold.ts';
 import { S_IFDIR, S_IFMT } from './format.ts';
@@ -147,6 +148,13 @@ export class Tree {
     return true;
   }
 
+  /** It is not used any more. The collector would let the columns of dozens of layers pile up. */
+  release(): void {
+    const columns = [this.mode, this.uid, this.gid, this.seconds, this.nanoseconds, this.size, this.data, this.xattrs, this.chunks, this.opaque];
+    for (const each of [...columns, this.parent, this.nameAt, this.nameLength, this.inode, this.#hashes, this.bytes]) each.release();
+    letGo(this.#table);
+  }
+
   #place(hash: number, name: number): void {
     const mask = this.#table.length - 1;
     let slot = hash & mask;
@@ -155,7 +163,9 @@ export class Tree {
   }
 
   #rehash(): void {
-    this.#table = new Uint32Array(this.#table.length * 4);
+    const { length } = this.#table;
+    letGo(this.#table);
+    this.#table = new Uint32Array(length * 4);
     for (let name = DOTDOT + 1; name < this.parent.length; name++) this.#place(this.#hashes.array[name]!, name);
   }
 }

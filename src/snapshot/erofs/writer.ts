@@ -113,6 +113,8 @@ export class ErofsWriter implements LayerWriter {
   #close(): void {
     if (this.#fd !== -1) closeSync(this.#fd);
     this.#fd = -1;
+    this.#builder?.tree.release();
+    this.#builder = undefined;
   }
 }
 
