@@ -5,14 +5,14 @@
  * API without a client, and the time in which buildx waits for the engine (`wire.c`). Prints medians and ratios, and one
  * line of JSON.
  */
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
-import { tmpdir } from 'node:os';
 import { dockerClient, noDockerClient } from '../test/support/docker-client.ts';
 import { busyboxArchive } from '../test/support/image-archive.ts';
 import { noPeers } from '../test/support/peers.ts';
 import { runOk } from '../test/support/run.ts';
+import { benchFolder } from './cleanup.ts';
 import { agent, call, dockerd, kobako, median, timed } from './contestants.ts';
 import { Wire } from './wire.ts';
 
@@ -177,10 +177,10 @@ async function main(folder: string): Promise<void> {
   }
 }
 
-const folder = mkdtempSync(`${existsSync('/dev/shm') ? '/dev/shm' : tmpdir()}/kobako-bench-`);
+const { folder, remove } = benchFolder();
 try {
   await main(folder);
 } finally {
   agent.destroy();
-  rmSync(folder, { recursive: true, force: true });
+  await remove();
 }

@@ -3,8 +3,7 @@
  * hand (KOBAKO_APPS=dockerd or =kobako: that one alone). Contestants take turns within each round; everybody's data lies
  * in memory. TASKS: a pattern of the tasks' names. Prints medians and how many times better ours is, and one line of JSON.
  */
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { groundOn } from '../test/clients/apps-ground.ts';
 import { ComposeProject } from '../test/clients/compose-project.ts';
 import { dockerClient } from '../test/support/docker-client.ts';
@@ -12,6 +11,7 @@ import { noPeers } from '../test/support/peers.ts';
 import { projectDir } from '../test/support/paths.ts';
 import { busyboxRootfs, copyRootfs } from '../test/support/rootfs.ts';
 import { runOk } from '../test/support/run.ts';
+import { benchFolder } from './cleanup.ts';
 import { agent, call, type Contestant, dockerd, idOf, kobako, median, timed } from './contestants.ts';
 import { meterEngine } from './engine-meter.ts';
 
@@ -284,10 +284,11 @@ async function main(): Promise<void> {
   }
 }
 
-folder = mkdtempSync(`${existsSync('/dev/shm') ? '/dev/shm' : tmpdir()}/kobako-bench-`);
+const made = benchFolder();
+folder = made.folder;
 try {
   await main();
 } finally {
   agent.destroy();
-  rmSync(folder, { recursive: true, force: true });
+  await made.remove();
 }
