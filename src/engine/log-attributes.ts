@@ -1,4 +1,5 @@
 /** What is written beside each line of a container's log: labels, variables and the tag that its log options ask for. */
+import { boundedPattern } from '../base/bounded-pattern.ts';
 import { invalid } from '../base/errors.ts';
 import { commandOf } from './container-document.ts';
 import type { ContainerConfig, HostConfig } from './types/container.ts';
@@ -40,7 +41,7 @@ export function logAttributes(logged: Logged): string {
   ] as const) {
     const names = new Set((Config[key] ?? '').split(','));
     const pattern = patternOf(Config, `${key}-regex`);
-    for (const [name, value] of Object.entries(from)) if (names.has(name) || pattern?.test(name)) attrs[name] = value;
+    for (const [name, value] of Object.entries(from)) if (names.has(name) || pattern?.(name)) attrs[name] = value;
   }
   if (Config['tag']) attrs['tag'] = tagOf(Config['tag'], logged);
   return attributesText(attrs);
@@ -62,11 +63,11 @@ export function attributesText(attrs: Readonly<Record<string, string>>): string 
   return `,"attrs":{${names.map((name) => `${escaped(name)}:${escaped(attrs[name]!)}`).join(',')}}`;
 }
 
-function patternOf(options: Options, key: string): RegExp | undefined {
+function patternOf(options: Options, key: string): ((text: string) => boolean) | undefined {
   const text = options[key];
   if (text === undefined || text === '') return undefined;
   try {
-    return new RegExp(text);
+    return boundedPattern(text);
   } catch {
     throw invalid(`failed to initialize logging driver: error parsing regexp: \`${text}\``);
   }
