@@ -20,6 +20,7 @@ export class EarlyStream extends Duplex {
   readonly #keys: DetachKeys | undefined;
   #socket: Socket | undefined;
   #waiting: (() => void) | undefined;
+  #nobody = false;
 
   constructor(choice: StreamChoice) {
     super({ allowHalfOpen: true });
@@ -45,11 +46,20 @@ export class EarlyStream extends Duplex {
     socket.resume();
   }
 
+  /** There will be no process: what it would say ends here, and what is written goes nowhere. */
+  nobodyComes(): void {
+    this.#nobody = true;
+    this.push(null);
+    this.#waiting?.();
+    this.end();
+  }
+
   override _read(): void {
     this.#socket?.resume();
   }
 
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
+    if (this.#nobody) return done();
     if (this.#socket === undefined) {
       this.#waiting = () => {
         this.#waiting = undefined;
@@ -69,7 +79,7 @@ export class EarlyStream extends Duplex {
 
   override _final(done: (error?: Error | null) => void): void {
     if (this.#socket === undefined) {
-      if (this.destroyed) return done();
+      if (this.destroyed || this.#nobody) return done();
       this.#waiting = () => {
         this.#waiting = undefined;
         this._final(done);
