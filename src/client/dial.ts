@@ -1,5 +1,5 @@
 /** A connection to where a daemon listens. */
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContextOptions } from 'node:tls';
 import { EngineError } from '../base/errors.ts';
 import type { Address, SshTarget } from './address.ts';
@@ -20,7 +20,7 @@ export function dial({ url, socketPath, host, port, tls, ssh }: Address, options
   }
   if (socketPath !== undefined) return connect({ path: socketPath, allowHalfOpen: true });
   const to = { host: host!, port: port!, allowHalfOpen: true };
-  return tls ? connectTls({ ...options.tls, ...to, servername: host! }) : connect(to);
+  return tls ? connectTls({ ...options.tls, ...to, ...(isIP(host!) === 0 ? { servername: host! } : {}) }) : connect(to);
 }
 
 /** For the shell there. Docker's own command does it, too. */

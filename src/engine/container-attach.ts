@@ -1,6 +1,5 @@
 /** Use case: somebody takes the streams of a container's program, which may not run yet. */
 import { DETACH_KEYS } from '../base/detach-keys.ts';
-import { PassThrough, type Duplex } from 'node:stream';
 import { EngineError } from '../base/errors.ts';
 import { askOnce } from '../kernel/linux/monitor-client.ts';
 import { EarlyStream, type StreamChoice } from './early-stream.ts';
@@ -21,33 +20,30 @@ export async function attachContainer(parts: EngineParts, record: ContainerRecor
     ...(tty ? { detachKeys: options.detachKeys || DETACH_KEYS } : {}),
   };
   if (parts.store.load(record.id)?.paused) throw new EngineError('conflict', `container ${record.id} is paused, unpause the container before attach`);
-  const early = options.logs ? await pastFrames(parts, record, choice) : [];
-  if (options.stream === false) return { tty, stream: ended(early) };
-  const running = isRunning(parts, record);
   const stream = new EarlyStream(choice);
-  for (const chunk of early) stream.push(chunk);
-  if (running) await connect(parts, record, stream);
-  else parts.live.attachEarly(record.id, stream);
+  const go = async () => {
+    if (options.stream === false || parts.store.load(record.id) === undefined) stream.nobodyComes();
+    else if (stream.destroyed) return;
+    else if (isRunning(parts, record)) stream.connectTo(await attachSocket(parts.store.paths(record.id).socket, choice));
+    else parts.live.attachEarly(record.id, stream);
+  };
+  if (options.logs) await whenReadOrFull((full) => stream.begin(pastFrames(parts, record, choice), full).then(go), stream);
+  else await go();
   return { tty, stream };
 }
 
-async function connect(parts: EngineParts, record: ContainerRecord, stream: EarlyStream): Promise<void> {
-  stream.connectTo(await attachSocket(parts.store.paths(record.id).socket, stream.choice));
+/** A log may be longer than there is memory: what comes after it goes on when its reader has taken it. */
+async function whenReadOrFull(work: (full: () => void) => Promise<void>, stream: EarlyStream): Promise<void> {
+  const full = Promise.withResolvers<void>();
+  const all = work(full.resolve);
+  all.catch((error: Error) => stream.destroy(error));
+  await Promise.race([all, full.promise]);
 }
 
-/** What the log has, as it would have come over the attachment. */
-async function pastFrames(parts: EngineParts, { id, config }: ContainerRecord, { stdout, stderr }: StreamChoice): Promise<Buffer[]> {
-  const out: Buffer[] = [];
+/** What the log has, as it would have come over the attachment; each is good for as long as it is wanted. */
+async function* pastFrames(parts: EngineParts, { id, config }: ContainerRecord, { stdout, stderr }: StreamChoice): AsyncGenerator<Buffer> {
   const formatter = new LogFormatter({ stdout, stderr, framed: !config.Tty });
-  for await (const piece of readLogPieces(parts.store.paths(id).log, {}, () => false)) out.push(formatter.format(piece));
-  return out.filter(({ length }) => length > 0);
-}
-
-function ended(chunks: readonly Buffer[]): Duplex {
-  const stream = new PassThrough();
-  for (const chunk of chunks) stream.write(chunk);
-  stream.end();
-  return stream;
+  for await (const piece of readLogPieces(parts.store.paths(id).log, {}, () => false)) yield formatter.format(piece);
 }
 
 /** Of the container's terminal. */

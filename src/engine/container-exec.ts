@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs';
 import { EngineError } from '../base/errors.ts';
 import { readInRoot } from '../kernel/linux/read-in-root.ts';
 import { planExec } from '../runtime/exec-plan.ts';
+import { allCapabilities, capabilitiesOf } from '../runtime/capabilities.ts';
 import { withPrimary } from '../runtime/run-spec.ts';
 import type { Process } from '../runtime/spec.ts';
 import type { ResolvedUser } from '../runtime/contract.ts';
@@ -33,7 +34,6 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
   if (spec === undefined || base === undefined) throw new EngineError('internal', `container ${record.id} has no process in its spec`);
   const asked = options.user === undefined ? undefined : execUser(parts, record, options.user);
   const user = asked === undefined ? base.user : toSpecUser(asked, base.user?.umask);
-  const all = base.capabilities?.bounding ?? [];
   const process: Process = {
     ...base,
     terminal: options.tty ?? false,
@@ -41,8 +41,7 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
     env: environment(base.env ?? [], record.config.Env ?? [], options, asked?.home),
     cwd: options.cwd ?? base.cwd,
     user,
-    // a program that is not root's gets no more than a setuid program could
-    capabilities: user?.uid === 0 ? base.capabilities : { bounding: all },
+    capabilities: capabilitiesOf(options.privileged ? allCapabilities(machine) : (base.capabilities?.bounding ?? []), user?.uid ?? 0),
   };
   const execId = randomHex(6);
   const socket = store.execSocket(record.id, execId);
@@ -52,7 +51,8 @@ export async function execInContainer(parts: EngineParts, record: ContainerRecor
     container: { id: record.id, ociVersion: spec.ociVersion, bundle: store.paths(record.id).dir, annotations: spec.annotations },
     namespaces: (spec.linux?.namespaces ?? []).map((namespace) => namespace.type),
     process,
-    seccomp: options.privileged ? undefined : spec.linux?.seccomp,
+    // as in Docker, whatever it may do otherwise
+    seccomp: spec.linux?.seccomp,
     machine,
     cgroup: parts.cgroups?.execParts(record.cgroupsPath, undefined, pid),
     stdio: options.tty

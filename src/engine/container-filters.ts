@@ -110,12 +110,12 @@ function recordFilter(parts: EngineParts, key: string, values: readonly string[]
           values.some((value) => value === name || (NetworkID !== '' && NetworkID.startsWith(value))),
         );
     case 'publish': {
-      const ports = new Set(values.flatMap((value) => portsOf(key, value)));
-      return ({ hostConfig }) => Object.keys(hostConfig.PortBindings ?? {}).some((port) => ports.has(withProtocol(port)));
+      const isAsked = portsOf(key, values);
+      return ({ hostConfig }) => Object.keys(hostConfig.PortBindings ?? {}).some(isAsked);
     }
     case 'expose': {
-      const ports = new Set(values.flatMap((value) => portsOf(key, value)));
-      return ({ config }) => Object.keys(config.ExposedPorts ?? {}).some((port) => ports.has(withProtocol(port)));
+      const isAsked = portsOf(key, values);
+      return ({ config }) => Object.keys(config.ExposedPorts ?? {}).some(isAsked);
     }
     case 'isolation':
       // there is one only
@@ -138,8 +138,16 @@ function imageId(parts: EngineParts, name: string): string | undefined {
   }
 }
 
-/** `80`, `80/udp`, `8000-8080/tcp` */
-function portsOf(key: string, text: string): readonly string[] {
+/** Whether a port (`80`, `80/udp`) is one of those (`80`, `80/udp`, `8000-8080/tcp`). */
+function portsOf(key: string, values: readonly string[]): (port: string) => boolean {
+  const ranges = values.map((value) => rangeOf(key, value));
+  return (port) => {
+    const [number, protocol = 'tcp'] = port.split('/');
+    return ranges.some((range) => range.protocol === protocol && range.from <= Number(number) && Number(number) <= range.to);
+  };
+}
+
+function rangeOf(key: string, text: string): { readonly from: number; readonly to: number; readonly protocol: string } {
   const [range = '', protocol = 'tcp'] = text.split('/');
   const numbers = range.split('-').map((each) => {
     if (/^\d+$/.test(each) && Number(each) <= 65_535) return Number(each);
@@ -147,9 +155,5 @@ function portsOf(key: string, text: string): readonly string[] {
   });
   const [from = 0, to = from] = numbers;
   if (to < from) throw new EngineError('internal', `error while looking up for ${key} ${text}: Invalid range specified for the Port: ${range}`);
-  return Array.from({ length: Math.max(0, to - from + 1) }, (_, at) => `${from + at}/${protocol.toLowerCase()}`);
-}
-
-function withProtocol(port: string): string {
-  return port.includes('/') ? port : `${port}/tcp`;
+  return { from, to, protocol: protocol.toLowerCase() };
 }

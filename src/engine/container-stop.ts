@@ -10,6 +10,8 @@ import { currentInfo } from './lost.ts';
 import type { EngineParts } from './parts.ts';
 
 const STOP_SECONDS = 10;
+/** The longest that a timer takes: with more it would be over at once. In seconds, 24 days. */
+const LONGEST_SECONDS = (2 ** 31 - 1) / 1000;
 
 /** Also settles one whose monitor was killed. */
 export function isRunning(parts: EngineParts, record: ContainerRecord): boolean {
@@ -54,14 +56,14 @@ export async function stopContainer(parts: EngineParts, record: ContainerRecord,
   emitContainer(parts, record, 'kill', { signal: String(number) });
   const kill = () => {
     emitContainer(parts, record, 'kill', { signal: String(SIGKILL) });
-    void signalContainer(parts, record, SIGKILL);
+    signalContainer(parts, record, SIGKILL).catch(() => {}); // it has ended meanwhile
   };
   const seconds = timeout ?? record.config.StopTimeout ?? STOP_SECONDS;
   const ended = waitExit(parts, record);
   await signalContainer(parts, record, number);
   const now = parts.store.load(record.id);
   if (now?.paused) await thaw(parts, now);
-  const late = seconds < 0 ? undefined : setTimeout(kill, seconds * 1000);
+  const late = seconds < 0 ? undefined : setTimeout(kill, Math.min(seconds, LONGEST_SECONDS) * 1000);
   await ended.finally(() => clearTimeout(late));
   emitContainer(parts, record, 'stop');
   return true;

@@ -20,6 +20,8 @@ export class EarlyStream extends Duplex {
   readonly #keys: DetachKeys | undefined;
   #socket: Socket | undefined;
   #waiting: (() => void) | undefined;
+  #nobody = false;
+  #room: (() => void) | undefined;
 
   constructor(choice: StreamChoice) {
     super({ allowHalfOpen: true });
@@ -45,11 +47,34 @@ export class EarlyStream extends Duplex {
     socket.resume();
   }
 
+  /**
+   * What is read before all that the process says, as there is room for it. Resolves when all has been taken, or nobody
+   * wants it any more; calls `full` when the reader's turn has come first.
+   */
+  async begin(before: AsyncIterable<Buffer>, full: () => void): Promise<void> {
+    for await (const chunk of before) {
+      if (this.destroyed) return;
+      if (chunk.length === 0 || this.push(chunk)) continue;
+      full();
+      if (!this.destroyed) await new Promise<void>((resolve) => (this.#room = resolve));
+    }
+  }
+
+  /** There will be no process: what it would say ends here, and what is written goes nowhere. */
+  nobodyComes(): void {
+    this.#nobody = true;
+    this.push(null);
+    this.#waiting?.();
+    this.end();
+  }
+
   override _read(): void {
+    this.#room?.();
     this.#socket?.resume();
   }
 
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
+    if (this.#nobody) return done();
     if (this.#socket === undefined) {
       this.#waiting = () => {
         this.#waiting = undefined;
@@ -69,7 +94,7 @@ export class EarlyStream extends Duplex {
 
   override _final(done: (error?: Error | null) => void): void {
     if (this.#socket === undefined) {
-      if (this.destroyed) return done();
+      if (this.destroyed || this.#nobody) return done();
       this.#waiting = () => {
         this.#waiting = undefined;
         this._final(done);
@@ -83,6 +108,7 @@ export class EarlyStream extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#room?.();
     this.#socket?.destroy();
     done(error);
   }

@@ -57,8 +57,9 @@ export class EventBus {
     };
     const stop = this.on((event) => {
       waiting.push(event);
-      if (waiting.length > MOST_WAITING) end();
-      wake();
+      if (waiting.length < MOST_WAITING) return wake();
+      stop();
+      end();
     });
     const left = until === undefined ? undefined : Number((until - nowNano()) / 1_000_000n);
     // a timer takes at most 2^31 ms

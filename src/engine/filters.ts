@@ -1,4 +1,5 @@
 /** What Docker's filters of several objects have in common. */
+import { boundedPattern } from '../base/bounded-pattern.ts';
 import { invalid } from '../base/errors.ts';
 import type { Filters } from './types/system.ts';
 
@@ -22,12 +23,12 @@ const LONGEST_PATTERN = 512;
 export function pattern(values: readonly string[]): (text: string) => boolean {
   const expressions = values.flatMap((value) => {
     try {
-      return value.length > LONGEST_PATTERN ? [] : [new RegExp(value)];
+      return value.length > LONGEST_PATTERN ? [] : [boundedPattern(value)];
     } catch {
       return [];
     }
   });
-  return (text) => values.includes(text) || expressions.some((expression) => expression.test(text));
+  return (text) => values.includes(text) || expressions.some((found) => found(text));
 }
 
 const UNITS: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1 };

@@ -2,12 +2,17 @@
 import { isIPv6 } from 'node:net';
 import type { NetworkNamespace } from '../kernel/network-contract.ts';
 import type { PublishedPort } from '../network/contract.ts';
+import { Slots } from '../network/dns/forwarder.ts';
 import { relay } from '../network/ports/relay.ts';
 import { releasePorts, reservePorts, type PortRequest, type ReservedPort, type ReserveOptions } from '../network/ports/reserve.ts';
+
+/** Connections at a time that this process carries, of all containers: each holds two fds, and anybody on the network can open them. */
+const RELAYED = 4096;
 
 export class HeldPorts implements Disposable {
   readonly #host: () => NetworkNamespace;
   readonly #ports = new Map<string, ReservedPort[]>();
+  readonly #slots = new Slots(RELAYED);
   readonly #relays = new Map<string, Disposable[]>();
 
   constructor(host: () => NetworkNamespace) {
@@ -46,7 +51,7 @@ export class HeldPorts implements Disposable {
     const relays: Disposable[] = [];
     for (const port of this.#ports.get(id) ?? []) {
       if (port.fd === undefined || port.protocol === 'sctp' || !isIPv6(port.hostIp)) kept.push(port);
-      else relays.push(relay(port.protocol, port.fd, { address, port: port.containerPort }));
+      else relays.push(relay(port.protocol, port.fd, { address, port: port.containerPort }, this.#slots));
     }
     this.#ports.set(id, kept);
     this.#relays.set(id, [...(this.#relays.get(id) ?? []), ...relays]);

@@ -1,4 +1,5 @@
 /** Use cases that only look: list, inspect, history. */
+import { boundedPattern } from '../base/bounded-pattern.ts';
 import type { Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { Platform } from '../image/contract.ts';
@@ -87,13 +88,16 @@ export function isDangling({ repoTags }: ImageSummary): boolean {
   return repoTags.length === 0;
 }
 
+/** Each star is tried at each place of a name: with few that is quick. */
+const FEW_STARS = 3;
+
 /** Go's path.Match on the whole familiar name, or on it without tag or digest, as dockerd matches. */
 function matchesPattern(name: string, pattern: string): boolean {
   const glob = globOf(pattern);
-  return glob.test(name) || glob.test(name.replace(/(@.*|:[^/]*)$/, ''));
+  return glob(name) || glob(name.replace(/(@.*|:[^/]*)$/, ''));
 }
 
-function globOf(pattern: string): RegExp {
+function globOf(pattern: string): (name: string) => boolean {
   const source = pattern.replace(/\\(.)|\[\^?(?:\\.|[^\]\\])+\]|[*?]|[^]/g, (part, escaped: string | undefined) => {
     if (escaped !== undefined) return literal(escaped);
     if (part === '*') return '[^/]*';
@@ -102,7 +106,10 @@ function globOf(pattern: string): RegExp {
   });
   try {
     if (/(?<!\\)\[$/.test(pattern)) throw new SyntaxError('a set without an end');
-    return new RegExp(`^${source}$`);
+    const whole = `^${source}$`;
+    if (pattern.split('*').length - 1 > FEW_STARS) return boundedPattern(whole);
+    const expression = new RegExp(whole);
+    return (name) => expression.test(name);
   } catch (error) {
     throw new EngineError('invalid', 'syntax error in pattern', { cause: error });
   }

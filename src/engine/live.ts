@@ -68,7 +68,7 @@ export class LiveContainers {
   removed(id: string, exit: ContainerExit | undefined): void {
     this.#supervised.delete(id);
     this.forgetRestarts(id);
-    for (const stream of this.#early.get(id) ?? []) stream.end();
+    for (const stream of this.#early.get(id) ?? []) stream.nobodyComes();
     this.#early.delete(id);
     this.#leaving.delete(id);
     this.#clean.delete(id);

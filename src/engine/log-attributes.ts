@@ -1,4 +1,5 @@
 /** What is written beside each line of a container's log: labels, variables and the tag that its log options ask for. */
+import { boundedPattern } from '../base/bounded-pattern.ts';
 import { invalid } from '../base/errors.ts';
 import { commandOf } from './container-document.ts';
 import type { ContainerConfig, HostConfig } from './types/container.ts';
@@ -40,7 +41,7 @@ export function logAttributes(logged: Logged): string {
   ] as const) {
     const names = new Set((Config[key] ?? '').split(','));
     const pattern = patternOf(Config, `${key}-regex`);
-    for (const [name, value] of Object.entries(from)) if (names.has(name) || pattern?.test(name)) attrs[name] = value;
+    for (const [name, value] of Object.entries(from)) if (names.has(name) || pattern?.(name)) attrs[name] = value;
   }
   if (Config['tag']) attrs['tag'] = tagOf(Config['tag'], logged);
   return attributesText(attrs);
@@ -62,11 +63,11 @@ export function attributesText(attrs: Readonly<Record<string, string>>): string 
   return `,"attrs":{${names.map((name) => `${escaped(name)}:${escaped(attrs[name]!)}`).join(',')}}`;
 }
 
-function patternOf(options: Options, key: string): RegExp | undefined {
+function patternOf(options: Options, key: string): ((text: string) => boolean) | undefined {
   const text = options[key];
   if (text === undefined || text === '') return undefined;
   try {
-    return new RegExp(text);
+    return boundedPattern(text);
   } catch {
     throw invalid(`failed to initialize logging driver: error parsing regexp: \`${text}\``);
   }
@@ -75,12 +76,23 @@ function patternOf(options: Options, key: string): RegExp | undefined {
 /** Without a container it is only checked. */
 function tagOf(template: string, logged: Logged | undefined): string {
   const refuse = (why: string) => invalid(`failed to initialize logging driver: template: log-tag:1${why}`);
-  const filled = template.replaceAll(/\{\{-?\s*(.*?)\s*-?\}\}/gs, (_, text: string) => {
-    const name = /^\.(\w+)$/.exec(text)?.[1];
-    if (name === undefined) throw refuse(`: unexpected ${JSON.stringify(text)} in operand`);
-    if (!Object.hasOwn(TAG_FIELDS, name)) throw refuse(`:2: executing "log-tag" at <.${name}>: can't evaluate field ${name} in type *logger.Info`);
-    return logged === undefined ? '' : TAG_FIELDS[name]!(logged);
-  });
-  if (logged === undefined && filled.includes('{{')) throw refuse(': unclosed action');
-  return filled;
+  let filled = '';
+  // an expression would look for an end at each beginning
+  for (let at = 0; ;) {
+    const open = template.indexOf('{{', at);
+    const close = open < 0 ? -1 : template.indexOf('}}', open + 2);
+    if (open >= 0 && close < 0 && logged === undefined) throw refuse(': unclosed action');
+    if (close < 0) return filled + template.slice(at);
+    filled += template.slice(at, open) + actionOf(template.slice(open + 2, close), logged, refuse);
+    at = close + 2;
+  }
+}
+
+/** What stands between the braces, `-` cuts blanks off. */
+function actionOf(inside: string, logged: Logged | undefined, refuse: (why: string) => Error): string {
+  const text = inside.replace(/^-/, '').replace(/-$/, '').trim();
+  const name = /^\.(\w+)$/.exec(text)?.[1];
+  if (name === undefined) throw refuse(`: unexpected ${JSON.stringify(text)} in operand`);
+  if (!Object.hasOwn(TAG_FIELDS, name)) throw refuse(`:2: executing "log-tag" at <.${name}>: can't evaluate field ${name} in type *logger.Info`);
+  return logged === undefined ? '' : TAG_FIELDS[name]!(logged);
 }

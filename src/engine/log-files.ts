@@ -1,5 +1,5 @@
 /** The files of a container's json-file log as one: oldest first, over rotation, from any line before the end. */
-import { closeSync, existsSync, fstatSync, openSync, read as readFd, readdirSync, readSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, read as readFd, readdirSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -27,11 +27,12 @@ export class LogFiles {
     this.#path = path;
   }
 
-  /** Before the first read: leaves out all but the last `lines` lines. Reads only these. */
-  skipToLast(lines: number): void {
+  /** Before the first read: leaves out all but the last `lines` lines. Reads only these; `over` says that they are not wanted any more. */
+  async skipToLast(lines: number, over: () => boolean = () => false): Promise<void> {
     if (!this.#open(0)) return;
     for (let left = lines; ;) {
-      const found = lastLines(this.#fd!, left);
+      const found = await lastLines(this.#fd!, left, over);
+      if (over()) return;
       this.#at = found.at;
       left -= found.lines;
       if (found.at > 0 || left <= 0 || !this.#previous()) return;
@@ -192,15 +193,16 @@ function entries(folder: string): string[] {
 }
 
 /** Where the last lines of a file begin, and how many there are. What has no end yet is none. */
-function lastLines(fd: number, wanted: number): { at: number; lines: number } {
+async function lastLines(fd: number, wanted: number, over: () => boolean): Promise<{ at: number; lines: number }> {
   let end = fstatSync(fd).size;
   if (wanted <= 0) return { at: end, lines: 0 };
   const buffer = Buffer.allocUnsafe(Math.min(CHUNK, end));
   // each line's beginning is seen at the end of the line before it
   for (let seen = 0; ;) {
-    if (end === 0) return { at: 0, lines: seen };
+    if (end === 0 || over()) return { at: 0, lines: seen };
     const from = Math.max(0, end - buffer.length);
-    const block = buffer.subarray(0, readSync(fd, buffer, 0, end - from, from));
+    const { bytesRead } = await readAt(fd, buffer, 0, end - from, from);
+    const block = buffer.subarray(0, bytesRead);
     for (let at = block.lastIndexOf(NEWLINE); at >= 0; at = at === 0 ? -1 : block.lastIndexOf(NEWLINE, at - 1)) {
       if (seen++ === wanted) return { at: from + at + 1, lines: wanted };
     }

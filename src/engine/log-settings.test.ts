@@ -68,3 +68,10 @@ test('a tag is filled in', () => {
   const wanted = `web/${'a'.repeat(12)}/${'a'.repeat(64)}/image:1/sha256:bbbbb/sha256:${'b'.repeat(64)}/docker/sh -c true plain`;
   assert.equal(logged({ tag }), `,"attrs":{"tag":"${wanted}"}`);
 });
+
+test('a tag as long as a request is read once', () => {
+  // minutes, where each beginning looks for an end
+  assert.throws(() => logSettings({ Type: 'json-file', Config: { tag: '{{'.repeat(1 << 20) } }), { message: /: unclosed action$/ });
+  assert.throws(() => logSettings({ Type: 'json-file', Config: { tag: `{{${' '.repeat(1 << 20)}x` } }), { message: /: unclosed action$/ });
+  assert.equal(logged({ tag: '{{- .Name -}}}' }), ',"attrs":{"tag":"web}"}');
+});

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { tempFor } from '../../test/support/temp.ts';
 import { readLog } from './logs.ts';
 
@@ -65,4 +66,16 @@ test('followed over several rotations between two looks, with a hole, and over a
     }),
   );
   assert.deepEqual(got, ['a', 'b', 'c', 'd', 'f', 'g']);
+});
+
+test('while the last lines of a huge log are looked for, everything else goes on, and who has had enough is let go', async (t) => {
+  const path = `${tempFor(t)}/x.log`;
+  write(path, 'a', 'b');
+  // with holes: an hour's reading
+  truncateSync(path, 2 ** 40);
+  const enough = new AbortController();
+  const reading = all(readLog(path, { tail: 5, signal: enough.signal }, () => false));
+  await turn();
+  enough.abort();
+  assert.deepEqual(await reading, []);
 });

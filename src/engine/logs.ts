@@ -23,7 +23,7 @@ export async function* readLogPieces(path: string, options: ReadOptions, alive: 
   const timer = follow && end - Date.now() < LONGEST_MS ? setTimeout(wake, end - Date.now()) : undefined;
   signal?.addEventListener('abort', wake, { once: true });
   try {
-    if (tail !== undefined && tail >= 0) files.skipToLast(tail);
+    if (tail !== undefined && tail >= 0) await files.skipToLast(tail, () => signal?.aborted === true);
     else if (since !== undefined && since > 0n) files.skipOlderThan(Number(since / 1_000_000n));
     for (;;) {
       // asked before the rest is read

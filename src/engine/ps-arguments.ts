@@ -7,26 +7,26 @@ import { BSD, FULL, PS_COLUMNS, SHORT, USER_ORIENTED, type Column } from './ps-c
  * `-o LIST` choose columns. Throws `invalid` for everything else, in the words of ps.
  */
 export function psColumns(text: string): readonly Column[] {
-  const words = text.split(/\s+/).filter(Boolean);
+  const words = text.split(/\s+/).filter(Boolean).values();
   const own: Column[] = [];
   let format: readonly Column[] | undefined;
   let bsd = false;
-  while (words.length > 0) {
-    const word = words.shift()!;
+  for (const word of words) {
     const long = /^--(?:format)(?:=(.*))?$/.exec(word);
     if (long !== null) {
-      own.push(...listed(long[1] ?? words.shift()));
+      own.push(...listed(long[1] ?? words.next().value));
       continue;
     }
     if (word.startsWith('--')) throw unsupported('unknown gnu long option');
     // `-aux` is what people write for `aux`
     const dashed = word.startsWith('-') && !/^-a?ux/.test(word);
-    const letters = [...word.replace(/^-/, '')];
+    const letters = word.replace(/^-/, '');
     bsd ||= !dashed;
-    while (letters.length > 0) {
-      const letter = letters.shift()!;
+    for (let at = 0; at < letters.length; at++) {
+      const letter = letters[at]!;
       if (letter === 'o') {
-        own.push(...listed(letters.length > 0 ? letters.splice(0).join('') : words.shift()));
+        own.push(...listed(letters.slice(at + 1) || words.next().value));
+        break;
       } else if (dashed ? letter === 'f' : letter === 'u') format = dashed ? FULL : USER_ORIENTED;
       else if (!(dashed ? 'eAadw' : 'axgw').includes(letter)) throw unsupported(dashed ? 'unsupported SysV option' : 'unsupported option (BSD syntax)');
     }

@@ -80,3 +80,9 @@ test('everything else is refused in the words of ps', () => {
   ])
     assert.throws(() => psColumns(text!), { kind: 'invalid', message }, text);
 });
+
+test('arguments as long as a request are read once', () => {
+  assert.equal(psColumns(`-${'e'.repeat(250_000)} -o pid`).length, 1);
+  assert.equal(psColumns(`${'a '.repeat(125_000)} u`).length, 11);
+  assert.throws(() => psColumns('-o'), { message: 'ps: error: list of format specifiers is missing' });
+});

@@ -202,7 +202,8 @@ export class MachineSandboxes implements Sandboxes {
     const record = parts.store.load(id);
     this.#stop(id);
     if (record?.attached === undefined) return;
-    for (const { network, endpoint } of endpointsOf(parts, record)) void this.#detach(network, endpoint, undefined);
+    // one that cannot be taken away keeps nobody from hearing that it has ended
+    for (const { network, endpoint } of endpointsOf(parts, record)) attempt(() => void this.#detach(network, endpoint, undefined));
     leavePlaces(parts, id);
   }
 

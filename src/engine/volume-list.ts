@@ -2,7 +2,7 @@
 import { EngineError, invalid } from '../base/errors.ts';
 import type { VolumeRecord } from '../volume/contract.ts';
 import { mountsOfRecord } from './mounts-asked.ts';
-import { checkFilters, hasLabel } from './filters.ts';
+import { checkFilters, hasLabel, pattern } from './filters.ts';
 import type { EngineParts } from './parts.ts';
 import type { Filters } from './types/system.ts';
 import type { Volume } from './types/volume.ts';
@@ -25,6 +25,7 @@ export function listVolumes(parts: EngineParts, filters: Filters): readonly Volu
   checkFilters(filters, ['dangling', 'driver', 'label', 'name']);
   const { dangling = [], driver = [], label = [], name = [] } = filters;
   const wanted = danglingFilter(dangling);
+  const named = pattern(name);
   const users = wanted === undefined ? undefined : volumeUsers(parts);
   return parts.volumes.store
     .list()
@@ -32,9 +33,7 @@ export function listVolumes(parts: EngineParts, filters: Filters): readonly Volu
       (volume) =>
         (wanted === undefined || (volume.pending === undefined && !users!.has(volume.name)) === wanted) && (driver.length === 0 || driver.includes('local')),
     )
-    .filter(
-      (volume) => label.every((each) => hasLabel(volume.labels ?? {}, each)) && (name.length === 0 || name.some((each) => nameMatches(each, volume.name))),
-    )
+    .filter((volume) => label.every((each) => hasLabel(volume.labels ?? {}, each)) && (name.length === 0 || named(volume.name)))
     .map((volume) => volumeDocument(parts, volume));
 }
 
@@ -43,20 +42,6 @@ function danglingFilter(values: readonly string[]): boolean | undefined {
   const [wanted, ...more] = new Set(values.map((value) => (/^(1|true)$/.test(value) ? true : /^(0|false)$/.test(value) ? false : undefined)));
   if (wanted === undefined || more.length > 0) throw invalid(`invalid filter 'dangling=[${values.join(' ')}]'`);
   return wanted;
-}
-
-/** A longer pattern is no name that anybody looks for. */
-const LONGEST_PATTERN = 512;
-
-/** As Docker: the very text, or a regular expression that is found in it; what is none matches nothing. */
-function nameMatches(value: string, name: string): boolean {
-  if (value === name) return true;
-  if (value.length > LONGEST_PATTERN) return false;
-  try {
-    return new RegExp(value).test(name);
-  } catch {
-    return false;
-  }
 }
 
 /** Throws Docker's `not-found`. */

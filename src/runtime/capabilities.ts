@@ -21,6 +21,17 @@ export const DEFAULT_CAPABILITIES: readonly string[] = [
   'CAP_AUDIT_WRITE',
 ];
 
+/** All that this kernel knows. */
+export function allCapabilities({ lastCap }: MachineFacts): readonly string[] {
+  return CAPABILITIES.slice(0, lastCap + 1);
+}
+
+/** As after execve(2): root has what is in the bounding set, the program of another begins with nothing but that. */
+export function capabilitiesOf(names: readonly string[], uid: number): NonNullable<Process['capabilities']> {
+  const bounding = [...names];
+  return uid === 0 ? { bounding, effective: bounding, permitted: bounding } : { bounding };
+}
+
 export interface CapabilitySets {
   readonly bounding: bigint;
   readonly effective: bigint;

@@ -1,7 +1,7 @@
 /** The flags of a run as an OCI spec, with Docker's defaults where nothing is said. */
 import { CAPABILITIES } from '../kernel/constants.ts';
 import { invalid } from '../base/errors.ts';
-import { DEFAULT_CAPABILITIES } from './capabilities.ts';
+import { allCapabilities, capabilitiesOf, DEFAULT_CAPABILITIES } from './capabilities.ts';
 import type { MachineFacts, ResolvedUser } from './contract.ts';
 import { defaultSpec } from './default-spec.ts';
 import { devicesOf } from './run-devices.ts';
@@ -47,8 +47,7 @@ export function specFromOptions(options: RunOptions, context: RunContext): Spec 
     env: environment(options, shown, user.home),
     cwd: workdir(options.workdir),
     user: { uid: user.uid, gid: user.gid, additionalGids: withPrimary(user), ...(options.umask === undefined ? {} : { umask: options.umask }) },
-    // as after an exec: a program that is not root's begins with nothing but the bounding set
-    capabilities: user.uid === 0 ? { bounding, effective: bounding, permitted: bounding } : { bounding },
+    capabilities: capabilitiesOf(bounding, user.uid),
     rlimits: options.ulimits.map((limit) => ({ ...limit })),
     noNewPrivileges: options.noNewPrivileges,
     oomScoreAdj: options.oomScoreAdj ?? 0,
@@ -143,7 +142,7 @@ function workdir(path: string | undefined): string {
 }
 
 function boundingSet(options: RunOptions, machine: MachineFacts): string[] {
-  const all = CAPABILITIES.slice(0, machine.lastCap + 1);
+  const all = allCapabilities(machine);
   if (options.privileged) return [...all];
   const add = options.capAdd.map(capabilityName);
   const drop = options.capDrop.map(capabilityName);

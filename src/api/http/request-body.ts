@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream';
 import { EngineError } from '../../base/errors.ts';
+import { Pieces } from './pieces.ts';
 
 const HIGH_WATER = 256 * 1024;
 
 /** The body of one request on its way from the connection to whoever reads it; held back while nobody does. */
 export class RequestBody {
-  #pieces: Buffer[] = [];
-  #size = 0;
+  readonly #pieces = new Pieces();
   #ended = false;
   #error: Error | undefined;
   #stream: Readable | undefined;
@@ -27,10 +27,9 @@ export class RequestBody {
   push(piece: Buffer): boolean {
     if (this.#dropped) return true;
     if (this.#stream !== undefined) return this.#stream.push(piece);
-    this.#size += piece.length;
-    this.#pieces.push(piece);
-    if (this.#collector === undefined) return this.#size < HIGH_WATER;
-    if (this.#size > this.#collector.limit) this.#settle(tooLarge(this.#collector.limit));
+    this.#pieces.add(piece);
+    if (this.#collector === undefined) return this.#pieces.size < HIGH_WATER;
+    if (this.#pieces.size > this.#collector.limit) this.#settle(tooLarge(this.#collector.limit));
     return true;
   }
 
@@ -51,7 +50,7 @@ export class RequestBody {
   /** The request is answered: what still comes is for nobody. */
   drop(): void {
     this.#dropped = true;
-    this.#pieces = [];
+    this.#pieces.take();
     if (!this.#ended) this.#stream?.destroy();
   }
 
@@ -60,7 +59,7 @@ export class RequestBody {
     return new Promise((resolve, reject) => {
       this.#collector = { limit, resolve, reject };
       if (this.#error !== undefined) this.#settle(this.#error);
-      else if (this.#size > limit) this.#settle(tooLarge(limit));
+      else if (this.#pieces.size > limit) this.#settle(tooLarge(limit));
       else if (this.#ended) this.#settle();
       else this.#wanted();
     });
@@ -71,8 +70,7 @@ export class RequestBody {
     const stream = new Readable({ read: () => this.#wanted(), highWaterMark: HIGH_WATER });
     this.#stream = stream;
     stream.on('error', () => {}); // a reader that has gone must not bring the process down
-    for (const piece of this.#pieces) stream.push(piece);
-    this.#pieces = [];
+    for (const piece of this.#pieces.take()) stream.push(piece);
     if (this.#ended) stream.push(null);
     else if (this.#error !== undefined) stream.destroy(this.#error);
     return stream;
@@ -82,8 +80,7 @@ export class RequestBody {
     const collector = this.#collector;
     if (collector === undefined) return;
     this.#collector = undefined;
-    const pieces = this.#pieces;
-    this.#pieces = [];
+    const pieces = this.#pieces.take();
     if (error !== undefined) {
       this.#dropped = true;
       collector.reject(error);

@@ -5,6 +5,7 @@
 import { createSocket, type Socket as Datagrams } from 'node:dgram';
 import { connect, createServer, isIPv6, type Socket } from 'node:net';
 import type { PublishedPort } from '../contract.ts';
+import type { Slots } from '../dns/forwarder.ts';
 
 export interface RelayTarget {
   readonly address: string;
@@ -14,14 +15,16 @@ export interface RelayTarget {
 const UDP_IDLE_MS = 90_000;
 const UDP_CLIENTS = 1024;
 
-/** Serves until it is disposed of; the fd is its own from now on. */
-export function relay(protocol: PublishedPort['protocol'], fd: number, target: RelayTarget): Disposable {
-  return protocol === 'udp' ? relayDatagrams(fd, target) : relayStreams(fd, target);
+/** Serves until it is disposed of; the fd is its own from now on. A connection holds one of the slots; where none is free it is closed at once. */
+export function relay(protocol: PublishedPort['protocol'], fd: number, target: RelayTarget, slots: Slots): Disposable {
+  return protocol === 'udp' ? relayDatagrams(fd, target) : relayStreams(fd, target, slots);
 }
 
-function relayStreams(fd: number, { address, port }: RelayTarget): Disposable {
+function relayStreams(fd: number, { address, port }: RelayTarget, slots: Slots): Disposable {
   const open = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
+    if (!slots.take()) return void client.destroy();
+    client.once('close', () => slots.give());
     const peer = connect({ host: address, port, allowHalfOpen: true });
     for (const [from, to] of [
       [client, peer],

@@ -38,8 +38,17 @@ const EPHEMERAL = { first: 32_768, last: 60_999 };
 /** All of them or none. Throws `conflict` in Docker's words for one that somebody has. */
 export function reservePorts(requests: readonly PortRequest[], options: ReserveOptions): ReservedPort[] {
   const out: ReservedPort[] = [];
+  // of ranges that several ask for: what was tried for one is not tried again for each of the next ones
+  const tried = new Map<string, number>();
   try {
-    for (const request of requests) out.push(...reserveOne(request, options));
+    for (const request of requests) {
+      const { protocol, hostIp, hostPort, hostPortEnd } = request;
+      const range = `${protocol} ${hostIp} ${hostPort}-${hostPortEnd}`;
+      const next = (tried.get(range) ?? hostPort - 1) + 1;
+      const got = reserveOne(hostPort === 0 || next > hostPortEnd ? request : { ...request, hostPort: next }, options);
+      out.push(...got);
+      tried.set(range, got[0]!.hostPort);
+    }
     return out;
   } catch (error) {
     releasePorts(out);
@@ -54,7 +63,7 @@ export function releasePorts(ports: readonly ReservedPort[]): void {
 function reserveOne(request: PortRequest, options: ReserveOptions): ReservedPort[] {
   const { hostPort, hostPortEnd, hostIp } = request;
   const hosts = hostIp === '' ? ['0.0.0.0', ...(options.ipv6 ? ['::'] : [])] : [hostIp];
-  const candidates = hostPort === 0 ? ephemeral(options.host) : Array.from({ length: hostPortEnd - hostPort + 1 }, (_, at) => hostPort + at);
+  const candidates = hostPort === 0 ? ephemeral(options.host) : portsOf(hostPort, hostPortEnd);
   let failure: unknown;
   for (const port of candidates) {
     const got: ReservedPort[] = [];
@@ -68,6 +77,10 @@ function reserveOne(request: PortRequest, options: ReserveOptions): ReservedPort
     }
   }
   throw failure;
+}
+
+function* portsOf(first: number, last: number): Generator<number> {
+  for (let port = first; port <= last; port++) yield port;
 }
 
 function ephemeral(host: NetworkNamespace): number[] {
