@@ -1,29 +1,19 @@
 /** Containers on disk: one folder each, one JSON document in it, named only when it is whole. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { uniqueName } from '../base/unique-name.ts';
-import { EngineError, invalid } from '../base/errors.ts';
+import { EngineError } from '../base/errors.ts';
 import type { Spec } from '../runtime/spec.ts';
 import { parseJson, toJson } from '../runtime/validate.ts';
 import { commandOf } from './container-document.ts';
+import { erase } from './container-erase.ts';
 import { ContainerExits, readExit } from './container-exits.ts';
 import { ContainerNames } from './container-names.ts';
-import type { ContainerPaths, ContainerRecord } from './container-record.ts';
+import { ContainerPlaces, entries } from './container-places.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { ContainerExit, ContainerInfo } from './contract.ts';
 import { lives, owner, ownerLives } from './process-id.ts';
 
-const MAX_SOCKET_PATH = 107;
-const LARGE_FILE = 1 << 20;
-/** Of a container's folder, what is written by us alone and never large. */
-const SMALL = new Set(['container.json', 'exit.json', 'spec.json', 'hostname', 'hosts', 'resolv.conf']);
-
-export class ContainerStore {
-  readonly #dir: string;
-
-  readonly #sockets: string;
-
-  readonly #starting: string;
-
+export class ContainerStore extends ContainerPlaces {
   readonly #names: ContainerNames;
 
   /** What has been read, where no other process writes. */
@@ -39,47 +29,12 @@ export class ContainerStore {
    * been read is known. Throws `invalid` for a folder whose name leaves no room for a socket's (unix(7): 107 bytes).
    */
   constructor(stateDir: string, { root = stateDir, owned = false }: { readonly root?: string; readonly owned?: boolean } = {}) {
-    this.#dir = `${root}/containers`;
-    this.#sockets = `${stateDir}/sockets`;
-    this.#starting = `${root}/starting`;
+    super(stateDir, root);
     this.#names = new ContainerNames(`${root}/names`, (holder) => this.#holds(holder));
     if (owned) {
       this.#cache = new Map();
-      for (const id of entries(this.#dir)) if (!id.startsWith('.')) this.load(id);
+      for (const id of entries(this.dir)) if (!id.startsWith('.')) this.load(id);
     }
-    if (Buffer.byteLength(this.socket('0'.repeat(64))) > MAX_SOCKET_PATH) throw invalid(`state folder ${stateDir}: its path is too long for sockets in it`);
-  }
-
-  /** The socket of a process's monitor, by the process's id. */
-  socket(id: string): string {
-    return `${this.#sockets}/${id.slice(0, 24)}`;
-  }
-
-  /** Locked by who starts the container; there only meanwhile. */
-  startLock(id: string): string {
-    return `${this.#starting}/${id}`;
-  }
-
-  /** The locks that are there: held, or left by a killed process. */
-  startLocks(): string[] {
-    return entries(this.#starting).map((id) => this.startLock(id));
-  }
-
-  /** The socket of an exec's monitor: it begins as its container's does. */
-  execSocket(id: string, exec: string): string {
-    return this.socket(`${id.slice(0, 12)}${exec}`);
-  }
-
-  paths(id: string): ContainerPaths {
-    const dir = `${this.#dir}/${id}`;
-    return {
-      dir,
-      record: `${dir}/container.json`,
-      socket: this.socket(id),
-      exit: `${dir}/exit.json`,
-      log: `${dir}/container-json.log`,
-      mountPoint: `${dir}/root`,
-    };
   }
 
   /**
@@ -91,7 +46,7 @@ export class ContainerStore {
     const work = this.#work(id, owner());
     mkdirSync(`${work}/root`, { recursive: true, mode: 0o711 });
     try {
-      mkdirSync(this.#sockets, { recursive: true, mode: 0o700 });
+      mkdirSync(this.sockets, { recursive: true, mode: 0o700 });
       if (name !== undefined) this.#names.claim(name, id);
       fill(work);
       writeFileSync(`${work}/container.json`, JSON.stringify(record), { mode: 0o600 });
@@ -111,7 +66,7 @@ export class ContainerStore {
 
   /** A folder on its way in or out; the next sweep removes that of a process which is no more. */
   #work(id: string, of: string): string {
-    return `${this.#dir}/.${of}-${id}`;
+    return `${this.dir}/.${of}-${id}`;
   }
 
   #holds(holder: string): boolean {
@@ -123,7 +78,7 @@ export class ContainerStore {
 
   /** Known by its id to `load` and `save` until it is disposed of, and among no containers. */
   admit(guest: ContainerRecord): Disposable {
-    mkdirSync(this.#sockets, { recursive: true, mode: 0o700 });
+    mkdirSync(this.sockets, { recursive: true, mode: 0o700 });
     this.#guests.set(guest.id, guest);
     return {
       [Symbol.dispose]: () => {
@@ -260,7 +215,7 @@ export class ContainerStore {
 
   /** The container is gone at once; its files are when it resolves. */
   remove({ id, name }: Pick<ContainerRecord, 'id' | 'name'>): Promise<void> {
-    const aside = `${this.#dir}/.${owner()}-gone-${id}`;
+    const aside = `${this.dir}/.${owner()}-gone-${id}`;
     this.#cache?.delete(id);
     this.#exits.forget(id);
     this.#specs.delete(id);
@@ -276,12 +231,12 @@ export class ContainerStore {
 
   /** Sockets of the container's monitor and of its execs', when none of them lives. */
   removeSockets(id: string): void {
-    for (const name of entries(this.#sockets)) if (name.startsWith(id.slice(0, 12))) rmSync(`${this.#sockets}/${name}`, { force: true });
+    for (const name of entries(this.sockets)) if (name.startsWith(id.slice(0, 12))) rmSync(`${this.sockets}/${name}`, { force: true });
   }
 
   all(): ContainerRecord[] {
     if (this.#cache !== undefined) return [...this.#cache.values()];
-    return entries(this.#dir).flatMap((id) => (id.startsWith('.') ? [] : (this.load(id) ?? [])));
+    return entries(this.dir).flatMap((id) => (id.startsWith('.') ? [] : (this.load(id) ?? [])));
   }
 
   /** By id, unique beginning of an id, or name. Docker's words when there is none. */
@@ -316,10 +271,6 @@ export class ContainerStore {
   /** How an exec ended whose starter did not live to be told. */
   execExit(id: string, exec: string): ContainerExit | undefined {
     return readExit(this.execPath(id, exec));
-  }
-
-  execPath(id: string, exec: string): string {
-    return `${this.paths(id).dir}/exec-${exec}.json`;
   }
 
   info(record: ContainerRecord): ContainerInfo {
@@ -371,39 +322,15 @@ export class ContainerStore {
 
   /** Removes what belongs to no container: what a killed process was making or removing, names, sockets. */
   tidy(): void {
-    const sockets = entries(this.#sockets);
+    const sockets = entries(this.sockets);
     const names = this.#names.list();
-    const folders = entries(this.#dir);
+    const folders = entries(this.dir);
     for (const name of folders) {
       const of = /^\.([\d.]+)-/.exec(name)?.[1];
-      if (of !== undefined && !ownerLives(of)) rmSync(`${this.#dir}/${name}`, { recursive: true, force: true });
+      if (of !== undefined && !ownerLives(of)) rmSync(`${this.dir}/${name}`, { recursive: true, force: true });
     }
     this.#names.tidy(names);
     const known = new Set(folders.map((id) => id.slice(0, 12)));
-    for (const name of sockets) if (!known.has(name.slice(0, 12))) rmSync(`${this.#sockets}/${name}`, { force: true });
-  }
-}
-
-/** At once where that is quick; large files, as logs are, on another thread. */
-async function erase(folder: string): Promise<void> {
-  try {
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
-      const path = `${folder}/${entry.name}`;
-      if (entry.isDirectory()) rmdirSync(path);
-      else if (!SMALL.has(entry.name) && statSync(path).size > LARGE_FILE) await rm(path);
-      else unlinkSync(path);
-    }
-    rmdirSync(folder);
-  } catch {
-    // something else than usual is in it, or another process is at it
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-function entries(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
+    for (const name of sockets) if (!known.has(name.slice(0, 12))) rmSync(`${this.sockets}/${name}`, { force: true });
   }
 }
