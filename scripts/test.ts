@@ -114,7 +114,8 @@ async function main(): Promise<number> {
       suites.push([label, await runNodeTests(files, { label, concurrency, timeoutMs: TIMEOUT_MS })]);
     }
   };
-  await run(SUITES, 2);
+  // on two processors: much of it waits
+  await run(SUITES, 3);
   const vm = vmSuite();
   await run(BESIDE_VM, 1);
   const { report, lines: inVm } = await vm;

@@ -10,7 +10,7 @@ import { apiRoutes } from '../api/routes.ts';
 import { serve } from '../api/server.ts';
 import type { Engine } from '../engine/contract.ts';
 
-const ROUNDS = 60;
+const ROUNDS = 8;
 /** Milliseconds: whoever had the daemon started comes first, and between two rounds everybody does. */
 const FIRST_MS = 500;
 const PAUSE_MS = 4;

@@ -62,6 +62,8 @@ test('before 1.42 all streams, before 1.28 as text', async (t) => {
 test('only what is asked for, with what was before; a client that goes leaves the container running', async (t) => {
   const daemon = await daemonFor(t);
   const id = await daemon.run({ Cmd: ['sh', '-c', 'echo out; echo err >&2; sleep 600'], OpenStdin: true, HostConfig: HOST });
+  // what is said between the log's last line and the attachment is in neither, as with Docker
+  await until('both are in the log', async () => (await daemon.api.get(`/v1.51/containers/${id}/logs?stdout=1&stderr=1`)).text.includes('err'));
   const { socket, text } = await attach(t, daemon, id, 'logs=1&stream=1&stderr=1');
   await until('its error output', () => text() === 'err\n');
   const closed = once(socket, 'close');
