@@ -5,6 +5,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { digestHex, type Digest } from '../base/digest.ts';
+import { fileStamp } from '../base/file-stamp.ts';
 import type { LayerRef } from './contract.ts';
 
 export interface StepRecord {
@@ -117,10 +118,8 @@ export class BuildCache {
     for (const name of readdirSync(this.#dir)) if (name.startsWith('.')) rmSync(`${this.#dir}/${name}`, { force: true });
   }
 
-  /** Undefined where there is no file. */
   #stampOf(key: Digest): string | undefined {
-    const stat = statSync(this.#path(key), { throwIfNoEntry: false });
-    return stat === undefined ? undefined : `${stat.ino}.${stat.mtimeMs}.${stat.size}`;
+    return fileStamp(this.#path(key));
   }
 
   #names(): string[] {

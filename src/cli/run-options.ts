@@ -1,7 +1,16 @@
 /** From parsed flags to the engine's options. */
 import { isIP } from 'node:net';
 import { invalid } from '../base/errors.ts';
-import { DEFAULT_RUN, parseSecurityOptions, type DeviceRate, type IdRange, type Limits, type NamespaceChoice, type RunOptions } from '../engine/contract.ts';
+import {
+  DEFAULT_RUN,
+  parseSecurityOptions,
+  sharedMemoryOf,
+  type DeviceRate,
+  type IdRange,
+  type Limits,
+  type NamespaceChoice,
+  type RunOptions,
+} from '../engine/contract.ts';
 import type { CliContext } from './context.ts';
 import type { Flags } from './flags.ts';
 import { device, mount, tmpfs, volume } from './mount-flags.ts';
@@ -57,7 +66,7 @@ export function runOptions(flags: Flags, context: Pick<CliContext, 'cwd' | 'env'
     ...security,
     readonlyRootfs: flags.on('read-only'),
     shmSize: flags.read('shm-size', bytes) ?? DEFAULT_RUN.shmSize,
-    sharedMemory: sharedMemory(flags.value('ipc')),
+    sharedMemory: sharedMemoryOf(flags.value('ipc')),
     mounts: [
       ...flags.list('volume').map((text) => volume(text, context.cwd)),
       ...flags.readAll('mount', (text) => mount(text, context.cwd)),
@@ -106,14 +115,10 @@ function namespace(flags: Flags, name: string, otherwise: 'new' | 'host'): Names
   const text = flags.value(name);
   if (text === undefined || text === '') return { kind: otherwise };
   if (text === 'host') return { kind: 'host' };
-  if (text === 'private' || (name === 'ipc' && (text === 'shareable' || text === 'none'))) return { kind: 'new' };
+  if (text === 'private' || (name === 'ipc' && sharedMemoryOf(text) !== 'private')) return { kind: 'new' };
   if (text.startsWith('container:') && text.length > 10) return { kind: 'container', container: text.slice(10) };
   if (name === 'ipc') throw invalid(`IPC mode: ${text}: it is none, private, shareable, host or container:NAME`);
   throw invalid(`--${name}: invalid ${MODES[name] ?? name} mode`);
-}
-
-function sharedMemory(ipc: string | undefined): RunOptions['sharedMemory'] {
-  return ipc === 'shareable' || ipc === 'none' ? ipc : DEFAULT_RUN.sharedMemory;
 }
 
 /** As docker's messages have them. */

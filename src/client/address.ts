@@ -1,11 +1,6 @@
 /** Where a daemon listens, as `DOCKER_HOST` says it. */
 import { invalid } from '../base/errors.ts';
-
-export interface SshTarget {
-  readonly host: string;
-  readonly user?: string;
-  readonly port?: number;
-}
+import type { SshTarget } from '../base/ssh-target.ts';
 
 export interface Address {
   /** As it was given: for messages. */

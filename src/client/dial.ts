@@ -2,13 +2,16 @@
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContextOptions } from 'node:tls';
 import { EngineError } from '../base/errors.ts';
-import type { Address, SshTarget } from './address.ts';
+import type { SshTarget } from '../base/ssh-target.ts';
+import type { Address } from './address.ts';
 
 /** A connection to the standard streams of a command on another machine. */
 export type SshDoor = (target: SshTarget, command: string) => Socket;
 
 export interface DialOptions {
+  /** For `tcp://` with TLS: certificates as node:tls takes them. */
   readonly tls?: SecureContextOptions | undefined;
+  /** For `ssh://`. */
   readonly ssh?: SshDoor | undefined;
 }
 

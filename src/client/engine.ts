@@ -1,29 +1,19 @@
 /** The engine behind a socket: any daemon with Docker's API. */
-import type { SecureContextOptions } from 'node:tls';
 import type { Engine } from '../engine/contract.ts';
 import type { Credentials } from '../engine/images-contract.ts';
 import { buildsClient } from './builds.ts';
 import { observingClient } from './container-observe.ts';
-import type { SshDoor } from './dial.ts';
 import { filesClient } from './container-files.ts';
 import { lifecycleClient } from './containers.ts';
 import { ExecClient } from './execs.ts';
-import { HttpClient } from './http.ts';
+import { HttpClient, type HttpOptions } from './http.ts';
 import { remoteImages } from './images.ts';
 import { remoteNetworks } from './networks.ts';
 import { leaseClient, leasesClient } from './leases.ts';
 import { systemClient } from './system.ts';
 import { volumesClient } from './volumes.ts';
 
-export interface ConnectOptions {
-  /** The API's version, as `1.47`; else the newest that both sides know. */
-  readonly version?: string | undefined;
-  /** For `tcp://` with TLS: certificates as node:tls takes them. */
-  readonly tls?: SecureContextOptions | undefined;
-  /** For `ssh://`. */
-  readonly ssh?: SshDoor | undefined;
-  /** Ends everything that is under way. */
-  readonly signal?: AbortSignal | undefined;
+export interface ConnectOptions extends HttpOptions {
   /** Who one is for a registry (`docker.io`, `localhost:5000`), where a call does not say so: a daemon uses none of its own. */
   readonly credentials?: ((domain: string) => Promise<Credentials | undefined>) | undefined;
 }

@@ -1,5 +1,5 @@
 /** Use case: a container from plain options, made and started at once. */
-import { randomBytes } from 'node:crypto';
+import { randomHex } from '../base/random-hex.ts';
 import { createContainer } from './container-create.ts';
 import { completeConfig, completeHostConfig } from './container-document.ts';
 import { wantedMounts } from './container-mounts.ts';
@@ -19,7 +19,7 @@ import type { RunOptions } from '../runtime/run-options.ts';
 
 /** The plan of a run, with a made-up id. Writes nothing. */
 export async function planRun(parts: EngineParts, options: RunOptions): Promise<Prepared> {
-  const id = randomBytes(32).toString('hex');
+  const id = randomHex(32);
   const body = documentOf(options);
   const image = options.rootfs === undefined ? imageOf(parts, options.image ?? '', undefined) : undefined;
   const hostConfig = remapped(parts.remap, completeHostConfig(body.HostConfig));

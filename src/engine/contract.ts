@@ -18,7 +18,7 @@ import type { System } from './system-contract.ts';
 import type { Volumes } from './volumes-contract.ts';
 import type { Remap } from './userns-remap.ts';
 
-export { DEFAULT_RUN } from '../runtime/run-options.ts';
+export { DEFAULT_RUN, sharedMemoryOf } from '../runtime/run-options.ts';
 export { parseSecurityOptions } from '../runtime/security-options.ts';
 export type { DeviceOption, DeviceRate, IdRange, Limits, MountOption, NamespaceChoice, NamespaceChoices, RunOptions } from '../runtime/run-options.ts';
 

@@ -1,5 +1,5 @@
 /** Use cases: leases are taken, lost and ended; what is under them goes. */
-import { randomBytes } from 'node:crypto';
+import { randomHex } from '../base/random-hex.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError, invalid } from '../base/errors.ts';
 import { leasedObjects, removeLeased, type LeasedKind } from './lease-objects.ts';
@@ -63,7 +63,7 @@ export class LeaseTable implements Leases {
     if (this.#closed.signal.aborted) throw closed();
     let entry: Entry;
     if (id === undefined) {
-      entry = { record: { id: randomBytes(16).toString('hex'), createdAt: Date.now(), grace: grace ?? 0 } };
+      entry = { record: { id: randomHex(16), createdAt: Date.now(), grace: grace ?? 0 } };
       store.save(entry.record);
       this.#all.set(entry.record.id, entry);
     } else {

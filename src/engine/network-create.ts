@@ -1,6 +1,6 @@
 /** Use case: one more network. What makes no sense is refused in Docker's words, in its order. */
 import { parseBool } from '../base/parse-bool.ts';
-import { randomBytes } from 'node:crypto';
+import { randomHex } from '../base/random-hex.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import { nowNano, rfc3339Nano } from '../base/time.ts';
 import { covers, formatPrefix, parseCidr, type Prefix } from '../network/address.ts';
@@ -54,7 +54,7 @@ function checkName(name: string): void {
 function base({ Name, Scope, Labels = {}, Options = {}, IPAM, EnableIPv4, EnableIPv6 }: NetworkCreate): NetworkRecord {
   const asked = IPAM?.Config ?? [];
   return {
-    id: randomBytes(32).toString('hex'),
+    id: randomHex(32),
     name: Name,
     created: rfc3339Nano(nowNano()),
     driver: 'null',

@@ -2,7 +2,7 @@
 import { commandOf } from './container-document.ts';
 import { invalid } from '../base/errors.ts';
 import { signalNumber } from '../base/signals.ts';
-import { DEFAULT_RUN, type DeviceOption, type IdRange, type Limits, type NamespaceChoice, type RunOptions } from '../runtime/run-options.ts';
+import { DEFAULT_RUN, type DeviceOption, type IdRange, type Limits, type NamespaceChoice, type RunOptions, sharedMemoryOf } from '../runtime/run-options.ts';
 import { MASKED_PATHS, READONLY_PATHS } from '../runtime/default-spec.ts';
 import { parseSecurityOptions } from '../runtime/security-options.ts';
 import { logSettings } from './log-settings.ts';
@@ -45,7 +45,7 @@ export function runOptionsOf({ config, hostConfig, mounts }: ContainerDocuments)
     ...(kobako.Umask === undefined ? {} : { umask: kobako.Umask }),
     namespaces: {
       pid: mode(host.PidMode, 'PID'),
-      ipc: host.IpcMode === 'shareable' || host.IpcMode === 'none' ? { kind: 'new' } : mode(host.IpcMode, 'IPC'),
+      ipc: sharedMemoryOf(host.IpcMode) === 'private' ? mode(host.IpcMode, 'IPC') : { kind: 'new' },
       uts: mode(host.UTSMode, 'UTS'),
       network: network(host.NetworkMode),
       cgroup: mode(host.CgroupnsMode, 'CGROUP'),
@@ -68,7 +68,7 @@ export function runOptionsOf({ config, hostConfig, mounts }: ContainerDocuments)
     ...(open ? {} : { ...paths('maskedPaths', host.MaskedPaths, MASKED_PATHS), ...paths('readonlyPaths', host.ReadonlyPaths, READONLY_PATHS) }),
     readonlyRootfs: host.ReadonlyRootfs,
     shmSize: host.ShmSize,
-    sharedMemory: host.IpcMode === 'shareable' || host.IpcMode === 'none' ? host.IpcMode : 'private',
+    sharedMemory: sharedMemoryOf(host.IpcMode),
     mounts: mountOptions(mountsOfRecord({ mounts, hostConfig }), host.Tmpfs),
     devices: (host.Devices ?? []).map(device),
     deviceCgroupRules: (host.DeviceCgroupRules ?? []).map(deviceRule),

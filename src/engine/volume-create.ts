@@ -1,5 +1,5 @@
 /** Use case: a volume by its name. */
-import { randomBytes } from 'node:crypto';
+import { randomHex } from '../base/random-hex.ts';
 import { EngineError } from '../base/errors.ts';
 import type { FileLock } from '../kernel/contract.ts';
 import type { VolumeRecord } from '../volume/contract.ts';
@@ -30,7 +30,7 @@ interface VolumeWish {
 
 /** The record of a volume, checked; a name is made up where there is none. Throws Docker's `invalid`. */
 export function newVolume(name: string, { options, labels, pending }: VolumeWish = {}): VolumeRecord {
-  const own = name === '' ? randomBytes(32).toString('hex') : name;
+  const own = name === '' ? randomHex(32) : name;
   try {
     checkVolumeName(own);
     if (options !== undefined) checkVolumeOptions(options);

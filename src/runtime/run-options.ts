@@ -188,3 +188,8 @@ export const DEFAULT_RUN: RunOptions = {
 export function inUserNamespace({ uidMap, gidMap, namespaces }: Pick<RunOptions, 'uidMap' | 'gidMap' | 'namespaces'>): boolean {
   return uidMap.length > 0 || gidMap.length > 0 || namespaces.user.kind === 'container';
 }
+
+/** What an IPC mode, as Docker has it, says of the container's own shared memory. */
+export function sharedMemoryOf(ipcMode: string | undefined): RunOptions['sharedMemory'] {
+  return ipcMode === 'shareable' || ipcMode === 'none' ? ipcMode : 'private';
+}

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { digestHex, type Digest } from '../../base/digest.ts';
 import { EngineError, invalid } from '../../base/errors.ts';
+import { fileStamp } from '../../base/file-stamp.ts';
 import { digestOf, MAX_CONFIG } from '../manifest.ts';
 
 export class BlobStore {
@@ -53,8 +54,7 @@ export class BlobStore {
 
   /** Changes with the file, and is '' where there is none: as a whole file has its name, what was read of it is still true. */
   stamp(digest: Digest): string {
-    const stat = statSync(this.path(digest), { throwIfNoEntry: false });
-    return stat === undefined ? '' : `${stat.ino}.${stat.mtimeMs}.${stat.size}`;
+    return fileStamp(this.path(digest)) ?? '';
   }
 
   /** A document, verified: what lies on a disk may have rotted. Throws `not-found`, or `internal` for a damaged one. */

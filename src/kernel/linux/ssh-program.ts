@@ -1,12 +1,7 @@
 /** The machine's ssh as the way to a daemon elsewhere: its own configuration, keys, agent and known hosts. */
 import { spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
-
-export interface SshTarget {
-  readonly host: string;
-  readonly user?: string;
-  readonly port?: number;
-}
+import type { SshTarget } from '../../base/ssh-target.ts';
 
 /** With the connection as both its streams; why it failed is an answer of HTTP, which whoever waits there for one reads. */
 const SCRIPT = `
