@@ -62,20 +62,25 @@ function segments(value: string): string {
 /** Every method throws EngineError: what the daemon says, by its status; `unavailable` and `denied` where it cannot be reached; `cancelled`. */
 export class HttpClient implements Disposable {
   readonly address: Address;
-  readonly #dialing: DialOptions;
+  readonly #tls: DialOptions['tls'];
   readonly #agent: Agent;
+  /** Of a request that shares no connection. */
+  readonly #alone: Pick<RequestOptions, 'agent' | 'createConnection'> = { agent: false };
   readonly #signal: AbortSignal | undefined;
   #version: Promise<string> | undefined;
 
   /** Nothing is sent yet. Throws `invalid` for an address that is none. */
   constructor(url: string, options: HttpOptions = {}) {
     this.address = parseAddress(url, options.tls !== undefined);
-    this.#dialing = options;
+    this.#tls = options.tls;
     this.#signal = options.signal;
     const settings = { keepAlive: true, timeout: IDLE };
     this.#agent = this.address.tls ? new TlsAgent({ ...settings, ...options.tls }) : new Agent(settings);
-    if (this.address.ssh !== undefined) this.#agent.createConnection = () => dial(this.address, options);
     if (options.version !== undefined) this.#version = Promise.resolve(options.version);
+    if (this.address.ssh === undefined) return;
+    const createConnection = () => dial(this.address, options);
+    this.#agent.createConnection = createConnection;
+    this.#alone = { createConnection };
   }
 
   /** The version of the API that is spoken with this daemon. */
@@ -208,16 +213,15 @@ export class HttpClient implements Disposable {
 
   #request(call: HttpCall, target: string, pooled: boolean): ClientRequest {
     const { socketPath, host, port, tls, ssh } = this.address;
-    const alone = ssh === undefined ? { agent: false } : { createConnection: () => dial(this.address, this.#dialing) };
     const options: RequestOptions = {
       method: call.method,
       path: target + queryText(call.query ?? {}),
       headers: { host: host ?? 'localhost', 'user-agent': 'kobako', ...call.headers },
-      ...(pooled ? { agent: this.#agent } : alone),
+      ...(pooled ? { agent: this.#agent } : this.#alone),
       ...(ssh !== undefined ? {} : socketPath === undefined ? { host, port } : { socketPath }),
       ...(call.signal === undefined ? {} : { signal: call.signal }),
     };
-    return tls ? tlsRequest({ ...options, ...this.#dialing.tls }) : plainRequest(options);
+    return tls ? tlsRequest({ ...options, ...this.#tls }) : plainRequest(options);
   }
 
   #answerOf(response: IncomingMessage, call: HttpCall, sendFailure: () => EngineError | undefined): HttpAnswer {
