@@ -37,7 +37,7 @@ export function call(socketPath: string, method: string, path: string, body?: un
         else reject(new Error(`${method} ${path}: ${response.statusCode} ${text}`));
       });
     });
-    out.on('error', reject);
+    out.on('error', (error) => reject(new Error(`${method} ${path} at ${socketPath}: ${error.message}`, { cause: error })));
     out.end(bytes);
   });
 }
@@ -82,6 +82,9 @@ export async function dockerd(folder: string): Promise<Contestant> {
     end: atEnd(() => peers(['down'])),
   };
 }
+
+/** Between two runs: what a contestant leaves to be done after its answer is its own, and not the next one's time. */
+export const settled = () => sleep(30);
 
 /** The one in the middle. */
 export const median = (list: readonly number[]) => list.toSorted((a, b) => a - b)[list.length >> 1]!;

@@ -12,7 +12,7 @@ import { projectDir } from '../test/support/paths.ts';
 import { busyboxRootfs, copyRootfs } from '../test/support/rootfs.ts';
 import { runOk } from '../test/support/run.ts';
 import { benchFolder } from './cleanup.ts';
-import { agent, call, type Contestant, dockerd, idOf, kobako, median, timed } from './contestants.ts';
+import { agent, call, type Contestant, dockerd, idOf, kobako, median, settled, timed } from './contestants.ts';
 import { meterEngine } from './engine-meter.ts';
 
 const ROUNDS = Number(process.argv[2] ?? 15);
@@ -242,6 +242,7 @@ async function race(contestants: readonly Contestant[]): Promise<Row[]> {
       for (const [index, contestant] of contestants.entries()) {
         const found = await work(contestant).catch((error: Error) => console.log(`${name}: ${contestant.name}: ${error.message}`));
         if (found !== undefined) samples[index]!.push(found);
+        await settled();
       }
     const measures = new Set(samples.flatMap((list) => list.flatMap((found) => Object.keys(found))));
     for (const measure of measures) {
