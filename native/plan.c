@@ -57,6 +57,12 @@ uint32_t plan_op(const struct plan *plan, uint32_t at, struct op *op) {
   return at + u32_at(p + 4);
 }
 
+uint32_t plan_end_of_work(const struct plan *plan) {
+  uint32_t at = PLAN_HEADER;
+  for (uint32_t i = 0; i < plan->ops && plan->bytes[at + 2] != SIDE_CLEANUP; i++) at += u32_at(plan->bytes + at + 4);
+  return at;
+}
+
 /* ---- the check ---- */
 
 static const char *check_zeros(const unsigned char *p, const unsigned char *end) {
@@ -263,7 +269,8 @@ const char *plan_check(struct plan *plan, const void *bytes, size_t size, int *i
   if (plan_size(bytes, size) == 0) return "it is no plan";
   if (plan_size(bytes, size) != size) return "it has another size than it tells";
   if (u32_at(p + 16) != PLAN_SCHEMA) return "it was made by another build than this helper";
-  if (u32_at(p + 20) != 0) return "padding is not zero";
+  uint32_t more = u32_at(p + 20);
+  if (more > 1) return "padding is not zero";
   uint32_t ops = u32_at(p + 12);
   size_t at = PLAN_HEADER;
   for (uint32_t i = 0; i < ops; i++) {
@@ -273,10 +280,14 @@ const char *plan_check(struct plan *plan, const void *bytes, size_t size, int *i
       *index = (int)i;
       return error;
     }
+    if (more && (p[at + 2] == SIDE_CONTAINER || w.clone || w.monitor)) {
+      *index = (int)i;
+      return "a plan of which more follows has no other process and no monitor";
+    }
     at += used;
   }
   if (at != size) return "it has more bytes than operations";
   if (w.clone && !w.exec) return "it has a clone, but no exec";
-  *plan = (struct plan){p, (uint32_t)size, ops, w.clone, w.monitor};
+  *plan = (struct plan){p, (uint32_t)size, ops, w.clone, w.monitor, more == 1};
   return NULL;
 }

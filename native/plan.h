@@ -32,6 +32,7 @@ struct plan {
   const unsigned char *bytes;
   uint32_t size, ops;
   bool has_clone, has_monitor;
+  bool more; /* these operations are the first of a plan that follows */
 };
 
 /* The total size that the header of a plan tells (len >= PLAN_HEADER), or 0 where it is no header of ours. */
@@ -40,6 +41,9 @@ uint32_t plan_size(const void *bytes, size_t len);
 /* Checks every byte and the order of the operations. NULL: sound, and *plan is filled; else what is wrong, and *index
    is the operation that it is about, or -1. bytes: 8-aligned. */
 const char *plan_check(struct plan *plan, const void *bytes, size_t size, int *index);
+
+/* Where the cleanup operations of a checked plan begin. */
+uint32_t plan_end_of_work(const struct plan *plan);
 
 /* One operation of a checked plan. */
 struct op {

@@ -111,7 +111,7 @@ static int run_plan(struct runner *r) {
   for (uint32_t i = 0; i < r->plan.ops; i++) {
     at = plan_op(&r->plan, at, &op);
     if (op.side == SIDE_CLEANUP) break;
-    if (op.side != (r->in_child ? SIDE_CONTAINER : SIDE_MONITOR)) continue;
+    if (at <= r->begun || op.side != (r->in_child ? SIDE_CONTAINER : SIDE_MONITOR)) continue;
     if (op.code == OP_MONITOR) return monitor_run(r, (const void *)op.fields);
     if (r->in_child || op.code == OP_CLONE) {
       r->shared->code = op.code;
@@ -152,48 +152,95 @@ static int refuse(struct runner *r, const char *why, int index) {
   return 125;
 }
 
-/* Reads the plan from the channel; what came after it are lines. NULL: it is at *bytes; else what is wrong. */
-static const char *read_plan(struct runner *r, const unsigned char **bytes, uint32_t *size) {
-  static _Alignas(8) unsigned char small[32 << 10];
-  unsigned char *data = small;
-  size_t cap = sizeof small, have = 0;
+/* What has come from the channel. */
+struct input {
+  unsigned char *data;
+  size_t cap, have;
+};
+
+/* Until a plan is there, of *size bytes; more may have come after it. NULL, or what is wrong. */
+static const char *read_plan(struct runner *r, struct input *in, uint32_t *size) {
   *size = 0;
-  while (*size == 0 || have < *size) {
-    long n = sys_read(r->channel, data + have, cap - have);
+  for (;;) {
+    if (*size == 0 && in->have >= PLAN_HEADER) {
+      if (!(*size = plan_size(in->data, in->have))) return "it is no plan";
+      if (*size > in->cap) {
+        void *large = sys_mmap(*size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (sys_is_error(large)) return "there is no memory for it";
+        memcpy(large, in->data, in->have);
+        in->data = large;
+        in->cap = *size;
+      }
+    }
+    if (*size && in->have >= *size) return NULL;
+    long n = sys_read(r->channel, in->data + in->have, in->cap - in->have);
     if (n == -EINTR) continue;
     if (n <= 0) return "it is cut off";
-    have += (size_t)n;
-    if (*size || have < PLAN_HEADER) continue;
-    if (!(*size = plan_size(data, have))) return "it is no plan";
-    if (*size <= cap) continue;
-    void *large = sys_mmap(*size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (sys_is_error(large)) return "there is no memory for it";
-    memcpy(large, data, have);
-    data = large;
-    cap = *size;
+    in->have += (size_t)n;
   }
-  if (have - *size > sizeof r->line) return "too much comes after it";
-  r->line_len = (uint32_t)(have - *size);
-  memcpy(r->line, data + *size, r->line_len);
-  *bytes = data;
+}
+
+/* What came after the plan are lines. */
+static const char *keep_lines(struct runner *r, const struct input *in, uint32_t size) {
+  if (in->have - size > sizeof r->line) return "too much comes after it";
+  r->line_len = (uint32_t)(in->have - size);
+  memcpy(r->line, in->data + size, r->line_len);
   return NULL;
 }
 
+/* The operations that begin a plan, while the rest of it is still being made; then that. 0, or the helper's exit code. */
+static int run_first(struct runner *r, struct input *in, uint32_t size) {
+  struct plan first;
+  const char *error;
+  int index = -1;
+  uint32_t at = PLAN_HEADER;
+  struct op op;
+  void *copy = sys_mmap(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (sys_is_error(copy)) return refuse(r, "there is no memory", -1);
+  memcpy(copy, in->data, size);
+  in->have -= size;
+  memmove(in->data, in->data + size, in->have);
+  r->plan.bytes = copy;
+  for (uint32_t i = 0; i < r->plan.ops; i++) {
+    at = plan_op(&r->plan, at, &op);
+    if (op.side == SIDE_CLEANUP) break;
+    long ret = run_one(r, &op);
+    if (ret < 0) return monitor_fails(r, (int)i, &op, ret);
+  }
+  first = r->plan;
+  uint32_t done = plan_end_of_work(&first);
+  error = read_plan(r, in, &size);
+  if (!error) error = plan_check(&r->plan, in->data, size, &index);
+  if (!error && (r->plan.more || size < done || memcmp(in->data + PLAN_HEADER, first.bytes + PLAN_HEADER, done - PLAN_HEADER) != 0))
+    error = "it does not begin with what was begun";
+  if (error) {
+    r->plan = first;
+    runner_cleanup(r, NULL);
+    return refuse(r, error, index);
+  }
+  sys_munmap(copy, first.size);
+  r->begun = done;
+  return 0;
+}
+
 int run_main(int channel) {
+  static _Alignas(8) unsigned char small[32 << 10];
   struct runner *r = &self;
-  const unsigned char *bytes;
+  struct input in = {small, sizeof small, 0};
   uint64_t all = ~(uint64_t)0;
   uint32_t size;
-  int index = -1;
+  int index = -1, code;
   r->channel = channel;
   r->sync = r->pidfd = r->mounts = -1;
   for (int i = 0; i < MAX_SLOTS; i++) r->slots[i] = -1;
   if (sys_fcntl(channel, F_SETFD, FD_CLOEXEC) < 0) return 125;
   /* a signal must not end us halfway (nor SIGPIPE ever); the monitor takes them up, exec in the child lets them through */
   sys_sigprocmask(SIG_SETMASK, &all, &r->old_mask);
-  const char *error = read_plan(r, &bytes, &size);
+  const char *error = read_plan(r, &in, &size);
   if (error) return refuse(r, error, -1);
-  if ((error = plan_check(&r->plan, bytes, size, &index))) return refuse(r, error, index);
+  if ((error = plan_check(&r->plan, in.data, size, &index))) return refuse(r, error, index);
+  if (r->plan.more && (code = run_first(r, &in, size))) return code;
+  if ((error = keep_lines(r, &in, r->plan.size))) return refuse(r, error, -1);
   if (r->plan.has_clone) {
     void *page = sys_mmap(sizeof *r->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (sys_is_error(page)) return refuse(r, "there is no memory", -1);

@@ -22,6 +22,7 @@ struct shared {
 
 struct runner {
   struct plan plan;
+  uint32_t begun; /* offset in the plan up to which it was done before the rest of it had come */
   struct shared *shared;
   int channel;         /* to who started us; -1 when it has gone */
   int sync;            /* SOCK_SEQPACKET to the other process; -1 when closed */

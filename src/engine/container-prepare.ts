@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { EngineError, invalid } from '../base/errors.ts';
 import { hostDevices } from '../kernel/linux/machine.ts';
 import type { Plan } from '../plan/ops.ts';
-import { planContainer } from '../runtime/container-plan.ts';
+import { planBeginning, planContainer } from '../runtime/container-plan.ts';
 import type { MonitorSettings, Stdio } from '../runtime/contract.ts';
 import { hostnameFile, hostsFile, resolvConfFile } from '../runtime/etc-files.ts';
 import { specialMounts } from '../runtime/run-mounts.ts';
@@ -34,6 +34,8 @@ export interface PrepareInput {
   readonly fresh?: boolean;
   /** Of the network namespace to join, instead of a new one. */
   readonly networkPath?: string | undefined;
+  /** Is given what the plan begins with, as soon as that is known. */
+  readonly begin?: (first: Plan) => void;
 }
 
 /** The plan of a start. With `makeParents` what must be there before it is made; without, nothing is touched. */
@@ -42,7 +44,7 @@ export function prepare(
   { id, name, hostConfig, config, cgroupsPath, image }: Pick<ContainerRecord, 'id' | 'name' | 'hostConfig' | 'config' | 'cgroupsPath' | 'image'>,
   containerRoot: ContainerRoot,
   holders: readonly ProcessId[],
-  { size, writable, makeParents, fresh = false, networkPath }: PrepareInput,
+  { size, writable, makeParents, fresh = false, networkPath, begin }: PrepareInput,
 ): Prepared {
   const { machine, store, cgroups } = parts;
   const { options } = containerRoot;
@@ -66,6 +68,7 @@ export function prepare(
     hostDevices,
   });
   const control = cgroups?.containerParts(cgroupsPath, spec.linux?.resources ?? {}, makeParents, { fresh });
+  if (control !== undefined) begin?.(planBeginning(control.parts));
   const made = options.mounts.flatMap(({ create, source, found }) => {
     const path = found?.kind === 'folder' ? found.path : source;
     return create && machine.kind(path) === 'missing' ? [path] : [];

@@ -2,6 +2,7 @@
 import { EngineError } from '../base/errors.ts';
 import { nowNano, rfc3339Nano } from '../base/time.ts';
 import { SIGKILL } from '../base/signals.ts';
+import type { BegunPlan } from '../kernel/contract.ts';
 import { signalProcess } from '../kernel/linux/process.ts';
 import { inUserNamespace } from '../runtime/run-options.ts';
 import type { Spec } from '../runtime/spec.ts';
@@ -64,6 +65,7 @@ async function attempt(
   const now = store.load(id) ?? given;
   const fresh = now.startedAt !== undefined || now.failure !== undefined ? await anew(parts, now) : now;
   const sandbox = await parts.sandboxes.open(fresh, { ownUser: inUserNamespace(options) });
+  let begun: BegunPlan | undefined;
   try {
     let { record } = sandbox;
     const { size } = streams ?? {};
@@ -74,6 +76,7 @@ async function attempt(
       makeParents: true,
       fresh: fresh === now,
       networkPath: sandbox.path,
+      begin: (first) => (begun = parts.runner.begin(first)),
     });
     writeEtcFiles(parts, record, options, spec);
     let attached: Promise<void> | undefined;
@@ -89,6 +92,11 @@ async function attempt(
       startProcess(parts, {
         ahead,
         plan,
+        run: () => {
+          const going = begun?.goOn(plan) ?? parts.runner.run(plan);
+          begun = undefined;
+          return going;
+        },
         warnings,
         containerId: id,
         socket: store.paths(id).socket,
@@ -142,6 +150,7 @@ async function attempt(
     sandbox.started();
     return running;
   } catch (error) {
+    await begun?.giveUp();
     sandbox[Symbol.dispose]();
     live.forget(id);
     throw error;

@@ -61,7 +61,11 @@ export function openRehearsal(parts: EngineParts, folder: string): Rehearsal {
 
 /** `began` is given what ends a container's program; that of an exec ends at once. */
 function pretending(began: (end: () => void) => void): PlanRunner {
-  return {
+  const runner: PlanRunner = {
+    begin(first) {
+      encodePlan(first);
+      return { goOn: (plan) => runner.run(plan), giveUp: async () => {} };
+    },
     run(plan): RunningPlan {
       encodePlan(plan);
       const started = Promise.withResolvers<number>();
@@ -89,6 +93,7 @@ function pretending(began: (end: () => void) => void): PlanRunner {
     },
     close: () => {},
   };
+  return runner;
 }
 
 /** Written as the monitor does it. */

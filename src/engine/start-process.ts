@@ -2,7 +2,7 @@
 import { oomKills } from '../cgroup/stats.ts';
 import type { Socket } from 'node:net';
 import { EngineError, SyscallError } from '../base/errors.ts';
-import { PlanFailure, type RunPlanOptions } from '../kernel/contract.ts';
+import { PlanFailure, type RunningPlan, type RunPlanOptions } from '../kernel/contract.ts';
 import { ask, askOnce, connectMonitor } from '../kernel/linux/monitor-client.ts';
 import type { Plan } from '../plan/ops.ts';
 import { describeFailure } from '../runtime/failure.ts';
@@ -13,6 +13,8 @@ import type { EngineParts } from './parts.ts';
 
 export interface StartInput {
   readonly plan: Plan;
+  /** Runs the plan, where that is not for the runner alone. */
+  readonly run?: () => RunningPlan;
   readonly warnings: readonly string[];
   readonly containerId: string;
   readonly execId?: string;
@@ -62,7 +64,7 @@ export async function despiteOthers<T>(start: () => Promise<T>, again: () => voi
 
 /** The plan must wait for `start`. A failure is thrown as a sentence about what the user gave. */
 export async function startProcess(parts: EngineParts, input: StartInput): Promise<RunningProcess> {
-  const running = parts.runner.run(input.plan, { onSync: input.onSync });
+  const running = input.run?.() ?? parts.runner.run(input.plan, { onSync: input.onSync });
   input.onRun?.(running.clean);
   let runs = false;
   const explain = (error: unknown): never => {

@@ -75,9 +75,19 @@ export interface RunningPlan {
   ref(): void;
 }
 
+/** A plan whose first operations are at work. */
+export interface BegunPlan {
+  /** The whole plan, which begins with the operations that it was begun with. Throws as `run` does; it is to be given up then. */
+  goOn(plan: Plan): RunningPlan;
+  /** There will be none: what was done is undone, as far as that can be, when it resolves. */
+  giveUp(): Promise<void>;
+}
+
 /** Runs plans. */
 export interface PlanRunner {
   run(plan: Plan, options?: RunPlanOptions): RunningPlan;
+  /** As `run`, with a plan of which more follows: that can be made meanwhile. Either method of what it gives is to be called, once. */
+  begin(first: Plan): BegunPlan;
   /** Gives back what is kept ready for the next plan. Plans at work go on, and keep this process alive only where `ref` asked for it. */
   close(): void;
 }

@@ -1,6 +1,6 @@
 /** A kernel port that records instead of acting: for tests of everything above it. */
 import type { Plan } from '../plan/ops.ts';
-import type { ExitRecord, PlanRunner, RunningPlan, RunPlanOptions } from './contract.ts';
+import type { BegunPlan, ExitRecord, PlanRunner, RunningPlan, RunPlanOptions } from './contract.ts';
 
 /** Records every plan, and ends each as told. */
 export class RecordingPlanRunner implements PlanRunner {
@@ -17,6 +17,11 @@ export class RecordingPlanRunner implements PlanRunner {
   }
 
   close(): void {}
+
+  begin(first: Plan): BegunPlan {
+    this.plans.push(first);
+    return { goOn: (plan) => this.run(plan), giveUp: async () => {} };
+  }
 
   run(plan: Plan, _options: RunPlanOptions = {}): RunningPlan {
     this.plans.push(plan);

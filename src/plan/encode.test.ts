@@ -28,6 +28,7 @@ test('the header tells size, count and schema', () => {
   assert.equal(bytes.readUInt32LE(16), schemaHash());
   assert.equal(bytes.readUInt32LE(20), 0);
   assert.equal(bytes.length % 8, 0);
+  assert.equal(encodePlan({ ops: [mkdir('a')], more: true }).readUInt32LE(20), 1);
 });
 
 test('an operation is written as the layout says', () => {

@@ -1,7 +1,7 @@
 /**
  * A plan as bytes, for the native helper. Little-endian; every size is a multiple of 8.
  *
- *     header   "KOBAKO1\0"  u32 total bytes  u32 operations  u32 schema hash  u32 0
+ *     header   "KOBAKO1\0"  u32 total bytes  u32 operations  u32 schema hash  u32 1 where more follows, or 0
  *     op       u16 code  u8 side (0 monitor, 1 container, 2 cleanup)  u8 0  u32 bytes of the op, with this head
  *              u16 ignored errno or 0  u16 ignored errno or 0  u32 0         then its fields:
  *     int      u64 (two's complement)
@@ -102,7 +102,7 @@ const utf8 = new TextEncoder();
 export function encodePlan(plan: Plan): Buffer {
   const out = new Writer();
   out.raw(Buffer.from('KOBAKO1\0'));
-  for (const word of [0, plan.ops.length, schemaHash(), 0]) out.u32(word);
+  for (const word of [0, plan.ops.length, schemaHash(), plan.more === true ? 1 : 0]) out.u32(word);
   const monitor = new SlotNumbers();
   let container = monitor;
   for (const op of plan.ops) {

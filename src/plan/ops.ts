@@ -309,6 +309,8 @@ export type Op = { [K in OpName]: OpOf<K> }[OpName];
 /** A container, exec or clean-up as data: what the helper is to do, in this order. */
 export interface Plan {
   readonly ops: readonly Op[];
+  /** These operations, all of the monitor's side, begin a plan that follows; those of the clean-up are for the case that it does not. */
+  readonly more?: boolean;
 }
 
 /** The operation's number on the wire. */

@@ -5,7 +5,7 @@ import { CLONE_NEW, MS, O, S_IFIFO } from '../kernel/constants.ts';
 import { encodePlan } from '../plan/encode.ts';
 import type { Op } from '../plan/ops.ts';
 import { at, containerInput, machine, MONITOR, opsOf } from '../../test/support/planner.ts';
-import { planContainer } from './container-plan.ts';
+import { planBeginning, planContainer } from './container-plan.ts';
 import type { ContainerInput } from './contract.ts';
 import type { Spec } from './spec.ts';
 
@@ -56,6 +56,22 @@ const PLANS: Readonly<Record<string, Op[]>> = Object.fromEntries(
     'no pivot': () => plan(undefined, { noPivot: true }),
   }).map(([name, make]) => [name, [...make()]]),
 );
+
+test('a plan begins with what is begun before all of it is made, byte for byte', () => {
+  const create: Op[] = [
+    { op: 'mkdir', side: 'monitor', path: '/cg/c', mode: 0o755, ignore: ['EEXIST'] },
+    { op: 'open', side: 'monitor', into: 'cg', path: '/cg/c', flags: 0, mode: 0, resolve: 0 },
+  ];
+  const side = 'cleanup';
+  const rmdir: Op = { op: 'rmdir', side, path: '/cg/c', retryMs: 1 };
+  const cleanup: Op[] = [{ op: 'kill-cgroup', side, path: '/cg/c/cgroup.procs' }, rmdir];
+  const cgroup = { create, join: [], cloneSlot: 'cg', cleanup, hierarchies: [] };
+  const first = planBeginning(cgroup);
+  const done = encodePlan({ ops: first.ops.slice(0, -1) }).subarray(24);
+  const whole = encodePlan({ ops: plan(undefined, { cgroup }) });
+  assert.ok(first.more && done.equals(whole.subarray(24, 24 + done.length)));
+  assert.deepEqual(first.ops.slice(1), [...create, rmdir]);
+});
 
 /** Each container's every plan keeps these. */
 const INVARIANTS: Readonly<Record<string, (ops: readonly Op[]) => void>> = {

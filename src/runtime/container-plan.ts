@@ -2,9 +2,9 @@
 import { SIGKILL } from '../base/signals.ts';
 import { CLONE_NEW, O, RESOLVE, S_IFIFO } from '../kernel/constants.ts';
 import { invalid } from '../base/errors.ts';
-import { TOKENS, type Op } from '../plan/ops.ts';
+import { TOKENS, type Op, type Plan } from '../plan/ops.ts';
 import { PlanBuilder } from './builder.ts';
-import type { ContainerInput, MonitorSettings, PlanResult } from './contract.ts';
+import type { CgroupParts, ContainerInput, MonitorSettings, PlanResult } from './contract.ts';
 import { addDevices, addNull, addTerminal } from './devices.ts';
 import { closeTrees, openTrees, type EarlyTrees } from './early-trees.ts';
 import { labelsOf } from './labels.ts';
@@ -28,6 +28,13 @@ import { addListener } from './seccomp/listener.ts';
 import type { Hook, Mount, Spec } from './spec.ts';
 import { addContainerStdio, addMonitor, addMonitorEnds, addMonitorStdio } from './stdio.ts';
 
+const UMASK: Op = { op: 'umask', side: 'monitor', mask: 0, why: 'modes in this plan mean what they say' };
+
+/** What a container's plan begins with: its cgroups take the helper as long as the rest of the plan takes us. */
+export function planBeginning({ create, cleanup }: CgroupParts): Plan {
+  return { ops: [UMASK, ...create, ...cleanup.filter(({ op }) => op === 'rmdir')], more: true };
+}
+
 /** The plan of a container's whole life. Throws `invalid` for a spec that makes no sense. */
 export function planContainer(given: ContainerInput): PlanResult {
   const { spec, machine, cgroup } = given;
@@ -49,8 +56,7 @@ export function planContainer(given: ContainerInput): PlanResult {
   };
 
   // before clone: what the monitor keeps, and what begins with a child
-  builder.monitor('umask', { mask: 0 }, { why: 'modes in this plan mean what they say' });
-  push(builder, cgroup?.create);
+  push(builder, [UMASK, ...(cgroup?.create ?? [])]);
   const mounts = mountsOf(input);
   const joins = openJoins(builder, namespaces);
   const trees = openTrees(builder, input, namespaces, joins, namespaces.fresh.has('mount') ? mounts : []);

@@ -9,6 +9,7 @@ import type { ContainerCreate } from '../../src/engine/types/container.ts';
 import { linuxFileLocks } from '../../src/kernel/linux/file-lock.ts';
 import { linuxNetworkKernel } from '../../src/kernel/linux/network-namespaces.ts';
 import { helperMissing } from '../support/helper.ts';
+import { run } from '../support/run.ts';
 import { imageGround, importBusybox, type Ground } from '../support/image-ground.ts';
 
 const on = (t: TestContext, body: (ground: Ground) => Promise<void>) => {
@@ -18,6 +19,7 @@ const on = (t: TestContext, body: (ground: Ground) => Promise<void>) => {
 };
 const sleeper = (more: object = {}): ContainerCreate => ({ Image: 'bb', Cmd: ['sh', '-c', 'echo x >>/starts; exec sleep 300'], ...more }) as ContainerCreate;
 const published = (port: string) => ({ ExposedPorts: { '80/tcp': {} }, HostConfig: { PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: port }] } } });
+const groupsOf = (id: string) => run('find', ['/sys/fs/cgroup', '-name', `${id}*`]).then(({ stdout }) => stdout);
 const recordOf = ({ dataRoot }: Ground, id: string) => JSON.parse(readFileSync(`${dataRoot}/containers/${id}/container.json`, 'utf8')) as ContainerRecord;
 
 test('two engines start one container: the later finds it running, and takes nothing of it away', (t) =>
@@ -140,3 +142,12 @@ function filters(port: number): boolean {
   );
   return elements.some((text) => new RegExp(`\\b${port}\\b`).test(text));
 }
+
+test('a start whose plan cannot be made leaves nothing of what it had begun', (t) =>
+  on(t, async (ground) => {
+    await importBusybox(ground, 'bb');
+    const engine = ground.engine();
+    const { Id } = await engine.containers.create(sleeper({ HostConfig: { IpcMode: 'host', Sysctls: { 'kernel.shm_rmid_forced': '1' } } }));
+    await assert.rejects(engine.containers.start(Id), /not in a separate kernel namespace/);
+    assert.equal(await groupsOf(Id), '');
+  }));

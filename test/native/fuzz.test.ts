@@ -33,7 +33,14 @@ test('no mutation of a plan makes the decoder read or accept what it should not'
   const folder = tempFor(t);
   const checker = await buildPlanChecker(folder);
   if ('skip' in checker) return t.skip(checker.skip);
-  const plans = [...samplePlans(), ...(helperMissing() === undefined ? await realPlans(`${folder}/state`) : [])];
+  const beginning: Plan = {
+    ops: [
+      { op: 'mkdir', side: 'monitor', path: '/a', mode: 0o755 },
+      { op: 'rmdir', side: 'cleanup', path: '/a', retryMs: 0 },
+    ],
+    more: true,
+  };
+  const plans = [...samplePlans(), beginning, ...(helperMissing() === undefined ? await realPlans(`${folder}/state`) : [])];
   const seeds = plans.map((plan, i) => {
     const file = join(folder, `seed-${i}`);
     writeFileSync(file, encodePlan(plan));

@@ -196,6 +196,50 @@ rootTest('a malformed plan is refused before its first step', async () => {
   assert.ok(!existsSync(marker('never')));
 });
 
+/** `first` of `name`, which is undone where nothing follows. */
+const beginning = (...done: string[]) =>
+  encodePlan({
+    ops: [...done.map((name) => mkdir('monitor', marker(name))), { op: 'rmdir', side: 'cleanup', path: marker(done[0]!), retryMs: 0 }],
+    more: true,
+  });
+
+rootTest('the beginning of a plan is done before the rest has come, and once', async () => {
+  const [first, second] = [mkdir('monitor', marker('begun')), mkdir('monitor', marker('begun/then'))];
+  const seen: boolean[] = [];
+  const rest = encodePlan({ ops: [first, { op: 'host-sync', side: 'monitor', name: 'here' }, second] });
+  const { events, code } = await runHelper(Buffer.concat([beginning('begun'), rest]), {
+    onEvent: ({ event }) => {
+      if (event !== 'sync') return;
+      seen.push(existsSync(marker('begun')), existsSync(marker('begun/then')));
+      return 'go\n';
+    },
+  });
+  assert.deepEqual([names(events), code, ...seen], [['sync', 'exit'], 0, true, false], JSON.stringify(events));
+  assert.ok(existsSync(marker('begun/then')));
+});
+
+rootTest('a beginning that is followed by nothing, or by another plan, is undone', async () => {
+  for (const rest of [Buffer.alloc(10), encodePlan({ ops: [mkdir('monitor', marker('other'))] }), beginning('gone'), Buffer.alloc(64, 'x')]) {
+    const { events, code } = await runHelper(Buffer.concat([beginning('gone'), rest]), { end: true });
+    assert.deepEqual([names(events), events[0]!.index, code], [['failed'], -1, 125], JSON.stringify(events));
+    assert.match(events[0]!.detail!, /cut off|does not begin with what was begun|no plan/);
+    assert.ok(!existsSync(marker('gone')) && !existsSync(marker('other')));
+  }
+});
+
+rootTest('a beginning that fails names its operation, and is undone', async () => {
+  const { events, code } = await runHelper(beginning('half', 'half'), { end: true });
+  assert.deepEqual([names(events), events[0]!.index, events[0]!.errno, code], [['failed'], 1, errno.EEXIST, 125]);
+  assert.ok(!existsSync(marker('half')));
+});
+
+rootTest('a beginning has no other process', async () => {
+  for (const ops of [containerOps(probe, at, []), [mkdir('container', marker('never'))]] as Op[][]) {
+    const { events } = await runHelper(encodePlan({ ops, more: true }));
+    assert.match(events[0]!.detail!, /no other process and no monitor|comes before clone/);
+  }
+});
+
 rootTest('a plan that is larger than one read', async () => {
   const data = Buffer.alloc(900_000, 'x');
   const ops: Op[] = [

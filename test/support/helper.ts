@@ -36,6 +36,8 @@ export interface HelperResult {
 export interface HelperOptions {
   /** Sees each event; what it returns is written to the channel, and `null` ends the channel. */
   readonly onEvent?: (event: HelperEvent) => string | null | void;
+  /** Nothing is written after the plan. */
+  readonly end?: boolean;
   /** Started with fds 0, 1 and 2 closed. */
   readonly closedStdio?: boolean;
 }
@@ -77,6 +79,7 @@ export function runHelper(plan: Plan | readonly Op[] | Uint8Array, options: Help
       resolve({ events, code, stdout: text.stdout, stderr: text.stderr });
     });
     channel.write(bytes);
+    if (options.end) channel.end();
   });
 }
 

@@ -6,7 +6,7 @@ import { encodePlan } from '../../plan/encode.ts';
 import type { Plan } from '../../plan/ops.ts';
 import { HelperServer } from './helper-server.ts';
 import { sealedHelper } from './sealed-helper.ts';
-import { PlanFailure, type ExitRecord, type PlanRunner, type RunningPlan, type RunPlanOptions } from '../contract.ts';
+import { PlanFailure, type BegunPlan, type ExitRecord, type PlanRunner, type RunningPlan, type RunPlanOptions } from '../contract.ts';
 
 type Event =
   | { event: 'cloned' | 'waiting' | 'started' | 'runner' | 'clean' | 'left'; pid: number }
@@ -59,7 +59,24 @@ export class LinuxPlanRunner implements PlanRunner {
   }
 
   run(plan: Plan, options: RunPlanOptions = {}): RunningPlan {
-    const bytes = encodePlan(plan);
+    return this.#send(encodePlan(plan), options).running;
+  }
+
+  begin(first: Plan): BegunPlan {
+    const { running, channel } = this.#send(encodePlan(first), {});
+    return {
+      goOn: (plan) => {
+        channel.write(encodePlan(plan));
+        return running;
+      },
+      giveUp: () => {
+        running.abort();
+        return running.closed;
+      },
+    };
+  }
+
+  #send(bytes: Buffer, options: RunPlanOptions): { readonly running: RunningPlan; readonly channel: Socket } {
     const taken = this.#take(options);
     const { channel } = taken;
     let { pid } = taken;
@@ -145,7 +162,7 @@ export class LinuxPlanRunner implements PlanRunner {
     // the next ones are quicker
     if (this.#runs > 1 && this.#server === undefined) setImmediate(() => this.warm());
 
-    return {
+    const running: RunningPlan = {
       get pid() {
         return pid;
       },
@@ -166,6 +183,7 @@ export class LinuxPlanRunner implements PlanRunner {
         channel.ref();
       },
     };
+    return { running, channel };
   }
 }
 
