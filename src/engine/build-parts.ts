@@ -15,6 +15,11 @@ import { endGroup } from './lost.ts';
 import type { EngineParts } from './parts.ts';
 import { owner, ownerLives, type ProcessId } from './process-id.ts';
 
+export interface KnownAccounts extends AccountFiles {
+  /** Links lead to them: who writes there may not name them. */
+  readonly byLink: boolean;
+}
+
 export interface BuildParts {
   readonly engine: EngineParts;
   readonly cache: BuildCache;
@@ -22,7 +27,7 @@ export interface BuildParts {
   /** Below the data root: `work/` (of builds that go on), `steps/` (the cache), `mounts/` (of cache mounts). */
   readonly dir: string;
   /** By the chain of layers. */
-  readonly accounts: Map<string, AccountFiles>;
+  readonly accounts: Map<string, KnownAccounts>;
   readonly plans: Plans;
   /** One at a time: whoever copies holds two of the layer workers. */
   copying: Promise<void>;
