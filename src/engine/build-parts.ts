@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import type { Digest } from '../base/digest.ts';
 import { SIGKILL } from '../base/signals.ts';
+import type { Turns } from '../base/turns.ts';
 import type { BuildCache } from '../build/cache.ts';
 import type { CacheGcSettings, LayerRef, Prunable } from '../build/contract.ts';
 import type { Flights } from '../build/flights.ts';
@@ -30,7 +31,7 @@ export interface BuildParts {
   readonly accounts: Map<string, KnownAccounts>;
   readonly plans: Plans;
   /** One at a time: whoever copies holds two of the layer workers. */
-  copying: Promise<void>;
+  readonly copying: Turns;
   /** Of each build that goes on here: the steps that it has come to. */
   readonly building: Set<ReadonlySet<Digest>>;
   /** Entitlements that no build is granted. */
@@ -133,17 +134,4 @@ export function secretFolder(): (Disposable & { readonly path: string }) | undef
   const path = `${memory}/kobako-secret-${owner()}-${randomBytes(8).toString('hex')}`;
   mkdirSync(path, { mode: 0o700 });
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
-}
-
-/** Runs work that copies, after all that came before it. */
-export async function inCopyTurn<T>(parts: BuildParts, work: () => Promise<T>): Promise<T> {
-  const before = parts.copying;
-  const done = Promise.withResolvers<void>();
-  parts.copying = done.promise;
-  await before;
-  try {
-    return await work();
-  } finally {
-    done.resolve();
-  }
 }
