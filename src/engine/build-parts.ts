@@ -12,7 +12,7 @@ import { signalProcess } from '../kernel/linux/process.ts';
 import type { AccountFiles } from '../runtime/users.ts';
 import type { CacheCollector } from './build-collector.ts';
 import type { Plans } from './build-plans.ts';
-import { endGroup } from './lost.ts';
+import { endGroupBeside } from './lost.ts';
 import type { EngineParts } from './parts.ts';
 import { owner, ownerLives, type ProcessId } from './process-id.ts';
 
@@ -101,7 +101,7 @@ export function sweepBuilds(engine: EngineParts, dir: string): void {
     if (note !== undefined) {
       signalProcess(note.process.pid, note.process.start, SIGKILL);
       signalProcess(note.monitor.pid, note.monitor.start, SIGKILL);
-      endGroup(engine, note.cgroupsPath);
+      endGroupBeside(engine, note.cgroupsPath);
     }
     rmSync(`${work}/${name}`, { recursive: true, force: true });
   }

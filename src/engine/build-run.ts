@@ -18,7 +18,7 @@ import { StepSaid } from './build-said.ts';
 import { withDeviceRequests } from './cdi.ts';
 import { completeConfig, completeHostConfig } from './container-document.ts';
 import type { ContainerRecord } from './container-record.ts';
-import { lostExit, endGroup } from './lost.ts';
+import { endGroup, endGroupBeside, lostExit } from './lost.ts';
 import { OWN_PLACES } from './own-places.ts';
 import { processId } from './process-id.ts';
 import { hasNameServer, hostsNetworkOf, internalConf, readOr } from './sandbox-files.ts';
@@ -161,7 +161,7 @@ async function runIn(
   });
   sandbox?.started();
   input.onStarted?.();
-  const kill = () => void running.kill(SIGKILL).catch(() => endGroup(engine, cgroupsPath));
+  const kill = () => void running.kill(SIGKILL).catch(() => endGroupBeside(engine, cgroupsPath));
   signal.addEventListener('abort', kill);
   if (signal.aborted) kill();
   try {
@@ -171,7 +171,7 @@ async function runIn(
     return exit.status;
   } finally {
     signal.removeEventListener('abort', kill);
-    endGroup(engine, cgroupsPath);
+    await endGroup(engine, cgroupsPath);
   }
 }
 

@@ -7,7 +7,7 @@ import type { ContainerRecord } from './container-record.ts';
 import { toldExit } from './container-wait.ts';
 import type { ContainerExit } from './contract.ts';
 import { healthBegins, healthEnds } from './health.ts';
-import { endGroup, givenBack, groupIsLeft, settleLost } from './lost.ts';
+import { endGroupBeside, givenBack, groupIsLeft, settleLost } from './lost.ts';
 import type { EngineParts } from './parts.ts';
 import { emitUnmounts } from './volume-events.ts';
 
@@ -101,7 +101,7 @@ export function restore(parts: EngineParts): void {
       continue;
     }
     parts.sandboxes.ended(record.id);
-    if (record.process !== undefined && groupIsLeft(parts, record.cgroupsPath)) endGroup(parts, record.cgroupsPath);
+    if (record.process !== undefined && groupIsLeft(parts, record.cgroupsPath)) endGroupBeside(parts, record.cgroupsPath);
     if (record.paused) store.note(record.id, { paused: undefined });
     const exit = store.exit(record.id) ?? record.previous;
     const policy = record.hostConfig.RestartPolicy.Name;

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { endGroup } from './lost.ts';
+import type { EngineParts } from './parts.ts';
+
+/** A group whose process takes so many kills. */
+function groupOf(kills: number) {
+  const group = { left: true, killed: 0 };
+  const driver = {
+    hierarchies: [{}],
+    folder: () => '/group',
+    freeze: async () => {},
+    kill: () => void group.killed++,
+    remove: () => {
+      if (group.killed >= kills) group.left = false;
+    },
+  };
+  return { group, parts: { cgroups: { driver, files: { exists: () => group.left } } } as unknown as EngineParts };
+}
+
+test('what dies at once has been ended at once', () => {
+  const { group, parts } = groupOf(2);
+  void endGroup(parts, '/c');
+  assert.deepEqual(group, { left: false, killed: 2 });
+});
+
+test('while a process does not die others go on, and it is killed until it has', async () => {
+  const { group, parts } = groupOf(Infinity);
+  const ended = endGroup(parts, '/c');
+  await delay(1);
+  assert.equal(group.left, true);
+  const { killed } = group;
+  assert.ok(killed < 30, `${killed} kills before anybody else came to work`);
+  await delay(100);
+  assert.ok(group.killed > killed);
+  group.left = false;
+  await ended;
+});
