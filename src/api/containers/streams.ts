@@ -8,6 +8,8 @@ import { asWebSocket, checkHandshake, unframed } from './websocket.ts';
 
 /** How long a client may take to go once its process has. */
 const LINGER_MS = 10_000;
+/** How long a process may take none of what a client has sent that has gone. */
+const UNREAD_MS = 60_000;
 const MULTIPLEXED_SINCE = 42;
 /** By WebSocket: the streams that are asked for, not all; binary messages, not text. */
 const CHOSEN_SINCE = 42;
@@ -132,6 +134,7 @@ function connect(client: Duplex, { tty, stream, output = stream }: Attached & Ou
     const all = client.readableEnded && !stream.writableFinished && !stream.destroyed;
     if (!all) return stream.destroy();
     stream.resume().once('finish', () => stream.destroy());
+    destroyUnlessTaken(stream);
   });
   stream.on('error', () => client.destroy());
   client.pipe(stream);
@@ -147,6 +150,16 @@ function connect(client: Duplex, { tty, stream, output = stream }: Attached & Ou
     linger(client);
   };
   output.on('end', end).on('close', end);
+}
+
+/** What nobody takes would be kept for as long as the process runs, and one of the few places at its monitor with it. */
+export function destroyUnlessTaken(stream: Duplex): void {
+  let left = stream.writableLength;
+  const timer = setInterval(() => {
+    if (stream.writableLength === left) stream.destroy();
+    left = stream.writableLength;
+  }, UNREAD_MS).unref();
+  stream.once('close', () => clearInterval(timer));
 }
 
 function framed(text: string): Buffer {
