@@ -128,6 +128,7 @@ interface Output {
 
 /** The client's connection and the process's streams are one from now on. `last` is what the client hears after all else. */
 function connect(client: Duplex, { tty, stream, output = stream }: Attached & Output, last: Promise<string>): void {
+  if (client.destroyed) return void stream.destroy();
   client.on('error', () => {}); // its close follows
   client.on('close', () => {
     // what it sent before it went is still the process's
