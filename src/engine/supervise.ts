@@ -87,7 +87,9 @@ export function watch(parts: EngineParts, record: ContainerRecord): void {
   const { live, store } = parts;
   live.began(record.id);
   const ended = async () => (await toldExit(store.paths(record.id).socket)) ?? store.exit(record.id) ?? settleLost(parts, record);
-  void ended().then((exit) => containerEnded(parts, record.id, exit));
+  ended()
+    .then((exit) => containerEnded(parts, record.id, exit))
+    .catch(() => {}); // as for one that was started here
   healthBegins(parts, record);
 }
 
