@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { endGroup } from './lost.ts';
+import { endGroup, sweep } from './lost.ts';
 import type { EngineParts } from './parts.ts';
 
 /** A group whose process takes so many kills. */
@@ -36,4 +36,18 @@ test('while a process does not die others go on, and it is killed until it has',
   assert.ok(group.killed > killed);
   group.left = false;
   await ended;
+});
+
+test('what cannot be swept ends no program: the next sweep tries again', async () => {
+  let tried = 0;
+  const remove = () => {
+    tried++;
+    throw new Error('input/output error');
+  };
+  const store = { tidy: () => {}, startLocks: () => [], all: () => [{ id: 'c', mounts: [] }], lost: () => false, abandoned: () => true, remove };
+  const live = { isClean: () => true };
+  // an unhandled rejection would fail this test
+  sweep({ store, live, owned: true, volumes: {}, sandboxes: { ended: () => {} } } as unknown as EngineParts);
+  await delay(10);
+  assert.equal(tried, 1);
 });

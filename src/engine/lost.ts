@@ -122,7 +122,7 @@ export function sweep(parts: EngineParts): void {
     if (record.attached !== undefined && (record.process === undefined ? !lives(record.maker) : store.ended(record))) parts.sandboxes.ended(record.id);
     if (!store.abandoned(record)) continue;
     removeAnonymous(parts, record);
-    void removeContainer(parts, record);
+    removeContainer(parts, record).catch(() => {}); // the next sweep tries again
   }
 }
 
