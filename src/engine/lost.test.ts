@@ -34,8 +34,17 @@ test('while a process does not die others go on, and it is killed until it has',
   assert.ok(killed < 30, `${killed} kills before anybody else came to work`);
   await delay(100);
   assert.ok(group.killed > killed);
+  // whoever needs it gone waits for the same: nothing goes on that would end the next group of this name
+  const other = endGroup(parts, '/c');
   group.left = false;
-  await ended;
+  await Promise.all([ended, other]);
+  Object.assign(group, { left: true, killed: 0 });
+  await delay(50);
+  assert.equal(group.killed, 0);
+  const again = endGroup(parts, '/c');
+  assert.ok(group.killed > 0);
+  group.left = false;
+  await again;
 });
 
 test('what cannot be swept ends no program: the next sweep tries again', async () => {

@@ -6,7 +6,7 @@ import { signalProcess } from '../kernel/linux/process.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerExit, ContainerInfo } from './contract.ts';
 import { lives, type ProcessId } from './process-id.ts';
-import type { EngineParts } from './parts.ts';
+import type { Cgroups, EngineParts } from './parts.ts';
 import { sweepStartLocks } from './start-turn.ts';
 import { removeAnonymous } from './volume-remove.ts';
 
@@ -74,7 +74,20 @@ export function groupIsLeft({ cgroups }: EngineParts, path: string): boolean {
  */
 export async function endGroup({ cgroups }: Pick<EngineParts, 'cgroups'>, path: string): Promise<void> {
   if (cgroups === undefined) return;
-  const { driver, files } = cgroups;
+  // one that went on alone would take the next group of that name for the old one
+  const all = ending.get(cgroups) ?? new Map<string, Promise<void>>();
+  ending.set(cgroups, all);
+  const known = all.get(path);
+  if (known !== undefined) return known;
+  const mine = untilGone(cgroups, path).finally(() => all.delete(path));
+  all.set(path, mine);
+  await mine;
+}
+
+/** By their paths, what is at work. */
+const ending = new WeakMap<Cgroups, Map<string, Promise<void>>>();
+
+async function untilGone({ driver, files }: Cgroups, path: string): Promise<void> {
   const left = () => driver.hierarchies.some((hierarchy) => files.exists(driver.folder(hierarchy, path)));
   const begin = performance.now();
   while (left()) {
