@@ -18,7 +18,7 @@ long clients_accept(struct clients *c, int listener) {
     if (i < c->used && n->fd >= 0) continue;
     n->fd = (int)fd;
     n->spill = -1;
-    n->attached = n->wants_in = n->in_ended = n->wants[0] = n->wants[1] = n->waits = n->broken = false;
+    n->attached = n->wants_in = n->in_ended = n->wants[0] = n->wants[1] = n->waits = n->broken = n->gone = false;
     n->taken = n->given = n->punched = 0;
     n->request_len = 0;
     if (i >= c->used) c->used = i + 1;

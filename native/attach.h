@@ -13,6 +13,7 @@
 struct client {
   int fd; /* -1: this place is free */
   bool attached, wants_in, in_ended, wants[2], waits, broken;
+  bool gone; /* it has hung up, and what it sent before must wait to be read */
   int spill; /* what it has not taken: a file without a name; -1 while there is none */
   int64_t taken, given, punched; /* offsets in the spill */
   uint32_t request_len;

@@ -140,6 +140,10 @@ short client_events(const struct monitor *m, const struct client *c) {
 /* A hang-up is the end of one whose input has been read; one that half-closed has none. */
 void client_ready(struct monitor *m, struct client *c, short events) {
   if (events & POLLOUT) client_continue(c);
+  if (!c->in_ended && !(client_events(m, c) & POLLIN)) {
+    if (events & (POLLHUP | POLLERR)) c->gone = true;
+    return;
+  }
   if (!c->broken && !c->in_ended && (events & (POLLIN | POLLHUP | POLLERR))) client_readable(m, c);
   else if (events & (POLLHUP | POLLERR)) c->broken = true;
 }

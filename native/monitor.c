@@ -95,7 +95,19 @@ static void forward(struct monitor *m) {
 
 /* ---- the loop ---- */
 
+/* Where all places are taken, one who has gone gives up his, and what he sent with it. */
+static void make_room(struct monitor *m) {
+  struct client *gone = NULL;
+  for (int i = 0; i < MAX_CLIENTS; i++) {
+    struct client *c = &m->clients.all[i];
+    if (i >= m->clients.used || c->fd < 0) return;
+    if (c->gone) gone = c;
+  }
+  if (gone) client_drop(m, gone);
+}
+
 static void accept_clients(struct monitor *m) {
+  make_room(m);
   bool full = clients_accept(&m->clients, m->listen) < 0;
   m->accept_after = full ? sys_now(CLOCK_MONOTONIC) + ACCEPT_PAUSE_MS * 1000000ull : 0;
 }
@@ -150,8 +162,8 @@ static int loop(struct monitor *m) {
       struct client *c = &m->clients.all[i];
       if (c->fd >= 0 && c->broken) client_drop(m, c);
       short events = c->fd < 0 ? 0 : client_events(m, c);
-      /* one whose input must wait is left out: it may have hung up, and that would wake us over and over */
-      p[P_CLIENTS + i] = (struct pollfd){events || c->in_ended ? c->fd : -1, events, 0};
+      /* one that has hung up, and whose input must wait, would wake us over and over */
+      p[P_CLIENTS + i] = (struct pollfd){c->gone && !events ? -1 : c->fd, events, 0};
     }
     long ready = sys_poll(p, (unsigned)(P_CLIENTS + count), wait_ms(m));
     if (ready < 0) {

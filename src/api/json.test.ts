@@ -40,7 +40,12 @@ test('what is no JSON is refused in the words of the daemon', () => {
 });
 
 test('whatever JSON.parse refuses has an explanation, however deep it goes', () => {
-  assert.throws(() => parseJson('['.repeat(1_000_000)), { message: 'invalid JSON: unexpected EOF' });
+  assert.throws(() => parseJson('['.repeat(10_000)), { message: 'invalid JSON: unexpected EOF' });
+  assert.throws(() => parseJson(`${'['.repeat(10_000)}{`), { message: "invalid JSON: invalid character '{' exceeded max depth" });
+  assert.throws(() => parseJson('['.repeat(1_000_000)), { message: "invalid JSON: invalid character '[' exceeded max depth" });
+  assert.throws(() => parseJson(`[${'-12.5e+3, "long \\n text",\n'.repeat(100_000)}01]`), {
+    message: "invalid JSON: invalid character '1' after array element",
+  });
   const characters = '{}[]",:0-1.eE+tfnrual \\x\n';
   for (let round = 0; round < 20_000; round++) {
     const text = Array.from({ length: 1 + Math.floor(Math.random() * 12) }, () => characters[Math.floor(Math.random() * characters.length)]).join('');

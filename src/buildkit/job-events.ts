@@ -7,11 +7,13 @@ const QUEUED_LOGS = 16 * 1024 * 1024;
 const MUCH_LOGS = 256 * 1024;
 const CLIPPED = Buffer.from('\n[output clipped]\n');
 
-/** In their order; of what programs say only so many bytes, and then that there was more. */
+/** In their order; of what programs say only so many bytes, and then that there was more; of how far something is only the newest. */
 export class EventQueue {
   readonly #limit: number;
   #events: BuildEvent[] = [];
   #logBytes = 0;
+  /** Where among the events a status is. */
+  readonly #statuses = new Map<string, number>();
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -23,6 +25,11 @@ export class EventQueue {
       this.#logBytes += event.data.length;
       if (before > this.#limit) return;
       this.#events.push(this.#logBytes > this.#limit ? { ...event, data: CLIPPED } : event);
+    } else if (event.kind === 'status') {
+      const key = `${event.vertex} ${event.id}`;
+      const at = this.#statuses.get(key) ?? this.#events.length;
+      this.#statuses.set(key, at);
+      this.#events[at] = event;
     } else {
       this.#events.push(event);
     }
@@ -40,6 +47,7 @@ export class EventQueue {
     const events = this.#events;
     this.#events = [];
     this.#logBytes = 0;
+    this.#statuses.clear();
     return events;
   }
 }

@@ -92,6 +92,22 @@ test('of endless output the beginning is kept, and the rest is said to be missin
   assert.equal(got.at(-1), '\n[output clipped]\n');
 });
 
+test('of how far something is only the newest is kept, and waits for a listener', async () => {
+  const job = new Jobs().get('a');
+  const status = (id: string, current: number): BuildEvent => ({ kind: 'status', vertex: 'sha256:a', id, current, total: 0, timestamp: current });
+  const { signal } = new AbortController();
+  const listener = job.listen(signal, 60_000);
+  job.event(log('begin'));
+  const next = async () => (await listener.next()).value as readonly BuildEvent[];
+  assert.deepEqual(await next(), [log('begin')]);
+  for (let current = 0; current < 1000; current++) for (const id of ['one', 'other']) job.event(status(id, current));
+  const newest = [status('one', 999), status('other', 999)];
+  assert.deepEqual(job.events, [log('begin'), ...newest]);
+  job.end();
+  assert.deepEqual(await next(), newest);
+  assert.equal(await next(), undefined);
+});
+
 test('old builds are forgotten', () => {
   const jobs = new Jobs();
   for (let i = 0; i < 80; i++) {

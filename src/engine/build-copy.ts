@@ -10,7 +10,7 @@ import { foundItems, ROOT, within, type CopyInput } from './build-copy-sources.t
 import { Copying, type Placed } from './build-copying.ts';
 import { isLink, lookup } from './build-items.ts';
 import { accountsOf, keepChanges, keepTar, mountable, viewOf, writableLayer } from './build-layer.ts';
-import { inCopyTurn, workFolder, type BuildParts } from './build-parts.ts';
+import { workFolder, type BuildParts } from './build-parts.ts';
 
 /** What a copy depends on, besides the layers below. Throws `not-found` for a source that is none. */
 export async function copyKey(parts: BuildParts, input: CopyInput): Promise<Digest> {
@@ -47,7 +47,7 @@ export async function copyStep(parts: BuildParts, input: CopyInput, signal: Abor
   const owner = await ownerOf(parts, layers, input.step.chown);
   /** In a view of the layers, to which it writes. */
   const inTarget = <T>(use: (copying: Copying) => Promise<T>): Promise<T> =>
-    viewOf(parts, layers, work.id, (target) => inCopyTurn(parts, () => use(new Copying(parts, input, target, owner, signal))));
+    viewOf(parts, layers, work.id, (target) => parts.copying.run(() => use(new Copying(parts, input, target, owner, signal))));
   const [source] = input.sources;
   if (input.sources.length === 1 && source?.kind === 'path' && source.below === undefined && input.foldersOnly !== true) {
     const layer = await source.root.open(async (at) => {

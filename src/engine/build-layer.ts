@@ -4,11 +4,11 @@ import { writeFileSync } from 'node:fs';
 import type { Digest } from '../base/digest.ts';
 import type { LayerRef } from '../build/contract.ts';
 import { chainIds } from '../image/chain-id.ts';
-import { readInRoot } from '../kernel/linux/read-in-root.ts';
+import { isByLink, readInRoot } from '../kernel/linux/read-in-root.ts';
 import type { RootSource } from '../runtime/contract.ts';
 import type { AccountFiles } from '../runtime/users.ts';
 import { TarReader } from '../tar/reader.ts';
-import { workFolder, type BuildParts } from './build-parts.ts';
+import { workFolder, type BuildParts, type KnownAccounts } from './build-parts.ts';
 import { keepComing, keepLayer } from './image-make.ts';
 import { withView } from './view.ts';
 
@@ -80,7 +80,11 @@ export async function accountsOf(parts: BuildParts, layers: readonly Digest[]): 
   if (top === undefined) return { passwd: '', group: '' };
   const known = parts.accounts.get(top);
   if (known !== undefined) return known;
-  const found = await viewOf(parts, layers, undefined, async (root) => ({ passwd: readInRoot(root, '/etc/passwd'), group: readInRoot(root, '/etc/group') }));
+  const found = await viewOf(parts, layers, undefined, async (root) => ({
+    passwd: readInRoot(root, '/etc/passwd'),
+    group: readInRoot(root, '/etc/group'),
+    byLink: isByLink(root, '/etc/passwd') || isByLink(root, '/etc/group'),
+  }));
   remember(parts, top, found);
   return found;
 }
@@ -88,7 +92,7 @@ export async function accountsOf(parts: BuildParts, layers: readonly Digest[]): 
 /** A step that wrote nothing there has the accounts of those below it. */
 function inheritAccounts(parts: BuildParts, below: readonly Digest[], layer: Digest): void {
   const known = parts.accounts.get(chainIds(below).at(-1) ?? '');
-  if (known !== undefined) remember(parts, chainIds([...below, layer]).at(-1)!, known);
+  if (known?.byLink === false) remember(parts, chainIds([...below, layer]).at(-1)!, known);
 }
 
 /** Passes an archive on, and finds out whether it says anything of users and groups. */
@@ -108,7 +112,7 @@ async function* watched(tar: AsyncIterable<Buffer>, found: { accounts: boolean }
 
 const ACCOUNTS = /^(?:\.wh\.etc|etc\/?|etc\/(?:passwd|group|\.wh\..*))$/;
 
-function remember(parts: BuildParts, chain: string, found: AccountFiles): void {
+function remember(parts: BuildParts, chain: string, found: KnownAccounts): void {
   if (parts.accounts.size >= MOST_ACCOUNTS) parts.accounts.clear();
   parts.accounts.set(chain, found);
 }

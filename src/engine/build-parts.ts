@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import type { Digest } from '../base/digest.ts';
 import { SIGKILL } from '../base/signals.ts';
+import type { Turns } from '../base/turns.ts';
 import type { BuildCache } from '../build/cache.ts';
 import type { CacheGcSettings, LayerRef, Prunable } from '../build/contract.ts';
 import type { Flights } from '../build/flights.ts';
@@ -11,9 +12,14 @@ import { signalProcess } from '../kernel/linux/process.ts';
 import type { AccountFiles } from '../runtime/users.ts';
 import type { CacheCollector } from './build-collector.ts';
 import type { Plans } from './build-plans.ts';
-import { endGroup } from './lost.ts';
+import { endGroupBeside } from './lost.ts';
 import type { EngineParts } from './parts.ts';
 import { owner, ownerLives, type ProcessId } from './process-id.ts';
+
+export interface KnownAccounts extends AccountFiles {
+  /** Links lead to them: who writes there may not name them. */
+  readonly byLink: boolean;
+}
 
 export interface BuildParts {
   readonly engine: EngineParts;
@@ -22,10 +28,10 @@ export interface BuildParts {
   /** Below the data root: `work/` (of builds that go on), `steps/` (the cache), `mounts/` (of cache mounts). */
   readonly dir: string;
   /** By the chain of layers. */
-  readonly accounts: Map<string, AccountFiles>;
+  readonly accounts: Map<string, KnownAccounts>;
   readonly plans: Plans;
   /** One at a time: whoever copies holds two of the layer workers. */
-  copying: Promise<void>;
+  readonly copying: Turns;
   /** Of each build that goes on here: the steps that it has come to. */
   readonly building: Set<ReadonlySet<Digest>>;
   /** Entitlements that no build is granted. */
@@ -95,7 +101,7 @@ export function sweepBuilds(engine: EngineParts, dir: string): void {
     if (note !== undefined) {
       signalProcess(note.process.pid, note.process.start, SIGKILL);
       signalProcess(note.monitor.pid, note.monitor.start, SIGKILL);
-      endGroup(engine, note.cgroupsPath);
+      endGroupBeside(engine, note.cgroupsPath);
     }
     rmSync(`${work}/${name}`, { recursive: true, force: true });
   }
@@ -128,17 +134,4 @@ export function secretFolder(): (Disposable & { readonly path: string }) | undef
   const path = `${memory}/kobako-secret-${owner()}-${randomBytes(8).toString('hex')}`;
   mkdirSync(path, { mode: 0o700 });
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
-}
-
-/** Runs work that copies, after all that came before it. */
-export async function inCopyTurn<T>(parts: BuildParts, work: () => Promise<T>): Promise<T> {
-  const before = parts.copying;
-  const done = Promise.withResolvers<void>();
-  parts.copying = done.promise;
-  await before;
-  try {
-    return await work();
-  } finally {
-    done.resolve();
-  }
 }

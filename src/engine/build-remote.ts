@@ -5,11 +5,8 @@ import { open } from 'node:fs/promises';
 import { EngineError, invalid } from '../base/errors.ts';
 import { apartFromUser, withoutCredentials } from '../base/url-credentials.ts';
 import { gitCheckout, isGitUrl } from './build-git.ts';
+import { fetchUrl } from './url-fetch.ts';
 
-/** Milliseconds without a byte. */
-const IDLE = 60_000;
-/** Milliseconds until there is an answer. */
-const ANSWER = 30_000;
 const MAX_REDIRECTS = 10;
 /** Bytes of an answer that are told of. */
 const MAX_SAID = 4096;
@@ -63,19 +60,9 @@ async function request(asked: string, signal: AbortSignal): Promise<{ readonly m
   let { at, authorization } = parseUrl(asked);
   for (let redirects = 0; ; redirects++) {
     if (redirects > MAX_REDIRECTS) throw new EngineError('unavailable', `failed to load ${url}: stopped after ${MAX_REDIRECTS} redirects`);
-    const wait = new AbortController();
-    const timer = setTimeout(() => wait.abort(new Error('no answer in time')), ANSWER);
-    const all = AbortSignal.any([signal, wait.signal]);
-    let response: Response;
-    try {
-      const headers = { 'user-agent': 'kobako', 'accept-encoding': 'identity', ...(authorization === undefined ? {} : { authorization }) };
-      response = await fetch(at, { redirect: 'manual', signal: all, headers });
-    } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      throw new EngineError('unavailable', `failed to load ${url}: ${describe(error)}`, { cause: error });
-    } finally {
-      clearTimeout(timer);
-    }
+    const headers = { 'user-agent': 'kobako', 'accept-encoding': 'identity', ...(authorization === undefined ? {} : { authorization }) };
+    const failed = (why: string, cause: unknown) => new EngineError('unavailable', `failed to load ${url}: ${why}`, { cause });
+    const { response, body } = await fetchUrl(at, { signal, headers, redirect: 'manual', failed });
     const location = response.headers.get('location');
     if (response.status >= 300 && response.status < 400 && location !== null) {
       await response.body?.cancel();
@@ -91,7 +78,7 @@ async function request(asked: string, signal: AbortSignal): Promise<{ readonly m
       throw new EngineError('invalid', `failed to load ${url}: invalid response status ${status}`, { detail: { answer } });
     }
     const modified = new Date(response.headers.get('last-modified') ?? '');
-    return { modified: Number.isNaN(modified.getTime()) ? undefined : modified, body: () => bodyOf(url, response, signal, wait) };
+    return { modified: Number.isNaN(modified.getTime()) ? undefined : modified, body: () => limited(url, body()) };
   }
 }
 
@@ -116,27 +103,12 @@ async function beginningOf({ body }: Response): Promise<string> {
   return Buffer.concat(pieces).toString('utf8', 0, MAX_SAID);
 }
 
-/** Ends a body that does not come, and one without end. */
-async function* bodyOf(url: string, response: Response, signal: AbortSignal, wait: AbortController): AsyncGenerator<Buffer> {
+async function* limited(url: string, body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let size = 0;
-  let timer = setTimeout(() => {}, 0);
-  const again = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => wait.abort(new Error('no data in time')), IDLE);
-  };
-  again();
-  try {
-    for await (const chunk of response.body ?? []) {
-      again();
-      size += chunk.length;
-      if (size > MAX_SIZE) throw invalid(`failed to load ${url}: it has more than ${MAX_SIZE} bytes`);
-      yield Buffer.from(chunk);
-    }
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    throw error instanceof EngineError ? error : new EngineError('unavailable', `failed to load ${url}: ${describe(error)}`, { cause: error });
-  } finally {
-    clearTimeout(timer);
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > MAX_SIZE) throw invalid(`failed to load ${url}: it has more than ${MAX_SIZE} bytes`);
+    yield chunk;
   }
 }
 
@@ -146,9 +118,4 @@ function parseUrl(text: string): { readonly at: URL; readonly authorization: str
   if (at === null || (at.protocol !== 'http:' && at.protocol !== 'https:'))
     throw invalid(`invalid URL ${JSON.stringify(withoutCredentials(text))}: http and https can be fetched`);
   return apartFromUser(at);
-}
-
-function describe(error: unknown): string {
-  const { cause, message } = error as { cause?: unknown; message: string };
-  return cause instanceof Error ? cause.message : message;
 }

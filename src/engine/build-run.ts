@@ -1,6 +1,5 @@
 /** RUN: a program in a container of our own, on the layers below, and what it changed as one more layer. */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { Writable } from 'node:stream';
 import type { Digest } from '../base/digest.ts';
 import { EngineError } from '../base/errors.ts';
 import { SIGKILL } from '../base/signals.ts';
@@ -15,10 +14,11 @@ import { specFromOptions } from '../runtime/run-spec.ts';
 import { resolveUser } from '../runtime/users.ts';
 import { accountsOf, keepChanges, mountable, writableLayer } from './build-layer.ts';
 import { noteRun, workFolder, type BuildParts } from './build-parts.ts';
+import { StepSaid } from './build-said.ts';
 import { withDeviceRequests } from './cdi.ts';
 import { completeConfig, completeHostConfig } from './container-document.ts';
 import type { ContainerRecord } from './container-record.ts';
-import { lostExit, endGroup } from './lost.ts';
+import { endGroup, endGroupBeside, lostExit } from './lost.ts';
 import { OWN_PLACES } from './own-places.ts';
 import { processId } from './process-id.ts';
 import { hasNameServer, hostsNetworkOf, internalConf, readOr } from './sandbox-files.ts';
@@ -142,13 +142,14 @@ async function runIn(
     special: specialMounts(options),
   });
   if (signal.aborted) throw signal.reason;
+  using said = new StepSaid(tell);
   const running = await startProcess(engine, {
     plan,
     warnings,
     containerId: work.id,
     socket: engine.store.socket(work.id),
     tty: false,
-    streams: { stdout: logStream(1, tell), stderr: logStream(2, tell) },
+    streams: said,
     detached: false,
     meanwhile: () => sandbox?.attach(),
     onWaiting: async (pid, monitor) => {
@@ -160,7 +161,7 @@ async function runIn(
   });
   sandbox?.started();
   input.onStarted?.();
-  const kill = () => void running.kill(SIGKILL).catch(() => endGroup(engine, cgroupsPath));
+  const kill = () => void running.kill(SIGKILL).catch(() => endGroupBeside(engine, cgroupsPath));
   signal.addEventListener('abort', kill);
   if (signal.aborted) kill();
   try {
@@ -170,7 +171,7 @@ async function runIn(
     return exit.status;
   } finally {
     signal.removeEventListener('abort', kill);
-    endGroup(engine, cgroupsPath);
+    await endGroup(engine, cgroupsPath);
   }
 }
 
@@ -216,21 +217,6 @@ function writeEtc({ engine }: BuildParts, dir: string, record: ContainerRecord, 
   writeFileSync(files.hosts, hostsFile(options, HOSTNAME, { ...hostsNetworkOf(engine, record), ...network }));
   writeFileSync(files.resolvConf, hasNameServer(record) ? internalConf(options).text : resolvConfFile(options, readOr('/etc/resolv.conf')));
   return files;
-}
-
-/** What a step may say, in bytes: BuildKit's. */
-const MAX_LOG = 2 << 20;
-
-function logStream(stream: 1 | 2, tell: (note: StepNote) => void): Writable {
-  let left = MAX_LOG;
-  return new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      if (left > 0) tell({ kind: 'log', stream, data: Buffer.from(chunk.subarray(0, left)) });
-      if (left > 0 && chunk.length >= left) tell({ kind: 'log', stream, data: Buffer.from('[output clipped, log limit 2MiB reached]\n') });
-      left -= chunk.length;
-      done();
-    },
-  });
 }
 
 /** Places that only the mounts made: they were not there before, and nothing was put into them beside the mounts. */

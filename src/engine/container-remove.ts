@@ -9,6 +9,9 @@ import { givenBack, removeContainer } from './lost.ts';
 import type { EngineParts } from './parts.ts';
 import { removeAnonymous } from './volume-remove.ts';
 
+/** Docker's patience with what has been killed, and does not end. Milliseconds. */
+const KILLED_MS = 12_000;
+
 export interface RemoveOptions {
   readonly force?: boolean | undefined;
   readonly volumes?: boolean | undefined;
@@ -35,7 +38,12 @@ export async function removeUseCase(
     store.note(record.id, { stopped: true });
     emitContainer(parts, record, 'kill', { signal: String(SIGKILL) });
     await signalContainer(parts, record, SIGKILL);
-    await waitExit(parts, record).catch((error: unknown) => {
+    const late = AbortSignal.timeout(KILLED_MS);
+    await waitExit(parts, record, late).catch((error: unknown) => {
+      if (error === late.reason) {
+        const why = 'could not kill container: tried to kill container, but did not receive an exit event';
+        throw new EngineError('internal', `cannot remove container "${name}": ${why}`, { cause: error });
+      }
       // one that removes itself at its end may be gone by now, and one whose start failed never ran
       if (!(error instanceof EngineError) || (error.kind !== 'not-found' && error.kind !== 'conflict')) throw error;
     });

@@ -168,7 +168,7 @@ async function anew(parts: EngineParts, before: ContainerRecord): Promise<Contai
   // its end may be written down and not have been heard of here: it is not to be taken for that of what starts now
   if (live.supervises(before.id)) await live.nextExit(before.id);
   await monitorGone(before.monitor);
-  if (!isClean(parts, before.id)) endGroup(parts, before.cgroupsPath);
+  if (!isClean(parts, before.id)) await endGroup(parts, before.cgroupsPath);
   const record = store.load(before.id);
   if (record === undefined) throw new EngineError('not-found', `No such container: ${before.id}`);
   // it is restarting until its process is there

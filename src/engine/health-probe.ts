@@ -66,7 +66,7 @@ export async function runProbe(parts: EngineParts, record: ContainerRecord, { ar
 }
 
 /** What the program writes to both its outputs, as far as it is kept. */
-class ProbeOutput extends EarlyStream {
+export class ProbeOutput extends EarlyStream {
   readonly #chunks: Buffer[] = [];
   #length = 0;
   #cut = false;
@@ -100,6 +100,7 @@ class ProbeOutput extends EarlyStream {
   #keep(payload: Buffer): void {
     const room = MAX_OUTPUT - this.#length;
     if (payload.length > room) this.#cut = true;
+    if (room === 0) return;
     this.#chunks.push(Buffer.from(payload.subarray(0, room)));
     this.#length += Math.min(room, payload.length);
   }

@@ -6,12 +6,15 @@ import { signalProcess } from '../kernel/linux/process.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerExit, ContainerInfo } from './contract.ts';
 import { lives, type ProcessId } from './process-id.ts';
-import type { EngineParts } from './parts.ts';
+import type { Cgroups, EngineParts } from './parts.ts';
 import { sweepStartLocks } from './start-turn.ts';
 import { removeAnonymous } from './volume-remove.ts';
 
 const END_MS = 5000;
 const POLL_MS = 2;
+/** So long everybody waits for the end of a group. */
+const BRIEF_MS = 20;
+const LATER_MS = 20;
 /** For what a monitor does after it has told of the end. */
 const MONITOR_MS = 100;
 
@@ -28,7 +31,7 @@ export function lostExit(): ContainerExit {
 export function settleLost(parts: EngineParts, record: ContainerRecord): ContainerExit {
   const { store } = parts;
   if (record.process !== undefined) signalProcess(record.process.pid, record.process.start, SIGKILL);
-  endGroup(parts, record.cgroupsPath);
+  endGroupBeside(parts, record.cgroupsPath);
   store.removeSockets(record.id);
   return store.saveExit(record.id, { ...lostExit(), pid: record.process?.pid ?? 0, startedAt: String(nanoOf(record.createdAt)) });
 }
@@ -65,24 +68,50 @@ export function groupIsLeft({ cgroups }: EngineParts, path: string): boolean {
   return last !== undefined && cgroups!.files.exists(cgroups!.driver.folder(last, path));
 }
 
-/** Kills what is in a container's cgroup and removes it. Waits, blocking, at most a few seconds; nearly always not at all. */
-export function endGroup({ cgroups }: EngineParts, path: string): void {
+/**
+ * Kills what is in a container's cgroup and removes it: nearly always at once, before this returns. What does not die then,
+ * as in a system call that hangs, is waited for a few seconds, and nobody else waits meanwhile.
+ */
+export async function endGroup({ cgroups }: Pick<EngineParts, 'cgroups'>, path: string): Promise<void> {
   if (cgroups === undefined) return;
-  const { driver, files } = cgroups;
+  // one that went on alone would take the next group of that name for the old one
+  const all = ending.get(cgroups) ?? new Map<string, Promise<void>>();
+  ending.set(cgroups, all);
+  const known = all.get(path);
+  if (known !== undefined) return known;
+  const mine = untilGone(cgroups, path).finally(() => all.delete(path));
+  all.set(path, mine);
+  await mine;
+}
+
+/** By their paths, what is at work. */
+const ending = new WeakMap<Cgroups, Map<string, Promise<void>>>();
+
+async function untilGone({ driver, files }: Cgroups, path: string): Promise<void> {
   const left = () => driver.hierarchies.some((hierarchy) => files.exists(driver.folder(hierarchy, path)));
-  for (const end = Date.now() + END_MS; left() && Date.now() < end; sleep(POLL_MS)) {
+  const begin = performance.now();
+  while (left()) {
     // what is frozen does not die
     driver.freeze(files, path, false).catch(() => {});
     driver.kill(files, path);
     driver.remove(files, path);
-    if (!left()) return;
+    const passed = performance.now() - begin;
+    if (!left() || passed > END_MS) return;
+    if (passed < BRIEF_MS) sleep(POLL_MS);
+    else await setTimeout(LATER_MS);
   }
+}
+
+/** As `endGroup`, where nobody waits: what of it cannot be ended is so at the container's next start, or its removal. */
+export function endGroupBeside(parts: EngineParts, path: string): void {
+  endGroup(parts, path).catch(() => {});
 }
 
 /** Everything of a container goes: its processes, its name, its layer for writes; its files are gone when it resolves. */
 export async function removeContainer(parts: EngineParts, record: Pick<ContainerRecord, 'id' | 'name' | 'cgroupsPath' | 'image'>): Promise<void> {
   // the monitor does this; here it is for one that was killed
-  if (!isClean(parts, record.id)) endGroup(parts, record.cgroupsPath);
+  const ended = isClean(parts, record.id) ? undefined : endGroup(parts, record.cgroupsPath);
+  ended?.catch(() => {});
   // before its record is gone, which says what it has
   parts.sandboxes.ended(record.id);
   const removed = parts.store.remove(record);
@@ -93,6 +122,7 @@ export async function removeContainer(parts: EngineParts, record: Pick<Container
     if (store.entriesOf(record.image.id).length === 0) store.wantCollect();
   }
   await removed;
+  await ended;
 }
 
 /** Removes what nobody owns any more, and settles what nobody else will. */
@@ -105,7 +135,7 @@ export function sweep(parts: EngineParts): void {
     if (record.attached !== undefined && (record.process === undefined ? !lives(record.maker) : store.ended(record))) parts.sandboxes.ended(record.id);
     if (!store.abandoned(record)) continue;
     removeAnonymous(parts, record);
-    void removeContainer(parts, record);
+    removeContainer(parts, record).catch(() => {}); // the next sweep tries again
   }
 }
 

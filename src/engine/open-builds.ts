@@ -1,5 +1,6 @@
 /** Opens what builds work with. */
 import { mkdirSync } from 'node:fs';
+import { Turns } from '../base/turns.ts';
 import { BuildCache } from '../build/cache.ts';
 import { Flights } from '../build/flights.ts';
 import { CacheCollector } from './build-collector.ts';
@@ -28,7 +29,7 @@ export function openBuilds(engine: EngineParts, { gc, forbidden }: Pick<BuildPar
     dir,
     accounts: new Map(),
     plans: new Plans(),
-    copying: Promise.resolve(),
+    copying: new Turns(1),
     building: new Set(),
     kept: [],
     forbidden,

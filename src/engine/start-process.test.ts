@@ -33,6 +33,17 @@ test('the process and its monitor are known before the program starts', async ()
   assert.deepEqual(runner.commands, ['start']);
 });
 
+test('a program whose beginning cannot be taken note of is ended, and its start fails', async () => {
+  const runner = new RecordingPlanRunner();
+  const ends: number[] = [];
+  const onStarted = () => {
+    throw new Error('no space left on device');
+  };
+  await assert.rejects(startProcess(parts(runner), input({ onStarted, onEnd: ({ status }) => void ends.push(status) })), /^Error: no space left on device$/);
+  assert.deepEqual(runner.commands, ['start', 'kill 9']);
+  assert.deepEqual(ends, [0]);
+});
+
 test('whether the OOM killer struck comes from what the clean-up read', async () => {
   for (const oom of ['oom_kill 1\n', 'oom_kill 0\n']) {
     const running = await startProcess(parts(new RecordingPlanRunner({ status: 137, reports: { oom } })), input());

@@ -2,6 +2,7 @@
 import { oomKills } from '../cgroup/stats.ts';
 import type { Socket } from 'node:net';
 import { EngineError, SyscallError } from '../base/errors.ts';
+import { SIGKILL } from '../base/signals.ts';
 import { PlanFailure, type RunningPlan, type RunPlanOptions } from '../kernel/contract.ts';
 import { ask, askOnce, connectMonitor } from '../kernel/linux/monitor-client.ts';
 import type { Plan } from '../plan/ops.ts';
@@ -85,7 +86,8 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
   );
   exited.catch(() => {});
   let failure: unknown;
-  running.started.then(input.onStarted, (error: unknown) => void (failure = error));
+  const begun = running.started.then(input.onStarted, (error: unknown) => void (failure = error));
+  begun.catch(() => {});
   let attached: Promise<AttachEnd> | undefined;
   let meanwhile: Promise<void> | undefined;
   try {
@@ -110,6 +112,7 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
     if (last === undefined) running.send('start');
     const pid = await running.started;
     runs = true;
+    await begun;
     if (input.detached) running.unref();
     const wait = () => {
       running.ref();
@@ -117,6 +120,8 @@ export async function startProcess(parts: EngineParts, input: StartInput): Promi
     };
     return processHandle({ ...input, pid, exited: wait, attached });
   } catch (error) {
+    // nobody will know of it
+    if (runs) running.send(`kill ${SIGKILL}`);
     running.abort();
     await running.closed;
     // what is under way is of no use any more, and must not go on after who takes it back

@@ -7,7 +7,7 @@ import type { ContainerRecord } from './container-record.ts';
 import { toldExit } from './container-wait.ts';
 import type { ContainerExit } from './contract.ts';
 import { healthBegins, healthEnds } from './health.ts';
-import { endGroup, givenBack, groupIsLeft, settleLost } from './lost.ts';
+import { endGroupBeside, givenBack, groupIsLeft, settleLost } from './lost.ts';
 import type { EngineParts } from './parts.ts';
 import { emitUnmounts } from './volume-events.ts';
 
@@ -87,7 +87,9 @@ export function watch(parts: EngineParts, record: ContainerRecord): void {
   const { live, store } = parts;
   live.began(record.id);
   const ended = async () => (await toldExit(store.paths(record.id).socket)) ?? store.exit(record.id) ?? settleLost(parts, record);
-  void ended().then((exit) => containerEnded(parts, record.id, exit));
+  ended()
+    .then((exit) => containerEnded(parts, record.id, exit))
+    .catch(() => {}); // as for one that was started here
   healthBegins(parts, record);
 }
 
@@ -101,7 +103,7 @@ export function restore(parts: EngineParts): void {
       continue;
     }
     parts.sandboxes.ended(record.id);
-    if (record.process !== undefined && groupIsLeft(parts, record.cgroupsPath)) endGroup(parts, record.cgroupsPath);
+    if (record.process !== undefined && groupIsLeft(parts, record.cgroupsPath)) endGroupBeside(parts, record.cgroupsPath);
     if (record.paused) store.note(record.id, { paused: undefined });
     const exit = store.exit(record.id) ?? record.previous;
     const policy = record.hostConfig.RestartPolicy.Name;

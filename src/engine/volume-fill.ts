@@ -8,6 +8,7 @@
  */
 import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, utimesSync } from 'node:fs';
 import { invalid, type EngineError } from '../base/errors.ts';
+import { Turns } from '../base/turns.ts';
 import { volumeSource } from '../volume/options.ts';
 import type { VolumeSource } from '../volume/contract.ts';
 import type { ContainerRoot } from './container-root.ts';
@@ -25,8 +26,8 @@ interface Filling {
   readonly source: VolumeSource;
 }
 
-/** One at a time: an archive and what it is unpacked into take a thread each, of a few. */
-let last: Promise<unknown> = Promise.resolve();
+/** An archive and what it is unpacked into take a thread each, of a few; and one may take long. */
+const copies = new Turns(3);
 
 /** Of a new container's mounts. Throws `invalid` where a volume of the image's would cover a file. */
 export async function fillVolumes(parts: EngineParts, root: () => Promise<ContainerRoot>, mounts: readonly MountRecord[]): Promise<void> {
@@ -34,18 +35,14 @@ export async function fillVolumes(parts: EngineParts, root: () => Promise<Contai
   if (wanted.length === 0) return;
   const { rooted } = parts.images().driver;
   const { at } = await root();
-  const work = async () =>
-    withView(
-      parts,
-      parts.images().accountsDir,
-      (mountPoint) => at(mountPoint, undefined, undefined),
-      async (image) => {
-        for (const filling of wanted) if (await hasFolder(rooted, image, filling.mount)) await fill(parts, rooted, image, filling);
-      },
-    );
-  const mine = last.then(work, work);
-  last = mine.catch(() => {});
-  await mine;
+  await withView(
+    parts,
+    parts.images().accountsDir,
+    (mountPoint) => at(mountPoint, undefined, undefined),
+    async (image) => {
+      for (const filling of wanted) if (await hasFolder(rooted, image, filling.mount)) await fill(parts, rooted, image, filling);
+    },
+  );
 }
 
 function fillingOf(parts: EngineParts, mount: MountRecord): Filling | undefined {
@@ -88,7 +85,8 @@ async function hasFolder(rooted: Rooted, image: string, { destination, mode }: M
 async function fill(parts: EngineParts, rooted: Rooted, image: string, { mount, name, source }: Filling): Promise<void> {
   const { store, locks } = parts.volumes;
   using _lock = await locks.lock(store.lockPath(name, 'fill'), 'exclusive');
-  const copy = (to: string, path: string) => rooted.unpack(to, path, rooted.archive(image, `${mount.destination}/.`, { oneFileSystem: true }), { top: true });
+  const copy = (to: string, path: string) =>
+    copies.run(() => rooted.unpack(to, path, rooted.archive(image, `${mount.destination}/.`, { oneFileSystem: true }), { top: true }));
   const folder = store.folder(name);
   if (source.kind === 'file-system') {
     const reached = (await resolvedSource(source)) as typeof source;

@@ -6,9 +6,11 @@ import { apiRoutes } from '../../src/api/routes.ts';
 import { connectEngine } from '../../src/client/engine.ts';
 import { DEFAULT_RUN } from '../../src/engine/contract.ts';
 import { openEngine } from '../../src/engine/open-engine.ts';
+import { linuxFileLocks } from '../../src/kernel/linux/file-lock.ts';
 import { busyboxRootfs } from '../support/rootfs.ts';
 import { serveRoutes } from '../support/api-ground.ts';
 import { tempFor } from '../support/temp.ts';
+import { volumeGround } from '../support/volume-ground.ts';
 import { volumesSuite } from './volumes.suite.ts';
 
 const local = (options: { readonly owner: boolean; readonly storageDriver?: 'overlay' }) => async () => {
@@ -102,4 +104,24 @@ test('two engines on one data root: nobody removes what the other is about to us
     [...new Set(refused)].toSorted().filter((message) => !/^(get shared: no such volume|remove shared: volume is in use)$/.test(message)),
     [],
   );
+});
+
+test('a volume whose first content takes its time holds up nobody who has others', { timeout: 60_000 }, async (t) => {
+  const { engine, dataRoot, close } = await local({ owner: true })();
+  const lock = linuxFileLocks.tryLock(`${dataRoot}/volumes/.locks/slow.fill`, 'exclusive')!;
+  t.after(() => {
+    lock[Symbol.dispose]();
+    return close();
+  });
+  const ground = await volumeGround(engine);
+  await engine.volumes.create({ Name: 'slow' });
+  let made = false;
+  const slow = ground.create({ Binds: ['slow:/data'] }).finally(() => (made = true));
+  const plain = await ground.run({ Binds: ['quick:/data'] }, 'cat /data/plain');
+  assert.equal(plain.out, 'plain text');
+  assert.equal(made, false);
+  lock[Symbol.dispose]();
+  await slow;
+  assert.equal((await ground.run({ Binds: ['slow:/data'] }, 'cat /data/plain')).out, 'plain text');
+  await ground.clear();
 });

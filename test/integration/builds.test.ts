@@ -158,6 +158,13 @@ describe('builds', () => {
     assert.equal(await said(ground, lines('FROM busybox', `${step}; true`), {}, { network: 'none' }), '0\n0\n');
   });
 
+  test('users are looked up where links of the image lead, also after a step that has written only there', async (t) => {
+    const ground = await buildGround(t);
+    const moved = 'RUN mkdir -p /usr/own && mv /etc/passwd /etc/group /usr/own && ln -s ../usr/own/passwd /usr/own/group /etc';
+    const added = 'RUN echo new:x:77:78::/:/bin/sh >> /usr/own/passwd && echo others:x:79: >> /usr/own/group';
+    assert.equal(await said(ground, lines('FROM busybox', moved, added, 'USER new:others', 'RUN id -u && id -g')), '77\n79\n');
+  });
+
   test('links of a context lead nowhere outside of it, and none of a target outside of that', async (t) => {
     const ground = await buildGround(t);
     const tar = layerTar([

@@ -123,6 +123,31 @@ describe('clients that misbehave', () => {
     assert.match(await askOnce(path, 'status'), /running/);
   });
 
+  test('those that go while a container reads no input give up their places, once others need them; what they sent before is still read', async (t) => {
+    const { engine, state } = engineFor(t);
+    const running = await engine.run(sh('while ! [ -e /go ]; do sleep 0.1; done; head -c 150010 | wc -c; sleep 60', { stdin: true }));
+    const path = socketOf(state, running.containerId);
+    const first = await attachTo(path, { stdin: new PassThrough() });
+    await new Promise((sent) => first.write('x'.repeat(150_000), sent));
+    first.destroy();
+    for (let i = 0; i < 200; i++) {
+      const socket = await attachTo(path, { stdin: new PassThrough() });
+      if (i % 2 === 0) await new Promise((sent) => socket.write('y', sent));
+      socket.destroy();
+    }
+    assert.match(await askOnce(path, 'status'), /running/);
+    const pid = monitorOf(state, running.containerId);
+    const before = ticks(pid);
+    await sleep(1000);
+    assert.ok(ticks(pid) - before <= 5, `${ticks(pid) - before} ticks of processor time in a second`);
+    const stdout = collector();
+    const last = await engine.attach(running.containerId, { stdout });
+    await (await engine.exec(running.containerId, { args: ['touch', '/go'] })).wait();
+    await until('all has been read', () => stdout.text().trim() === '150010');
+    void last;
+    await running.kill(9);
+  });
+
   test('64 that say nothing: the next is told so, and has a place when one goes', async (t) => {
     const { engine, state } = engineFor(t);
     const running = await engine.run(sh('sleep 60'));

@@ -1,9 +1,10 @@
 /** What is carried to a container by this process. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { createSocket } from 'node:dgram';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
-import { openTcpListener } from '../../src/kernel/linux/network-sockets.ts';
+import { openTcpListener, openUdpSocket } from '../../src/kernel/linux/network-sockets.ts';
 import { Slots } from '../../src/network/dns/forwarder.ts';
 import { relay } from '../../src/network/ports/relay.ts';
 
@@ -41,4 +42,42 @@ test('no more connections are carried than there is room for in this process; th
   second.socket.destroy();
   for (let tries = 0; tries < 50; tries++) if ((await told(t, one)).text === 'hello') return;
   assert.fail('its place is not free again');
+});
+
+/** A relay to a service of UDP that says back what it is told; gives its port. */
+async function echoingDatagrams(t: TestContext, slots: Slots): Promise<number> {
+  const service = createSocket('udp4', (message, from) => service.send(message, from.port, from.address)).bind(0, '127.0.0.1');
+  await once(service, 'listening');
+  const { fd, port } = openUdpSocket({ address: '::1', port: 0 });
+  const carried = relay('udp', fd, { address: '127.0.0.1', port: service.address().port }, slots);
+  t.after(() => {
+    carried[Symbol.dispose]();
+    service.close();
+  });
+  return port;
+}
+
+test('clients of UDP hold places of the same room, of which the newest has one', async (t) => {
+  const slots = new Slots(2);
+  const [one, other] = [await echoingDatagrams(t, slots), await echoingDatagrams(t, slots)];
+  const client = () => {
+    const socket = createSocket('udp6').bind(0, '::1');
+    t.after(() => socket.close());
+    return async (port: number) => {
+      socket.send('hello', port, '::1');
+      assert.equal(String((await once(socket, 'message', { signal: AbortSignal.timeout(10_000) }))[0]), 'hello');
+    };
+  };
+  await client()(one);
+  await client()(one);
+  assert.equal(slots.take(), false);
+  // there the oldest goes; where nobody has a place there is none for a new one
+  const third = client();
+  await third(one);
+  assert.equal(slots.take(), false);
+  const late = client();
+  await assert.rejects(Promise.race([late(other), third(one).then(() => Promise.reject(new Error('not heard')))]), /^Error: not heard$/);
+  slots.give();
+  await late(other);
+  assert.equal(slots.take(), false);
 });

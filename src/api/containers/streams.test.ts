@@ -2,15 +2,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { PassThrough } from 'node:stream';
+import { Duplex, PassThrough } from 'node:stream';
 import { test, type TestContext } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { framed } from '../../../test/support/frames.ts';
 import { ground, post, readUntil, talk } from '../../../test/support/raw-http.ts';
 import { EngineError } from '../../base/errors.ts';
 import type { Execs, ExecStart } from '../../engine/containers-contract.ts';
 import type { Engine } from '../../engine/contract.ts';
 import type { ApiRequest } from '../contract.ts';
-import { streamRoutes } from './streams.ts';
+import { destroyUnlessTaken, streamRoutes } from './streams.ts';
 
 const JSON_TYPE = 'Content-Type: application/json\r\n';
 const START = post('/v1.51/exec/e/start', '{}', `${JSON_TYPE}Connection: Upgrade\r\nUpgrade: tcp\r\n`);
@@ -78,4 +79,21 @@ test('exec: what fails before there are streams has a status', async (t) => {
     await talk(path, [detached], '}\n'),
     /^HTTP\/1\.1 400 [^]*"OCI runtime exec failed: exec failed: unable to start container process: exec: \\"nope\\"/,
   );
+});
+
+test('what a client sent before it went waits for the process as long as that takes some of it', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const taken: (() => void)[] = [];
+  const stream = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => void taken.push(done) });
+  for (const text of ['a', 'b', 'c']) stream.write(text);
+  stream.end();
+  destroyUnlessTaken(stream);
+  for (let times = 0; times < 2; times++) {
+    taken.shift()!();
+    await turn();
+    t.mock.timers.tick(60_000);
+    assert.equal(stream.destroyed, false);
+  }
+  t.mock.timers.tick(60_000);
+  assert.equal(stream.destroyed, true);
 });

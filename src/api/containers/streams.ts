@@ -8,6 +8,8 @@ import { asWebSocket, checkHandshake, unframed } from './websocket.ts';
 
 /** How long a client may take to go once its process has. */
 const LINGER_MS = 10_000;
+/** How long a process may take none of what a client has sent that has gone. */
+const UNREAD_MS = 60_000;
 const MULTIPLEXED_SINCE = 42;
 /** By WebSocket: the streams that are asked for, not all; binary messages, not text. */
 const CHOSEN_SINCE = 42;
@@ -126,12 +128,14 @@ interface Output {
 
 /** The client's connection and the process's streams are one from now on. `last` is what the client hears after all else. */
 function connect(client: Duplex, { tty, stream, output = stream }: Attached & Output, last: Promise<string>): void {
+  if (client.destroyed) return void stream.destroy();
   client.on('error', () => {}); // its close follows
   client.on('close', () => {
     // what it sent before it went is still the process's
     const all = client.readableEnded && !stream.writableFinished && !stream.destroyed;
     if (!all) return stream.destroy();
     stream.resume().once('finish', () => stream.destroy());
+    destroyUnlessTaken(stream);
   });
   stream.on('error', () => client.destroy());
   client.pipe(stream);
@@ -147,6 +151,16 @@ function connect(client: Duplex, { tty, stream, output = stream }: Attached & Ou
     linger(client);
   };
   output.on('end', end).on('close', end);
+}
+
+/** What nobody takes would be kept for as long as the process runs, and one of the few places at its monitor with it. */
+export function destroyUnlessTaken(stream: Duplex): void {
+  let left = stream.writableLength;
+  const timer = setInterval(() => {
+    if (stream.writableLength === left) stream.destroy();
+    left = stream.writableLength;
+  }, UNREAD_MS).unref();
+  stream.once('close', () => clearInterval(timer));
 }
 
 function framed(text: string): Buffer {

@@ -23,6 +23,7 @@ export async function asWebSocket(request: ApiRequest): Promise<Duplex> {
   const { promise, resolve, reject } = Promise.withResolvers<Duplex>();
   const gone = () => reject(invalid('the client has gone'));
   socket.once('close', gone);
+  if (socket.destroyed) gone();
   const head = { method: request.method, url: request.path, headers: request.headers } as Partial<IncomingMessage>;
   server.handleUpgrade(head as IncomingMessage, socket, Buffer.alloc(0), (webSocket) => {
     socket.off('close', gone);

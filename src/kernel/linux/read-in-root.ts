@@ -1,5 +1,5 @@
 /** Reads small files of a root file system that may be hostile. */
-import { closeSync, fstatSync, openSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, openSync, readlinkSync, readSync } from 'node:fs';
 import { O, O_DIRECTORY, O_NOFOLLOW } from '../constants.ts';
 
 const MAX_BYTES = 1 << 20;
@@ -8,6 +8,17 @@ const MAX_LINKS = 40;
 /** The text of a file inside a root as `fileInRoot`; '' where there is none. */
 export function readInRoot(root: string, path: string): string {
   return fileInRoot(root, path)?.text ?? '';
+}
+
+/** Whether a part of the path is a link, in a root that nobody changes; of what is below a file, true. */
+export function isByLink(root: string, path: string): boolean {
+  let at = root;
+  try {
+    const parts = path.split('/').filter((part) => part !== '');
+    return parts.some((part) => lstatSync((at += `/${part}`), { throwIfNoEntry: false })?.isSymbolicLink());
+  } catch {
+    return true;
+  }
 }
 
 export interface FileInRoot {

@@ -24,10 +24,12 @@ export function sshConnection({ host, user, port }: SshTarget, command: string):
   // what keeps the program alive is the connection
   child.unref();
   socket.once('close', () => {
+    // once it has ended, the others had before it, and its number may be anybody's
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     try {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
+      process.kill(-child.pid, 'SIGTERM');
     } catch {
-      // they have ended
+      // they are ending
     }
   });
   return socket;

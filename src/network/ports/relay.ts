@@ -15,9 +15,9 @@ export interface RelayTarget {
 const UDP_IDLE_MS = 90_000;
 const UDP_CLIENTS = 1024;
 
-/** Serves until it is disposed of; the fd is its own from now on. A connection holds one of the slots; where none is free it is closed at once. */
+/** Serves until it is disposed of; the fd is its own from now on. A connection, or a client of UDP, holds one of the slots; where none is free it is closed at once, or not heard. */
 export function relay(protocol: PublishedPort['protocol'], fd: number, target: RelayTarget, slots: Slots): Disposable {
-  return protocol === 'udp' ? relayDatagrams(fd, target) : relayStreams(fd, target, slots);
+  return protocol === 'udp' ? relayDatagrams(fd, target, slots) : relayStreams(fd, target, slots);
 }
 
 function relayStreams(fd: number, { address, port }: RelayTarget, slots: Slots): Disposable {
@@ -54,7 +54,7 @@ function relayStreams(fd: number, { address, port }: RelayTarget, slots: Slots):
 }
 
 /** Each client has a socket of its own to the container, so that answers find their way back. */
-function relayDatagrams(fd: number, { address, port }: RelayTarget): Disposable {
+function relayDatagrams(fd: number, { address, port }: RelayTarget, slots: Slots): Disposable {
   const clients = new Map<string, { readonly socket: Datagrams; readonly idle: NodeJS.Timeout }>();
   const front = createSocket('udp6');
   const drop = (key: string) => {
@@ -63,13 +63,20 @@ function relayDatagrams(fd: number, { address, port }: RelayTarget): Disposable 
     clients.delete(key);
     clearTimeout(client.idle);
     client.socket.close();
+    slots.give();
+  };
+  const hasRoom = () => clients.size < UDP_CLIENTS && slots.take();
+  const dropOldest = () => {
+    for (const [oldest] of clients) return drop(oldest);
   };
   front.on('message', (message, from) => {
     const key = `${from.address} ${from.port}`;
     let client = clients.get(key);
     if (client === undefined) {
-      // the oldest goes
-      if (clients.size >= UDP_CLIENTS) drop(clients.keys().next().value!);
+      if (!hasRoom()) {
+        dropOldest();
+        if (!hasRoom()) return;
+      }
       const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
       client = { socket, idle: setTimeout(() => drop(key), UDP_IDLE_MS).unref() };
       clients.set(key, client);
