@@ -24,7 +24,16 @@ function applyChange(config: ContainerConfig, change: string): Partial<Container
     case 'LABEL':
       return { Labels: { ...config.Labels, ...Object.fromEntries(pairs(text, 'LABEL')) } };
     case 'EXPOSE':
-      return { ExposedPorts: { ...config.ExposedPorts, ...Object.fromEntries(words(text).flatMap(exposed).map((port) => [port, {}])) } };
+      return {
+        ExposedPorts: {
+          ...config.ExposedPorts,
+          ...Object.fromEntries(
+            words(text)
+              .flatMap(exposed)
+              .map((port) => [port, {}]),
+          ),
+        },
+      };
     case 'VOLUME':
       return { Volumes: { ...config.Volumes, ...Object.fromEntries((jsonList(text) ?? words(text)).map((path) => [path, {}])) } };
     case 'USER':
