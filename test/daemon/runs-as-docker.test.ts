@@ -1,0 +1,46 @@
+/** What a container has, and is refused, as docker's users know it. */
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { test, type TestContext } from 'node:test';
+import { daemonForAll } from '../support/daemon.ts';
+import { runOk } from '../support/run.ts';
+
+const daemon = await daemonForAll();
+
+/** What a script says in a container of its own. */
+async function said(script: string, hostConfig: object = {}, body: object = {}): Promise<string> {
+  const id = await daemon.create({ Cmd: ['sh', '-c', script], Tty: true, HostConfig: { NetworkMode: 'none', ...hostConfig }, ...body });
+  const started = await daemon.api.post(`/v1.51/containers/${id}/start`);
+  assert.equal(started.status, 204, started.text);
+  await daemon.api.post(`/v1.51/containers/${id}/wait`);
+  return (await daemon.api.get(`/v1.51/containers/${id}/logs?stdout=1`)).text.replaceAll('\r\n', '\n').trim();
+}
+
+async function refusal(hostConfig: object): Promise<string> {
+  const id = await daemon.create({ Cmd: ['true'], HostConfig: { NetworkMode: 'none', ...hostConfig } });
+  const started = await daemon.api.post(`/v1.51/containers/${id}/start`);
+  assert.notEqual(started.status, 204);
+  return (started.json as { message: string }).message;
+}
+
+function devFolder(t: TestContext): string {
+  const folder = mkdtempSync('/dev/shm/kobako-devices-');
+  t.after(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+test('--device of a folder: the devices in it, at the same places', async (t) => {
+  const folder = devFolder(t);
+  mkdirSync(`${folder}/by-path`);
+  mkdirSync(`${folder}/empty`);
+  await runOk('mknod', [`${folder}/null`, 'c', '1', '3']);
+  await runOk('mknod', [`${folder}/by-path/zero`, 'c', '1', '5']);
+  writeFileSync(`${folder}/file`, '');
+  symlinkSync('null', `${folder}/link`);
+  const device = (PathOnHost: string, PathInContainer: string) => ({ Devices: [{ PathOnHost, PathInContainer, CgroupPermissions: 'rwm' }] });
+  const script = 'cd /dev/snd; find . | sort; echo lost > null; head -c 3 by-path/zero | wc -c';
+  assert.equal(await said(script, device(folder, '/dev/snd')), ['.', './by-path', './by-path/zero', './null', '3'].join('\n'));
+  const words = (path: string, why: string) => `error gathering device information while adding custom device "${path}": ${why}`;
+  for (const path of [`${folder}/empty`, `${folder}/file`, '/etc']) assert.equal(await refusal(device(path, '/dev/x')), words(path, 'not a device node'));
+  assert.equal(await refusal(device(`${folder}/no`, '/dev/x')), words(`${folder}/no`, 'no such file or directory'));
+});
