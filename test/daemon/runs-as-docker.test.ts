@@ -44,3 +44,21 @@ test('--device of a folder: the devices in it, at the same places', async (t) =>
   for (const path of [`${folder}/empty`, `${folder}/file`, '/etc']) assert.equal(await refusal(device(path, '/dev/x')), words(path, 'not a device node'));
   assert.equal(await refusal(device(`${folder}/no`, '/dev/x')), words(`${folder}/no`, 'no such file or directory'));
 });
+
+test('/.dockerenv and /etc/mtab are there, and no change of the container’s', async () => {
+  assert.equal(await said('ls -l /.dockerenv | cut -c1-10; cat /.dockerenv; readlink /etc/mtab', { ReadonlyRootfs: true }), '-rwxr-xr-x\n/proc/mounts');
+  assert.match(
+    await said('ls -1 /etc; ls -a / | grep dockerenv', { Mounts: [{ Type: 'tmpfs', Target: '/etc' }] }),
+    /^hostname\nhosts\nresolv\.conf\n\.dockerenv$/,
+  );
+  const id = await daemon.create({ Cmd: ['true'], HostConfig: { NetworkMode: 'none' } });
+  await daemon.api.post(`/v1.51/containers/${id}/start`);
+  await daemon.api.post(`/v1.51/containers/${id}/wait`);
+  const of = async (path: string) => (await daemon.api.get(`/v1.51/${path}`)).json;
+  assert.equal(await of(`containers/${id}/changes`), null);
+  const layers = async (name: string) => ((await of(`images/${name}/json`)) as { RootFS: { Layers: string[] } }).RootFS.Layers.length;
+  await daemon.api.post(`/v1.51/commit?container=${id}&repo=unchanged`, {});
+  assert.equal(await layers('unchanged'), await layers('busybox'));
+  const listed = (await of(`containers/json?all=1&size=1&filters={"id":["${id}"]}`)) as { SizeRw?: number }[];
+  assert.equal(listed[0]!.SizeRw, undefined);
+});
