@@ -62,3 +62,11 @@ test('/.dockerenv and /etc/mtab are there, and no change of the container’s', 
   const listed = (await of(`containers/json?all=1&size=1&filters={"id":["${id}"]}`)) as { SizeRw?: number }[];
   assert.equal(listed[0]!.SizeRw, undefined);
 });
+
+test('a prune of the build cache is an event, and volumes have a driver', async () => {
+  assert.equal((await daemon.api.post('/v1.51/build/prune')).status, 200);
+  const events = (await daemon.api.get(`/v1.51/events?since=0&until=${Math.ceil(Date.now() / 1000)}&filters={"type":["builder"]}`)).text;
+  assert.match(events, /"Type":"builder","Action":"prune","Actor":\{"ID":"","Attributes":\{"reclaimed":"0"\}\}/);
+  const { Plugins } = (await daemon.api.get('/v1.51/info')).json as { Plugins: { Volume: string[] } };
+  assert.deepEqual(Plugins.Volume, ['local']);
+});
