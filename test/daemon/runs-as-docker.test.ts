@@ -70,3 +70,16 @@ test('a prune of the build cache is an event, and volumes have a driver', async 
   const { Plugins } = (await daemon.api.get('/v1.51/info')).json as { Plugins: { Volume: string[] } };
   assert.deepEqual(Plugins.Volume, ['local']);
 });
+
+test('control groups that may be written to', async () => {
+  const modes = "grep -E ' /sys(/fs/cgroup[^ ]*)? ' /proc/mounts | cut -d' ' -f2,4 | cut -d, -f1";
+  const cgroups = (text: string) => text.split('\n').filter((line) => line.startsWith('/sys/fs/cgroup'));
+  const writable = await said(modes, { SecurityOpt: ['writable-cgroups=true'] });
+  assert.ok(cgroups(writable).length > 0 && cgroups(writable).every((line) => line.endsWith(' rw')), writable);
+  assert.match(writable, /^\/sys ro$/m);
+  const not = await said(modes, { SecurityOpt: ['writable-cgroups=false'] });
+  assert.ok(
+    cgroups(not).every((line) => line.endsWith(' ro')),
+    not,
+  );
+});
