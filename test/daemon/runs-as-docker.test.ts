@@ -83,3 +83,29 @@ test('control groups that may be written to', async () => {
     not,
   );
 });
+
+test('lists by port: the host’s is published, the container’s exposed, while it runs', async () => {
+  const body = { Cmd: ['sleep', '1000'], ExposedPorts: { '80/tcp': {}, '53/udp': {} } };
+  const id = await daemon.run({ ...body, HostConfig: { PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }] } } });
+  const { NetworkSettings } = (await daemon.api.get(`/v1.51/containers/${id}/json`)).json as {
+    NetworkSettings: { Ports: Record<string, { HostPort: string }[]> };
+  };
+  const port = NetworkSettings.Ports['80/tcp']![0]!.HostPort;
+  const found = async (filters: object) =>
+    ((await daemon.api.get(`/v1.51/containers/json?all=1&filters=${encodeURIComponent(JSON.stringify(filters))}`)).json as { Id: string }[]).map(
+      ({ Id }) => Id,
+    );
+  assert.deepEqual(await found({ publish: [port] }), [id]);
+  assert.deepEqual(await found({ expose: ['80', '53/udp'] }), [id]);
+  assert.deepEqual([await found({ publish: ['80'] }), await found({ publish: [`${port}/udp`] }), await found({ expose: [port] })], [[], [], []]);
+  await daemon.api.post(`/v1.51/containers/${id}/kill`);
+  await daemon.api.post(`/v1.51/containers/${id}/wait`);
+  assert.deepEqual([await found({ publish: [port] }), await found({ expose: ['80'] })], [[], []]);
+});
+
+test('disk usage in the words of old versions', async () => {
+  const images = async (version: string) =>
+    ((await daemon.api.get(`/v${version}/system/df`, { checked: false })).json as { Images: { Size: number; VirtualSize?: number }[] }).Images;
+  const [old, now] = [(await images('1.43'))[0]!, (await images('1.44'))[0]!];
+  assert.deepEqual([old.VirtualSize, now.VirtualSize], [old.Size, undefined]);
+});
