@@ -1,5 +1,5 @@
 /** Keys that end an attachment and leave the process running. */
-import { invalid } from './errors.ts';
+import { EngineError, invalid } from './errors.ts';
 
 /** Docker's, where nobody chose others. */
 export const DETACH_KEYS = 'ctrl-p,ctrl-q';
@@ -47,4 +47,13 @@ export function parseDetachKeys(text: string): Buffer {
     return control.toUpperCase().charCodeAt(0) & 0x1f;
   });
   return Buffer.from(bytes);
+}
+
+/** Throws `invalid`, as dockerd does before anything else happens, also where nothing is typed. */
+export function checkDetachKeys(what: 'detach' | 'escape', text = ''): void {
+  try {
+    parseDetachKeys(text);
+  } catch (error) {
+    throw new EngineError('invalid', `Invalid ${what} keys (${text}) provided`, { cause: error, hint: (error as EngineError).hint });
+  }
 }

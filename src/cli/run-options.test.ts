@@ -90,6 +90,7 @@ const CASES: [args: string, expected: Partial<RunOptions>][] = [
   ['--security-opt seccomp=unconfined', { seccomp: 'unconfined' }],
   ['--security-opt seccomp=/profile', { seccomp: '{"defaultAction":"SCMP_ACT_ALLOW"}' }],
   ['--security-opt apparmor=p', { apparmor: 'p' }],
+  ['--security-opt writable-cgroups=true', { writableCgroups: true }],
   ['--security-opt systempaths=unconfined', { systemPathsUnconfined: true }],
   ['--security-opt label=type:t --security-opt label=level:s1', { selinux: 'system_u:system_r:t:s1' }],
   ['--security-opt label=disable', {}],

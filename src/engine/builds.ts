@@ -38,7 +38,11 @@ export function buildsOf(parts: () => BuildParts): Builds {
     usage: async () => cacheUsage(parts()),
     keep: (list) => void parts().kept.push(list),
     gcRules: async () => cacheRules(parts()),
-    prune: (options = {}) => pruneCache(parts(), options),
+    prune: async (options = {}) => {
+      const pruned = await pruneCache(parts(), options);
+      parts().engine.events.emit('builder', 'prune', '', { reclaimed: String(pruned.bytes) });
+      return pruned;
+    },
   };
 }
 

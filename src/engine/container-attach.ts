@@ -1,5 +1,5 @@
 /** Use case: somebody takes the streams of a container's program, which may not run yet. */
-import { DETACH_KEYS } from '../base/detach-keys.ts';
+import { checkDetachKeys, DETACH_KEYS } from '../base/detach-keys.ts';
 import { EngineError } from '../base/errors.ts';
 import { askOnce } from '../kernel/linux/monitor-client.ts';
 import { EarlyStream, type StreamChoice } from './early-stream.ts';
@@ -13,6 +13,7 @@ import { attachSocket } from './start-process.ts';
 
 export async function attachContainer(parts: EngineParts, record: ContainerRecord, options: AttachOptions): Promise<Attached> {
   const { Tty: tty, OpenStdin } = record.config;
+  checkDetachKeys('detach', options.detachKeys);
   const choice: StreamChoice = {
     stdin: (options.stdin ?? false) && OpenStdin,
     stdout: options.stdout ?? false,

@@ -12,7 +12,7 @@ import { controlGroups, isRunning } from './container-stop.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { CommitOptions } from './containers-contract.ts';
 import { keepComing, keepImage } from './image-make.ts';
-import { OWN_PLACES } from './own-places.ts';
+import { OWN_MARKS, OWN_PLACES } from './own-places.ts';
 import type { EngineParts } from './parts.ts';
 import type { ContainerConfig } from './types/container.ts';
 
@@ -30,7 +30,7 @@ export async function commitContainer(parts: EngineParts, record: ContainerRecor
   if (entry === undefined) throw new EngineError('not-found', `No such image: ${image.id}`);
   const parent = store.documents(entry.target.digest);
   const layer = await whileStill(parts, record, options.pause ?? true, () =>
-    keepComing(images, images.driver.diff(image.layers, record.id, { without: OWN_PLACES })),
+    keepComing(images, images.driver.diff(image.layers, record.id, { without: [...OWN_PLACES, ...OWN_MARKS] })),
   );
   const empty = layer.digest === EMPTY;
   const created = new Date().toISOString();

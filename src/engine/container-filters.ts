@@ -5,7 +5,7 @@ import { networkSettings } from './container-networks.ts';
 import { checkFilters, hasLabel, pattern } from './filters.ts';
 import { mountPoints } from './mount-points.ts';
 import type { EngineParts } from './parts.ts';
-import type { ContainerState } from './types/container-answers.ts';
+import type { ContainerState, Port } from './types/container-answers.ts';
 import type { Filters } from './types/system.ts';
 
 const KNOWN = [
@@ -25,6 +25,7 @@ const KNOWN = [
   'status',
   'volume',
 ];
+const PORTS = ['expose', 'publish'];
 const STATES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
 const HEALTH = ['none', 'starting', 'healthy', 'unhealthy'];
 
@@ -32,6 +33,8 @@ export interface ContainerFilter {
   /** What is known without looking at the machine. */
   readonly record: (record: ContainerRecord) => boolean;
   readonly state: (state: ContainerState) => boolean;
+  /** What a list shows as the container's ports; one that does not run has none. undefined: any will do. */
+  readonly ports: ((ports: readonly Port[]) => boolean) | undefined;
   /** A filter asks for states: those that do not run are meant, too. */
   readonly anyState: boolean;
 }
@@ -42,7 +45,7 @@ export function containerFilter(parts: EngineParts, filters: Filters): Container
   const records: ((record: ContainerRecord) => boolean)[] = [];
   const states: ((state: ContainerState) => boolean)[] = [];
   for (const [key, values] of Object.entries(filters)) {
-    if (values.length === 0) continue;
+    if (values.length === 0 || PORTS.includes(key)) continue;
     const ofState = stateFilter(key, values);
     if (ofState === undefined) records.push(recordFilter(parts, key, values));
     else states.push(ofState);
@@ -50,6 +53,7 @@ export function containerFilter(parts: EngineParts, filters: Filters): Container
   return {
     record: (record) => records.every((test) => test(record)),
     state: (state) => states.every((test) => test(state)),
+    ports: portsFilter(filters),
     anyState: (filters['status']?.length ?? 0) > 0,
   };
 }
@@ -109,14 +113,6 @@ function recordFilter(parts: EngineParts, key: string, values: readonly string[]
         Object.entries(networkSettings(parts, record).Networks).some(([name, { NetworkID = '' }]) =>
           values.some((value) => value === name || (NetworkID !== '' && NetworkID.startsWith(value))),
         );
-    case 'publish': {
-      const isAsked = portsOf(key, values);
-      return ({ hostConfig }) => Object.keys(hostConfig.PortBindings ?? {}).some(isAsked);
-    }
-    case 'expose': {
-      const isAsked = portsOf(key, values);
-      return ({ config }) => Object.keys(config.ExposedPorts ?? {}).some(isAsked);
-    }
     case 'isolation':
       // there is one only
       return () => true;
@@ -138,13 +134,18 @@ function imageId(parts: EngineParts, name: string): string | undefined {
   }
 }
 
-/** Whether a port (`80`, `80/udp`) is one of those (`80`, `80/udp`, `8000-8080/tcp`). */
-function portsOf(key: string, values: readonly string[]): (port: string) => boolean {
+/** As dockerd: `publish` is about the host's port, which is 0 where there is none, `expose` about the container's; with both, either. */
+function portsFilter(filters: Filters): ContainerFilter['ports'] {
+  if (!PORTS.some((key) => filters[key]?.length)) return undefined;
+  const isPublished = portsOf('publish', filters['publish'] ?? []);
+  const isExposed = portsOf('expose', filters['expose'] ?? []);
+  return (ports) => ports.some(({ PublicPort = 0, PrivatePort, Type }) => isPublished(PublicPort, Type) || isExposed(PrivatePort, Type));
+}
+
+/** Whether a port is one of those (`80`, `80/udp`, `8000-8080/tcp`). */
+function portsOf(key: string, values: readonly string[]): (port: number, protocol: string) => boolean {
   const ranges = values.map((value) => rangeOf(key, value));
-  return (port) => {
-    const [number, protocol = 'tcp'] = port.split('/');
-    return ranges.some((range) => range.protocol === protocol && range.from <= Number(number) && Number(number) <= range.to);
-  };
+  return (port, protocol) => ranges.some((range) => range.protocol === protocol && range.from <= port && port <= range.to);
 }
 
 function rangeOf(key: string, text: string): { readonly from: number; readonly to: number; readonly protocol: string } {

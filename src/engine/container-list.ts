@@ -28,6 +28,7 @@ export async function listContainers(
     if (!filter.record(record)) continue;
     const state = stateOf(parts, record);
     if ((!anyState && !state.Running) || !filter.state(state)) continue;
+    if (filter.ports !== undefined && !filter.ports(listedPorts(parts, record))) continue;
     shown.push({ record, state });
     if (shown.length === limit) break;
   }

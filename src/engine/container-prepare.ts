@@ -90,6 +90,7 @@ export function prepare(
     },
     bundle: paths.dir,
     special: specialMounts(options),
+    marked: image !== undefined,
     initPath: options.init ? parts.helper : undefined,
     peers: [...peers.values()],
   });

@@ -37,6 +37,7 @@ export function documentOf(options: RunOptions): ContainerCreate {
       CapDrop: options.capDrop,
       SecurityOpt: [
         ...(options.noNewPrivileges ? ['no-new-privileges'] : []),
+        ...(options.writableCgroups ? ['writable-cgroups=true'] : []),
         ...(options.seccomp === undefined ? [] : [`seccomp=${options.seccomp}`]),
         ...(options.apparmor === undefined ? [] : [`apparmor=${options.apparmor}`]),
       ],

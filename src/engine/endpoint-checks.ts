@@ -67,7 +67,8 @@ function optionFaults(options: Readonly<Record<string, string>>): string[] {
     ...(name === undefined || isInterfaceName(name) ? [] : [`invalid interface name ${JSON.stringify(name)}`]),
     ...(options[SYSCTLS] ?? '')
       .split(',')
-      .filter((text) => text !== '' && !/^net\.(ipv4|ipv6|mpls)\.[a-z_]+\.IFNAME\.[a-z0-9_]+=[^\s,]*$/.test(text))
+      // docker's command makes it lower case
+      .filter((text) => text !== '' && !/^net\.(ipv4|ipv6|mpls)\.[a-z_]+\.(IFNAME|ifname)\.[a-z0-9_]+=[^\s,]*$/.test(text))
       .map(
         (text) => `unrecognised network interface sysctl '${text}'; represent 'net.X.Y.ethN.Z=V' as 'net.X.Y.IFNAME.Z=V', 'X' must be 'ipv4', 'ipv6' or 'mpls'`,
       ),

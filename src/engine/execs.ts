@@ -1,6 +1,6 @@
 /** Use cases: further processes in a running container, asked for first and started then, as Docker's API has them. */
 import { randomHex } from '../base/random-hex.ts';
-import { DETACH_KEYS } from '../base/detach-keys.ts';
+import { checkDetachKeys, DETACH_KEYS, parseDetachKeys } from '../base/detach-keys.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import { execInContainer, execUser } from './container-exec.ts';
 import { emitContainer } from './container-events.ts';
@@ -45,6 +45,7 @@ export class ExecTable implements Execs {
     const record = this.#parts.store.find(container);
     if (!body.Cmd?.length) throw invalid('No exec command specified');
     this.#check(record, container);
+    checkDetachKeys('escape', body.DetachKeys);
     if (body.User) execUser(this.#parts, record, body.User);
     const id = randomHex(32);
     this.#all.set(id, { id, containerId: record.id, body, started: false, exitCode: null });
@@ -83,6 +84,7 @@ export class ExecTable implements Execs {
     exec.begun = begun.promise;
     try {
       if (stream !== undefined) opened?.({ tty, stream });
+      if (body.WorkingDir && !body.WorkingDir.startsWith('/')) throw new EngineError('invalid', 'Cwd must be an absolute path', { detail: { exitCode: 128 } });
       exec.process = await execInContainer(
         this.#parts,
         record,
@@ -135,7 +137,8 @@ export class ExecTable implements Execs {
       OpenStdout: body.AttachStdout ?? false,
       CanRemove: exitCode !== null,
       ContainerID: containerId,
-      DetachKeys: '',
+      // their bytes, as Go writes bytes
+      DetachKeys: parseDetachKeys(body.DetachKeys ?? '').toString('base64'),
       Pid: process?.pid ?? 0,
     };
   }

@@ -55,7 +55,7 @@ function namedLike(image: ImageSummary, patterns: readonly string[]): ImageSumma
 }
 
 export function imageFilter(parts: ImageParts, key: string, values: readonly string[]): (image: ImageSummary) => boolean {
-  const created = (name: string) => seconds(parts.store.find(name).entry.facts.created);
+  const created = (name: string) => moment(parts.store.find(name).entry.facts.created);
   switch (key) {
     case 'dangling': {
       const wanted = flagOf({ dangling: values }, key);
@@ -69,15 +69,15 @@ export function imageFilter(parts: ImageParts, key: string, values: readonly str
       return (image) => [...image.repoTags, ...image.repoDigests].some((name) => values.some((pattern) => matchesPattern(name, pattern)));
     case 'before': {
       const limit = Math.min(...values.map(created));
-      return (image) => seconds(image.created) < limit;
+      return (image) => moment(image.created) < limit;
     }
     case 'since': {
       const limit = Math.max(...values.map(created));
-      return (image) => seconds(image.created) > limit;
+      return (image) => moment(image.created) > limit;
     }
     case 'until': {
       const limit = Math.min(...values.map(pointInTime));
-      return (image) => seconds(image.created) < limit;
+      return (image) => moment(image.created) < limit;
     }
     default:
       throw invalid(`invalid filter '${key}'`);
@@ -127,9 +127,14 @@ export function flagOf(filters: Filters, key: string): boolean | undefined {
   return flag;
 }
 
-function seconds(created: string | undefined): number {
+/** In seconds, with their fractions: a script makes several images in one. */
+function moment(created: string | undefined): number {
   const time = Date.parse(created ?? '');
-  return Number.isNaN(time) ? 0 : Math.floor(time / 1000);
+  return Number.isNaN(time) ? 0 : time / 1000;
+}
+
+function seconds(created: string | undefined): number {
+  return Math.floor(moment(created));
 }
 
 function lineOf({ id, repoTags, repoDigests, created, size, labels }: ImageSummary): Omit<ImageLine, 'containers' | 'sharedSize'> {

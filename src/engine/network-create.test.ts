@@ -166,3 +166,15 @@ test('among processes: names and subnets are given once', async (t) => {
   assert.deepEqual([networks.length, new Set(subnets).size], [8, 6]);
   assert.deepEqual(new Set(networks.map(({ name }) => name)).size, 8);
 });
+
+test('what is given as nothing: options stay, addresses are not shown', async (t) => {
+  const { parts, networks } = ground(t);
+  const made = async (Name: string, IPAM: object) => {
+    await createNetwork(parts, { Name, IPAM });
+    const { options, asked } = networks.store.find(Name).ipam;
+    return [options, asked];
+  };
+  const Config = [{ Subnet: '10.9.4.0/24', Gateway: '', IPRange: '' }];
+  assert.deepEqual(await made('some', { Options: {}, Config }), [{}, [{ Subnet: '10.9.4.0/24' }]]);
+  assert.equal((await made('other', {}))[0], null);
+});

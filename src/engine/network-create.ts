@@ -52,7 +52,7 @@ function checkName(name: string): void {
 }
 
 function base({ Name, Scope, Labels = {}, Options = {}, IPAM, EnableIPv4, EnableIPv6 }: NetworkCreate): NetworkRecord {
-  const asked = IPAM?.Config ?? [];
+  const asked = (IPAM?.Config ?? []).map(withoutNothing);
   return {
     id: randomHex(32),
     name: Name,
@@ -62,7 +62,7 @@ function base({ Name, Scope, Labels = {}, Options = {}, IPAM, EnableIPv4, Enable
     ipv6: EnableIPv6 ?? flagOption(Options, ENABLE[6]) ?? false,
     internal: false,
     attachable: false,
-    ipam: { driver: IPAM?.Driver || 'default', options: emptyAsNull(IPAM?.Options), config: asked, asked },
+    ipam: { driver: IPAM?.Driver || 'default', options: IPAM?.Options ?? null, config: asked, asked },
     options: Options,
     labels: Labels,
     ...(Scope === undefined || Scope === '' ? {} : { scope: Scope }),
@@ -76,9 +76,9 @@ function flagOption(options: Readonly<Record<string, string>>, key: string): boo
   return value;
 }
 
-/** Docker forgets them. */
-function emptyAsNull(options: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> | null {
-  return options === undefined || Object.keys(options).length === 0 ? null : options;
+/** As in Docker's answers: what was given as nothing was not given. */
+function withoutNothing(config: IpamConfig): IpamConfig {
+  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== '')) as IpamConfig;
 }
 
 function formOf(body: NetworkCreate): NetworkRecord {

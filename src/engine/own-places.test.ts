@@ -11,6 +11,8 @@ test('places that mounts are made at are no changes', () => {
     ['A/etc A/etc/hosts A/x', 'A/x'],
     ['C/etc A/etc/hostname A/x', 'A/x'],
     ['A/etc A/etc/hosts A/etc/mine', 'C/etc A/etc/mine'],
+    ['A/.dockerenv C/etc A/etc/mtab A/x', 'A/x'],
+    ['A/.dockerenv C/etc C/etc/mtab', 'C/etc C/etc/mtab'],
     ['C/etc D/etc/hosts', 'C/etc D/etc/hosts'],
     ['C/dev A/dev/x', 'C/dev A/dev/x'],
   ] as const) {

@@ -45,7 +45,7 @@ export function systemInfo(parts: EngineParts, settings: SystemSettings): System
       ['Layers', driver.name === 'erofs' ? 'EROFS indexes over plain tars, mounted from files' : 'folders'],
       ['Writes', 'overlayfs'],
     ],
-    Plugins: { Volume: [], Network: ['bridge', 'host', 'ipvlan', 'macvlan', 'null'], Authorization: null, Log: ['json-file', 'local', 'none'] },
+    Plugins: { Volume: ['local'], Network: ['bridge', 'host', 'ipvlan', 'macvlan', 'null'], Authorization: null, Log: ['json-file', 'local', 'none'] },
     MemoryLimit: able.memory ?? false,
     SwapLimit: able.swap ?? false,
     ...(onV2 ? {} : { KernelMemoryTCP: able.kernelMemoryTcp ?? false }),

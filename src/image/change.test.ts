@@ -11,7 +11,7 @@ describe('changes', () => {
     [['ENV A=1 B="two words" C=th\\ ree', 'ENV A=9'], { Env: ['A=9', 'B=two words', 'C=th ree'] }],
     [['ENV OLD the rest of it'], { Env: ['OLD=the rest of it'] }],
     [['LABEL a.b=c "x y"=z'], { Labels: { 'a.b': 'c', 'x y': 'z' } }],
-    [['EXPOSE 80 53/udp 8000-8010/TCP'], { ExposedPorts: { '80/tcp': {}, '53/udp': {}, '8000-8010/tcp': {} } }],
+    [['EXPOSE 80 53/udp 8000-8002/TCP'], { ExposedPorts: { '80/tcp': {}, '53/udp': {}, '8000/tcp': {}, '8001/tcp': {}, '8002/tcp': {} } }],
     [['VOLUME /a /b', 'VOLUME ["/c d"]'], { Volumes: { '/a': {}, '/b': {}, '/c d': {} } }],
     [['USER 1:2', 'WORKDIR /w', 'WORKDIR x', 'STOPSIGNAL SIGQUIT'], { User: '1:2', WorkingDir: '/w/x', StopSignal: 'SIGQUIT' }],
     [['ONBUILD RUN x'], { OnBuild: ['RUN x'] }],
@@ -30,6 +30,8 @@ describe('changes', () => {
     ['', /an empty change requires/],
     ['ENV =x', /can't find = in|Must be of the form/],
     ['EXPOSE abc', /Invalid containerPort: abc/],
+    ['EXPOSE 1-65536', /Invalid containerPort: 1-65536/],
+    ['EXPOSE 9-8/udp', /Invalid containerPort: 9-8\/udp/],
     ['HEALTHCHECK x', /Unknown type "X" in HEALTHCHECK/],
     ['HEALTHCHECK --interval=soon CMD x', /invalid duration "soon"/],
   ] as const) {

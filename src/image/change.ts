@@ -24,7 +24,16 @@ function applyChange(config: ContainerConfig, change: string): Partial<Container
     case 'LABEL':
       return { Labels: { ...config.Labels, ...Object.fromEntries(pairs(text, 'LABEL')) } };
     case 'EXPOSE':
-      return { ExposedPorts: { ...config.ExposedPorts, ...Object.fromEntries(words(text).map((port) => [exposed(port), {}])) } };
+      return {
+        ExposedPorts: {
+          ...config.ExposedPorts,
+          ...Object.fromEntries(
+            words(text)
+              .flatMap(exposed)
+              .map((port) => [port, {}]),
+          ),
+        },
+      };
     case 'VOLUME':
       return { Volumes: { ...config.Volumes, ...Object.fromEntries((jsonList(text) ?? words(text)).map((path) => [path, {}])) } };
     case 'USER':
@@ -92,10 +101,12 @@ function mergeEnv(env: readonly string[], changes: readonly (readonly [string, s
   return [...out.values()];
 }
 
-function exposed(port: string): string {
-  const match = /^(\d{1,5}(?:-\d{1,5})?)(?:\/(tcp|udp|sctp))?$/i.exec(port);
-  if (match === null) throw invalid(`Invalid containerPort: ${port}`);
-  return `${match[1]}/${(match[2] ?? 'tcp').toLowerCase()}`;
+/** Each port of a range: a container is made of ports only. */
+function exposed(text: string): string[] {
+  const [, first, last = first, protocol = 'tcp'] = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/i.exec(text) ?? [];
+  const [from, to] = [Number(first), Number(last)];
+  if (first === undefined || to > 65_535 || from > to) throw invalid(`Invalid containerPort: ${text}`);
+  return Array.from({ length: to - from + 1 }, (_, index) => `${from + index}/${protocol.toLowerCase()}`);
 }
 
 function single(text: string, name: string): string {

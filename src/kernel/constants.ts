@@ -63,6 +63,7 @@ export const ATTR = {
 export const TREE = { CLONE: 1, CLOEXEC: O.CLOEXEC, RECURSIVE: 0x8000, EMPTY_PATH: 0x1000 } as const;
 
 /** inode(7) */
+export const S_IFREG = 0o100000;
 export const S_IFCHR = 0o20000;
 export const S_IFBLK = 0o60000;
 export const S_IFIFO = 0o10000;

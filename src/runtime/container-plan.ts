@@ -23,7 +23,7 @@ import {
   type Namespaces,
 } from './namespaces.ts';
 import { addEarlyProcess, addKeyring, addProcess, type ProcessInput } from './process.ts';
-import { addPivot, addReadonlyRoot, addRoot, openRootFolder } from './root.ts';
+import { addMarks, addPivot, addReadonlyRoot, addRoot, openRootFolder } from './root.ts';
 import { addListener } from './seccomp/listener.ts';
 import type { Hook, Mount, Spec } from './spec.ts';
 import { addContainerStdio, addMonitor, addMonitorEnds, addMonitorStdio } from './stdio.ts';
@@ -202,6 +202,7 @@ function addFileSystems(builder: PlanBuilder, input: ContainerInput, userNamespa
     kernelMounts: [],
     earlyProc,
   };
+  if (input.marked === true && input.root.kind === 'overlay') addMarks(builder, root);
   for (const mount of mounts) addMount(context, mount);
   const ownDev = mounts.some(
     (mount) => mount.destination.replace(/\/+$/, '') === '/dev' && !mount.options?.includes('bind') && !mount.options?.includes('rbind'),

@@ -165,6 +165,8 @@ export interface ContainerInput {
   readonly noPivot?: boolean;
   /** A session keyring of its own; default true. */
   readonly newKeyring?: boolean;
+  /** Make what Docker's containers are known by, where the root has a layer for writes: /.dockerenv and /etc/mtab. */
+  readonly marked?: boolean;
   /** A static reaper to show as /sbin/docker-init. */
   readonly initPath?: string;
   /** Mounts of the spec whose sources it cannot say. */

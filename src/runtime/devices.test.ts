@@ -86,7 +86,8 @@ describe('/dev', () => {
 });
 
 describe('--device', () => {
-  const of = (more: Parameters<typeof runOptions>[0]) => devicesOf(runOptions(more), machine(), () => ['/dev/zero', '/dev/gone']);
+  const of = (more: Parameters<typeof runOptions>[0]) =>
+    devicesOf(runOptions(more), machine(), (folder) => (folder === undefined ? ['/dev/zero', '/dev/gone'] : []));
   test('a node and a rule; without one everything is denied', () => {
     assert.deepEqual(of({}), { devices: [], rules: [{ allow: false, access: 'rwm' }] });
     assert.deepEqual(of({ devices: [{ host: '/dev/zero', container: '/dev/nought', access: 'r' }] }), {
@@ -97,6 +98,29 @@ describe('--device', () => {
       ],
     });
   });
+  test('a folder: all that is in it, each with a rule', () => {
+    const facts = {
+      ...machine(),
+      device: (path: string) => (/^\/dev\/snd\/(a|b\/c)$/.test(path) ? ({ type: 'c', major: 116, minor: path.length, mode: 0o660 } as const) : undefined),
+    };
+    const below = (folder?: string) => (folder === '/dev/snd/' ? ['/dev/snd/a', '/dev/snd/b/c'] : []);
+    const { devices, rules } = devicesOf(
+      runOptions({ devices: [{ host: '/dev/snd/', container: '/dev/s', access: 'rw' }] }),
+      { ...facts, kind: () => 'dir' },
+      below,
+    );
+    assert.deepEqual(
+      devices.map(({ path, minor }) => [path, minor]),
+      [
+        ['/dev/s/a', 10],
+        ['/dev/s/b/c', 12],
+      ],
+    );
+    assert.deepEqual(
+      rules.slice(1),
+      [10, 12].map((minor) => ({ allow: true, type: 'c', major: 116, minor, access: 'rw' })),
+    );
+  });
   test('privileged: all that the host has', () => {
     const { devices, rules } = of({ privileged: true });
     assert.deepEqual([devices.map(({ path }) => path), rules], [['/dev/zero'], [{ allow: true, access: 'rwm' }]]);
@@ -105,6 +129,8 @@ describe('--device', () => {
     const device = (host: string, access: string) => () => of({ devices: [{ host, container: '/x', access }] });
     assert.throws(device('/dev/zero', 'rwx'), { message: 'invalid device mode: rwx' });
     assert.throws(device('/dev/zero', ''), { message: 'invalid device mode: ' });
-    assert.throws(device('/nope', 'r'), { message: 'error gathering device information while adding custom device "/nope": no such device or directory' });
+    assert.throws(device('/missing', 'r'), { message: 'error gathering device information while adding custom device "/missing": no such file or directory' });
+    assert.throws(device('/file', 'r'), { message: 'error gathering device information while adding custom device "/file": not a device node' });
+    assert.throws(device('/empty', 'r'), { message: 'error gathering device information while adding custom device "/empty": not a device node' });
   });
 });

@@ -18,6 +18,7 @@ const cases: [op: Op, error: keyof typeof errno, message: string, exitCode: numb
   [check('/etc'), 'EACCES', 'exec: "/etc": permission denied', 126, 'invalid'],
   [exec('/bad'), 'ENOEXEC', 'exec: "/bad": exec format error', 126, 'invalid', /another kind of processor/],
   [exec('/bad'), 'E2BIG', 'exec: "/bad": argument list too long', 126, 'invalid'],
+  [{ op: 'cwd', side, path: '/no', mode: 0 }, 'ENOENT', 'chdir to cwd ("/no") set in config.json failed: no such file or directory', 127, 'not-found'],
   [bind, 'ENOENT', 'bind mount /src to /dst: no such file or directory', 125, 'not-found'],
   [bind, 'EACCES', 'bind mount /src to /dst: permission denied', 125, 'denied'],
   [{ op: 'clone', side: 'monitor', flags: 0 }, 'EPERM', 'clone: operation not permitted', 125, 'denied', /needs root/],

@@ -48,7 +48,7 @@ const WORDS: Readonly<Record<string, string>> = {
 export interface StepDetail {
   readonly step: number;
   readonly op: string;
-  /** Docker's exit code for it: 127 not found, 126 not executable, 125 anything else. */
+  /** Docker's exit code for it: 127 the program or its folder is not found, 126 not executable, 125 anything else. */
   readonly exitCode: 125 | 126 | 127;
   /** The step as `explain` shows it, where that says more than the message. */
   readonly shown?: string;
@@ -67,7 +67,8 @@ export function describeFailure(plan: Plan, failure: StepFailure): EngineError<S
   const exec = op.op === 'exec' || op.op === 'check-exec';
   const syscall = OPS[op.op].man.replace(/\(.*/, '');
   const cause = new SyscallError(syscall, failure.errno, code, WORDS[code] ?? code, failure.detail || undefined);
-  const exitCode = !exec ? 125 : code === 'ENOENT' || code === 'ENOTDIR' ? 127 : 126;
+  const missing = code === 'ENOENT' || (exec && code === 'ENOTDIR');
+  const exitCode = missing && (exec || op.op === 'cwd') ? 127 : exec ? 126 : 125;
   return new EngineError<StepDetail>(kindOf(code, exec), sentence(op, code, failure.detail, exec), {
     detail: { step: failure.index, op: op.op, exitCode, ...(exec ? {} : { shown: explainStep(op, failure.index) }) },
     cause,

@@ -139,7 +139,10 @@ describe('the order of the last steps', () => {
     );
   });
   test('the last PATH counts', () => assert.equal(opsOf(late({ env: ['PATH=/a', 'X=1', 'PATH=/b'] }).ops, 'exec')[0]!.path, '/b'));
-  for (const args of [[], [''], undefined]) {
+  test('a command without a name is none that there is', () => {
+    assert.throws(() => late({ args: [''] }), { message: 'exec: "": executable file not found in $PATH', detail: { exitCode: 127 } });
+  });
+  for (const args of [[], undefined]) {
     test(`no command: ${JSON.stringify(args)}`, () => assert.throws(() => late({ args: args as string[] }), /no command is given/));
   }
 });

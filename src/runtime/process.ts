@@ -1,6 +1,6 @@
 /** The last part of a plan: who the process is and what it may do. The order matters, and says why. */
 import { RLIMITS } from '../kernel/constants.ts';
-import { invalid } from '../base/errors.ts';
+import { EngineError, invalid } from '../base/errors.ts';
 import type { PlanBuilder } from './builder.ts';
 import { capabilitySets, type CapabilitySets } from './capabilities.ts';
 import type { MachineFacts } from './contract.ts';
@@ -83,7 +83,9 @@ export function addEarlyProcess(builder: PlanBuilder, input: ProcessInput): void
 export function addProcess(builder: PlanBuilder, input: ProcessInput, steps: { wait: () => void; beforeExec: () => void }): boolean {
   const { process, machine } = input;
   const [command] = process.args ?? [];
-  if (command === undefined || command === '') throw invalid('no command is given: process.args is empty');
+  if (command === undefined) throw invalid('no command is given: process.args is empty');
+  // runc looks for it, and finds nothing
+  if (command === '') throw new EngineError('invalid', 'exec: "": executable file not found in $PATH', { detail: { exitCode: 127 } });
   const env = process.env ?? [];
   const path = env.findLast((entry) => entry.startsWith('PATH='))?.slice(5) ?? '';
   const user = process.user ?? { uid: 0, gid: 0 };

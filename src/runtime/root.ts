@@ -1,5 +1,5 @@
 /** The root file system as operations: a detached tree, attached where only this mount namespace sees it. */
-import { ATTR, MS, O, O_DIRECTORY, TREE } from '../kernel/constants.ts';
+import { ATTR, MS, O, O_DIRECTORY, S_IFREG, TREE } from '../kernel/constants.ts';
 import { invalid } from '../base/errors.ts';
 import type { PlanBuilder } from './builder.ts';
 import type { MachineFacts, RootSource } from './contract.ts';
@@ -79,6 +79,16 @@ function overlayRoot(builder: PlanBuilder, source: Extract<RootSource, { kind: '
   builder.container('move-mount', { from: mount, ...at }, note);
   if (place !== undefined) builder.container('close', { slot: place });
   return mount;
+}
+
+/** By /.dockerenv programs know that a container is around them; old ones find what is mounted in /etc/mtab. As in Docker, below all mounts. */
+export function addMarks(builder: PlanBuilder, root: string): void {
+  const note = { ignore: ['EEXIST'], why: 'programs look for it' } as const;
+  builder.container('mknod', { dir: root, path: '.dockerenv', mode: S_IFREG | 0o755, dev: 0 }, note);
+  const etc = builder.slot('etc');
+  builder.container('ensure-dir', { into: etc, root, path: '/etc', mode: 0o755 });
+  builder.container('symlink', { target: '/proc/mounts', dir: etc, path: 'mtab' }, note);
+  builder.container('close', { slot: etc });
 }
 
 /** Makes the root what `/` is, and everything else unreachable. */

@@ -63,7 +63,7 @@ function etcMounts(files: EtcFiles, readonly: boolean): Mount[] {
 
 /** The defaults, changed for privilege and for namespaces that are not the container's own. */
 function adapted(options: RunOptions, joined: Joined): Mount[] {
-  const { privileged, namespaces, shmSize, sharedMemory } = options;
+  const { privileged, writableCgroups, namespaces, shmSize, sharedMemory } = options;
   const rebind = (destination: string, readonly: boolean, source = destination): Mount => ({
     destination,
     type: 'bind',
@@ -89,7 +89,7 @@ function adapted(options: RunOptions, joined: Joined): Mount[] {
     if (destination === '/dev/shm' && namespaces.ipc.kind === 'container') {
       return rebind('/dev/shm', false, `/proc/${joined(namespaces.ipc.container, 'ipc')}/root/dev/shm`);
     }
-    if (privileged && (destination === '/sys' || destination === '/sys/fs/cgroup')) {
+    if ((privileged && destination === '/sys') || ((privileged || writableCgroups) && destination === '/sys/fs/cgroup')) {
       return { ...mount, options: mount.options!.map((option) => (option === 'ro' ? 'rw' : option)) };
     }
     return mount;

@@ -112,6 +112,8 @@ export interface RunOptions {
   readonly apparmor?: string;
   /** SELinux's process label. */
   readonly selinux?: string;
+  /** /sys/fs/cgroup may be written to: for an init that makes cgroups of its own. */
+  readonly writableCgroups?: boolean;
   /** Nothing masked, nothing read-only in /proc and /sys. */
   readonly systemPathsUnconfined: boolean;
   /** Instead of Docker's lists. */

@@ -6,6 +6,7 @@ import { resourcesOf } from './run-resources.ts';
 
 const machine = {
   cpus: 4,
+  kind: (path: string) => (path === '/missing' ? 'missing' : 'file'),
   device: (path: string) => (path === '/dev/sda' ? { type: 'b', major: 8, minor: 0, mode: 0o660 } : undefined),
 } as unknown as MachineFacts;
 const of = (limits: Partial<Limits>) => resourcesOf({ ...DEFAULT_RUN, limits: { ...DEFAULT_RUN.limits, ...limits } } as RunOptions, machine, []);
@@ -69,6 +70,7 @@ test('what contradicts itself is refused in Docker’s words', () => {
     [{ blkioWeight: 9 }, 'Range of blkio weight is from 10 to 1000'],
     [{ blkioWeightDevice: [{ path: '/dev/sda', rate: 1001 }] }, 'invalid weight for device: /dev/sda:1001'],
     [{ readBps: [{ path: '/dev/none', rate: 1 }] }, '/dev/none: no such device'],
+    [{ readBps: [{ path: '/missing', rate: 1 }] }, 'stat /missing: no such file or directory'],
   ];
   for (const [limits, message] of table) assert.throws(() => of(limits), { kind: 'invalid', message });
 });

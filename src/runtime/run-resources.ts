@@ -107,7 +107,7 @@ function list(text: string, flag: string): string {
 
 function numbers(machine: MachineFacts, path: string): { major: number; minor: number } {
   const device = machine.device(path);
-  if (device === undefined) throw invalid(`${path}: no such device`);
+  if (device === undefined) throw invalid(machine.kind(path) === 'missing' ? `stat ${path}: no such file or directory` : `${path}: no such device`);
   return { major: device.major, minor: device.minor };
 }
 

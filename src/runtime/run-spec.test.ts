@@ -204,6 +204,11 @@ describe('mounts', () => {
       assert.ok(!at(destination, { privileged: true })!.options!.includes('ro'));
     }
   });
+  test('writable control groups, and nothing else', () => {
+    assert.ok(!at('/sys/fs/cgroup', { writableCgroups: true })!.options!.includes('ro'));
+    assert.ok(at('/sys', { writableCgroups: true })!.options!.includes('ro'));
+    assert.ok(at('/sys/fs/cgroup', { writableCgroups: false })!.options!.includes('ro'));
+  });
   test('a read-only root has read-only /etc files', () => {
     assert.deepEqual([at('/etc/hosts')!.options!.includes('ro'), at('/etc/hosts', { readonlyRootfs: true })!.options!.includes('ro')], [false, true]);
   });

@@ -26,8 +26,8 @@ export interface RunContext {
   readonly sharedName?: string;
   /** The network namespace that a container of its own network joins; absent: it makes one. */
   readonly networkPath?: string;
-  /** Paths of the host's device nodes, for a privileged container. */
-  hostDevices(): readonly string[];
+  /** Paths of the host's device nodes, for a privileged container, or of those in a folder of /dev. */
+  hostDevices(folder?: string): readonly string[];
 }
 
 /** Throws `invalid` in Docker's words for options that make no sense. */
@@ -36,7 +36,7 @@ export function specFromOptions(options: RunOptions, context: RunContext): Spec 
   if (options.args.length === 0) throw invalid('no command specified');
   const spec = defaultSpec();
   const bounding = boundingSet(options, machine);
-  const { devices, rules } = devicesOf(options, machine, () => context.hostDevices());
+  const { devices, rules } = devicesOf(options, machine, (folder) => context.hostDevices(folder));
   checkNetworkOptions(options);
   const shown = options.hostname ?? (sharesName(options) ? context.sharedName : undefined) ?? context.id.slice(0, 12);
   const hostname = options.hostname ?? (options.namespaces.uts.kind === 'new' ? shown : '');

@@ -2,7 +2,8 @@
 import { invalid } from '../base/errors.ts';
 import type { RunOptions } from './run-options.ts';
 
-export type SecurityOptions = Pick<RunOptions, 'noNewPrivileges' | 'systemPathsUnconfined'> & Partial<Pick<RunOptions, 'seccomp' | 'apparmor' | 'selinux'>>;
+export type SecurityOptions = Pick<RunOptions, 'noNewPrivileges' | 'systemPathsUnconfined'> &
+  Partial<Pick<RunOptions, 'seccomp' | 'apparmor' | 'selinux' | 'writableCgroups'>>;
 
 /** `profile` gives the text of what `seccomp=` names. Throws `invalid` in Docker's words for what is no option. */
 export function parseSecurityOptions(options: readonly string[], profile: (given: string) => string): SecurityOptions {
@@ -14,6 +15,7 @@ export function parseSecurityOptions(options: readonly string[], profile: (given
     else if (key === 'seccomp' && value) out.seccomp = /^(unconfined|builtin)$/.test(value) ? value : profile(value);
     else if (key === 'apparmor' && value) out.apparmor = value;
     else if (key === 'systempaths' && value === 'unconfined') out.systemPathsUnconfined = true;
+    else if (key === 'writable-cgroups' && /^(true|false)$/.test(value ?? '')) out.writableCgroups = value === 'true';
     else if (key === 'label' && value) labels.push(value);
     else throw invalid(`Invalid --security-opt: ${JSON.stringify(option)}`);
   }

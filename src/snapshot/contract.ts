@@ -137,7 +137,7 @@ export interface RootedFiles {
 }
 
 export interface DiffOptions {
-  /** Absolute paths that are left out, with all below them. */
+  /** Absolute paths that are left out, with all below them; `/etc/`: a folder, where nothing is in it but such. */
   readonly without?: readonly string[];
 }
 
@@ -167,7 +167,7 @@ export interface SnapshotDriver {
   createWritable(id: string): WritableLayer;
   removeWritable(id: string): void;
   writables(): readonly string[];
-  writableUsage(id: string): Promise<Usage>;
+  writableUsage(id: string, options?: DiffOptions): Promise<Usage>;
   /** The root file system of these layers (lowest first), writable where `writable` is the id of such a layer. */
   root(layers: readonly Digest[], writable: string | undefined, mountPoint: string): RootSource;
   /** What a container has changed. */

@@ -11,7 +11,7 @@ import { pathBytes, type FolderTree, type TreeNode } from './layer-tree.ts';
 const PIECE = 256 << 10;
 const SECOND = 1_000_000_000n;
 
-/** The archive piece by piece, without some absolute paths. Each step is synchronous and short. */
+/** The archive piece by piece, without some absolute paths (`DiffOptions`). Each step is synchronous and short. */
 export function* diffTar(upper: FolderTree, files: RawFiles, without: ReadonlySet<string>): Generator<Buffer> {
   const out: Buffer[] = [];
   const tar = new TarWriter((chunk) => void out.push(chunk));
@@ -22,10 +22,14 @@ export function* diffTar(upper: FolderTree, files: RawFiles, without: ReadonlySe
       const inside = path === '' ? name : `${path}/${name}`;
       if (without.has(`/${inside}`)) continue;
       const node = upper.node(inside);
-      if (node === undefined || node.type === 'socket') continue;
+      if (node === undefined || node.type === 'socket' || (node.type === 'dir' && !node.opaque && isIdle(inside))) continue;
       yield* entry(inside, name, node);
       if (node.type === 'dir') yield* folder(inside);
     }
+  }
+
+  function isIdle(path: string): boolean {
+    return without.has(`/${path}/`) && upper.names(path).every((name) => without.has(`/${path}/${name}`));
   }
 
   function* entry(path: string, base: string, node: TreeNode): Generator<Buffer> {

@@ -227,5 +227,6 @@ export function intakeTests(subject: DriverSubject): void {
     const writable = await driver.writableUsage('c1');
     assert.ok(writable.bytes >= 500_000 && writable.bytes < 700_000 && writable.inodes === 4, JSON.stringify(writable));
     assert.equal(writable.contentSize, 500_007);
+    assert.equal((await driver.writableUsage('c1', { without: ['/z', '/d/'] })).contentSize, 500_000);
   });
 }

@@ -63,7 +63,7 @@ export function driverOf(name: SnapshotDriver['name'], options: DriverOptions, p
     createWritable: (id) => writables.create(id),
     removeWritable: (id) => writables.remove(id),
     writables: () => writables.list(),
-    writableUsage: (id) => writables.usage(id),
+    writableUsage: (id, options = {}) => writables.usage(id, options),
     root(layers, writable, mountPoint): RootSource {
       const found = places(layers);
       const lower = found.map((place) => place.lower);

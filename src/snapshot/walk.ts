@@ -2,15 +2,16 @@
 import { lstatSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import type { Usage } from './contract.ts';
 
-/** What a tree takes on its disk. Files that vanish meanwhile do not count. */
-export function usageOf(path: string): Usage {
+/** What a tree takes on its disk. Files that vanish meanwhile do not count, nor those `without`, which are paths in it: `/etc/mtab`. */
+export function usageOf(path: string, without: readonly string[] = []): Usage {
+  const uncounted = new Set(without.map((inside) => `${path}${inside}`));
   const seen = new Set<number>();
   let bytes = 0;
   let inodes = 0;
   let contentSize = 0;
   const walk = (at: Buffer): void => {
     const stat = lstatSync(at, { throwIfNoEntry: false });
-    if (stat === undefined) return;
+    if (stat === undefined || (uncounted.size > 0 && uncounted.has(at.toString('latin1')))) return;
     if (stat.nlink > 1 && !stat.isDirectory()) {
       if (seen.has(stat.ino)) return;
       seen.add(stat.ino);

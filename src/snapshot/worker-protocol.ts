@@ -19,7 +19,7 @@ export type Task =
   | IngestTask
   /** Removes trees. */
   | { readonly kind: 'remove'; readonly paths: readonly string[] }
-  | { readonly kind: 'usage'; readonly path: string }
+  | { readonly kind: 'usage'; readonly path: string; readonly without?: readonly string[] }
   | { readonly kind: 'changes'; readonly upper: string; readonly lower: readonly TreeSource[] }
   | { readonly kind: 'diff'; readonly upper: string; readonly lower: readonly TreeSource[]; readonly without: readonly string[] }
   | { readonly kind: 'stat'; readonly root: string; readonly path: string }

@@ -50,8 +50,8 @@ export class Writables {
     this.#store.trash(`${this.#dir}/${id}`, true, ['diff', 'work/work', 'work']);
   }
 
-  usage(id: string): Promise<Usage> {
-    return this.#pool.do({ kind: 'usage', path: this.get(id).dir });
+  usage(id: string, { without = [] }: DiffOptions): Promise<Usage> {
+    return this.#pool.do({ kind: 'usage', path: this.get(id).dir, without });
   }
 
   async changes(lower: readonly TreeSource[], id: string): Promise<readonly Change[]> {

@@ -58,7 +58,7 @@ describe('options of networks', { skip }, () => {
       HostConfig: { NetworkMode: 'front' },
       NetworkingConfig: { EndpointsConfig: { front: { DriverOpts: { 'com.docker.network.endpoint.sysctls': text } } } },
     });
-    const id = await daemon.run(of('net.ipv4.conf.IFNAME.log_martians=1,net.ipv4.neigh.IFNAME.gc_stale_time=77'));
+    const id = await daemon.run(of('net.ipv4.conf.IFNAME.log_martians=1,net.ipv4.neigh.ifname.gc_stale_time=77'));
     assert.equal(await sh(daemon, id, 'cat /proc/sys/net/ipv4/conf/eth0/log_martians /proc/sys/net/ipv4/neigh/eth0/gc_stale_time'), '1\n77');
     const none = await daemon.create(of('net.ipv4.conf.IFNAME.no_such=1'));
     const { status, text } = await daemon.api.post(`/v1.51/containers/${none}/start`);

@@ -14,7 +14,8 @@ import type { ApiRequest } from '../contract.ts';
 import { destroyUnlessTaken, streamRoutes } from './streams.ts';
 
 const JSON_TYPE = 'Content-Type: application/json\r\n';
-const START = post('/v1.51/exec/e/start', '{}', `${JSON_TYPE}Connection: Upgrade\r\nUpgrade: tcp\r\n`);
+const startOf = (tty: boolean) => post('/v1.51/exec/e/start', JSON.stringify({ Tty: tty }), `${JSON_TYPE}Connection: Upgrade\r\nUpgrade: tcp\r\n`);
+const START = startOf(false);
 const NOT_THERE = new EngineError('invalid', 'exec: "nope": executable file not found in $PATH', { detail: { exitCode: 127 } });
 
 /** A server whose execs start as `start` says. */
@@ -36,7 +37,7 @@ for (const tty of [false, true]) {
       return { tty, stream };
     });
     const socket = connect(path);
-    socket.write(START);
+    socket.write(startOf(tty));
     assert.match(await readUntil(socket, '\r\n\r\n'), /^HTTP\/1\.1 101 UPGRADED\r\n[^]*\r\n\r\n$/);
     go.resolve();
     stream.end('output');
@@ -54,9 +55,23 @@ for (const tty of [false, true]) {
       throw NOT_THERE;
     });
     const text = `OCI runtime exec failed: exec failed: unable to start container process: ${NOT_THERE.message}\r\n`;
-    assert.equal(bodyOf(await talk(path, [START])), tty ? text : framed('stdout', text).toString('latin1'));
+    assert.equal(bodyOf(await talk(path, [startOf(tty)])), tty ? text : framed('stdout', text).toString('latin1'));
   });
 }
+
+test('exec: frames or none as the start asks for, not as the exec was made', async (t) => {
+  for (const tty of [false, true]) {
+    const path = await serving(t, async (_id, { opened }: ExecStart = {}) => {
+      const stream = new PassThrough();
+      opened!({ tty, stream });
+      stream.end(tty ? 'shown' : framed('stdout', 'written'));
+      return { tty, stream };
+    });
+    const answer = await talk(path, [startOf(!tty)]);
+    assert.match(answer, tty ? /^Content-Type: application\/vnd\.docker\.multiplexed-stream/m : /^Content-Type: application\/vnd\.docker\.raw-stream/m);
+    assert.equal(bodyOf(answer), tty ? framed('stdout', 'shown').toString('latin1') : 'written');
+  }
+});
 
 test('exec: streams that go without an end, and an error that no program is to blame for', async (t) => {
   const path = await serving(t, async (_id, { opened }: ExecStart = {}) => {
@@ -65,7 +80,7 @@ test('exec: streams that go without an end, and an error that no program is to b
     stream.destroy();
     throw new EngineError('conflict', 'container c is not running');
   });
-  assert.equal(bodyOf(await talk(path, [START])), 'container c is not running\r\n');
+  assert.equal(bodyOf(await talk(path, [startOf(true)])), 'container c is not running\r\n');
 });
 
 test('exec: what fails before there are streams has a status', async (t) => {

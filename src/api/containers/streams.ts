@@ -1,5 +1,5 @@
 /** Where a connection becomes the streams of a process: attach and exec. */
-import type { Duplex, Readable } from 'node:stream';
+import { Transform, type Duplex, type Readable } from 'node:stream';
 import { EngineError, invalid } from '../../base/errors.ts';
 import type { Attached, AttachOptions } from '../../engine/containers-contract.ts';
 import type { ApiRequest, Route } from '../contract.ts';
@@ -64,7 +64,7 @@ export const streamRoutes: readonly Route[] = [
     path: '/exec/{id}/start',
     hijack: true,
     handler: async (request, { execs }) => {
-      const { Detach: detach, ConsoleSize: consoleSize } = decodeExecStart(await request.json());
+      const { Detach: detach, Tty: tty = false, ConsoleSize: consoleSize } = decodeExecStart(await request.json());
       const exec = request.params['id']!;
       // as Docker: the stream has begun before the program is looked for. And before it runs, since there are clients
       // (docker-py) that lose what comes with the head
@@ -72,7 +72,9 @@ export const streamRoutes: readonly Route[] = [
       const last = Promise.withResolvers<string>();
       const opened = (attached: Attached) => {
         open = true;
-        connect(take(request, attached.tty), attached, last.promise);
+        // as dockerd: frames are what the start asks for, whatever the exec was made with
+        const output = attached.tty === tty ? attached.stream : tty ? unframed(attached.stream) : enframed(attached.stream);
+        connect(take(request, tty), { tty, stream: attached.stream, output }, last.promise);
       };
       try {
         await execs.start(exec, { detach, ...(consoleSize ? { consoleSize } : {}), opened });
@@ -163,10 +165,19 @@ export function destroyUnlessTaken(stream: Duplex): void {
   stream.once('close', () => clearInterval(timer));
 }
 
-function framed(text: string): Buffer {
+/** What a terminal shows, in frames of standard output. */
+function enframed(stream: Duplex): Readable {
+  const frames = new Transform({ transform: (chunk: Buffer, _, done) => done(null, framed(chunk)) });
+  frames.on('error', () => stream.destroy());
+  stream.on('close', () => frames.end());
+  return stream.pipe(frames);
+}
+
+function framed(content: string | Buffer): Buffer {
+  const payload = typeof content === 'string' ? Buffer.from(content) : content;
   const head = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
-  head.writeUInt32BE(Buffer.byteLength(text), 4);
-  return Buffer.concat([head, Buffer.from(text)]);
+  head.writeUInt32BE(payload.length, 4);
+  return Buffer.concat([head, payload]);
 }
 
 /** What the client still sends goes nowhere; closing with it unread would take the last output from him. */

@@ -105,8 +105,11 @@ export function machineFacts() {
   };
 }
 
-/** Paths of the device nodes in /dev, without terminals' folders and what is a container's own. */
-export function hostDevices(): string[] {
+/**
+ * Paths of the device nodes in /dev, or in a folder of it, without terminals' folders and what is a container's own. None
+ * of a folder elsewhere: whoever names the host's root would have all of its disk searched.
+ */
+export function hostDevices(folder = '/dev'): string[] {
   const skip = new Set(['/dev/pts', '/dev/shm', '/dev/fd', '/dev/mqueue', '/dev/console', '/dev/.lxc', '/dev/.lxd-mounts', '/dev/.udev', '/dev/ptmx']);
   const walk = (dir: string): string[] =>
     readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
@@ -115,7 +118,9 @@ export function hostDevices(): string[] {
       if (entry.isDirectory()) return walk(path);
       return entry.isCharacterDevice() || entry.isBlockDevice() ? [path] : [];
     });
-  return walk('/dev');
+  const real = realpathSync(folder);
+  if (real !== '/dev' && !real.startsWith('/dev/')) return [];
+  return walk(real).map((path) => `${folder.replace(/\/+$/, '')}${path.slice(real.length)}`);
 }
 
 function readOr(path: string, otherwise: string): string {

@@ -53,7 +53,7 @@ export async function changed(namespace: NetworkNamespace, changes: readonly Net
 function askedSysctls({ interfaceName, options }: Endpoint): [name: string, value: string][] {
   return (options?.[SYSCTLS] ?? '').split(',').flatMap((text) => {
     const [name = '', value] = text.split(/=(.*)/s);
-    return value === undefined ? [] : [[name.replace('IFNAME', interfaceName.replaceAll('.', '/')), value]];
+    return value === undefined ? [] : [[name.replace(/\.ifname\./i, `.${interfaceName.replaceAll('.', '/')}.`), value]];
   });
 }
 
