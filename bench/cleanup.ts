@@ -12,20 +12,26 @@ export function atEnd(work: () => unknown): () => Promise<void> {
   return once;
 }
 
-/** A folder in memory, where that can be, for the data of all. */
+/** A folder in memory, where that can be, for the data of all. With it goes what is still there of all else. */
 export function benchFolder(): { readonly folder: string; remove(): Promise<void> } {
   const folder = mkdtempSync(`${existsSync('/dev/shm') ? '/dev/shm' : tmpdir()}/kobako-bench-`);
-  return { folder, remove: atEnd(() => rmSync(folder, { recursive: true, force: true })) };
+  atEnd(() => rmSync(folder, { recursive: true, force: true }));
+  return { folder, remove: endAll };
+}
+
+/** The last first; what fails is told. */
+async function endAll(): Promise<void> {
+  for (const work of [...waiting].toReversed()) {
+    try {
+      await work();
+    } catch (error) {
+      console.error((error as Error).message);
+    }
+  }
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, async () => {
-    for (const work of [...waiting].toReversed()) {
-      try {
-        await work();
-      } catch (error) {
-        console.error((error as Error).message);
-      }
-    }
+    await endAll();
     process.exit(128 + constants.signals[signal]);
   });
