@@ -20,6 +20,8 @@ export interface ServeOptions {
 }
 
 export interface ApiServer {
+  /** Serves what connects to `listener`, too: to be called before that listens, or who is quick is not heard. */
+  serve(listener: Server): void;
   /** A connection from elsewhere. */
   accept(socket: Socket): void;
   /** Takes no new connections, lets requests end, and after `graceMs` milliseconds (5,000) ends what is left. */
@@ -31,7 +33,8 @@ const LIMITS: Limits = { headBytes: 256 * 1024, headMs: 30_000, idleMs: 600_000,
 /** Serves what connects to `listeners`, which must have been made with `allowHalfOpen`: a client may close its standard input. */
 export function serve(listeners: readonly Server[], routes: readonly Route[], engine: Engine, options: ServeOptions): ApiServer {
   const server = new ConnectionServer(routes, engine, options);
-  return server.start(listeners);
+  for (const listener of listeners) server.serve(listener);
+  return server;
 }
 
 class ConnectionServer implements ConnectionOwner, ApiServer {
@@ -42,7 +45,7 @@ class ConnectionServer implements ConnectionOwner, ApiServer {
   readonly #connections = new Set<Connection>();
   readonly #sweeper: NodeJS.Timeout;
   readonly #hasGone: (socket: Socket) => boolean;
-  #listeners: readonly Server[] = [];
+  readonly #listeners: Server[] = [];
   #empty: (() => void) | undefined;
 
   constructor(routes: readonly Route[], engine: Engine, options: ServeOptions) {
@@ -54,11 +57,10 @@ class ConnectionServer implements ConnectionOwner, ApiServer {
     this.#sweeper = setInterval(() => this.#sweep(), Math.min(5_000, Math.max(20, shortest / 4))).unref();
   }
 
-  start(listeners: readonly Server[]): this {
-    this.#listeners = listeners;
+  serve(listener: Server): void {
+    this.#listeners.push(listener);
     // a TLS server gives its connections when they are secure
-    for (const listener of listeners) listener.on(isTls(listener) ? 'secureConnection' : 'connection', (socket: Socket) => this.accept(socket));
-    return this;
+    listener.on(isTls(listener) ? 'secureConnection' : 'connection', (socket: Socket) => this.accept(socket));
   }
 
   accept(socket: Socket): void {

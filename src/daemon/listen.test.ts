@@ -45,6 +45,27 @@ test('addresses', () => {
   }
 });
 
+test('whoever connects to the first address is heard while the next one is still being opened', async (t) => {
+  const path = `${tempFor(t)}/early.sock`;
+  const order: string[] = [];
+  const made = (server: Server) => {
+    order.push(`made, listening ${server.listening}`);
+    server.on('connection', (socket) => socket.end('heard'));
+    t.after(() => server.close());
+  };
+  // its name is looked up first
+  const all = listen([`unix://${path}`, 'tcp://localhost:0'], { made }).then(() => order.push('all listen'));
+  while (!existsSync(path)) await new Promise(setImmediate);
+  const client = connect(path);
+  const said = text(client).then((words) => order.push(words));
+  await Promise.all([all, said]);
+  assert.deepEqual(
+    order.filter((what) => what.startsWith('made')),
+    Array(2).fill('made, listening false'),
+  );
+  assert.ok(order.includes('heard'));
+});
+
 test('a Unix socket is for root and the group, from its first moment', async (t) => {
   const path = `${tempFor(t)}/sub/api.sock`;
   const before = process.umask();

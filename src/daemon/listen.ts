@@ -22,6 +22,8 @@ export interface ListenOptionsOfDaemon {
   readonly group?: string | undefined;
   /** Where systemd says what it opened (LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES); they are taken out of it. */
   readonly env?: NodeJS.ProcessEnv | undefined;
+  /** Is given each server before it listens. */
+  readonly made?: (server: Server) => void;
 }
 
 /**
@@ -44,15 +46,15 @@ export async function listen(addresses: readonly string[], options: ListenOption
 async function listenOn(address: ListenAddress, options: ListenOptionsOfDaemon, activated: readonly Activated[]): Promise<readonly Server[]> {
   switch (address.kind) {
     case 'unix':
-      return [await listenUnix(address.path, options.group ?? 'docker')];
+      return [await listenUnix(address.path, options)];
     case 'tcp': {
       const server = options.tls === undefined ? plainServer() : tlsServer(options.tls);
-      return [await opened(server, { host: address.host, port: address.port }, `listen tcp ${address.host}:${address.port}`)];
+      return [await opened(server, { host: address.host, port: address.port }, `listen tcp ${address.host}:${address.port}`, options)];
     }
     case 'fd': {
       const found = activated.filter(({ fd, name }) => address.name === '' || name === address.name || String(fd) === address.name);
       if (found.length === 0) throw new EngineError('unavailable', 'no sockets found via socket activation: make sure the service was started by systemd');
-      return Promise.all(found.map(({ fd }) => opened(plainServer(), { fd }, `listen fd ${fd}`)));
+      return Promise.all(found.map(({ fd }) => opened(plainServer(), { fd }, `listen fd ${fd}`, options)));
     }
   }
 }
@@ -83,27 +85,28 @@ function tlsServer({ cert, key, ca, verify = false }: TlsFiles): Server {
   }
 }
 
-async function listenUnix(path: string, group: string): Promise<Server> {
+async function listenUnix(path: string, options: ListenOptionsOfDaemon): Promise<Server> {
   mkdirSync(dirname(path), { recursive: true });
   await removeStale(path);
   // never open to everybody, not even for a moment: bind() happens within listen()
   const before = process.umask(0o117);
   let ready: Promise<Server>;
   try {
-    ready = opened(plainServer(), { path }, `can't create unix socket ${path}`);
+    ready = opened(plainServer(), { path }, `can't create unix socket ${path}`, options);
   } finally {
     process.umask(before);
   }
   const server = await ready;
   chmodSync(path, 0o660);
-  const gid = groupId(group);
+  const gid = groupId(options.group ?? 'docker');
   if (gid !== undefined && process.getuid?.() === 0) chownSync(path, 0, gid);
   return server;
 }
 
-async function opened(server: Server, options: ListenOptions & { readonly fd?: number }, what: string): Promise<Server> {
+async function opened(server: Server, where: ListenOptions & { readonly fd?: number }, what: string, { made }: ListenOptionsOfDaemon): Promise<Server> {
+  made?.(server);
   const listening = once(server, 'listening');
-  server.listen({ backlog: 4096, ...options }); // the kernel's own limit, in effect
+  server.listen({ backlog: 4096, ...where }); // the kernel's own limit, in effect
   try {
     await listening;
   } catch (error) {

@@ -75,21 +75,22 @@ export async function startDaemon(settings: DaemonSettings, log: Log): Promise<D
     leaseGrace: settings.leaseGrace,
   });
   undo.use(engine);
-  const servers = await listen(settings.hosts, { tls: tlsFiles(settings), group: settings.group });
   const options = { version: VERSION, log: (message: string) => log.error(message), hasGone: peerHasGone };
   const metrics = settings.metricsAddress === undefined ? undefined : new Metrics();
   if (metrics !== undefined) {
     const stop = new AbortController();
     void metrics.watchEvents(engine, stop.signal);
     undo.defer(() => stop.abort());
-    const measured = serve(await listen([`tcp://${settings.metricsAddress}`], { env: {} }), metricsRoutes(metrics), engine, options);
+    const measured = serve([], metricsRoutes(metrics), engine, options);
     undo.defer(() => measured.close({ graceMs: 0 }));
+    await listen([`tcp://${settings.metricsAddress}`], { env: {}, made: (server) => measured.serve(server) });
     log.info(`metrics API listening on ${settings.metricsAddress}`);
   }
   const buildkit = buildkitRoutes({ folder: join(settings.dataRoot, 'build/door'), run: join(settings.execRoot, 'build'), history: settings.buildHistory });
   const routes = [...apiRoutes, ...remoteBuildRoutes(join(settings.execRoot, 'agents')), ...buildkit.routes];
-  const api: ApiServer = serve(servers, metrics?.counted(routes) ?? routes, metrics?.timed(engine) ?? engine, options);
+  const api: ApiServer = serve([], metrics?.counted(routes) ?? routes, metrics?.timed(engine) ?? engine, options);
   undo.defer(() => api.close({ graceMs: GRACE_MS }));
+  await listen(settings.hosts, { tls: tlsFiles(settings), group: settings.group, made: (server) => api.serve(server) });
   undo.defer(() => buildkit.close());
   const rehearsal = rehearseRequests(join(settings.execRoot, 'rehearsal.sock'));
   undo.defer(async () => {
