@@ -17,6 +17,13 @@ export interface Route {
 /** An API version as a number that compares: 1.41 is 41. */
 export type ApiVersion = number;
 
+/** A process of this machine that asks. */
+export interface ClientProcess {
+  readonly args: readonly string[];
+  /** How long it has been there, in milliseconds. */
+  readonly ageMs: number;
+}
+
 export interface ApiRequest {
   readonly method: string;
   readonly path: string;
@@ -27,6 +34,8 @@ export interface ApiRequest {
   readonly version: ApiVersion;
   /** Aborted when the client has gone. */
   readonly signal: AbortSignal;
+  /** Whose connection it is, where that can be told. */
+  client(): ClientProcess | undefined;
   /** The body as bytes; read it or leave it. */
   readonly body: Readable;
   /** The body as JSON: undefined when it is empty. Throws `invalid` for what is no JSON, is too long, or has another content type. */

@@ -1,9 +1,10 @@
 /** One request and its answer: what a route's handler holds. */
+import type { Socket } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import { EngineError } from '../base/errors.ts';
 import type { Engine } from '../engine/contract.ts';
 import { AnswerStream, clientGone, type Form } from './answer-stream.ts';
-import type { ApiRequest, ApiVersion, Query, ResponseStream, Route } from './contract.ts';
+import type { ApiRequest, ApiVersion, ClientProcess, Query, ResponseStream, Route } from './contract.ts';
 import { errorBody, faultText, statusOf } from './errors.ts';
 import type { Connection, Handling } from './http/connection.ts';
 import type { RequestHead } from './http/head.ts';
@@ -17,6 +18,7 @@ export interface ExchangeContext {
   readonly heads: Heads;
   readonly engine: Engine;
   readonly log: (message: string) => void;
+  readonly clientOf: (socket: Socket) => ClientProcess | undefined;
 }
 
 export interface Matched {
@@ -63,6 +65,10 @@ export class Exchange implements ApiRequest, Handling {
 
   get hijackable(): boolean {
     return this.#route.hijack === true && this.#state === 'open';
+  }
+
+  client(): ClientProcess | undefined {
+    return this.#context.clientOf(this.#connection.socket);
   }
 
   get signal(): AbortSignal {

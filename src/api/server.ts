@@ -1,7 +1,7 @@
 /** The HTTP server: connections from any number of listeners, routes from a table. */
 import type { Server, Socket } from 'node:net';
 import type { Engine } from '../engine/contract.ts';
-import type { ApiRequest, Route } from './contract.ts';
+import type { ApiRequest, ClientProcess, Route } from './contract.ts';
 import { Exchange, type ExchangeContext } from './exchange.ts';
 import { Connection, type ConnectionOwner, type Handling, type Limits } from './http/connection.ts';
 import type { RequestHead } from './http/head.ts';
@@ -17,6 +17,8 @@ export interface ServeOptions {
   readonly limits?: Partial<Limits>;
   /** Whether a client that has closed its half of a connection has in fact gone. Without it that is not known. */
   readonly hasGone?: (socket: Socket) => boolean;
+  /** Which process a connection comes from. Without it that is not known. */
+  readonly clientOf?: (socket: Socket) => ClientProcess | undefined;
 }
 
 export interface ApiServer {
@@ -52,7 +54,12 @@ class ConnectionServer implements ConnectionOwner, ApiServer {
     this.limits = { ...LIMITS, ...options.limits };
     this.#router = new Router(routes);
     this.#hasGone = options.hasGone ?? (() => false);
-    this.#context = { engine, heads: new Heads(`kobako/${options.version} (linux)`), log: options.log ?? console.error };
+    this.#context = {
+      engine,
+      heads: new Heads(`kobako/${options.version} (linux)`),
+      log: options.log ?? console.error,
+      clientOf: options.clientOf ?? (() => undefined),
+    };
     const shortest = Math.min(this.limits.headMs, this.limits.idleMs, this.limits.lingerMs);
     this.#sweeper = setInterval(() => this.#sweep(), Math.min(5_000, Math.max(20, shortest / 4))).unref();
   }

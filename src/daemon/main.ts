@@ -10,6 +10,7 @@ import { serve, type ApiServer } from '../api/server.ts';
 import type { LocalEngine } from '../engine/contract.ts';
 import { openEngine } from '../engine/open-engine.ts';
 import { peerHasGone } from '../kernel/linux/peer-gone.ts';
+import { peerProcess } from '../kernel/linux/peer-process.ts';
 import { VERSION } from '../base/version.ts';
 import { listen, type TlsFiles } from './listen.ts';
 import { rehearseRequests } from './rehearsal.ts';
@@ -75,7 +76,7 @@ export async function startDaemon(settings: DaemonSettings, log: Log): Promise<D
     leaseGrace: settings.leaseGrace,
   });
   undo.use(engine);
-  const options = { version: VERSION, log: (message: string) => log.error(message), hasGone: peerHasGone };
+  const options = { version: VERSION, log: (message: string) => log.error(message), hasGone: peerHasGone, clientOf: peerProcess };
   const metrics = settings.metricsAddress === undefined ? undefined : new Metrics();
   if (metrics !== undefined) {
     const stop = new AbortController();

@@ -1,7 +1,8 @@
 /** What happens in the engine, as JSON lines that come when it does. */
 import { invalid } from '../../base/errors.ts';
+import { nanoOf, nowNano } from '../../base/time.ts';
 import type { EngineEvent } from '../../engine/types/system.ts';
-import type { Route } from '../contract.ts';
+import type { ClientProcess, Route } from '../contract.ts';
 import { jsonText } from '../json.ts';
 import { timestampOf } from '../timestamp.ts';
 
@@ -18,10 +19,24 @@ export const eventRoutes: readonly Route[] = [
       const answer = request.stream({ type: 'application/json' });
       // a client that waits for something to happen has to know that nothing is missed
       const started = () => answer.flush();
-      for await (const event of system.events({ since, until, filters, signal, started })) await answer.write(`${jsonText(document(event))}\n`);
+      const from = since ?? (until === undefined ? beginOf(request.client()) : undefined);
+      for await (const event of system.events({ since: from, until, filters, signal, started })) await answer.write(`${jsonText(document(event))}\n`);
     },
   },
 ];
+
+/** No command takes longer to ask its first question. */
+const FRESH_MS = 2000;
+
+/**
+ * A command that is there for events alone, as `docker events`, hears of all since it was started. Tools start it and
+ * `docker run` in one breath, and wait for that start (dev containers' command line): with dockerd, which takes ten times as
+ * long for one, it is always early enough.
+ */
+function beginOf(client: ClientProcess | undefined): bigint | undefined {
+  if (client === undefined || !client.args.includes('events') || client.ageMs > FRESH_MS) return undefined;
+  return nowNano() - nanoOf(client.ageMs);
+}
 
 /** Here 0 is a time like any other: since ever. */
 function timeOf(text: string | undefined): bigint | undefined {
