@@ -57,12 +57,6 @@ uint32_t plan_op(const struct plan *plan, uint32_t at, struct op *op) {
   return at + u32_at(p + 4);
 }
 
-uint32_t plan_end_of_work(const struct plan *plan) {
-  uint32_t at = PLAN_HEADER;
-  for (uint32_t i = 0; i < plan->ops && plan->bytes[at + 2] != SIDE_CLEANUP; i++) at += u32_at(plan->bytes + at + 4);
-  return at;
-}
-
 /* ---- the check ---- */
 
 static const char *check_zeros(const unsigned char *p, const unsigned char *end) {

@@ -42,9 +42,6 @@ uint32_t plan_size(const void *bytes, size_t len);
    is the operation that it is about, or -1. bytes: 8-aligned. */
 const char *plan_check(struct plan *plan, const void *bytes, size_t size, int *index);
 
-/* Where the cleanup operations of a checked plan begin. */
-uint32_t plan_end_of_work(const struct plan *plan);
-
 /* One operation of a checked plan. */
 struct op {
   int code, side;

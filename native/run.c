@@ -193,7 +193,7 @@ static int run_first(struct runner *r, struct input *in, uint32_t size) {
   struct plan first;
   const char *error;
   int index = -1;
-  uint32_t at = PLAN_HEADER;
+  uint32_t done = PLAN_HEADER;
   struct op op;
   void *copy = sys_mmap(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (sys_is_error(copy)) return refuse(r, "there is no memory", -1);
@@ -202,13 +202,13 @@ static int run_first(struct runner *r, struct input *in, uint32_t size) {
   memmove(in->data, in->data + size, in->have);
   r->plan.bytes = copy;
   for (uint32_t i = 0; i < r->plan.ops; i++) {
-    at = plan_op(&r->plan, at, &op);
+    uint32_t next = plan_op(&r->plan, done, &op);
     if (op.side == SIDE_CLEANUP) break;
     long ret = run_one(r, &op);
     if (ret < 0) return monitor_fails(r, (int)i, &op, ret);
+    done = next;
   }
   first = r->plan;
-  uint32_t done = plan_end_of_work(&first);
   error = read_plan(r, in, &size);
   if (!error) error = plan_check(&r->plan, in->data, size, &index);
   if (!error && (r->plan.more || size < done || memcmp(in->data + PLAN_HEADER, first.bytes + PLAN_HEADER, done - PLAN_HEADER) != 0))
