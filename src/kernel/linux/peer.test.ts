@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { tempFor } from '../../../test/support/temp.ts';
-import { peerHasGone } from './peer-gone.ts';
+import { peerHasGone } from './peer.ts';
 
 for (const [kind, address] of [
   ['a Unix socket', (folder: string) => ({ path: `${folder}/socket` })],
