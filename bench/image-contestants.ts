@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createReadStream, mkdirSync } from 'node:fs';
 import { request } from 'node:http';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { pipeline } from 'node:stream/promises';
 import { peers } from '../test/support/peers.ts';
 import { atEnd } from './cleanup.ts';
@@ -21,8 +22,10 @@ export interface Answer {
   readonly cpu?: number;
   /** Bytes: the process's peak so far. */
   readonly rss?: number;
-  /** Milliseconds. */
+  /** Milliseconds that the event loop did not turn, at the most. */
   readonly stall?: number;
+  /** The same of the bench, which only waits: what the machine does to everybody. */
+  readonly machineStall?: number;
   readonly error?: string;
 }
 
@@ -40,10 +43,13 @@ export function kobako(driver: 'erofs' | 'overlay', folder: string): Contestant 
   return {
     name: `kobako, ${driver}`,
     async do(order) {
+      const waiting = monitorEventLoopDelay({ resolution: 1 });
+      waiting.enable();
       child.send(order);
       const [answer] = (await once(child, 'message')) as [Answer];
+      waiting.disable();
       if (answer.error !== undefined) throw new Error(`kobako, ${driver}: ${order.task} ${order.name}: ${answer.error}`);
-      return answer;
+      return { ...answer, machineStall: waiting.max / 1e6 };
     },
     end: atEnd(async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;

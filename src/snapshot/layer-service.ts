@@ -4,6 +4,7 @@ import { EngineError, type ErrorKind } from '../base/errors.ts';
 import type { RawFiles, ThreadRoot } from '../kernel/files-contract.ts';
 import { changesOf } from './changes.ts';
 import type { SnapshotDriver } from './contract.ts';
+import { collectDeadBuffers } from './dead-buffers.ts';
 import { diffTar } from './diff-tar.ts';
 import { LayerJob } from './layer-job.ts';
 import { FolderTree, MergedTree, type LayerTree, type TreeSource } from './layer-tree.ts';
@@ -48,8 +49,10 @@ interface Running {
 
 function start(port: MessagePort, parts: LayerServiceParts, task: Task, finished: () => void): Running {
   const say: Say = (event, transfer = []) => {
-    if (event.event === 'done' || event.event === 'failed') finished();
+    const isLast = event.event === 'done' || event.event === 'failed';
+    if (isLast) finished();
     port.postMessage(event, transfer);
+    if (isLast) collectDeadBuffers();
   };
   if (task.kind === 'ingest') return ingest(say, parts, task);
   if (task.kind === 'unpack') return unpack(say, parts, task);

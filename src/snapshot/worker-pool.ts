@@ -20,8 +20,11 @@ export interface RunningTask<T> {
   post(message: ToWorker, transfer?: readonly Transferable[]): void;
 }
 
-/** How long a thread without work is kept, in milliseconds: an image's layers come one after the other. */
-const IDLE_MS = 10_000;
+/**
+ * How long a thread without work is kept, in milliseconds. An image's layers come one after the other, and so do the pulls
+ * and builds of somebody at work: a new thread has everything to learn again, which costs as much as 4,000 files.
+ */
+const IDLE_MS = 30_000;
 
 /**
  * Work that waits for the same has threads of its own: layers for a network, streams for whoever reads or writes them;
