@@ -13,7 +13,8 @@ test('the proxy by scheme, upper case first', () => {
   assert.equal(through('https://a.io/', { HTTPS_PROXY: '' }), undefined);
   assert.equal(through('https://a.io/', {}), undefined);
   for (const loopback of ['https://localhost:5000/', 'https://127.0.0.2/', 'https://[::1]:5/']) assert.equal(through(loopback, env), undefined, loopback);
-  assert.throws(() => through('https://a.io/', { HTTPS_PROXY: 'socks5://x:1' }), /a proxy of kind socks5 is not supported/);
+  assert.equal(through('https://a.io/', { HTTPS_PROXY: 'socks5://u:p@x:1' }), 'socks5://u:p@x:1');
+  assert.throws(() => through('https://a.io/', { HTTPS_PROXY: 'socks4://x:1' }), /a proxy of kind socks4 is not supported/);
   assert.equal(proxyAuthorization(new URL('http://u%40x:p%3A@h')), `Basic ${Buffer.from('u@x:p:').toString('base64')}`);
   assert.equal(proxyAuthorization(new URL('http://h')), undefined);
 });

@@ -2,6 +2,9 @@
 import { BlockList, isIP } from 'node:net';
 import { invalid } from '../../base/errors.ts';
 
+/** Of proxies. */
+const KINDS: ReadonlySet<string> = new Set(['http:', 'https:', 'socks5:', 'socks5h:']);
+
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The proxy for a URL; undefined for none. Loopback never goes through one. Throws `invalid` for what is no proxy's address. */
@@ -14,7 +17,7 @@ export function proxyFor(url: URL, env: Environment): URL | undefined {
   const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`;
   if (!URL.canParse(text)) throw invalid(`invalid proxy address in ${names[0]}`);
   const proxy = new URL(text);
-  if (proxy.protocol !== 'http:' && proxy.protocol !== 'https:') throw invalid(`${names[0]}: a proxy of kind ${proxy.protocol.slice(0, -1)} is not supported`);
+  if (!KINDS.has(proxy.protocol)) throw invalid(`${names[0]}: a proxy of kind ${proxy.protocol.slice(0, -1)} is not supported`);
   return proxy;
 }
 

@@ -7,6 +7,7 @@ import { EngineError } from '../../base/errors.ts';
 import { networkError, NetworkError, timeoutError, UNKNOWN_AUTHORITY } from './network-error.ts';
 import { type Environment, proxyAuthorization, proxyFor } from './proxy.ts';
 import { ResponseBody } from './response-body.ts';
+import { isSocks } from './socks.ts';
 import { certificatesStamp, readCertificates, systemAuthorities } from './trust.ts';
 import { tunnel } from './tunnel.ts';
 
@@ -106,7 +107,7 @@ export class Transport {
     if (request.body !== undefined) headers['content-length'] = String(request.body.size);
     else if (request.method !== 'GET' && request.method !== 'HEAD') headers['content-length'] = '0';
     const common = { method: request.method, agent, maxHeaderSize: 64 << 10 };
-    if (proxy !== undefined && !secure) {
+    if (proxy !== undefined && !secure && !isSocks(proxy)) {
       const authorization = proxyAuthorization(proxy);
       if (authorization !== undefined) headers['proxy-authorization'] = authorization;
       headers['host'] = url.host;
@@ -178,7 +179,11 @@ export class Transport {
 
   async #makeAgent({ url, unverified, trustOf }: HttpRequest, proxy: URL | undefined): Promise<HttpAgent> {
     const keep = { keepAlive: true, maxSockets: 64, maxFreeSockets: 16 };
-    if (url.protocol === 'http:' && proxy?.protocol !== 'https:') return new HttpAgent(keep);
+    if (url.protocol === 'http:' && proxy?.protocol !== 'https:') {
+      const plain = new HttpAgent(keep);
+      if (proxy !== undefined && isSocks(proxy)) tunnel(plain, proxy, this.#options.timeouts.connect);
+      return plain;
+    }
     const secureContext = url.protocol === 'https:' ? await this.#context(url.host, trustOf) : undefined;
     const settings = { ...keep, ALPNProtocols: ['http/1.1'], ...(secureContext === undefined ? {} : { secureContext }) };
     const agent = new HttpsAgent(url.protocol === 'https:' ? { ...settings, rejectUnauthorized: unverified !== true } : settings);

@@ -1,19 +1,23 @@
-/** TLS through an HTTP proxy: CONNECT (RFC 9110, 9.3.6). */
-import { request as httpRequest } from 'node:http';
-import { type Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+/** Connections through a proxy: CONNECT (RFC 9110, 9.3.6), or SOCKS. */
+import { type Agent as HttpAgent, request as httpRequest } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { isIP, type Socket } from 'node:net';
 import { connect as tlsConnect, type ConnectionOptions } from 'node:tls';
 import { NetworkError, networkError, safeUrl, statusText } from './network-error.ts';
 import { proxyAuthorization } from './proxy.ts';
+import { connectSocks, isSocks } from './socks.ts';
 
-/** Makes an agent open its connections through `proxy`. */
-export function tunnel(agent: HttpsAgent, proxy: URL, timeoutMs: number): void {
+/** Makes an agent open its connections through `proxy`: with TLS inside of them where it is an agent for that. */
+export function tunnel(agent: HttpAgent | HttpsAgent, proxy: URL, timeoutMs: number): void {
   const opened = agent as unknown as { createConnection(options: ConnectionOptions, done: (error: Error | null, socket?: Socket) => void): void };
+  const secure = agent instanceof HttpsAgent;
   opened.createConnection = (options, done) => {
-    const target = `${isIP(options.host!) === 6 ? `[${options.host}]` : options.host}:${options.port}`;
     const open = async () => {
       try {
-        const socket = await openTunnel(proxy, target, timeoutMs);
+        const host = options.host!;
+        const target = `${isIP(host) === 6 ? `[${host}]` : host}:${options.port}`;
+        const socket = isSocks(proxy) ? await connectSocks(proxy, host, Number(options.port), timeoutMs) : await openTunnel(proxy, target, timeoutMs);
+        if (!secure) return done(null, socket);
         const servername = options.servername ?? (isIP(options.host!) === 0 ? options.host! : '');
         // handed on at once: whoever waits for `secureConnect` sees what becomes of it
         done(null, tlsConnect({ ...options, socket, servername, path: undefined } as ConnectionOptions));
