@@ -3,13 +3,10 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, utimesSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { EngineError, invalid } from '../base/errors.ts';
-import { apartFromUser, withoutCredentials } from '../base/url-credentials.ts';
+import { withoutCredentials } from '../base/url-credentials.ts';
 import { gitCheckout, isGitUrl } from './build-git.ts';
 import { fetchUrl } from './url-fetch.ts';
 
-const MAX_REDIRECTS = 10;
-/** Bytes of an answer that are told of. */
-const MAX_SAID = 4096;
 /** Bytes. */
 const MAX_SIZE = 16 * 2 ** 30;
 
@@ -57,50 +54,13 @@ export async function fetchFile(url: string, work: string, checksum: string, sig
 
 async function request(asked: string, signal: AbortSignal): Promise<{ readonly modified: Date | undefined; body(): AsyncGenerator<Buffer> }> {
   const url = withoutCredentials(asked);
-  let { at, authorization } = parseUrl(asked);
-  for (let redirects = 0; ; redirects++) {
-    if (redirects > MAX_REDIRECTS) throw new EngineError('unavailable', `failed to load ${url}: stopped after ${MAX_REDIRECTS} redirects`);
-    const headers = { 'user-agent': 'kobako', 'accept-encoding': 'identity', ...(authorization === undefined ? {} : { authorization }) };
-    const failed = (why: string, cause: unknown) => new EngineError('unavailable', `failed to load ${url}: ${why}`, { cause });
-    const { response, body } = await fetchUrl(at, { signal, headers, redirect: 'manual', failed });
-    const location = response.headers.get('location');
-    if (response.status >= 300 && response.status < 400 && location !== null) {
-      await response.body?.cancel();
-      const next = parseUrl(URL.parse(location, at.href)?.href ?? location);
-      // who is sent elsewhere does not take it along
-      authorization = next.authorization ?? (next.at.origin === at.origin ? authorization : undefined);
-      at = next.at;
-      continue;
-    }
-    if (response.status !== 200) {
-      const { status, statusText } = response;
-      const answer = `${url} with status ${status} ${statusText}: ${(await beginningOf(response)).trim()}`;
-      throw new EngineError('invalid', `failed to load ${url}: invalid response status ${status}`, { detail: { answer } });
-    }
-    const modified = new Date(response.headers.get('last-modified') ?? '');
-    return { modified: Number.isNaN(modified.getTime()) ? undefined : modified, body: () => limited(url, body()) };
+  const failed = (why: string, cause?: unknown) => new EngineError('unavailable', `failed to load ${url}: ${why}`, { cause });
+  const answer = await fetchUrl(asked, { signal, failed });
+  if (answer.status !== 200) {
+    const said = `${url} with status ${answer.statusText}: ${(await answer.beginning()).trim()}`;
+    throw new EngineError('invalid', `failed to load ${url}: invalid response status ${answer.status}`, { detail: { answer: said } });
   }
-}
-
-/** What an answer says that is none; '' where that does not come. */
-async function beginningOf({ body }: Response): Promise<string> {
-  const reader = body?.getReader();
-  const pieces: Buffer[] = [];
-  const timer = setTimeout(() => void reader?.cancel().catch(() => {}), 1000);
-  try {
-    for (let size = 0; size < MAX_SAID;) {
-      const next = await reader?.read();
-      if (next === undefined || next.done) break;
-      pieces.push(Buffer.from(next.value));
-      size += next.value.length;
-    }
-  } catch {
-    // as far as it came
-  } finally {
-    clearTimeout(timer);
-    void reader?.cancel().catch(() => {});
-  }
-  return Buffer.concat(pieces).toString('utf8', 0, MAX_SAID);
+  return { modified: answer.modified, body: () => limited(url, answer.body()) };
 }
 
 async function* limited(url: string, body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
@@ -110,12 +70,4 @@ async function* limited(url: string, body: AsyncIterable<Buffer>): AsyncGenerato
     if (size > MAX_SIZE) throw invalid(`failed to load ${url}: it has more than ${MAX_SIZE} bytes`);
     yield chunk;
   }
-}
-
-/** The URL without its user, and what is said of that user to its host. */
-function parseUrl(text: string): { readonly at: URL; readonly authorization: string | undefined } {
-  const at = URL.parse(text);
-  if (at === null || (at.protocol !== 'http:' && at.protocol !== 'https:'))
-    throw invalid(`invalid URL ${JSON.stringify(withoutCredentials(text))}: http and https can be fetched`);
-  return apartFromUser(at);
 }

@@ -1,64 +1,116 @@
-/** What users' URLs lead to, over HTTP: whoever is asked there may be slow, and may say nothing any more. */
-import type { EngineError } from '../base/errors.ts';
+/**
+ * What users' URLs lead to, over HTTP: as registries are reached, through the environment's proxies and with the system's
+ * authorities. Whoever is asked there may be slow, may say nothing any more, and may send us elsewhere.
+ */
+import { type EngineError, invalid } from '../base/errors.ts';
+import { apartFromUser, withoutCredentials } from '../base/url-credentials.ts';
+import { NetworkError, statusText } from '../image/registry/network-error.ts';
+import type { ResponseBody } from '../image/registry/response-body.ts';
+import { type HttpResponse, Transport } from '../image/registry/transport.ts';
 
-/** Milliseconds until there is an answer. */
-const ANSWER = 30_000;
-/** Milliseconds without a byte. */
-const IDLE = 60_000;
+const MAX_REDIRECTS = 10;
+/** Bytes of an answer that are told of, and the milliseconds that are waited for them. */
+const MAX_SAID = 4096;
+const SAID_MS = 1000;
 
 export interface FetchOptions {
   readonly signal: AbortSignal | undefined;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly redirect: 'follow' | 'manual';
   /** The error of what does not come, by why that is. */
-  readonly failed: (why: string, cause: unknown) => EngineError;
-  /** For tests. */
+  readonly failed: (why: string, cause?: unknown) => EngineError;
+  /** Milliseconds until there is an answer. */
   readonly answerMs?: number;
+  /** Milliseconds without a byte. */
   readonly idleMs?: number;
+  /** Of proxies. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 export interface Fetched {
-  readonly response: Response;
-  /** Throws the signal's reason, or that the rest does not come. */
+  readonly status: number;
+  /** `404 Not Found` */
+  readonly statusText: string;
+  /** Where it is said, and is a time. */
+  readonly modified: Date | undefined;
+  /** Once. Throws the signal's reason, or that the rest does not come. */
   body(): AsyncGenerator<Buffer>;
+  /** What an answer says instead of a body that was asked for; '' where that does not come. */
+  beginning(): Promise<string>;
 }
 
-/** Throws the signal's reason, or that there is no answer. */
-export async function fetchUrl(at: URL, options: FetchOptions): Promise<Fetched> {
-  const { signal, headers, redirect, failed, answerMs = ANSWER, idleMs = IDLE } = options;
-  const late = new AbortController();
-  const explained = (error: unknown): unknown => (signal?.aborted === true ? signal.reason : failed(describe(error), error));
-  const timer = setTimeout(() => late.abort(new Error('no answer in time')), answerMs);
+/** Follows redirects. Throws `invalid` for what is no URL of HTTP, the signal's reason, or that there is no answer. */
+export async function fetchUrl(url: string, options: FetchOptions): Promise<Fetched> {
+  const { signal, failed, answerMs = 30_000, idleMs = 60_000, env = process.env } = options;
+  const transport = new Transport({
+    env,
+    certsDir: undefined,
+    userAgent: 'kobako',
+    timeouts: { connect: Math.min(15_000, answerMs), headers: answerMs, idle: idleMs, small: answerMs },
+  });
+  const explained = (error: unknown): unknown => {
+    if (signal?.aborted === true) return signal.reason;
+    return error instanceof NetworkError ? failed(error.message.replace(/^Get "[^"]*": /, ''), error) : error;
+  };
   try {
-    const all = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
-    const response = await fetch(at, { redirect, headers, signal: all });
-    return { response, body: () => bodyOf(response, late, idleMs, explained) };
+    const response = await follow(transport, url, options);
+    const modified = new Date(response.headers['last-modified'] ?? '');
+    return {
+      status: response.status,
+      statusText: statusText(response.status),
+      modified: Number.isNaN(modified.getTime()) ? undefined : modified,
+      async *body() {
+        try {
+          yield* response.body;
+        } catch (error) {
+          throw explained(error);
+        } finally {
+          transport.close();
+        }
+      },
+      beginning: () => beginningOf(response.body).finally(() => transport.close()),
+    };
   } catch (error) {
+    transport.close();
     throw explained(error);
+  }
+}
+
+async function follow(transport: Transport, url: string, { signal, failed }: FetchOptions): Promise<HttpResponse> {
+  let { at, authorization } = parseUrl(url);
+  for (let redirects = 0; ; redirects++) {
+    if (redirects > MAX_REDIRECTS) throw failed(`stopped after ${MAX_REDIRECTS} redirects`);
+    const response = await transport.send({ method: 'GET', url: at, signal, headers: authorization === undefined ? {} : { authorization } });
+    const { location } = response.headers;
+    if (response.status < 300 || response.status >= 400 || location === undefined) return response;
+    await response.body.discard();
+    const next = parseUrl(URL.parse(location, at.href)?.href ?? location);
+    // who is sent elsewhere does not take it along
+    authorization = next.authorization ?? (next.at.origin === at.origin ? authorization : undefined);
+    at = next.at;
+  }
+}
+
+/** The URL without its user, and what is said of that user to its host. */
+function parseUrl(text: string): { readonly at: URL; readonly authorization: string | undefined } {
+  const at = URL.parse(text);
+  if (at === null || (at.protocol !== 'http:' && at.protocol !== 'https:'))
+    throw invalid(`invalid URL ${JSON.stringify(withoutCredentials(text))}: http and https can be fetched`);
+  return apartFromUser(at);
+}
+
+async function beginningOf(body: ResponseBody): Promise<string> {
+  const pieces: Buffer[] = [];
+  const timer = setTimeout(() => body.cancel(), SAID_MS);
+  try {
+    let size = 0;
+    for await (const piece of body) {
+      pieces.push(piece);
+      size += piece.length;
+      if (size >= MAX_SAID) break;
+    }
+  } catch {
+    // as far as it came
   } finally {
     clearTimeout(timer);
   }
-}
-
-async function* bodyOf(response: Response, late: AbortController, idleMs: number, explained: (error: unknown) => unknown): AsyncGenerator<Buffer> {
-  const reader = response.body?.getReader();
-  if (reader === undefined) return;
-  try {
-    for (;;) {
-      // only here: who takes his time with a piece is not late
-      const timer = setTimeout(() => late.abort(new Error('no data in time')), idleMs);
-      const next = await reader.read().finally(() => clearTimeout(timer));
-      if (next.done) return;
-      yield Buffer.from(next.value.buffer, next.value.byteOffset, next.value.byteLength);
-    }
-  } catch (error) {
-    throw explained(error);
-  } finally {
-    void reader.cancel().catch(() => {});
-  }
-}
-
-function describe(error: unknown): string {
-  const { cause, message } = error as { cause?: unknown; message: string };
-  return cause instanceof Error ? cause.message : message;
+  return Buffer.concat(pieces).toString('utf8', 0, MAX_SAID);
 }

@@ -19,7 +19,8 @@ export interface Timeouts {
 }
 
 export interface TransportOptions {
-  readonly certsDir: string;
+  /** Docker's certs.d, for registries. */
+  readonly certsDir: string | undefined;
   readonly env: Environment;
   readonly userAgent: string;
   readonly timeouts: Timeouts;

@@ -43,8 +43,8 @@ export interface HostCertificates {
 }
 
 /** What `certs.d/HOST` holds: `*.crt` are authorities, `X.cert` with `X.key` a client's certificate. Nothing for no folder. */
-export async function readCertificates(folder: string, host: string): Promise<HostCertificates> {
-  if (!isFolderName(host)) return { ca: [], clients: [] };
+export async function readCertificates(folder: string | undefined, host: string): Promise<HostCertificates> {
+  if (folder === undefined || !isFolderName(host)) return { ca: [], clients: [] };
   const place = `${folder}/${host}`;
   const names = await readdir(place).catch((error: NodeJS.ErrnoException): string[] => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
@@ -70,8 +70,8 @@ export async function readCertificates(folder: string, host: string): Promise<Ho
 }
 
 /** Changes when a file comes or goes in `certs.d/HOST`. */
-export async function certificatesStamp(folder: string, host: string): Promise<string> {
-  if (!isFolderName(host)) return '';
+export async function certificatesStamp(folder: string | undefined, host: string): Promise<string> {
+  if (folder === undefined || !isFolderName(host)) return '';
   return stat(`${folder}/${host}`).then(
     ({ mtimeMs }) => String(mtimeMs),
     () => '',
