@@ -24,7 +24,8 @@ export interface ImageParts {
   readonly accountsDir: string;
   readonly registry: {
     open(reference: Reference, options: OpenRepository): Promise<Repository>;
-    login(login: RegistryLogin, signal: AbortSignal | undefined): Promise<void>;
+    /** Gives the token that may take the place of the password, '' for none. */
+    login(login: RegistryLogin, signal: AbortSignal | undefined): Promise<string>;
     search(term: string, request: { readonly limit: number } & Pick<OpenRepository, 'credentials' | 'signal'>): Promise<readonly SearchHit[]>;
   };
   /** The containers that there are, with the images that they use. */

@@ -154,7 +154,7 @@ function imagesOf(parts: ImageParts, tidy: () => Promise<void>): Images {
     save: (names, options = {}) => saveImages(parts, names, options),
     import: (input, options = {}) => tidied(importImage(parts, input, options)),
     // a token for later is asked of nobody: what was given is what is used
-    login: async (login, { signal } = {}) => parts.registry.login(login, signal).then(() => ({ identityToken: '' })),
+    login: async (login, { signal } = {}) => ({ identityToken: await parts.registry.login(login, signal) }),
     distribution: (name, options = {}) => distribution(parts, name, options),
     search: (term, options = {}) => searchImages(parts, term, options),
   };

@@ -378,6 +378,14 @@ describe('image endpoints', () => {
     const nobody = await login({ serveraddress: registry.host });
     assert.deepEqual([nobody.status, nobody.json], [401, { message: `Get "http://${registry.host}/v2/": no basic auth credentials` }]);
     assert.equal((await login({ serveraddress: 'UP PER' })).status, 400);
+
+    const tokens = await fakeRegistry(t, { auth: 'token' });
+    serveImage(tokens, 'app', '1', ['two']);
+    const identity = await login({ username: 'user', password: 'pass:word', serveraddress: tokens.host });
+    assert.deepEqual([identity.status, identity.json], [200, { IdentityToken: 'refresh', Status: 'Login Succeeded' }]);
+    const instead = Buffer.from(JSON.stringify({ username: 'user', identitytoken: 'refresh' })).toString('base64url');
+    const pulled = await api.post(`/v1.51/images/create?fromImage=${tokens.host}/app&tag=1`, undefined, { headers: { 'X-Registry-Auth': instead } });
+    assert.match(pulled.text, /Downloaded newer image/);
     await refused(400, 'no manifest found for full image ID', 'GET', `/v1.51/distribution/${'0'.repeat(64)}/json`);
   });
 

@@ -137,7 +137,11 @@ export class FakeRegistry {
         response,
         200,
         { 'content-type': 'application/json' },
-        JSON.stringify({ token, ...(this.expiresIn === undefined ? {} : { expires_in: this.expiresIn }) }),
+        JSON.stringify({
+          token,
+          ...(url.searchParams.get('offline_token') === 'true' && request.headers.authorization !== undefined && { refresh_token: 'refresh' }),
+          ...(this.expiresIn !== undefined && { expires_in: this.expiresIn }),
+        }),
       );
     };
     if (request.method === 'POST') {

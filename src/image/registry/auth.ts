@@ -26,6 +26,8 @@ export interface AuthContext {
   /** Of the registry, with its port. */
   readonly host: string;
   readonly unverified: boolean;
+  /** For a login: who issues tokens is asked for one that takes the place of the password. */
+  readonly offline?: boolean;
 }
 
 interface Token {
@@ -44,11 +46,17 @@ export class Authorizer {
   readonly #credentials: Credentials | undefined;
   readonly #tokens = new Map<string, Promise<Token>>();
   #challenges: readonly Challenge[];
+  #identityToken = '';
 
   constructor(context: AuthContext, credentials: Credentials | undefined, challenges: readonly Challenge[]) {
     this.#context = context;
     this.#credentials = credentials;
     this.#challenges = challenges;
+  }
+
+  /** What may take the place of the password from now on; '' where nobody has given such a thing. */
+  get identityToken(): string {
+    return this.#identityToken;
   }
 
   /** The `Authorization` for a request; undefined for none. `action` is for the words of an error. */
@@ -129,6 +137,10 @@ export class Authorizer {
       for (const scope of scopes) realm.searchParams.append('scope', scope);
       if (service !== undefined) realm.searchParams.set('service', service);
       if (username) realm.searchParams.set('account', username);
+      if (this.#context.offline === true) {
+        realm.searchParams.set('offline_token', 'true');
+        realm.searchParams.set('client_id', CLIENT_ID);
+      }
       const headers: Record<string, string> = username ? { authorization: basicHeader(username, password ?? '') } : {};
       respond = () => transport.send({ method: 'GET', url: realm, headers, ...common });
     }
@@ -165,15 +177,21 @@ export class Authorizer {
 
   async #read(response: HttpResponse): Promise<Token> {
     const bytes = await response.body.read(MAX_TOKEN_ANSWER, this.#context.transport.timeouts.small);
-    const json = parseJson(bytes, 'the answer of the authorization server') as { token?: unknown; access_token?: unknown; expires_in?: unknown } | null;
-    const text = [json?.token, json?.access_token].find((value) => typeof value === 'string' && value !== '');
+    const json = parseJson(bytes, 'the answer of the authorization server') as Partial<
+      Record<'token' | 'access_token' | 'refresh_token' | 'expires_in', unknown>
+    > | null;
     // what goes into a header has no line ends
-    if (typeof text !== 'string' || !/^[\x21-\x7e]+$/.test(text))
-      throw new EngineError('unavailable', 'authorization server did not include a token in the response');
+    const text = [json?.token, json?.access_token].find((value) => typeof value === 'string' && value !== '');
+    if (!isToken(text)) throw new EngineError('unavailable', 'authorization server did not include a token in the response');
+    if (isToken(json?.refresh_token)) this.#identityToken = json.refresh_token;
     const seconds = typeof json?.expires_in === 'number' && Number.isFinite(json.expires_in) ? json.expires_in : 0;
     const life = Math.max(LEAST_LIFE, Math.min(seconds, 86_400) * 1000);
     return { text, until: Date.now() + life * 0.9 };
   }
+}
+
+function isToken(value: unknown): value is string {
+  return typeof value === 'string' && /^[\x21-\x7e]+$/.test(value);
 }
 
 export function basicHeader(username: string, password: string): string {

@@ -81,11 +81,18 @@ export interface SessionParts {
 }
 
 /** A session for one repository and one user. A mirror is somebody else: it is not told who asks. */
-export function openSession(parts: SessionParts, endpoint: Endpoint, reached: Reached, reference: Reference, credentials?: Credentials): Session {
+export function openSession(
+  parts: SessionParts,
+  endpoint: Endpoint,
+  reached: Reached,
+  reference: Reference,
+  credentials?: Credentials,
+  offline = false,
+): Session {
   const unverified = endpoint.unverified && reached.base.protocol === 'https:';
   const context = { ...parts, reference, base: reached.base, unverified };
   const authorizer = new Authorizer(
-    { ...context, host: reached.base.host, unverified: endpoint.unverified },
+    { ...context, host: reached.base.host, unverified: endpoint.unverified, offline },
     endpoint.mirror ? undefined : credentials,
     reached.challenges,
   );

@@ -25,7 +25,9 @@ for (const auth of ['basic', 'token'] as const) {
   test(`login with ${auth}: right, wrong, nobody`, async (t) => {
     const registry = await fakeRegistry(t, { auth });
     using registries = new Registries({ retries: { attempts: 1 } });
-    await registries.login(registry.host, USER);
+    const identity = await registries.login(registry.host, USER);
+    assert.equal(identity, auth === 'token' ? 'refresh' : '');
+    if (auth === 'token') assert.equal(await registries.login(registry.host, { username: USER.username, identityToken: identity }), '', 'it stays what it is');
     await registries.login(`http://${registry.host}/v1/`, USER);
     await assert.rejects(
       registries.login(registry.host, { ...USER, password: 'wrong' }),

@@ -15,8 +15,11 @@ export function serverDomain(server: string): string {
   return host.toLowerCase();
 }
 
-/** Throws `denied`: with the words of the registry, or of who issues its tokens. */
-export async function checkLogin(session: Session, signal: AbortSignal | undefined): Promise<void> {
+/**
+ * Gives the token that may take the place of the password, '' for none. Throws `denied`: with the words of the registry, or
+ * of who issues its tokens.
+ */
+export async function checkLogin(session: Session, signal: AbortSignal | undefined): Promise<string> {
   const url = new URL(`${session.base.href.replace(/\/$/, '')}/v2/`);
   const response = await session.call({ method: 'GET', at: url, scopes: [], action: 'login', accept: [401, 403], signal }).catch((error: unknown) => {
     if (!(error instanceof EngineError) || error.kind !== 'denied') throw error;
@@ -24,4 +27,5 @@ export async function checkLogin(session: Session, signal: AbortSignal | undefin
   });
   await response.body.discard();
   if (response.status >= 400) throw new EngineError('denied', `login attempt to ${safeUrl(url)} failed with status: ${statusText(response.status)}`);
+  return session.identityToken;
 }

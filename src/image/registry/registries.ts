@@ -70,11 +70,11 @@ export class Registries implements Disposable {
   }
 
   /** Asks whether a registry takes these credentials; `server` as in Docker's config file. Throws `denied` with its words. */
-  async login(server: string, credentials: Credentials, signal?: AbortSignal): Promise<void> {
+  async login(server: string, credentials: Credentials, signal?: AbortSignal): Promise<string> {
     const domain = serverDomain(server);
     const endpoint = (await endpointsOf(domain, this.#parts.insecure, []))[0]!;
     const reached = await unlessCancelled(this.#reach(endpoint), signal);
-    await checkLogin(openSession(this.#parts, endpoint, reached, { domain, path: '' }, credentials), signal);
+    return checkLogin(openSession(this.#parts, endpoint, reached, { domain, path: '' }, credentials, true), signal);
   }
 
   /** What Docker Hub finds, or the registry that the term begins with. */

@@ -50,6 +50,11 @@ export class Session {
     return this.#context.base;
   }
 
+  /** Of a login that has succeeded. */
+  get identityToken(): string {
+    return this.#authorizer.identityToken;
+  }
+
   get retries(): RetryPolicy {
     return this.#context.retries;
   }
