@@ -37,9 +37,13 @@ export interface Contestant {
 
 /** As bin/launch.sh starts a daemon. */
 const DAEMON_FLAGS = ['--max-semi-space-size=4', '--no-parallel-scavenge'];
+const DAEMON_ENV = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '4194304', MALLOC_TRIM_THRESHOLD_: '16777216' };
 
 export function kobako(driver: 'erofs' | 'overlay', folder: string): Contestant {
-  const child = fork(`${import.meta.dirname}/image-worker.js`, [driver, `${folder}/${driver}`], { execArgv: DAEMON_FLAGS });
+  const child = fork(`${import.meta.dirname}/image-worker.js`, [driver, `${folder}/${driver}`], {
+    execArgv: DAEMON_FLAGS,
+    env: { ...process.env, ...DAEMON_ENV },
+  });
   return {
     name: `kobako, ${driver}`,
     async do(order) {

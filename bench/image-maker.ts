@@ -1,6 +1,7 @@
 /** A `docker save` archive of a made-up image: files of words that pack to less than a half, and a busybox to run. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { zstdCompressSync } from 'node:zlib';
 import { TarWriter } from '../src/tar/writer.ts';
 
 export interface MadeImage {
@@ -13,10 +14,13 @@ export interface MadeImage {
   readonly shell: string;
   /** With its tag. */
   readonly name: string;
+  /** Layers are packed, and the archive is an OCI layout. */
+  readonly zstd?: boolean;
 }
 
 /** In pieces; each layer is made twice, for its digest and to be written. */
 export function* writeImage(image: MadeImage): Generator<Buffer> {
+  if (image.zstd === true) return yield* writeLayout(image);
   const layers = Array.from({ length: image.layers }, (_, layer) => {
     const hash = createHash('sha256');
     let size = 0;
@@ -26,13 +30,7 @@ export function* writeImage(image: MadeImage): Generator<Buffer> {
     }
     return { hex: hash.digest('hex'), size };
   });
-  const config = JSON.stringify({
-    architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
-    os: 'linux',
-    created: '2026-01-01T00:00:00Z',
-    config: { Cmd: ['/bin/sh'], Env: ['PATH=/bin'] },
-    rootfs: { type: 'layers', diff_ids: layers.map(({ hex }) => `sha256:${hex}`) },
-  });
+  const config = configOf(layers.map(({ hex }) => `sha256:${hex}`));
   const configName = `${createHash('sha256').update(config).digest('hex')}.json`;
   const out: Buffer[] = [];
   const tar = new TarWriter((piece) => void out.push(Buffer.from(piece)));
@@ -50,6 +48,47 @@ export function* writeImage(image: MadeImage): Generator<Buffer> {
     tar.entry({ type: 'file', name: Buffer.from(name), mode: 0o644, size: Buffer.byteLength(text) });
     tar.data(Buffer.from(text));
   }
+  tar.end();
+  yield* out;
+}
+
+function configOf(diffIds: readonly string[]): string {
+  return JSON.stringify({
+    architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
+    os: 'linux',
+    created: '2026-01-01T00:00:00Z',
+    config: { Cmd: ['/bin/sh'], Env: ['PATH=/bin'] },
+    rootfs: { type: 'layers', diff_ids: diffIds },
+  });
+}
+
+/** An OCI layout (image-layout.md) in a tar. */
+function* writeLayout(image: MadeImage): Generator<Buffer> {
+  const out: Buffer[] = [];
+  const tar = new TarWriter((piece) => void out.push(Buffer.from(piece)));
+  const file = (name: string, bytes: Buffer) => {
+    tar.entry({ type: 'file', name: Buffer.from(name), mode: 0o644, size: bytes.length });
+    tar.data(bytes);
+  };
+  const blob = (mediaType: string, bytes: Buffer) => {
+    const hex = createHash('sha256').update(bytes).digest('hex');
+    file(`blobs/sha256/${hex}`, bytes);
+    return { mediaType, digest: `sha256:${hex}`, size: bytes.length };
+  };
+  const type = (name: string) => `application/vnd.oci.image.${name}`;
+  const diffIds: string[] = [];
+  const layers: object[] = [];
+  for (let layer = 0; layer < image.layers; layer++) {
+    const plain = Buffer.concat([...layerTar(image, layer)]);
+    diffIds.push(`sha256:${createHash('sha256').update(plain).digest('hex')}`);
+    layers.push(blob(type('layer.v1.tar+zstd'), zstdCompressSync(plain)));
+    yield* out.splice(0);
+  }
+  const config = blob(type('config.v1+json'), Buffer.from(configOf(diffIds)));
+  const manifest = blob(type('manifest.v1+json'), Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: type('manifest.v1+json'), config, layers })));
+  const annotations = { 'io.containerd.image.name': image.name, 'org.opencontainers.image.ref.name': image.name.replace(/^.*:/, '') };
+  file('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
+  file('index.json', Buffer.from(JSON.stringify({ schemaVersion: 2, manifests: [{ ...manifest, annotations }] })));
   tar.end();
   yield* out;
 }

@@ -45,6 +45,17 @@ describe('containers outlive the daemon', () => {
     });
   }
 
+  test('how the daemon keeps its memory small is its own matter: containers know nothing of it', async (t) => {
+    const daemon = await daemonFor(t);
+    const environment = (pid: number) => readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
+    assert.ok(environment(daemon.pid).includes('MALLOC_ARENA_MAX=2'));
+    const { Pid } = await stateOf(daemon, await daemon.run({ Cmd: ['sleep', '300'] }));
+    assert.deepEqual(
+      environment(Pid).filter((line) => line.startsWith('MALLOC_')),
+      [],
+    );
+  });
+
   test('a restart policy is kept over the daemon’s own restart', async (t) => {
     const daemon = await daemonFor(t);
     const always = { Cmd: ['sleep', '300'], HostConfig: { RestartPolicy: { Name: 'always' } } };
