@@ -92,6 +92,36 @@ describe('commands on images', () => {
     assert.match(pruned, /Total reclaimed space: 0B/, 'nothing was left for it');
   });
 
+  test('a container that was never started is no running one', async (t) => {
+    const ground = imageGround(t);
+    const id = await importBusybox(ground, 'box:1');
+    const container = (await ground.ok('create', '--name', 'new', 'box:1', 'true')).trim();
+    const refused = await ground.kobako(['rmi', id]);
+    const why = `image is being used by stopped container ${container.slice(0, 12)}`;
+    assert.equal(refused.stderr, `Error response from daemon: conflict: unable to delete ${id.slice(7, 19)} (must be forced) - ${why}\n`);
+    assert.equal(await ground.ok('rmi', '-f', 'box:1'), `Untagged: box:1\nDeleted: ${id}\n`);
+    assert.equal(await ground.ok('images', '-aq'), '');
+    assert.equal(await ground.ok('start', '-a', 'new'), '');
+    await ground.ok('rm', 'new');
+    assert.deepEqual(garbage(ground.dataRoot), []);
+  });
+
+  test('a list of containers names images as they are named now', async (t) => {
+    const ground = imageGround(t);
+    const id = await importBusybox(ground, 'box:1');
+    await ground.ok('tag', 'box:1', 'box:2');
+    for (const name of ['box:1', id, id.slice(7, 17)]) await ground.ok('create', '--name', `by-${name.replaceAll(':', '-')}`, name, 'true');
+    const shown = async () => (await ground.ok('ps', '-a', '--no-trunc', '--format', '{{.Image}}')).trim().split('\n').toSorted();
+    assert.deepEqual(await shown(), [id.slice(7, 17), 'box:1', id].toSorted());
+    await importBusybox(ground, 'box:1', 'ENV a=b');
+    assert.deepEqual(await shown(), [id.slice(7, 17), id, id].toSorted());
+    assert.match(await ground.ok('ps', '-a', '--filter', 'name=by-box', '--format', '{{.Image}}'), new RegExp(`^${id.slice(7, 19)}$`, 'm'));
+    await ground.ok('tag', id, 'box:1');
+    assert.deepEqual(await shown(), [id.slice(7, 17), 'box:1', id].toSorted());
+    await ground.ok('rmi', '-f', id);
+    assert.deepEqual(await shown(), [id, id, id]);
+  });
+
   test('a damaged blob is told, and pulled again', async (t) => {
     const ground = imageGround(t);
     const registry = await fakeRegistry(t);
