@@ -36,6 +36,8 @@ export interface ContainerRoot {
 /** What a new container takes from an image. */
 export interface FoundImage extends ContainerImage {
   readonly config: ContainerConfig;
+  /** What is to be told of it, in Docker's words. */
+  readonly warnings: readonly string[];
 }
 
 /** Throws `not-found` as `No such image: NAME`, and `invalid` for one of another platform. */
@@ -53,12 +55,14 @@ export function imageOf(parts: EngineParts, name: string, platform: string | und
       `image with reference ${name} was found but its platform (${is}) does not match the specified platform (${formatPlatform(wanted)})`,
     );
   }
-  if (!platformMatches(config, hostPlatform())) {
-    throw invalid(`image ${name} is for ${formatPlatform(config)}, and this machine is ${formatPlatform(hostPlatform())}`);
-  }
+  // the kernel may have been told of an emulator
+  const foreign = wanted === undefined && !platformMatches(config, hostPlatform());
+  const warning =
+    `The requested image's platform (${formatPlatform(config)}) does not match the detected host platform ` +
+    `(${formatPlatform(hostPlatform())}) and no specific platform was requested`;
   const missing = layers.find((layer) => !driver.has(layer));
   if (missing !== undefined) throw new EngineError('internal', `layer ${missing} of image ${name} is not there`, { hint: 'pull the image again' });
-  return { id: entry.facts.id, name, layers, config: config.config ?? {} };
+  return { id: entry.facts.id, name, layers, config: config.config ?? {}, warnings: foreign ? [warning] : [] };
 }
 
 const configs = new Map<Digest, ImageConfig>();

@@ -6,7 +6,7 @@ import { makeAuthority } from '../support/certificates.ts';
 import { whyNoErofs } from '../support/erofs-kernel.ts';
 import { garbage, imageGround, importBusybox } from '../support/image-ground.ts';
 import { realRegistry, REGISTRY_USER } from '../support/registry.ts';
-import { debootstrapRootfs } from '../support/rootfs.ts';
+import { busyboxRootfs, debootstrapRootfs } from '../support/rootfs.ts';
 import { tempFor } from '../support/temp.ts';
 
 const MISSING = /^Unable to find image '(.*)' locally\n/;
@@ -189,7 +189,16 @@ describe('run of an image', () => {
     assert.match(wrong, /^WARNING: .* was found but its platform \(linux\/s390x\) does not match the specified platform \(linux\/amd64\)$/m);
     await ground.ok('pull', '--platform', 'linux/s390x', name);
     assert.match(await ground.ok('image', 'inspect', name), /"Architecture": "s390x"/);
-    assert.match((await ground.kobako(['run', '--rm', name, 'x'])).stderr, /is for linux\/s390x, and this machine is linux\//);
+    // as dockerd: it is tried, for the kernel may know of an emulator
+    assert.match((await ground.kobako(['run', '--rm', name, 'x'])).stderr, /"x": executable file not found in \$PATH/);
+    await ground.sh('tar -C "$1" -c . | k import --platform linux/s390x - foreign', await busyboxRootfs());
+    const warning =
+      /^WARNING: The requested image's platform \(linux\/s390x\) does not match the detected host platform \(linux\/\w+\) and no specific platform was requested$/m;
+    const tried = await ground.kobako(['run', '--rm', 'foreign', 'echo', 'here']);
+    assert.deepEqual([tried.code, tried.stdout], [0, 'here\n']);
+    assert.match(tried.stderr, warning);
+    const asked = await ground.kobako(['run', '--rm', '--platform', 'linux/s390x', 'foreign', 'echo', 'here']);
+    assert.deepEqual([asked.code, asked.stdout, asked.stderr], [0, 'here\n', '']);
   });
 
   test('one data root has one engine and one driver', async (t) => {
