@@ -40,10 +40,13 @@ export const pull: Command = async (args, context) => {
   const name = only(flags, 'pull');
   const engine = await context.engine();
   const { images } = engine;
-  const allTags = flags.on('all-tags');
   sayDefaultTag(context, flags, images.fullName(name), name);
-  await pullImage(context, engine, name, { view: progressView(context.stdout, flags.on('quiet')), allTags, platform: flags.value('platform') });
-  say(context, allTags ? images.fullName(name).replace(/:[^:/]*$/, '') : images.fullName(name));
+  await pullImage(context, engine, name, {
+    view: progressView(context.stdout, flags.on('quiet')),
+    allTags: flags.on('all-tags'),
+    platform: flags.value('platform'),
+  });
+  say(context, shownName(images.fullName(name), flags));
   return 0;
 };
 
@@ -69,10 +72,17 @@ export const push: Command = async (args, context) => {
   const name = only(flags, 'push');
   const { images } = await context.engine();
   sayDefaultTag(context, flags, images.fullName(name), name);
-  await transfer(context, progressView(context.stdout, flags.on('quiet')), (options) => images.push(name, { ...options, allTags: flags.on('all-tags') }));
-  if (flags.on('quiet')) say(context, images.fullName(name));
+  await transfer(context, progressView(context.stdout, flags.on('quiet')), (options) =>
+    images.push(name, { ...options, allTags: flags.on('all-tags'), platform: flags.value('platform') }),
+  );
+  if (flags.on('quiet')) say(context, shownName(images.fullName(name), flags));
   return 0;
 };
+
+/** With its tag, but for all tags. */
+function shownName(full: string, flags: Flags): string {
+  return flags.on('all-tags') ? full.replace(/:[^:/]*$/, '') : full;
+}
 
 export const load: Command = async (args, context) => {
   const flags = parseFlags(LOAD_FLAGS, args, { interspersed: true });
@@ -112,7 +122,7 @@ async function writeOut(context: CliContext, path: string | undefined, bytes: As
 export const save: Command = async (args, context) => {
   const flags = parseFlags(SAVE_FLAGS, args, { interspersed: true });
   if (flags.rest.length === 0) throw invalid('"kobako save" requires at least 1 argument');
-  return writeOut(context, flags.value('output'), (await context.engine()).images.save(flags.rest), 'save image');
+  return writeOut(context, flags.value('output'), (await context.engine()).images.save(flags.rest, { platform: flags.value('platform') }), 'save image');
 };
 
 export const exportContainer: Command = async (args, context) => {

@@ -23,11 +23,13 @@ const MAX_RATIO = 1032;
 const SMALL = 64 << 20;
 
 export async function pullImage(parts: ImageParts, name: string, options: PullOptions): Promise<readonly PulledImage[]> {
-  const reference = parseReference(name);
+  const { tag, ...untagged } = parseReference(name);
+  // a tag beside a digest says nothing: the registry may have moved it since
+  const reference: Reference = untagged.digest === undefined && tag !== undefined ? { ...untagged, tag } : untagged;
+  if (options.allTags && (tag ?? untagged.digest) !== undefined) throw invalid("tag can't be used with --all-tags/-a");
   if (options.platform !== undefined) parsePlatform(options.platform); // before anybody is asked
   const wanted = options.allTags ? reference : withDefaultTag(reference);
   const repository = await parts.registry.open(wanted, { actions: ['pull'], credentials: options.credentials, signal: options.signal });
-  if (options.allTags && (reference.tag !== undefined || reference.digest !== undefined)) throw invalid("tag can't be used with --all-tags/-a");
   using _hold = await parts.store.hold(options.signal);
   const out: PulledImage[] = [];
   const tags = options.allTags ? await repository.tags(options.signal) : undefined;
