@@ -99,6 +99,13 @@ describe('commands on images', () => {
     const refused = await ground.kobako(['rmi', id]);
     const why = `image is being used by stopped container ${container.slice(0, 12)}`;
     assert.equal(refused.stderr, `Error response from daemon: conflict: unable to delete ${id.slice(7, 19)} (must be forced) - ${why}\n`);
+    await ground.ok('tag', 'box:1', 'box');
+    await ground.ok('rmi', 'box:1');
+    const named = await ground.kobako(['rmi', 'box']);
+    const what = `unable to remove repository reference "box" (must force) - container ${container.slice(0, 12)} is using its referenced image ${id.slice(7, 19)}`;
+    assert.equal(named.stderr, `Error response from daemon: conflict: ${what}\n`);
+    await ground.ok('tag', 'box', 'box:1');
+    await ground.ok('rmi', 'box');
     assert.equal(await ground.ok('rmi', '-f', 'box:1'), `Untagged: box:1\nDeleted: ${id}\n`);
     assert.equal(await ground.ok('images', '-aq'), '');
     assert.equal(await ground.ok('start', '-a', 'new'), '');

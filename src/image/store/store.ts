@@ -191,7 +191,7 @@ export class ImageStore {
   async remove(text: string, options: RemoveOptions): Promise<readonly Removal[]> {
     return this.#table.update((entries) => {
       const { entry, name } = this.find(text);
-      const removed = removeImage(entries, { force: options.force, users: options.users(), id: entry.facts.id, name });
+      const removed = removeImage(entries, { asked: text, force: options.force, users: options.users(), id: entry.facts.id, name });
       if (!removed.gone) return { entries: removed.entries, result: removed.lines };
       this.wantCollect();
       const still = this.#layersOf(removed.entries);
