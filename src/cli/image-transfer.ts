@@ -1,7 +1,9 @@
 /** pull, push, load, save, import, export: what carries images and file systems in and out. */
-import { createWriteStream, renameSync, rmSync, statSync } from 'node:fs';
+import { createWriteStream, existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { getSystemErrorMessage } from 'node:util';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { Engine } from '../engine/contract.ts';
 import { say, type CliContext, type Command } from './context.ts';
@@ -104,6 +106,8 @@ async function writeOut(context: CliContext, path: string | undefined, bytes: As
   if (path === undefined && context.stdout.isTTY) throw invalid(`cowardly refusing to save to a terminal. Use the -o flag or redirect`);
   if (path === undefined) await pipeline(Readable.from(bytes, { objectMode: false, highWaterMark: 1 << 20 }), context.stdout, { end: false });
   else {
+    const folder = dirname(path);
+    if (!existsSync(folder)) throw invalid(`failed to ${what}: invalid output path: stat ${folder}: no such file or directory`);
     // a device or a pipe is written to as it is
     const aside = (statSync(path, { throwIfNoEntry: false })?.isFile() ?? true) ? `${path}.kobako-${process.pid}` : path;
     try {
@@ -111,8 +115,8 @@ async function writeOut(context: CliContext, path: string | undefined, bytes: As
       if (aside !== path) renameSync(aside, path);
     } catch (error) {
       if (aside !== path) rmSync(aside, { force: true });
-      if (!(error instanceof EngineError) && (error as NodeJS.ErrnoException).code !== undefined)
-        throw invalid(`failed to ${what}: open ${path}: ${(error as Error).message}`);
+      if (!(error instanceof EngineError) && (error as NodeJS.ErrnoException).errno !== undefined)
+        throw invalid(`failed to ${what}: open ${path}: ${getSystemErrorMessage((error as { errno: number }).errno)}`);
       throw error;
     }
   }

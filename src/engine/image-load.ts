@@ -20,13 +20,14 @@ import {
   type ParsedManifest,
 } from '../image/manifest.ts';
 import { familiar, tagName } from '../image/names.ts';
-import { choosePlatform, formatPlatform, hostPlatform, parsePlatform, platformMatches } from '../image/platform.ts';
+import { choosePlatform, formatPlatform, parsePlatform, platformMatches } from '../image/platform.ts';
 import { parseReference } from '../image/reference.ts';
 import { detect } from '../snapshot/decompress.ts';
 import { plainArchive } from './archive-input.ts';
 import { tell } from './image-events.ts';
 import type { ImageParts } from './image-parts.ts';
 import { plainBound, shortId } from './image-pull.ts';
+import { machinePlatform } from './machine-platform.ts';
 import type { ArchiveInput, Images, LoadedImage, OnProgress } from './images-contract.ts';
 
 const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar';
@@ -48,7 +49,7 @@ export async function loadImages(parts: ImageParts, input: ArchiveInput, options
   await using file = await plainArchive(parts.store.blobs, input, options.signal);
   const archive = new ArchiveIndex(file.path);
   const wanted = options.platform === undefined ? undefined : parsePlatform(options.platform);
-  const platform = wanted ?? hostPlatform();
+  const platform = wanted ?? machinePlatform();
   const all = archive.find('manifest.json') === undefined ? await ociImages(archive, platform) : await dockerImages(archive, platform);
   if (all.length === 0) throw invalid('the archive has no image in it');
   const images = wanted === undefined ? all : all.filter(({ config }) => platformMatches(config, wanted));

@@ -14,6 +14,7 @@ import { fetchBlob, readBlob } from './blob-fetch.ts';
 import { tell } from './image-events.ts';
 import { wrongPlatform } from './image-list.ts';
 import type { ImageParts } from './image-parts.ts';
+import { machinePlatform } from './machine-platform.ts';
 import type { OnProgress, PulledImage, PullOptions } from './images-contract.ts';
 
 /** As dockerd's max-concurrent-downloads. */
@@ -59,7 +60,7 @@ async function pullOne(parts: ImageParts, repository: Repository, reference: Ref
   const wanted = options.platform === undefined ? undefined : parsePlatform(options.platform);
   const top = await repository.manifest(reference.digest ?? reference.tag!, signal);
   say({ status: `Pulling from ${familiarPath(reference)}`, id: reference.digest === undefined ? reference.tag : familiarReference(reference) });
-  const choose = (entries: readonly Descriptor[]) => choosePlatform(entries, wanted ?? hostPlatform());
+  const choose = (entries: readonly Descriptor[]) => choosePlatform(entries, wanted ?? machinePlatform(), wanted ?? hostPlatform());
   const fetch = ({ digest }: Descriptor) => repository.manifest(digest, signal);
   const { raw, manifest } = await selectImage(top, choose, fetch, familiarReference(reference));
   const configBytes = await fetchConfig(parts, repository, manifest.config, signal);

@@ -145,6 +145,8 @@ export function commandsOnImages(title: string, open: () => Promise<EngineUnderT
       await fails(['push', ...amd, name], 1, other);
       assert.match(await ok('push', ...arm, name), /1: digest: /);
       await fails(['save', ...amd, '-o', `${folder}/none.tar`, name], 1, 'kobako: no suitable export target found for platform linux/amd64\n');
+      const nowhere = `kobako: failed to save image: invalid output path: stat ${folder}/no: no such file or directory\n`;
+      await fails(['save', '-o', `${folder}/no/x.tar`, name], 1, nowhere);
       await ok('save', ...arm, '-o', `${folder}/saved.tar`, name);
       await fails(['rmi', ...amd, name], 1, daemons);
       await fails(['rmi', '--platform', 'linux/arm64,linux/amd64', name], 1, 'Error response from daemon: multiple platforms are not supported\n');

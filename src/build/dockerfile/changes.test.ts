@@ -45,6 +45,7 @@ describe('changes', () => {
     ['# x', 'file with no instructions'],
     ['ENV =x', 'ENV names can not be blank'],
     ['EXPOSE abc', 'Invalid containerPort: abc'],
+    ['EXPOSE 80/x', 'Invalid proto: x'],
     ['EXPOSE 1-65536', 'Invalid containerPort: 1-65536'],
     ['EXPOSE 9-8/udp', 'Invalid containerPort: 9-8'],
     ['CMD ["a", 1]', 'when using JSON array syntax, arrays must be comprised of strings only'],

@@ -148,6 +148,7 @@ function exposed(word: string): readonly string[] {
   try {
     return parseExposed(word).ports;
   } catch (error) {
-    throw error instanceof EngineError ? wrong(error.message.replace(/^invalid containerPort/, 'Invalid containerPort')) : error;
+    if (!(error instanceof EngineError)) throw error;
+    throw wrong(error.message.replace(/^invalid containerPort/, 'Invalid containerPort').replace(/^invalid port: .*: invalid proto/, 'Invalid proto'));
   }
 }
