@@ -20,6 +20,7 @@ export const IMAGES_FLAGS: readonly Flag[] = [
   FORMAT_FLAG,
   NO_TRUNC,
   QUIET,
+  { name: 'tree', kind: 'flag', help: 'List images with all their names (EXPERIMENTAL)' },
 ];
 export const IMAGE_INSPECT_FLAGS: readonly Flag[] = [DOCUMENT_FORMAT_FLAG, platform('Inspect the image for the given platform')];
 export const HISTORY_FLAGS: readonly Flag[] = [

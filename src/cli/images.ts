@@ -7,18 +7,25 @@ import { parsePlatform } from '../image/platform.ts';
 import { parseFlags } from './flags.ts';
 import { configFormat, formatList } from './format.ts';
 import { HISTORY_FLAGS, IMAGES_FLAGS, PRUNE_FLAGS, RMI_FLAGS } from './image-flags.ts';
+import { checkTreeFlags, imageTree } from './image-tree.ts';
 import { HISTORY_HEADINGS, historyFormat, historyRow, IMAGE_HEADINGS, imageFormat, imageRows } from './rows/images.ts';
 import { humanSize } from './units.ts';
 
 export const images: Command = async (args, context) => {
   const flags = parseFlags(IMAGES_FLAGS, args, { interspersed: true });
   if (flags.rest.length > 1) throw invalid('"kobako images" requires at most 1 argument');
+  const tree = flags.on('tree');
+  if (tree) checkTreeFlags(flags);
   const asked = filters(flags);
   if (flags.rest.length > 0) asked['reference'] = [...(asked['reference'] ?? []), ...flags.rest];
   const digests = flags.on('digests');
   const format = imageFormat(flags.value('format'), { quiet: flags.on('quiet'), digests, config: () => configFormat(context, 'imagesFormat') });
   const options = { noTrunc: flags.on('no-trunc'), now: Date.now(), digests };
   const all = await (await context.engine()).images.list({ filters: asked });
+  if (tree) {
+    context.stdout.write(imageTree(all, { out: context.stdout, all: flags.on('all') }));
+    return 0;
+  }
   context.stdout.write(
     formatList(
       format,
