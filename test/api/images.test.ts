@@ -268,6 +268,9 @@ describe('image endpoints', () => {
     assert.deepEqual(loud.slice(-2), [{ stream: 'Loaded image: fresh:1\n' }, { stream: 'Loaded image: fresh:2\n' }]);
     assert.deepEqual((await api.delete('/v1.51/images/fresh:1')).json, [{ Untagged: 'fresh:1' }]);
     await api.delete('/v1.51/images/fresh:2');
+    assert.deepEqual((await load('', fresh))[1], loud.slice(-2), 'as dockerd: progress is for who asks for it');
+    await api.delete('/v1.51/images/fresh:1');
+    await api.delete('/v1.51/images/fresh:2');
     assert.deepEqual((await load('?quiet=1', fresh))[1], [{ stream: 'Loaded image: fresh:1\n' }, { stream: 'Loaded image: fresh:2\n' }]);
     const [status, [error]] = await load('', Buffer.from('junk'.repeat(1000)));
     assert.equal(status, 200, 'as dockerd: what is wrong with an archive is said in the stream');
