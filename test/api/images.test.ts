@@ -178,6 +178,7 @@ describe('image endpoints', () => {
       { Comment: '', Created: 0, CreatedBy: 'b', Id: full, Size: 2, Tags: ['full:1'] },
       { Comment: '', Created: 1_672_531_200, CreatedBy: 'a', Id: '<missing>', Size: 3, Tags: null },
     ]);
+    assert.deepEqual((await api.get(`/v1.51/images/${bare}/history`)).json, [], 'as dockerd: what the config tells of');
     await refused(404, 'No such image: none:latest', 'GET', '/v1.51/images/none/history');
   });
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { digestOf } from '../../src/image/manifest.ts';
+import { imageArchive } from '../support/image-archive.ts';
 import { fakeRegistry } from '../support/fake-registry.ts';
 import { garbage, imageGround, importBusybox, serveImage } from '../support/image-ground.ts';
 import { file, layerTar } from '../support/layers.ts';
@@ -90,6 +91,29 @@ describe('commands on images', () => {
     assert.deepEqual(garbage(ground.dataRoot), []);
     const pruned = await ground.ok('image', 'prune', '-f');
     assert.match(pruned, /Total reclaimed space: 0B/, 'nothing was left for it');
+  });
+
+  test('push: the newest layer first, tags in their order, and no id for a name', async (t) => {
+    const ground = imageGround(t);
+    const registry = await fakeRegistry(t);
+    const name = `${registry.host}/public/app`;
+    const layers = ['below', 'above'].map((text) => layerTar([file(text, text)]));
+    const { bytes, ids } = imageArchive({ names: [`${name}:b`, `${name}:a`], layers });
+    writeFileSync(`${ground.folder}/x.tar`, bytes);
+    await ground.ok('load', '-i', `${ground.folder}/x.tar`);
+    const said = (await ground.ok('push', '-a', name)).split('\n');
+    const [below, above] = layers.map((layer) => digestOf(layer).slice(7, 19));
+    const prepared = said.filter((line) => line.endsWith('Preparing'));
+    assert.deepEqual(
+      prepared,
+      [above, below, above, below].map((id) => `${id}: Preparing`),
+    );
+    assert.deepEqual(
+      said.flatMap((line) => /^(\w): digest: /.exec(line)?.[1] ?? []),
+      ['a', 'b'],
+    );
+    const byId = await ground.kobako(['push', ids[0]!]);
+    assert.deepEqual([byId.code, byId.stderr], [1, 'kobako: An image does not exist locally with the tag: sha256\n']);
   });
 
   test('a container that was never started is no running one', async (t) => {
