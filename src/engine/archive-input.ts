@@ -56,15 +56,17 @@ async function* unpackedByProgram(source: AsyncIterable<Uint8Array>): AsyncGener
   for (let size = 0; size < MAGIC_BYTES;) {
     const next = await rest.next();
     if (next.done === true) break;
-    first.push(next.value);
+    // one that is too short to tell must outlive the next
+    first.push(next.value.length < MAGIC_BYTES ? Uint8Array.from(next.value) : next.value);
     size += next.value.length;
   }
   const program = programFor(Buffer.concat(first, MAGIC_BYTES));
   const all = async function* (): AsyncGenerator<Uint8Array> {
+    // a program has its input for longer than the next piece takes
+    const own = (piece: Uint8Array) => (program === undefined ? piece : Uint8Array.from(piece));
     try {
-      yield* first;
-      // a program has its input for longer than the next piece takes
-      for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield program === undefined ? next.value : Uint8Array.from(next.value);
+      for (const piece of first) yield own(piece);
+      for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield own(next.value);
     } finally {
       await rest.return?.();
     }
