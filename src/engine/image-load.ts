@@ -55,6 +55,7 @@ export async function loadImages(parts: ImageParts, input: ArchiveInput, options
   const images = wanted === undefined ? all : all.filter(({ config }) => platformMatches(config, wanted));
   if (images.length === 0) throw new EngineError('not-found', `the archive has no image for the platform ${formatPlatform(platform)}`);
   const say: OnProgress = options.onProgress ?? (() => {});
+  if (images.some(({ config }) => config.os === 'windows')) throw invalid('cannot load windows image on linux');
   const out: LoadedImage[] = [];
   for (const image of images) out.push(await store(parts, archive, image, say, options.signal));
   return out;

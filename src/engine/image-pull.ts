@@ -23,7 +23,12 @@ const PARALLEL = 3;
 const MAX_RATIO = 1032;
 const SMALL = 64 << 20;
 
-export async function pullImage(parts: ImageParts, name: string, options: PullOptions): Promise<readonly PulledImage[]> {
+interface WantedPull extends PullOptions {
+  /** Also what no container here can be made of: a build may copy from it. */
+  readonly anySystem?: boolean;
+}
+
+export async function pullImage(parts: ImageParts, name: string, options: WantedPull): Promise<readonly PulledImage[]> {
   const { tag, ...untagged } = parseReference(name);
   // a tag beside a digest says nothing: the registry may have moved it since
   const reference: Reference = untagged.digest === undefined && tag !== undefined ? { ...untagged, tag } : untagged;
@@ -53,7 +58,7 @@ function warnOfPlatform({ store }: ImageParts, reference: Reference, pulled: rea
   }
 }
 
-async function pullOne(parts: ImageParts, repository: Repository, reference: Reference, options: PullOptions): Promise<PulledImage> {
+async function pullOne(parts: ImageParts, repository: Repository, reference: Reference, options: WantedPull): Promise<PulledImage> {
   const { store, driver } = parts;
   const { signal } = options;
   const say: OnProgress = options.onProgress ?? (() => {});
@@ -65,6 +70,8 @@ async function pullOne(parts: ImageParts, repository: Repository, reference: Ref
   const { raw, manifest } = await selectImage(top, choose, fetch, familiarReference(reference));
   const configBytes = await fetchConfig(parts, repository, manifest.config, signal);
   const config = parseImageConfig(configBytes, manifest.layers.length);
+  if (config.os !== 'linux' && config.os !== '' && options.anySystem !== true)
+    throw invalid(`image operating system ${JSON.stringify(config.os)} cannot be used on this platform: operating system is not supported`);
   await pullLayers(parts, repository, manifest, config, say, signal);
   await store.blobs.write(configBytes, manifest.config.digest);
   await store.blobs.write(raw.bytes, raw.descriptor.digest);

@@ -116,6 +116,24 @@ describe('commands on images', () => {
     assert.deepEqual([byId.code, byId.stderr], [1, 'kobako: An image does not exist locally with the tag: sha256\n']);
   });
 
+  test('an image of Windows is refused, pulled or loaded; one without a layer has none', async (t) => {
+    const ground = imageGround(t);
+    const registry = await fakeRegistry(t);
+    serveImage(registry, 'public/win', 'v1', ['x'], {}, { os: 'windows', architecture: 'amd64' });
+    const pulled = await ground.kobako(['pull', '-q', `${registry.host}/public/win:v1`]);
+    const why = 'image operating system "windows" cannot be used on this platform: operating system is not supported';
+    assert.deepEqual([pulled.code, pulled.stderr], [1, `kobako: ${why}\n`]);
+    writeFileSync(`${ground.folder}/win.tar`, imageArchive({ names: ['win:1'], layers: [layerTar([])], more: { os: 'windows' } }).bytes);
+    const loaded = await ground.kobako(['load', '-i', `${ground.folder}/win.tar`]);
+    assert.deepEqual([loaded.code, loaded.stderr], [1, 'kobako: cannot load windows image on linux\n']);
+    assert.equal(await ground.ok('images', '-aq'), '');
+    writeFileSync(`${ground.folder}/bare.tar`, imageArchive({ names: ['bare:1'], layers: [] }).bytes);
+    await ground.ok('load', '-i', `${ground.folder}/bare.tar`);
+    assert.equal(await ground.ok('image', 'inspect', '-f', '{{json .RootFS}}', 'bare:1'), '{"Type":"layers"}\n');
+    await ground.ok('rmi', 'bare:1');
+    assert.deepEqual(garbage(ground.dataRoot), []);
+  });
+
   test('a container that was never started is no running one', async (t) => {
     const ground = imageGround(t);
     const id = await importBusybox(ground, 'box:1');
