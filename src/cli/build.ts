@@ -55,7 +55,7 @@ export const builderPrune: Command = async (args, context) => {
   const all = flags.on('all');
   const options = {
     all,
-    filters: filters(flags.list('filter')),
+    filters: filters(flags),
     reservedSpace: flags.read('reserved-space', bytes) ?? flags.read('keep-storage', bytes),
     maxUsedSpace: flags.read('max-used-space', bytes),
     minFreeSpace: flags.read('min-free-space', bytes),

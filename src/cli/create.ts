@@ -54,7 +54,8 @@ export async function createFrom(flags: Flags, context: CliContext, { body, name
   if (policy === 'always' && image !== undefined) await pull(image);
   const make = () => engine.containers.create(body, { name, platform });
   const { Id, Warnings } = await make().catch(async (error: unknown) => {
-    const missing = error instanceof EngineError && error.kind === 'not-found' && /^no such image/i.test(error.message);
+    const missing =
+      error instanceof EngineError && error.kind === 'not-found' && /^no such image|^image with reference .* was found but its platform /i.test(error.message);
     if (!missing || policy !== 'missing' || image === undefined) throw error;
     context.stderr.write(`Unable to find image '${engine.images.familiarName(image)}' locally\n`);
     await pull(image);

@@ -12,7 +12,7 @@ export const events: Command = async (args, context) => {
   const flags = parseFlags(EVENTS_FLAGS, args, { interspersed: true });
   if (flags.rest.length > 0) throw invalid('"kobako events" accepts no arguments');
   const line = eventLines(flags.value('format'));
-  const options = { since: flags.read('since', instant), until: flags.read('until', instant), filters: filters(flags.list('filter')) };
+  const options = { since: flags.read('since', instant), until: flags.read('until', instant), filters: filters(flags) };
   const { system } = await context.engine();
   return untilInterrupted(context, async (signal) => {
     for await (const event of system.events({ ...options, signal })) say(context, line(event));

@@ -79,6 +79,12 @@ const TYPES: Readonly<Record<string, string>> = {
   'volume.UsageData': 'RefCount:int Size:int',
 };
 
+/** What docker's client writes anew, in the order of its struct: the keys that it leaves out where they are empty. */
+const REWRITTEN: Readonly<Record<string, string>> = {
+  'image.InspectResponse': 'Created Variant OsVersion VirtualSize Descriptor Manifests',
+  'spec.ImageConfig': 'User ExposedPorts Env Entrypoint Cmd Volumes WorkingDir Labels StopSignal ArgsEscaped Healthcheck OnBuild Shell',
+};
+
 interface Field {
   readonly name: string;
   readonly key: string;
@@ -138,8 +144,23 @@ function structValue(type: string, document: Readonly<Record<string, unknown>>):
     type,
     fields.map(({ name }) => name),
     get,
-    { promoted, json: () => goJson(document), ...text },
+    { promoted, json: () => goJson(rewritten(type, document)), ...text },
   );
+}
+
+function rewritten(type: string, document: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const optional = REWRITTEN[type]?.split(' ');
+  if (optional === undefined) return document;
+  const fields = fieldsOf(type).flatMap((field) => (field.embedded ? fieldsOf(field.type) : [field]));
+  const values = fields.map(({ key, type: inner }) => [key, goValue(inner, document[key])] as const);
+  return Object.fromEntries(values.filter(([key, value]) => !(optional.includes(key) && isEmpty(value))));
+}
+
+/** As Go's omitempty takes it. */
+function isEmpty(value: unknown): boolean {
+  if (value instanceof GoSlice) return value.items.length === 0;
+  if (value instanceof GoMap) return Object.keys(value.entries).length === 0;
+  return value === '' || value === 0 || value === false || value instanceof Nil;
 }
 
 function timeValue(value: unknown): Struct {

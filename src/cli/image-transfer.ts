@@ -1,7 +1,9 @@
 /** pull, push, load, save, import, export: what carries images and file systems in and out. */
-import { createWriteStream, renameSync, rmSync, statSync } from 'node:fs';
+import { createWriteStream, existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { getSystemErrorMessage } from 'node:util';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { Engine } from '../engine/contract.ts';
 import { say, type CliContext, type Command } from './context.ts';
@@ -40,10 +42,13 @@ export const pull: Command = async (args, context) => {
   const name = only(flags, 'pull');
   const engine = await context.engine();
   const { images } = engine;
-  const allTags = flags.on('all-tags');
   sayDefaultTag(context, flags, images.fullName(name), name);
-  await pullImage(context, engine, name, { view: progressView(context.stdout, flags.on('quiet')), allTags, platform: flags.value('platform') });
-  say(context, allTags ? images.fullName(name).replace(/:[^:/]*$/, '') : images.fullName(name));
+  await pullImage(context, engine, name, {
+    view: progressView(context.stdout, flags.on('quiet')),
+    allTags: flags.on('all-tags'),
+    platform: flags.value('platform'),
+  });
+  say(context, shownName(images.fullName(name), flags));
   return 0;
 };
 
@@ -69,10 +74,17 @@ export const push: Command = async (args, context) => {
   const name = only(flags, 'push');
   const { images } = await context.engine();
   sayDefaultTag(context, flags, images.fullName(name), name);
-  await transfer(context, progressView(context.stdout, flags.on('quiet')), (options) => images.push(name, { ...options, allTags: flags.on('all-tags') }));
-  if (flags.on('quiet')) say(context, images.fullName(name));
+  await transfer(context, progressView(context.stdout, flags.on('quiet')), (options) =>
+    images.push(name, { ...options, allTags: flags.on('all-tags'), platform: flags.value('platform') }),
+  );
+  if (flags.on('quiet')) say(context, shownName(images.fullName(name), flags));
   return 0;
 };
+
+/** With its tag, but for all tags. */
+function shownName(full: string, flags: Flags): string {
+  return flags.on('all-tags') ? full.replace(/:[^:/]*$/, '') : full;
+}
 
 export const load: Command = async (args, context) => {
   const flags = parseFlags(LOAD_FLAGS, args, { interspersed: true });
@@ -94,6 +106,8 @@ async function writeOut(context: CliContext, path: string | undefined, bytes: As
   if (path === undefined && context.stdout.isTTY) throw invalid(`cowardly refusing to save to a terminal. Use the -o flag or redirect`);
   if (path === undefined) await pipeline(Readable.from(bytes, { objectMode: false, highWaterMark: 1 << 20 }), context.stdout, { end: false });
   else {
+    const folder = dirname(path);
+    if (!existsSync(folder)) throw invalid(`failed to ${what}: invalid output path: stat ${folder}: no such file or directory`);
     // a device or a pipe is written to as it is
     const aside = (statSync(path, { throwIfNoEntry: false })?.isFile() ?? true) ? `${path}.kobako-${process.pid}` : path;
     try {
@@ -101,8 +115,8 @@ async function writeOut(context: CliContext, path: string | undefined, bytes: As
       if (aside !== path) renameSync(aside, path);
     } catch (error) {
       if (aside !== path) rmSync(aside, { force: true });
-      if (!(error instanceof EngineError) && (error as NodeJS.ErrnoException).code !== undefined)
-        throw invalid(`failed to ${what}: open ${path}: ${(error as Error).message}`);
+      if (!(error instanceof EngineError) && (error as NodeJS.ErrnoException).errno !== undefined)
+        throw invalid(`failed to ${what}: open ${path}: ${getSystemErrorMessage((error as { errno: number }).errno)}`);
       throw error;
     }
   }
@@ -112,7 +126,7 @@ async function writeOut(context: CliContext, path: string | undefined, bytes: As
 export const save: Command = async (args, context) => {
   const flags = parseFlags(SAVE_FLAGS, args, { interspersed: true });
   if (flags.rest.length === 0) throw invalid('"kobako save" requires at least 1 argument');
-  return writeOut(context, flags.value('output'), (await context.engine()).images.save(flags.rest), 'save image');
+  return writeOut(context, flags.value('output'), (await context.engine()).images.save(flags.rest, { platform: flags.value('platform') }), 'save image');
 };
 
 export const exportContainer: Command = async (args, context) => {

@@ -99,13 +99,11 @@ export async function runInspect(context: CliContext, flags: Flags, finders: Rea
   const missing: string[] = [];
   for (const name of flags.rest) {
     try {
-      found.push(
-        await find(
-          name,
-          wanted.map((kind) => finders[kind]!),
-          size,
-        ),
-      );
+      const finder = wanted.map((kind) => finders[kind]!);
+      const one = await find(name, finder, size);
+      // as docker: it looked for any kind, and found one that has no size
+      if (size && type === '' && one.kind !== 'container') context.stderr.write(`WARNING: --size ignored for ${one.kind}\n`);
+      found.push(one);
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       const unknown = error.kind === 'not-found' && wanted.length !== 1;

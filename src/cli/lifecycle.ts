@@ -72,7 +72,7 @@ export const rm: Command = async (args, context) => {
 export const prune: Command = async (args, context) => {
   const flags = parseFlags(CONTAINER_PRUNE_FLAGS, args, { interspersed: true });
   if (!flags.on('force') && !(await confirmed(context, 'This will remove all stopped containers.'))) return 0;
-  const { ContainersDeleted, SpaceReclaimed } = await (await context.engine()).containers.prune(filters(flags.list('filter')));
+  const { ContainersDeleted, SpaceReclaimed } = await (await context.engine()).containers.prune(filters(flags));
   if (ContainersDeleted?.length) say(context, `Deleted Containers:\n${ContainersDeleted.join('\n')}\n`);
   say(context, `Total reclaimed space: ${humanSize(SpaceReclaimed)}`);
   return 0;

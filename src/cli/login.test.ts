@@ -66,7 +66,10 @@ test('login: what the registry refuses is kept nowhere', async (t) => {
 
 test('login: known credentials are tried first; a helper keeps secrets', async (t) => {
   const g = ground(t, { auths: { r: auth('me:pass') } });
-  assert.match((await g.kobako(['login', 'r'])).stderr, /^Authenticating with existing credentials\.\.\. \[Username: me\]\n/);
+  const note =
+    "Authenticating with existing credentials... [Username: me]\n\n Info -> To login with a different account, run 'kobako logout' followed by 'kobako login'\n\n\n";
+  // nothing is new: nothing is written, and nothing warned of
+  assert.equal((await g.kobako(['login', 'r'])).stderr, note);
   assert.deepEqual(g.asked, [{ serverAddress: 'r', username: 'me', password: 'pass' }]);
   const kept = ground(t, { credsStore: 'safe' });
   assert.equal((await kept.kobako(['login', '-u', 'me', '--password-stdin', 'r'], { input: 'pass' })).stderr, '');

@@ -1,5 +1,6 @@
 /** login and logout: who one is for a registry, kept in docker's config file or by its credential helpers. */
 import { homedir } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import { EngineError, invalid } from '../base/errors.ts';
 import { findCredentials, parseCredentialConfig } from '../image/registry/credentials.ts';
 import { LOGIN_FLAGS } from './container-flags.ts';
@@ -22,7 +23,10 @@ export const login: Command = async (args, context) => {
   const server = serverKey(flags.rest[0]);
   const config = readConfig(context);
   const known = flags.has('username') ? undefined : await knownCredentials(config, server, context);
-  if (known !== undefined) context.stderr.write(`Authenticating with existing credentials... [Username: ${known.username}]\n`);
+  if (known !== undefined) {
+    const other = "To login with a different account, run 'kobako logout' followed by 'kobako login'";
+    context.stderr.write(`Authenticating with existing credentials... [Username: ${known.username}]\n\n Info -> ${other}\n\n\n`);
+  }
   const { username, password } = known ?? {
     username: flags.value('username') || (await ask(context, 'Username: ')),
     password: flags.on('password-stdin') ? await all(context) : (flags.value('password') ?? (await ask(context, 'Password: ', true))),
@@ -113,6 +117,8 @@ async function keep(config: Config, server: string, { username, password, identi
   }
   const secret = identityToken === '' ? password : '';
   const entry = { auth: Buffer.from(`${username}:${secret}`).toString('base64'), ...(identityToken === '' ? {} : { identitytoken: identityToken }) };
+  // as docker: what is there already is not written again, and not warned of
+  if (isDeepStrictEqual(config.auths?.[server], entry)) return;
   context.replaceFile(path, `${JSON.stringify({ ...config, auths: { ...config.auths, [server]: entry } }, null, '\t')}\n`);
   context.stderr.write(
     `\nWARNING! Your credentials are stored unencrypted in '${path}'.\nConfigure a credential helper to remove this warning. See\nhttps://docs.docker.com/go/credential-store/\n\n`,

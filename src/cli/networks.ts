@@ -38,7 +38,7 @@ export const create: Command = async (args, context) => {
 export const list: Command = async (args, context) => {
   const flags = read(NETWORK_LS_FLAGS, args, 'ls', 0);
   const format = networkFormat(flags.value('format'), { quiet: flags.on('quiet'), config: () => configFormat(context, 'networksFormat') });
-  const all = await (await context.engine()).networks.list(filters(flags.list('filter')));
+  const all = await (await context.engine()).networks.list(filters(flags));
   const rows = byName(all).map((network) => networkRow(network, { noTrunc: flags.on('no-trunc') }));
   context.stdout.write(formatList(format, rows, NETWORK_HEADINGS));
   return 0;
@@ -54,13 +54,13 @@ export const remove: Command = async (args, context) => {
 export const prune: Command = async (args, context) => {
   const flags = read(NETWORK_PRUNE_FLAGS, args, 'prune', 0);
   if (!flags.on('force') && !(await confirmed(context, 'This will remove all custom networks not used by at least one container.'))) return 0;
-  await pruneNetworks(context, flags.list('filter'));
+  await pruneNetworks(context, filters(flags));
   return 0;
 };
 
 /** Says which have gone. */
-export async function pruneNetworks(context: CliContext, filterTexts: readonly string[]): Promise<void> {
-  const { NetworksDeleted } = await (await context.engine()).networks.prune(filters(filterTexts));
+export async function pruneNetworks(context: CliContext, wanted: Readonly<Record<string, readonly string[]>>): Promise<void> {
+  const { NetworksDeleted } = await (await context.engine()).networks.prune(wanted);
   if (NetworksDeleted?.length) say(context, `Deleted Networks:\n${NetworksDeleted.join('\n')}\n`);
 }
 

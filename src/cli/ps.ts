@@ -25,7 +25,7 @@ export const ps: Command = async (args, context) => {
     all: flags.on('all'),
     size: size || (needsSize && !quiet && flags.has('format')),
     ...(limit > 0 ? { limit } : {}),
-    filters: filters(flags.list('filter')),
+    filters: filters(flags),
   });
   const options = { noTrunc: flags.on('no-trunc'), now: Date.now() };
   const rows = all.map((container) => containerRow(container, options));

@@ -17,7 +17,7 @@ export const search: Command = async (args, context) => {
   if (term === undefined || flags.rest.length > 1) throw invalid('"kobako search" requires exactly 1 argument');
   const limit = flags.read('limit', (text) => integer(text, 'limit')) || undefined;
   const { images } = await context.engine();
-  const found = await images.search(term, { limit, filters: filters(flags.list('filter')) });
+  const found = await images.search(term, { limit, filters: filters(flags) });
   const rows = found.map((hit) =>
     row('*registry.searchContext', {
       Name: () => hit.name,

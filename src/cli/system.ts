@@ -104,7 +104,7 @@ export const df: Command = async (args, context) => {
 export const systemPrune: Command = async (args, context) => {
   const flags = only(parseFlags(SYSTEM_PRUNE_FLAGS, args, { interspersed: true }), 'system prune');
   const all = flags.on('all');
-  const given = filters(flags.list('filter'));
+  const given = filters(flags);
   const volumes = flags.on('volumes');
   if (volumes && given['until'] !== undefined) throw invalid('The "until" filter is not supported with "--volumes"');
   const what = [
@@ -124,7 +124,7 @@ export const systemPrune: Command = async (args, context) => {
   const engine = await context.engine();
   const { ContainersDeleted, SpaceReclaimed } = await engine.containers.prune(given);
   if (ContainersDeleted?.length) say(context, `Deleted Containers:\n${ContainersDeleted.join('\n')}\n`);
-  await pruneNetworks(context, flags.list('filter'));
+  await pruneNetworks(context, given);
   const freed = volumes ? await pruneVolumes(context, given) : 0;
   const { removed, bytes } = await engine.images.prune({ all, filters: given });
   if (removed.length > 0)

@@ -33,7 +33,7 @@ export const volumeLs: Command = async (args, context) => {
   const flags = parseFlags(VOLUME_LS_FLAGS, args, { interspersed: true });
   if (flags.rest.length > 0) throw invalid('"kobako volume ls" accepts no arguments');
   const format = volumeFormat(flags.value('format'), { quiet: flags.on('quiet'), config: () => configFormat(context, 'volumesFormat') });
-  const { Volumes } = await (await context.engine()).volumes.list(filters(flags.list('filter')));
+  const { Volumes } = await (await context.engine()).volumes.list(filters(flags));
   context.stdout.write(formatList(format, byName(Volumes).map(volumeRow), VOLUME_HEADINGS));
   return 0;
 };
@@ -60,7 +60,7 @@ export const volumePrune: Command = async (args, context) => {
   const flags = parseFlags(VOLUME_PRUNE_FLAGS, args, { interspersed: true });
   if (flags.rest.length > 0) throw invalid('"kobako volume prune" accepts no arguments');
   const all = flags.on('all');
-  const given = filters(flags.list('filter'));
+  const given = filters(flags);
   if (all && given['all'] !== undefined) throw invalid('conflicting options: cannot specify both --all and --filter all=1');
   const what = `This will remove ${all ? 'all' : 'anonymous'} local volumes not used by at least one container.`;
   if (!flags.on('force') && !(await confirmed(context, what))) return 0;

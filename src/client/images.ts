@@ -1,5 +1,6 @@
 /** `Images` over HTTP: of this project's daemon, and of any other with Docker's API. */
 import type { Digest } from '../base/digest.ts';
+import { invalid } from '../base/errors.ts';
 import type * as contract from '../engine/images-contract.ts';
 import type {
   AuthAnswer,
@@ -48,8 +49,10 @@ class RemoteImages implements contract.Images {
 
   async pull(name: string, options: contract.PullOptions = {}): Promise<readonly contract.PulledImage[]> {
     const { allTags = false, platform, onProgress, signal } = options;
-    const reference = allTags ? parseReference(name) : withDefaultTag(parseReference(name));
-    // without a tag a daemon pulls all
+    const given = parseReference(name);
+    if (allTags && (given.tag ?? given.digest) !== undefined) throw invalid("tag can't be used with --all-tags/-a");
+    // of a tag and a digest the digest counts; without a tag a daemon pulls all
+    const reference = given.digest !== undefined ? { ...given, tag: undefined } : allTags ? given : withDefaultTag(given);
     const query = { fromImage: familiarReference(reference), tag: reference.digest ?? reference.tag, platform };
     const tags: string[] = [];
     const digests: Digest[] = [];
@@ -72,7 +75,9 @@ class RemoteImages implements contract.Images {
 
   async push(name: string, options: contract.PushOptions = {}): Promise<void> {
     const { allTags = false, platform, onProgress, signal } = options;
-    const { tag, digest, ...repository } = allTags ? parseReference(name) : withDefaultTag(parseReference(name));
+    const given = parseReference(name);
+    if (allTags && given.tag !== undefined) throw invalid("tag can't be used with --all-tags/-a");
+    const { tag, digest, ...repository } = allTags ? given : withDefaultTag(given);
     const query = { tag: digest === undefined ? tag : undefined, platform: platformJson(platform) };
     const headers = await this.#auth(name, options.credentials);
     const target = familiarReference({ ...repository, digest });
@@ -95,11 +100,13 @@ class RemoteImages implements contract.Images {
 
   async tag(name: string, newName: string): Promise<void> {
     const { tag, ...rest } = withDefaultTag(parseReference(newName));
+    if (rest.digest !== undefined) throw invalid('refusing to create a tag with a digest reference');
     await this.#http.status({ method: 'POST', path: path`/images/${name}/tag`, query: { repo: familiarReference(rest), tag } });
   }
 
-  async remove(name: string, { force }: { readonly force?: boolean } = {}): Promise<readonly contract.RemovalLine[]> {
-    return this.#http.json<readonly ImageDeleteItem[]>({ method: 'DELETE', path: path`/images/${name}`, query: { force } });
+  async remove(name: string, { force, platforms = [] }: NonNullable<Parameters<contract.Images['remove']>[1]> = {}): Promise<readonly contract.RemovalLine[]> {
+    const query = { force, platforms: platforms.map((platform) => JSON.stringify(platformJson(platform))) };
+    return this.#http.json<readonly ImageDeleteItem[]>({ method: 'DELETE', path: path`/images/${name}`, query });
   }
 
   async prune({ all = false, filters = {} }: NonNullable<Parameters<contract.Images['prune']>[0]> = {}): Promise<{

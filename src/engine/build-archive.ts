@@ -28,9 +28,13 @@ export async function archiveKind(bytes: AsyncIterable<Buffer>): Promise<Archive
   if (head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528) {
     return isTarHeader(await begin(head, createZstdDecompress({ chunkSize: PIECE, finishFlush: constants.ZSTD_e_flush }))) ? 'zstd' : undefined;
   }
+  return programFor(head);
+}
+
+/** The program that unpacks what begins like this; undefined for what needs none, or is no archive. */
+export function programFor(head: Buffer): 'bzip2' | 'xz' | undefined {
   if (head.toString('latin1', 0, 3) === 'BZh') return 'bzip2';
-  if (head.toString('latin1', 0, 6) === '\xfd7zXZ\0') return 'xz';
-  return undefined;
+  return head.toString('latin1', 0, 6) === '\xfd7zXZ\0' ? 'xz' : undefined;
 }
 
 /** The bytes for who unpacks gzip and zstd by himself. */

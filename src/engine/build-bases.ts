@@ -32,6 +32,7 @@ export async function findBase(images: ImageParts, name: string, wish: BaseWish)
   const { os, architecture, variant } = wish.platform;
   const credentials = await wish.credentials?.(parseReference(name).domain, wish.signal);
   await pullImage(images, name, {
+    anySystem: true,
     platform: `${os}/${architecture}${variant ? `/${variant}` : ''}`,
     ...(credentials === undefined ? {} : { credentials }),
     signal: wish.signal,

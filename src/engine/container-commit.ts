@@ -1,7 +1,7 @@
 /** Use case: an image of a container: its image, and its writes as one more layer. */
 import { platformOf } from '../image/platform.ts';
 import { EngineError, invalid } from '../base/errors.ts';
-import { applyChanges } from '../image/change.ts';
+import { applyChanges } from '../build/dockerfile/changes.ts';
 import type { ContainerConfig as ImageContainerConfig, ImageConfig } from '../image/contract.ts';
 import { familiar, tagName } from '../image/names.ts';
 import { isTag, parseReference } from '../image/reference.ts';
@@ -77,11 +77,8 @@ function namesOf({ repo = '', tag = '' }: CommitOptions): string[] {
 
 /** Docker's order: the changes are made on what was given, and the container's own fills what that leaves open. */
 function configOf({ id, config: own }: ContainerRecord, { config: given, changes = [] }: CommitOptions): ContainerConfig {
-  const says = (instruction: RegExp) => changes.some((change) => instruction.test(change));
   const base = given ?? own;
-  const changed = applyChanges(base as ImageContainerConfig, changes) as Partial<ContainerConfig>;
-  // a new entry point does not get the old one's arguments
-  const result = says(/^\s*entrypoint\s+\S/i) && !says(/^\s*cmd\b/i) ? { ...changed, Cmd: null } : changed;
+  const result = applyChanges(base as ImageContainerConfig, changes) as Partial<ContainerConfig>;
   if (given === undefined) return result as ContainerConfig;
   return { ...completeConfig(result, own as ImageContainerConfig, id), Hostname: result.Hostname ?? '', OnBuild: result.OnBuild ?? null };
 }

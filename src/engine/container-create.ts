@@ -83,7 +83,7 @@ export async function createContainer(parts: EngineParts, body: ContainerCreate,
   }
   taken.kept();
   emitContainer(parts, parts.store.load(id) ?? record, 'create');
-  return { Id: id, Warnings: [...warnings, ...otherWarnings(body, hostConfig)] };
+  return { Id: id, Warnings: [...(image?.warnings ?? []), ...warnings, ...otherWarnings(body, hostConfig)] };
 }
 
 /** With its own name, or the first random one that is free. */

@@ -125,7 +125,8 @@ function recordFilter(parts: EngineParts, key: string, values: readonly string[]
   }
 }
 
-function imageId(parts: EngineParts, name: string): string | undefined {
+/** What has the name now, or that id; undefined for nothing. */
+export function imageId(parts: EngineParts, name: string): string | undefined {
   try {
     return parts.images().store.find(name).entry.facts.id;
   } catch (error) {

@@ -1,7 +1,7 @@
 /** Use cases: the containers that there are, and the removal of those that have ended. */
 import { invalid } from '../base/errors.ts';
 import { commandOf } from './container-document.ts';
-import { containerFilter } from './container-filters.ts';
+import { containerFilter, imageId } from './container-filters.ts';
 import { listedNetworks, listedPorts } from './container-networks.ts';
 import { removeNow } from './container-remove.ts';
 import { containerSizes } from './container-sizes.ts';
@@ -32,9 +32,10 @@ export async function listContainers(
     shown.push({ record, state });
     if (shown.length === limit) break;
   }
+  const imageName = imageNames(parts);
   return Promise.all(
     shown.map(async ({ record, state }) => {
-      const about = summary(parts, record, state);
+      const about = summary(parts, record, state, imageName(record));
       if (!size) return about;
       const { rw, rootFs } = await containerSizes(parts, record);
       // as Docker: nothing is not shown
@@ -47,12 +48,22 @@ function newestFirst({ store }: EngineParts): ContainerRecord[] {
   return store.all().sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1));
 }
 
-function summary(parts: EngineParts, record: ContainerRecord, state: ContainerState): ContainerSummary {
+/** As Docker: by the name that was asked for as long as that is the same image, then by its id. */
+function imageNames(parts: EngineParts): (record: ContainerRecord) => string {
+  const known = new Map<string, string | undefined>();
+  const idOf = (name: string) => {
+    if (!known.has(name)) known.set(name, imageId(parts, name));
+    return known.get(name);
+  };
+  return ({ config, image, rootfs }) => (image === undefined || idOf(config.Image) === image.id ? config.Image || rootfs : image.id);
+}
+
+function summary(parts: EngineParts, record: ContainerRecord, state: ContainerState, imageName: string): ContainerSummary {
   const { config, hostConfig, image } = record;
   return {
     Id: record.id,
     Names: [`/${record.name}`],
-    Image: config.Image || record.rootfs,
+    Image: imageName,
     ImageID: image?.id ?? '',
     Command: commandLine(commandOf(config)),
     Created: Math.floor(record.createdAt / 1000),

@@ -5,7 +5,7 @@ import { digestHex, type Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import { chainIds } from '../image/chain-id.ts';
 import type { ContainerConfig, ImageConfig } from '../image/contract.ts';
-import { formatPlatform, hostPlatform, parsePlatform, platformMatches } from '../image/platform.ts';
+import { formatPlatform, parsePlatform, platformMatches } from '../image/platform.ts';
 import type { NamedEntry } from '../image/store/references.ts';
 import type { ImageStore } from '../image/store/store.ts';
 import { readInRoot } from '../kernel/linux/read-in-root.ts';
@@ -13,6 +13,7 @@ import type { RootSource } from '../runtime/contract.ts';
 import type { RunOptions } from '../runtime/run-options.ts';
 import type { AccountFiles } from '../runtime/users.ts';
 import type { ContainerRecord } from './container-record.ts';
+import { machinePlatform } from './machine-platform.ts';
 import type { EngineParts } from './parts.ts';
 import { runOptionsOf, type ContainerDocuments } from './run-options-of.ts';
 import { withView } from './view.ts';
@@ -36,6 +37,8 @@ export interface ContainerRoot {
 /** What a new container takes from an image. */
 export interface FoundImage extends ContainerImage {
   readonly config: ContainerConfig;
+  /** What is to be told of it, in Docker's words. */
+  readonly warnings: readonly string[];
 }
 
 /** Throws `not-found` as `No such image: NAME`, and `invalid` for one of another platform. */
@@ -53,12 +56,14 @@ export function imageOf(parts: EngineParts, name: string, platform: string | und
       `image with reference ${name} was found but its platform (${is}) does not match the specified platform (${formatPlatform(wanted)})`,
     );
   }
-  if (!platformMatches(config, hostPlatform())) {
-    throw invalid(`image ${name} is for ${formatPlatform(config)}, and this machine is ${formatPlatform(hostPlatform())}`);
-  }
+  // the kernel may have been told of an emulator
+  const foreign = wanted === undefined && !platformMatches(config, machinePlatform());
+  const warning =
+    `The requested image's platform (${formatPlatform(config)}) does not match the detected host platform ` +
+    `(${formatPlatform(machinePlatform())}) and no specific platform was requested`;
   const missing = layers.find((layer) => !driver.has(layer));
   if (missing !== undefined) throw new EngineError('internal', `layer ${missing} of image ${name} is not there`, { hint: 'pull the image again' });
-  return { id: entry.facts.id, name, layers, config: config.config ?? {} };
+  return { id: entry.facts.id, name, layers, config: config.config ?? {}, warnings: foreign ? [warning] : [] };
 }
 
 const configs = new Map<Digest, ImageConfig>();

@@ -2,7 +2,7 @@
 import type { Digest } from '../base/digest.ts';
 import { invalid } from '../base/errors.ts';
 import { withoutCredentials } from '../base/url-credentials.ts';
-import { applyChanges } from '../image/change.ts';
+import { applyChanges } from '../build/dockerfile/changes.ts';
 import type { ImageConfig } from '../image/contract.ts';
 import { tagName } from '../image/names.ts';
 import { hostPlatform, parsePlatform, platformOf } from '../image/platform.ts';

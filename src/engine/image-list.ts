@@ -4,7 +4,7 @@ import type { Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { Platform } from '../image/contract.ts';
 import { chainIds } from '../image/chain-id.ts';
-import { familiar, tagName } from '../image/names.ts';
+import { tagName } from '../image/names.ts';
 import { formatPlatform, parsePlatform, platformMatches } from '../image/platform.ts';
 import { familiarName, familiarReference, parseReference, withDefaultTag } from '../image/reference.ts';
 import type { ImageSummary, StoredImage } from '../image/store/store.ts';
@@ -17,6 +17,8 @@ export type Filters = Readonly<Record<string, readonly string[]>>;
 
 /** Docker's filters; of one key any value, of several keys all. Throws `invalid` for one that is not there. */
 export function listImages(parts: ImageParts, { filters = {}, sharedSize = false }: ImageListOptions): readonly ImageLine[] {
+  // as dockerd: that one is for pruning
+  if (filters['label!'] !== undefined) throw invalid("invalid filter 'label!'");
   const tests = Object.entries(filters).flatMap(([key, values]) => (values.length === 0 ? [] : [imageFilter(parts, key, values)]));
   const patterns = filters['reference'] ?? [];
   const all = parts.store.list();
@@ -147,7 +149,7 @@ export function openImage({ store }: ImageParts, name: string, platform: string 
   const image = store.open(found.entry);
   if (platform !== undefined) {
     const wanted = parsePlatform(platform);
-    if (!platformMatches(image.platform, wanted)) throw wrongPlatform(found.name === undefined ? name : familiar(found.name), image.platform, wanted);
+    if (!platformMatches(image.platform, wanted)) throw wrongPlatform(name, image.platform, wanted);
   }
   return image;
 }
@@ -186,8 +188,6 @@ export function imageHistory(parts: ImageParts, name: string, { platform }: OfPl
   const image = openImage(parts, name, platform);
   const layers = [...image.config.rootfs.diff_ids];
   const steps = (image.config.history ?? []).map((step) => ({ step, layer: step.empty_layer ? undefined : layers.shift() }));
-  // an image without a history has its layers all the same
-  for (const layer of layers) steps.push({ step: {}, layer });
   return steps.toReversed().map(({ step, layer }, index) => ({
     id: index === 0 ? image.id : '<missing>',
     created: seconds(step.created),

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { digestHex, isDigest, type Digest } from '../base/digest.ts';
-import { invalid } from '../base/errors.ts';
+import { EngineError, invalid } from '../base/errors.ts';
 import { forEach } from '../base/for-each.ts';
 import { ArchiveIndex, type ArchiveFile } from '../image/archive-scan.ts';
 import type { Descriptor, ImageConfig, Manifest, Platform } from '../image/contract.ts';
@@ -20,13 +20,14 @@ import {
   type ParsedManifest,
 } from '../image/manifest.ts';
 import { familiar, tagName } from '../image/names.ts';
-import { choosePlatform, hostPlatform, parsePlatform } from '../image/platform.ts';
+import { choosePlatform, formatPlatform, parsePlatform, platformMatches } from '../image/platform.ts';
 import { parseReference } from '../image/reference.ts';
 import { detect } from '../snapshot/decompress.ts';
 import { plainArchive } from './archive-input.ts';
 import { tell } from './image-events.ts';
 import type { ImageParts } from './image-parts.ts';
 import { plainBound, shortId } from './image-pull.ts';
+import { machinePlatform } from './machine-platform.ts';
 import type { ArchiveInput, Images, LoadedImage, OnProgress } from './images-contract.ts';
 
 const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar';
@@ -47,10 +48,14 @@ export async function loadImages(parts: ImageParts, input: ArchiveInput, options
   using _hold = await parts.store.hold(options.signal);
   await using file = await plainArchive(parts.store.blobs, input, options.signal);
   const archive = new ArchiveIndex(file.path);
-  const platform = options.platform === undefined ? hostPlatform() : parsePlatform(options.platform);
-  const images = archive.find('manifest.json') === undefined ? await ociImages(archive, platform) : await dockerImages(archive, platform);
-  if (images.length === 0) throw invalid('the archive has no image in it');
+  const wanted = options.platform === undefined ? undefined : parsePlatform(options.platform);
+  const platform = wanted ?? machinePlatform();
+  const all = archive.find('manifest.json') === undefined ? await ociImages(archive, platform) : await dockerImages(archive, platform);
+  if (all.length === 0) throw invalid('the archive has no image in it');
+  const images = wanted === undefined ? all : all.filter(({ config }) => platformMatches(config, wanted));
+  if (images.length === 0) throw new EngineError('not-found', `the archive has no image for the platform ${formatPlatform(platform)}`);
   const say: OnProgress = options.onProgress ?? (() => {});
+  if (images.some(({ config }) => config.os === 'windows')) throw invalid('cannot load windows image on linux');
   const out: LoadedImage[] = [];
   for (const image of images) out.push(await store(parts, archive, image, say, options.signal));
   return out;

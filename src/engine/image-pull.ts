@@ -14,6 +14,7 @@ import { fetchBlob, readBlob } from './blob-fetch.ts';
 import { tell } from './image-events.ts';
 import { wrongPlatform } from './image-list.ts';
 import type { ImageParts } from './image-parts.ts';
+import { machinePlatform } from './machine-platform.ts';
 import type { OnProgress, PulledImage, PullOptions } from './images-contract.ts';
 
 /** As dockerd's max-concurrent-downloads. */
@@ -22,12 +23,19 @@ const PARALLEL = 3;
 const MAX_RATIO = 1032;
 const SMALL = 64 << 20;
 
-export async function pullImage(parts: ImageParts, name: string, options: PullOptions): Promise<readonly PulledImage[]> {
-  const reference = parseReference(name);
+interface WantedPull extends PullOptions {
+  /** Also what no container here can be made of: a build may copy from it. */
+  readonly anySystem?: boolean;
+}
+
+export async function pullImage(parts: ImageParts, name: string, options: WantedPull): Promise<readonly PulledImage[]> {
+  const { tag, ...untagged } = parseReference(name);
+  // a tag beside a digest says nothing: the registry may have moved it since
+  const reference: Reference = untagged.digest === undefined && tag !== undefined ? { ...untagged, tag } : untagged;
+  if (options.allTags && (tag ?? untagged.digest) !== undefined) throw invalid("tag can't be used with --all-tags/-a");
   if (options.platform !== undefined) parsePlatform(options.platform); // before anybody is asked
   const wanted = options.allTags ? reference : withDefaultTag(reference);
   const repository = await parts.registry.open(wanted, { actions: ['pull'], credentials: options.credentials, signal: options.signal });
-  if (options.allTags && (reference.tag !== undefined || reference.digest !== undefined)) throw invalid("tag can't be used with --all-tags/-a");
   using _hold = await parts.store.hold(options.signal);
   const out: PulledImage[] = [];
   const tags = options.allTags ? await repository.tags(options.signal) : undefined;
@@ -50,18 +58,20 @@ function warnOfPlatform({ store }: ImageParts, reference: Reference, pulled: rea
   }
 }
 
-async function pullOne(parts: ImageParts, repository: Repository, reference: Reference, options: PullOptions): Promise<PulledImage> {
+async function pullOne(parts: ImageParts, repository: Repository, reference: Reference, options: WantedPull): Promise<PulledImage> {
   const { store, driver } = parts;
   const { signal } = options;
   const say: OnProgress = options.onProgress ?? (() => {});
   const wanted = options.platform === undefined ? undefined : parsePlatform(options.platform);
   const top = await repository.manifest(reference.digest ?? reference.tag!, signal);
   say({ status: `Pulling from ${familiarPath(reference)}`, id: reference.digest === undefined ? reference.tag : familiarReference(reference) });
-  const choose = (entries: readonly Descriptor[]) => choosePlatform(entries, wanted ?? hostPlatform());
+  const choose = (entries: readonly Descriptor[]) => choosePlatform(entries, wanted ?? machinePlatform(), wanted ?? hostPlatform());
   const fetch = ({ digest }: Descriptor) => repository.manifest(digest, signal);
   const { raw, manifest } = await selectImage(top, choose, fetch, familiarReference(reference));
   const configBytes = await fetchConfig(parts, repository, manifest.config, signal);
   const config = parseImageConfig(configBytes, manifest.layers.length);
+  if (config.os !== 'linux' && config.os !== '' && options.anySystem !== true)
+    throw invalid(`image operating system ${JSON.stringify(config.os)} cannot be used on this platform: operating system is not supported`);
   await pullLayers(parts, repository, manifest, config, say, signal);
   await store.blobs.write(configBytes, manifest.config.digest);
   await store.blobs.write(raw.bytes, raw.descriptor.digest);

@@ -70,7 +70,10 @@ function noImage(reference: Reference): EngineError {
 
 function imageFor(parts: ImageParts, reference: Reference): StoredImage {
   try {
-    return parts.store.open(parts.store.find(familiarReference(reference)).entry);
+    const { entry, name } = parts.store.find(familiarReference(reference));
+    // `sha256:…` may be an id, and an image without that name
+    if (name === undefined) throw noImage(reference);
+    return parts.store.open(entry);
   } catch (error) {
     if (error instanceof EngineError && error.kind === 'not-found') {
       if (parts.store.tagsOf(reference).length === 0) throw noImage(reference);
@@ -91,8 +94,9 @@ async function pushOne(
   const { manifest, bytes, digest } = await sendable(parts, image, signal);
   const mountFrom = store.repositoriesOf(image.id, reference.domain).filter((path) => path !== reference.path);
   const layers = new Map(manifest.layers.map((layer, index) => [layer.digest, { layer, id: shortId(image.config.rootfs.diff_ids[index] ?? layer.digest) }]));
-  for (const { id } of layers.values()) say({ status: 'Preparing', id });
-  const todo = [...layers.values()];
+  // as dockerd: the newest first
+  const todo = [...layers.values()].toReversed();
+  for (const { id } of todo) say({ status: 'Preparing', id });
   todo.slice(PARALLEL).forEach(({ id }) => say({ status: 'Waiting', id }));
   const send = async (descriptor: Descriptor, id: string | undefined, until = signal) => {
     const told = (status: string, rest: object = {}) => id !== undefined && say({ status, id, ...rest });

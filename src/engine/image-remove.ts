@@ -3,11 +3,13 @@ import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import type { Digest } from '../base/digest.ts';
 import type { LayerRef } from '../build/contract.ts';
 import { invalid } from '../base/errors.ts';
-import { flagOf, imageFilter, isDangling, type Filters } from './image-list.ts';
+import { flagOf, imageFilter, isDangling, openImage, type Filters } from './image-list.ts';
 import type { ImageParts } from './image-parts.ts';
 import type { RemovalLine } from './images-contract.ts';
 
-export async function removeNamed(parts: ImageParts, name: string, force: boolean): Promise<readonly RemovalLine[]> {
+export async function removeNamed(parts: ImageParts, name: string, force: boolean, platforms: readonly string[] = []): Promise<readonly RemovalLine[]> {
+  if (platforms.length > 1) throw invalid('multiple platforms are not supported');
+  if (platforms.length > 0) openImage(parts, name, platforms[0]);
   const lines = await removeOne(parts, name, force);
   if (lines.some((line) => 'Deleted' in line)) await collectGarbage(parts);
   return lines;
@@ -30,6 +32,7 @@ async function removeOne(parts: ImageParts, name: string, force: boolean): Promi
 /** Docker's prune: dangling images, or all that no container uses; never one that is in use. */
 export async function pruneImages(parts: ImageParts, all: boolean, filters: Filters): Promise<{ removed: readonly RemovalLine[]; bytes: number }> {
   const everything = all || flagOf(filters, 'dangling') === false;
+  if ((filters['until'] ?? []).length > 1) throw invalid('more than one until filter specified');
   for (const key of Object.keys(filters)) if (!['dangling', 'label', 'label!', 'until'].includes(key)) throw invalid(`invalid filter '${key}'`);
   const tests = Object.entries(filters).flatMap(([key, values]) => (key === 'dangling' ? [] : [imageFilter(parts, key, values)]));
   const used = new Set(parts.users().map(({ image }) => image));

@@ -152,7 +152,8 @@ export interface Images {
   /** The newest step first. */
   history(name: string, options?: OfPlatform): Promise<readonly HistoryLine[]>;
   tag(name: string, newName: string): Promise<void>;
-  remove(name: string, options?: { readonly force?: boolean }): Promise<readonly RemovalLine[]>;
+  /** `platforms`: what it must be for; more than one is `invalid`, for an image here has but one. */
+  remove(name: string, options?: { readonly force?: boolean; readonly platforms?: readonly string[] }): Promise<readonly RemovalLine[]>;
   /** Removes dangling images; with `all` every one that no container uses. */
   prune(options?: { readonly all?: boolean; readonly filters?: Readonly<Record<string, readonly string[]>> }): Promise<{
     readonly removed: readonly RemovalLine[];

@@ -66,6 +66,8 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
   const store = new ContainerStore(stateDir, { root, owned });
   const events = new EventBus();
   const live = new LiveContainers();
+  // as in Docker: one that waits to be started again counts as running
+  const counts = (record: ContainerRecord) => record.process !== undefined && (record.restarting === true || !store.ended(record));
   let opened: OpenImages | undefined;
   const images = () =>
     (opened ??= openImages({
@@ -79,7 +81,7 @@ export function openEngine(options: EngineOptions = {}): LocalEngine {
           .cache.list()
           .map(({ layer }) => layer),
       onEvent: (action, id, attributes) => events.emit('image', action, id, attributes),
-      containers: () => store.all().flatMap((record) => usedImages(record).map((image) => ({ id: record.id, image, running: !store.ended(record) }))),
+      containers: () => store.all().flatMap((record) => usedImages(record).map((image) => ({ id: record.id, image, running: counts(record) }))),
     }));
   let openedBuilds: BuildParts | undefined;
   let openedNetworking: Networking | undefined;

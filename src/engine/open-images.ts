@@ -148,7 +148,7 @@ function imagesOf(parts: ImageParts, tidy: () => Promise<void>): Images {
     inspect: async (name, options = {}) => inspectImage(parts, name, options),
     history: async (name, options = {}) => imageHistory(parts, name, options),
     tag: (name, newName) => tagImage(parts, name, newName),
-    remove: (name, { force = false } = {}) => removeNamed(parts, name, force),
+    remove: (name, { force = false, platforms } = {}) => removeNamed(parts, name, force, platforms),
     prune: ({ all = false, filters = {} } = {}) => pruneImages(parts, all, filters),
     load: (input, options = {}) => tidied(loadImages(parts, input, options)),
     save: (names, options = {}) => saveImages(parts, names, options),

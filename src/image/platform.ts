@@ -104,9 +104,9 @@ export function platformMatches(has: Platform, wanted: Platform): boolean {
 /**
  * The entry of an index to take: the best that the platform can run, the first of equals. An entry without a platform
  * fits any, but anything that names one is better. Attestations (unknown/unknown) and what is no image are passed over.
- * Throws `not-found` in Docker's words.
+ * Throws `not-found` in Docker's words, in which `named` is the platform.
  */
-export function choosePlatform(entries: readonly Descriptor[], wanted: Platform): Descriptor {
+export function choosePlatform(entries: readonly Descriptor[], wanted: Platform, named = wanted): Descriptor {
   const images = entries.filter((entry) => !isAttestation(entry));
   for (const candidate of compatiblePlatforms(wanted)) {
     const found = images.find((entry) => entry.platform !== undefined && isSame(candidate, normalizePlatform(entry.platform)));
@@ -115,7 +115,7 @@ export function choosePlatform(entries: readonly Descriptor[], wanted: Platform)
   const any = images.find((entry) => entry.platform === undefined);
   if (any !== undefined) return any;
   const has = [...new Set(images.flatMap((entry) => (entry.platform === undefined ? [] : [formatPlatform(entry.platform)])))];
-  throw new EngineError('not-found', `no matching manifest for ${formatPlatform(wanted)} in the manifest list entries`, {
+  throw new EngineError('not-found', `no matching manifest for ${formatPlatform(named)} in the manifest list entries`, {
     detail: { platforms: has },
     ...(has.length === 0 ? {} : { hint: `it is there for ${has.slice(0, 20).join(', ')}` }),
   });

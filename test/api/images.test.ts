@@ -1,5 +1,6 @@
 /** The endpoints of images as their clients see them: statuses, headers, documents by version, streams. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -178,6 +179,7 @@ describe('image endpoints', () => {
       { Comment: '', Created: 0, CreatedBy: 'b', Id: full, Size: 2, Tags: ['full:1'] },
       { Comment: '', Created: 1_672_531_200, CreatedBy: 'a', Id: '<missing>', Size: 3, Tags: null },
     ]);
+    assert.deepEqual((await api.get(`/v1.51/images/${bare}/history`)).json, [], 'as dockerd: what the config tells of');
     await refused(404, 'No such image: none:latest', 'GET', '/v1.51/images/none/history');
   });
 
@@ -268,7 +270,16 @@ describe('image endpoints', () => {
     assert.deepEqual(loud.slice(-2), [{ stream: 'Loaded image: fresh:1\n' }, { stream: 'Loaded image: fresh:2\n' }]);
     assert.deepEqual((await api.delete('/v1.51/images/fresh:1')).json, [{ Untagged: 'fresh:1' }]);
     await api.delete('/v1.51/images/fresh:2');
+    assert.deepEqual((await load('', fresh))[1], loud.slice(-2), 'as dockerd: progress is for who asks for it');
+    await api.delete('/v1.51/images/fresh:1');
+    await api.delete('/v1.51/images/fresh:2');
     assert.deepEqual((await load('?quiet=1', fresh))[1], [{ stream: 'Loaded image: fresh:1\n' }, { stream: 'Loaded image: fresh:2\n' }]);
+    const large = imageArchive({ names: ['large:1'], layers: [layerTar([file('d', randomBytes(3_000_000))])] });
+    for (const program of ['bzip2', 'xz']) {
+      const { stdout } = spawnSync(program, ['-c'], { input: large.bytes, maxBuffer: 1 << 24 });
+      assert.deepEqual(await load('', stdout), [200, [{ stream: 'Loaded image: large:1\n' }]], program);
+      await api.delete('/v1.51/images/large:1');
+    }
     const [status, [error]] = await load('', Buffer.from('junk'.repeat(1000)));
     assert.equal(status, 200, 'as dockerd: what is wrong with an archive is said in the stream');
     assert.equal((error!['errorDetail'] as { message: string }).message, error!['error']);

@@ -20,7 +20,7 @@ export function commandsOnImages(title: string, open: () => Promise<EngineUnderT
       under = await open();
     });
     after(() => under.close());
-    const { kobako, ok } = cliChecks(() => under.engine);
+    const { kobako, ok, fails } = cliChecks(() => under.engine);
     const names = async () => (await ok('images', '--format', '{{.Repository}}:{{.Tag}}')).split('\n').filter(Boolean).toSorted();
 
     test('import, run, history, inspect, tag, rmi', async (t) => {
@@ -106,6 +106,80 @@ export function commandsOnImages(title: string, open: () => Promise<EngineUnderT
       assert.deepEqual(await names(), [name]);
       assert.match(await ok('image', 'prune', '-af'), /^Deleted Images:\nuntagged: .*\nTotal reclaimed space: \S+\n$/s);
       assert.deepEqual(await names(), []);
+    });
+
+    test('by tag and digest: the digest counts; all tags are no one tag', async (t) => {
+      const registry = await fakeRegistry(t);
+      const { id, digest } = serveImage(registry, 'public/app', 'v1', ['x']);
+      serveImage(registry, 'public/app', 'v2', ['y']);
+      const name = `${registry.host}/public/app`;
+      const both = `${name}:v2@${digest}`;
+      const pulled = await ok('pull', both);
+      assert.match(pulled, new RegExp(`^${name}@${digest}: Pulling from public/app\n`));
+      assert.match(pulled, new RegExp(`\nStatus: Downloaded newer image for ${name}@${digest}\n${both}\n$`));
+      assert.equal(await ok('pull', '-q', both), `${both}\n`);
+      assert.equal(await ok('image', 'inspect', '-f', '{{.Id}} {{.RepoTags}} {{.RepoDigests}}', both), `${id} [] [${name}@${digest}]\n`);
+      // it is here: nothing is fetched for it
+      const run = await kobako(['run', '--rm', both, '/none']);
+      assert.doesNotMatch(run.stderr, /Unable to find image/);
+      assert.match(await ok('rmi', both), new RegExp(`^Untagged: ${name}@${digest}\nDeleted: ${id}\nDeleted: sha256:`));
+      for (const command of ['pull', 'push']) await fails([command, '-a', `${name}:v1`], 1, "kobako: tag can't be used with --all-tags/-a\n");
+      await fails(['pull', '-a', `${name}@${digest}`], 1, "kobako: tag can't be used with --all-tags/-a\n");
+      assert.equal(await ok('pull', '-aq', name), `${name}\n`);
+      assert.equal(await ok('push', '-aq', name), `${name}\n`);
+      await ok('image', 'prune', '-af');
+    });
+
+    test('--platform of history, push, save, load, rmi', async (t) => {
+      const folder = tempFor(t);
+      const registry = await fakeRegistry(t);
+      const name = `${registry.host}/public/arm:1`;
+      writeFileSync(`${folder}/x.tar`, layerTar([file('a', 'x')]));
+      const id = (await ok('import', '--platform', 'linux/arm64', `${folder}/x.tar`, name)).trim();
+      const other = `kobako: image with reference ${name} was found but its platform (linux/arm64) does not match the specified platform (linux/amd64)\n`;
+      const daemons = other.replace('kobako: ', 'Error response from daemon: ');
+      const amd = ['--platform', 'linux/amd64'];
+      const arm = ['--platform', 'arm64'];
+      await fails(['history', ...amd, name], 1, other);
+      assert.match(await ok('history', ...arm, name), /^IMAGE/);
+      await fails(['push', ...amd, name], 1, other);
+      assert.match(await ok('push', ...arm, name), /1: digest: /);
+      await fails(['save', ...amd, '-o', `${folder}/none.tar`, name], 1, 'kobako: no suitable export target found for platform linux/amd64\n');
+      const nowhere = `kobako: failed to save image: invalid output path: stat ${folder}/no: no such file or directory\n`;
+      await fails(['save', '-o', `${folder}/no/x.tar`, name], 1, nowhere);
+      await ok('save', ...arm, '-o', `${folder}/saved.tar`, name);
+      await fails(['rmi', ...amd, name], 1, daemons);
+      await fails(['rmi', '--platform', 'linux/arm64,linux/amd64', name], 1, 'Error response from daemon: multiple platforms are not supported\n');
+      await fails(['rmi', '--platform', 'a/b/c/d', name], 1, 'kobako: "a/b/c/d": cannot parse platform specifier: invalid argument\n');
+      assert.match(await ok('rmi', ...arm, name), new RegExp(`Deleted: ${id}`));
+      await fails(['load', ...amd, '-i', `${folder}/saved.tar`], 1, 'kobako: the archive has no image for the platform linux/amd64\n');
+      assert.deepEqual(await names(), []);
+      assert.equal(await ok('load', ...arm, '-i', `${folder}/saved.tar`), `Loaded image: ${name}\n`);
+      await ok('rmi', name);
+    });
+
+    test('filters as docker reads them; a prune says itself what is dangling', async (t) => {
+      writeFileSync(`${tempFor(t)}/x.tar`, '');
+      const tar = `${tempFor(t)}/x.tar`;
+      writeFileSync(tar, layerTar([file('a', 'x')]));
+      await ok('import', tar, 'one:1');
+      assert.match(await ok('images', '-q', '-f', '', '-f', 'Reference=one'), /^[0-9a-f]{12}\n$/);
+      assert.match(await ok('images', '-q', '-f', 'reference=none', 'one'), /^[0-9a-f]{12}\n$/);
+      const shape = 'kobako: invalid argument "dangling" for "-f, --filter" flag: bad format of filter (expected name=value)\n';
+      const bad = await kobako(['images', '-f', 'dangling']);
+      assert.deepEqual([bad.code, bad.stderr.slice(0, shape.length)], [125, shape]);
+      await fails(['images', '-f', 'label!=a'], 1, "kobako: invalid filter 'label!'\n");
+      for (const args of [
+        ['--filter', 'dangling=false'],
+        ['-a', '--filter', 'dangling=true'],
+      ])
+        await fails(['image', 'prune', '-f', ...args], 1, "kobako: invalid filter 'dangling=[false true]'\n");
+      await fails(['image', 'prune', '-f', '--filter', 'until=1h', '--filter', 'until=2h'], 1, 'kobako: more than one until filter specified\n');
+      await fails(['image', 'prune', '-f', 'x'], 1, /accepts no arguments/);
+      assert.deepEqual(await names(), ['one:1']);
+      assert.match((await kobako(['inspect', '-s', 'one:1'])).stderr, /^WARNING: --size ignored for image\n$/);
+      await fails(['tag', 'one:1', `x@sha256:${'0'.repeat(64)}`], 1, 'kobako: refusing to create a tag with a digest reference\n');
+      await ok('rmi', 'one:1');
     });
 
     test('system: prune asks and takes all that nobody uses; df and info know of it', async (t) => {

@@ -47,7 +47,7 @@ export function commandsOnVolumes(title: string, open: () => Promise<EngineUnder
       await fails(['volume', 'create', 'a/b'], 1, /includes invalid characters for a local volume name/);
       await fails(['volume', 'create', '-d', 'nope', 'ab'], 1, /error looking up volume plugin nope: plugin "nope" not found/);
       await fails(['volume', 'ls', 'x'], 1, /accepts no arguments/);
-      await fails(['volume', 'ls', '-f', 'x'], 1, /invalid filter/);
+      await fails(['volume', 'ls', '-f', 'x'], 125, /bad format of filter/);
       await fails(['volume', 'rm'], 1, /requires at least 1 argument/);
       await fails(['volume', 'prune', '-a', '--filter', 'all=1'], 1, /cannot specify both --all and --filter all=1/);
       await fails(['system', 'prune', '--volumes', '--filter', 'until=1h'], 1, /The "until" filter is not supported with "--volumes"/);

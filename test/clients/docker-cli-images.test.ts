@@ -43,7 +43,8 @@ test('images come, are looked at, and go', { skip: noPeers() ?? false }, async (
     (await docker(['pull', name])).stderr,
     new RegExp(`^Error response from daemon: manifest for ${name}:latest not found: manifest unknown: manifest unknown$`, 'm'),
   );
-  assert.match(await ok('history', `${name}:1`), /^IMAGE .*\n[0-9a-f]{12} .* 1\.99MB/);
+  // as dockerd: its config tells of no step
+  assert.match(await ok('history', `${name}:1`), /^IMAGE .*COMMENT$/);
   const id = await ok('image', 'inspect', '-f', '{{.Id}}', `${name}:1`);
   await ok('save', '-o', `${folder}/saved.tar`, `${name}:1`);
   await ok('rmi', '-f', id);

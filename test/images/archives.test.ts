@@ -6,6 +6,7 @@ import { describe, test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { EngineError } from '../../src/base/errors.ts';
 import { digestOf } from '../../src/image/manifest.ts';
+import { imageArchive } from '../support/image-archive.ts';
 import { garbage, imageGround, importBusybox, listing, type Ground } from '../support/image-ground.ts';
 import { file, layerTar, link, symlink, type LayerEntry } from '../support/layers.ts';
 import { noPeers } from '../support/peers.ts';
@@ -83,6 +84,31 @@ describe('kinds of archives', () => {
     await ground.ok('rmi', 'packed:1');
     await ground.ok('load', '-i', `${ground.folder}/again.tar`);
     assert.equal((await engine.images.inspect('packed:1')).id, digestOf(Buffer.from(config)));
+  });
+
+  test('packed as a whole: by gzip, zstd, bzip2, xz; from a file and from a pipe; damaged', async (t) => {
+    const ground = imageGround(t);
+    const layer = layerTar([file('a', randomBytes(300_000))]);
+    const { bytes, ids } = imageArchive({ names: ['whole:1'], layers: [layer] });
+    const archive = `${ground.folder}/x.tar`;
+    writeFileSync(archive, bytes);
+    for (const program of ['gzip', 'zstd', 'bzip2', 'xz']) {
+      const packed = `${ground.folder}/x.${program}`;
+      if (program === 'zstd') writeFileSync(packed, zstdCompressSync(bytes));
+      else await ground.sh('"$1" -c < "$2" > "$3"', program, archive, packed);
+      assert.equal(await ground.ok('load', '-i', packed), 'Loaded image: whole:1\n', program);
+      assert.match(await ground.ok('rmi', 'whole:1'), new RegExp(`Deleted: ${ids[0]}`));
+      assert.equal(await ground.sh('k load < "$1"', packed), 'Loaded image: whole:1\n', program);
+      assert.match(await ground.ok('rmi', 'whole:1'), new RegExp(`Deleted: ${ids[0]}`));
+      const imported = (await ground.ok('import', packed)).trim();
+      assert.match(await ground.ok('image', 'inspect', '-f', '{{json .RootFS.Layers}}', imported), new RegExp(`^\\["${digestOf(bytes)}"\\]$`, 'm'), program);
+      await ground.ok('rmi', imported);
+      await ground.sh('head -c 1000 "$1" > "$2"', packed, `${packed}-half`);
+      const half = await ground.kobako(['load', '-i', `${packed}-half`]);
+      assert.equal(half.code, 1, program);
+      assert.match(half.stderr, /damaged|truncated|unexpected end/, program);
+    }
+    assert.deepEqual(garbage(ground.dataRoot), []);
   });
 
   test('saved by tag, by repository, by id; to a file that is whole or not there', async (t) => {

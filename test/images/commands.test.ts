@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { digestOf } from '../../src/image/manifest.ts';
+import { imageArchive } from '../support/image-archive.ts';
 import { fakeRegistry } from '../support/fake-registry.ts';
 import { garbage, imageGround, importBusybox, serveImage } from '../support/image-ground.ts';
 import { file, layerTar } from '../support/layers.ts';
@@ -90,6 +91,84 @@ describe('commands on images', () => {
     assert.deepEqual(garbage(ground.dataRoot), []);
     const pruned = await ground.ok('image', 'prune', '-f');
     assert.match(pruned, /Total reclaimed space: 0B/, 'nothing was left for it');
+  });
+
+  test('push: the newest layer first, tags in their order, and no id for a name', async (t) => {
+    const ground = imageGround(t);
+    const registry = await fakeRegistry(t);
+    const name = `${registry.host}/public/app`;
+    const layers = ['below', 'above'].map((text) => layerTar([file(text, text)]));
+    const { bytes, ids } = imageArchive({ names: [`${name}:b`, `${name}:a`], layers });
+    writeFileSync(`${ground.folder}/x.tar`, bytes);
+    await ground.ok('load', '-i', `${ground.folder}/x.tar`);
+    const said = (await ground.ok('push', '-a', name)).split('\n');
+    const [below, above] = layers.map((layer) => digestOf(layer).slice(7, 19));
+    const prepared = said.filter((line) => line.endsWith('Preparing'));
+    assert.deepEqual(
+      prepared,
+      [above, below, above, below].map((id) => `${id}: Preparing`),
+    );
+    assert.deepEqual(
+      said.flatMap((line) => /^(\w): digest: /.exec(line)?.[1] ?? []),
+      ['a', 'b'],
+    );
+    const byId = await ground.kobako(['push', ids[0]!]);
+    assert.deepEqual([byId.code, byId.stderr], [1, 'kobako: An image does not exist locally with the tag: sha256\n']);
+  });
+
+  test('an image of Windows is refused, pulled or loaded; one without a layer has none', async (t) => {
+    const ground = imageGround(t);
+    const registry = await fakeRegistry(t);
+    serveImage(registry, 'public/win', 'v1', ['x'], {}, { os: 'windows', architecture: 'amd64' });
+    const pulled = await ground.kobako(['pull', '-q', `${registry.host}/public/win:v1`]);
+    const why = 'image operating system "windows" cannot be used on this platform: operating system is not supported';
+    assert.deepEqual([pulled.code, pulled.stderr], [1, `kobako: ${why}\n`]);
+    writeFileSync(`${ground.folder}/win.tar`, imageArchive({ names: ['win:1'], layers: [layerTar([])], more: { os: 'windows' } }).bytes);
+    const loaded = await ground.kobako(['load', '-i', `${ground.folder}/win.tar`]);
+    assert.deepEqual([loaded.code, loaded.stderr], [1, 'kobako: cannot load windows image on linux\n']);
+    assert.equal(await ground.ok('images', '-aq'), '');
+    writeFileSync(`${ground.folder}/bare.tar`, imageArchive({ names: ['bare:1'], layers: [] }).bytes);
+    await ground.ok('load', '-i', `${ground.folder}/bare.tar`);
+    assert.equal(await ground.ok('image', 'inspect', '-f', '{{json .RootFS}}', 'bare:1'), '{"Type":"layers"}\n');
+    await ground.ok('rmi', 'bare:1');
+    assert.deepEqual(garbage(ground.dataRoot), []);
+  });
+
+  test('a container that was never started is no running one', async (t) => {
+    const ground = imageGround(t);
+    const id = await importBusybox(ground, 'box:1');
+    const container = (await ground.ok('create', '--name', 'new', 'box:1', 'true')).trim();
+    const refused = await ground.kobako(['rmi', id]);
+    const why = `image is being used by stopped container ${container.slice(0, 12)}`;
+    assert.equal(refused.stderr, `Error response from daemon: conflict: unable to delete ${id.slice(7, 19)} (must be forced) - ${why}\n`);
+    await ground.ok('tag', 'box:1', 'box');
+    await ground.ok('rmi', 'box:1');
+    const named = await ground.kobako(['rmi', 'box']);
+    const what = `unable to remove repository reference "box" (must force) - container ${container.slice(0, 12)} is using its referenced image ${id.slice(7, 19)}`;
+    assert.equal(named.stderr, `Error response from daemon: conflict: ${what}\n`);
+    await ground.ok('tag', 'box', 'box:1');
+    await ground.ok('rmi', 'box');
+    assert.equal(await ground.ok('rmi', '-f', 'box:1'), `Untagged: box:1\nDeleted: ${id}\n`);
+    assert.equal(await ground.ok('images', '-aq'), '');
+    assert.equal(await ground.ok('start', '-a', 'new'), '');
+    await ground.ok('rm', 'new');
+    assert.deepEqual(garbage(ground.dataRoot), []);
+  });
+
+  test('a list of containers names images as they are named now', async (t) => {
+    const ground = imageGround(t);
+    const id = await importBusybox(ground, 'box:1');
+    await ground.ok('tag', 'box:1', 'box:2');
+    for (const name of ['box:1', id, id.slice(7, 17)]) await ground.ok('create', '--name', `by-${name.replaceAll(':', '-')}`, name, 'true');
+    const shown = async () => (await ground.ok('ps', '-a', '--no-trunc', '--format', '{{.Image}}')).trim().split('\n').toSorted();
+    assert.deepEqual(await shown(), [id.slice(7, 17), 'box:1', id].toSorted());
+    await importBusybox(ground, 'box:1', 'ENV a=b');
+    assert.deepEqual(await shown(), [id.slice(7, 17), id, id].toSorted());
+    assert.match(await ground.ok('ps', '-a', '--filter', 'name=by-box', '--format', '{{.Image}}'), new RegExp(`^${id.slice(7, 19)}$`, 'm'));
+    await ground.ok('tag', id, 'box:1');
+    assert.deepEqual(await shown(), [id.slice(7, 17), 'box:1', id].toSorted());
+    await ground.ok('rmi', '-f', id);
+    assert.deepEqual(await shown(), [id, id, id]);
   });
 
   test('a damaged blob is told, and pulled again', async (t) => {

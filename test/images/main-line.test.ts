@@ -2,11 +2,15 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { OCI_INDEX, OCI_MANIFEST } from '../../src/image/manifest.ts';
+import { choosePlatform, hostPlatform } from '../../src/image/platform.ts';
+import { cpuFlags } from '../../src/kernel/linux/cpu-flags.ts';
 import { makeAuthority } from '../support/certificates.ts';
 import { whyNoErofs } from '../support/erofs-kernel.ts';
-import { garbage, imageGround, importBusybox } from '../support/image-ground.ts';
+import { fakeRegistry } from '../support/fake-registry.ts';
+import { garbage, imageGround, importBusybox, serveImage } from '../support/image-ground.ts';
 import { realRegistry, REGISTRY_USER } from '../support/registry.ts';
-import { debootstrapRootfs } from '../support/rootfs.ts';
+import { busyboxRootfs, debootstrapRootfs } from '../support/rootfs.ts';
 import { tempFor } from '../support/temp.ts';
 
 const MISSING = /^Unable to find image '(.*)' locally\n/;
@@ -189,7 +193,44 @@ describe('run of an image', () => {
     assert.match(wrong, /^WARNING: .* was found but its platform \(linux\/s390x\) does not match the specified platform \(linux\/amd64\)$/m);
     await ground.ok('pull', '--platform', 'linux/s390x', name);
     assert.match(await ground.ok('image', 'inspect', name), /"Architecture": "s390x"/);
-    assert.match((await ground.kobako(['run', '--rm', name, 'x'])).stderr, /is for linux\/s390x, and this machine is linux\//);
+    // as dockerd: it is tried, for the kernel may know of an emulator
+    assert.match((await ground.kobako(['run', '--rm', name, 'x'])).stderr, /"x": executable file not found in \$PATH/);
+    await ground.sh('tar -C "$1" -c . | k import --platform linux/s390x - foreign', await busyboxRootfs());
+    const warning =
+      /^WARNING: The requested image's platform \(linux\/s390x\) does not match the detected host platform \(linux\/[\w/]+\) and no specific platform was requested$/m;
+    const tried = await ground.kobako(['run', '--rm', 'foreign', 'echo', 'here']);
+    assert.deepEqual([tried.code, tried.stdout], [0, 'here\n']);
+    assert.match(tried.stderr, warning);
+    const asked = await ground.kobako(['run', '--rm', '--platform', 'linux/s390x', 'foreign', 'echo', 'here']);
+    assert.deepEqual([asked.code, asked.stdout, asked.stderr], [0, 'here\n', '']);
+  });
+
+  test('of an index: what this processor runs best; what is here for another platform is pulled for the one that is asked for', async (t) => {
+    const ground = imageGround(t);
+    const registry = await fakeRegistry(t);
+    const made = (['arm64', 'amd64', 'amd64 v2', 'amd64 v3', 's390x'] as const).map((text) => {
+      const [architecture, variant] = text.split(' ') as [string, string | undefined];
+      const platform = { os: 'linux', architecture, ...(variant === undefined ? {} : { variant }) };
+      const { id, digest, size } = serveImage(registry, 'public/many', text.replace(' ', '-'), [text], {}, platform);
+      return { platform, id, digest, size };
+    });
+    const manifests = made.map(({ platform, digest, size }) => ({ mediaType: OCI_MANIFEST, digest, size, platform }));
+    registry.addManifest('public/many', 'latest', OCI_INDEX, { schemaVersion: 2, mediaType: OCI_INDEX, manifests });
+    const name = `${registry.host}/public/many`;
+    const best = choosePlatform(manifests, hostPlatform(cpuFlags())).digest;
+    const idOf = async () => (await ground.ok('images', '-q', '--no-trunc', name)).trim();
+    await ground.ok('pull', '-q', name);
+    assert.equal(await idOf(), made.find(({ digest }) => digest === best)!.id);
+    await ground.ok('pull', '-q', '--platform', 'linux/amd64', name);
+    assert.equal(await idOf(), made[1]!.id);
+    // as docker: what is here is another one, so it is fetched
+    const run = await ground.kobako(['create', '--platform', 'linux/s390x', name, 'x']);
+    assert.equal(run.code, 0, run.stderr);
+    assert.match(run.stderr, /^Unable to find image '.*' locally\n/);
+    assert.equal(await idOf(), made[4]!.id);
+    const never = await ground.kobako(['create', '--pull', 'never', '--platform', 'linux/arm64', name, 'x']);
+    assert.match(never.stderr, /does not match the specified platform \(linux\/arm64\)\n$/);
+    await ground.ok('rm', run.stdout.trim());
   });
 
   test('one data root has one engine and one driver', async (t) => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { digestOf, OCI_CONFIG, OCI_MANIFEST } from '../../src/image/manifest.ts';
+import type { Platform } from '../../src/image/contract.ts';
 import type { LocalEngine, EngineOptions } from '../../src/engine/contract.ts';
 import { openEngine } from '../../src/engine/open-engine.ts';
 import type { FakeRegistry } from './fake-registry.ts';
@@ -105,24 +106,35 @@ export function garbage(dataRoot: string): string[] {
 export interface SmallImage {
   readonly id: string;
   readonly digest: `sha256:${string}`;
+  /** Of the manifest, in bytes. */
+  readonly size: number;
   readonly layers: readonly Buffer[];
   readonly diffIds: readonly string[];
 }
 
+const HERE: Platform = { os: 'linux', architecture: process.arch === 'arm64' ? 'arm64' : 'amd64' };
+
 /** Puts an image into a registry of this process: a layer for each text, packed with gzip. */
-export function serveImage(registry: FakeRegistry, path: string, tag: string, texts: readonly (string | Buffer)[], config: object = {}): SmallImage {
+export function serveImage(
+  registry: FakeRegistry,
+  path: string,
+  tag: string,
+  texts: readonly (string | Buffer)[],
+  config: object = {},
+  platform: Platform = HERE,
+): SmallImage {
   const tars = texts.map((text, index) => layerTar([file(`file-${index}`, text)]));
   const layers = tars.map((tar) => gzipSync(tar, { level: 1 }));
   const diffIds = tars.map((tar) => digestOf(tar));
   const document = Buffer.from(
-    JSON.stringify({ architecture: process.arch === 'arm64' ? 'arm64' : 'amd64', os: 'linux', config, rootfs: { type: 'layers', diff_ids: diffIds } }),
+    JSON.stringify({ architecture: platform.architecture, os: platform.os, variant: platform.variant, config, rootfs: { type: 'layers', diff_ids: diffIds } }),
   );
   const id = registry.addBlob(document);
-  const { digest } = registry.addManifest(path, tag, OCI_MANIFEST, {
+  const { digest, bytes: manifest } = registry.addManifest(path, tag, OCI_MANIFEST, {
     schemaVersion: 2,
     mediaType: OCI_MANIFEST,
     config: { mediaType: OCI_CONFIG, digest: id, size: document.length },
     layers: layers.map((bytes) => ({ mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest: registry.addBlob(bytes), size: bytes.length })),
   });
-  return { id, digest, layers, diffIds };
+  return { id, digest, size: manifest.length, layers, diffIds };
 }

@@ -26,7 +26,8 @@ async function save(request: ApiRequest, { images }: Engine, names: readonly str
 
 export const load: Route['handler'] = async (request, { images }) => {
   const platform = request.version >= 48 ? platformOf(request) : undefined;
-  const quiet = request.query.flag('quiet');
+  // as dockerd: progress is for who asks for it
+  const quiet = request.query.flag('quiet', true);
   const message = (event: ProgressEvent) => loadMessage(event, quiet);
   await streamMessages(request, (onProgress) => images.load(request.body, { platform, onProgress, signal: request.signal }), { errorsInStream: true, message });
 };

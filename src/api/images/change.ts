@@ -1,7 +1,7 @@
 /** Names given and taken away: tag, delete, prune. */
 import type { ImagesPruned } from '../../engine/types/image.ts';
 import type { Route } from '../contract.ts';
-import { taggedName } from './names.ts';
+import { platformText, taggedName } from './names.ts';
 
 export const tag: Route['handler'] = async (request, { images }) => {
   const { params, query } = request;
@@ -13,8 +13,9 @@ export const tag: Route['handler'] = async (request, { images }) => {
 };
 
 export const remove: Route['handler'] = async (request, { images }) => {
-  const { params, query } = request;
-  request.send(await images.remove(params['name']!, { force: query.flag('force') }));
+  const { params, query, version } = request;
+  const platforms = version >= 50 ? query.list('platforms').map(platformText) : [];
+  request.send(await images.remove(params['name']!, { force: query.flag('force'), platforms }));
 };
 
 export const prune: Route['handler'] = async (request, { images }) => {

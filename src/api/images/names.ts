@@ -47,10 +47,14 @@ function checkTag(tag: string): string {
   return tag;
 }
 
-/** The parameter `platform` as JSON, as `linux/arm64/v8`. Throws `invalid` in Docker's words. */
+/** The parameter `platform`, as `linux/arm64/v8`. Throws as `platformText`. */
 export function platformOf({ query }: ApiRequest): string | undefined {
   const text = query.text('platform');
-  if (text === undefined || text === '') return undefined;
+  return text === undefined || text === '' ? undefined : platformText(text);
+}
+
+/** A platform in JSON as `linux/arm64/v8`. Throws `invalid` in Docker's words. */
+export function platformText(text: string): string {
   let json: { os?: unknown; architecture?: unknown; variant?: unknown } | null;
   try {
     json = JSON.parse(text) as typeof json;

@@ -185,7 +185,8 @@ function commandLine(stage: StageState, { keyword, location }: Instruction, comm
   return stage.withShell(command.words[0] ?? '');
 }
 
-function healthSettings(health: HealthcheckConfig): NonNullable<ImageSettings['Healthcheck']> {
+/** As an image's config has them. */
+export function healthSettings(health: HealthcheckConfig): NonNullable<ImageSettings['Healthcheck']> {
   const { test, interval, timeout, startPeriod, startInterval, retries } = health;
   return {
     ...(test.length === 0 ? {} : { Test: [...test] }),

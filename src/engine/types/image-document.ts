@@ -21,7 +21,7 @@ export function imageDocument(image: ImageDetails): ImageInspect {
     ...(platform['os.version'] === undefined ? {} : { OsVersion: platform['os.version'] }),
     Size: image.size,
     GraphDriver: { Data: null, Name: image.driver },
-    RootFS: { Type: 'layers', Layers: image.layers },
+    RootFS: { Type: 'layers', ...(image.layers.length === 0 ? {} : { Layers: image.layers }) },
     Metadata: { LastTagTime: image.lastTagged ?? NEVER },
     Config: configDocument(image.config),
   };

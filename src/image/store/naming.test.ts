@@ -150,7 +150,7 @@ describe('removeImage', () => {
   ];
   for (const { what, entries, name, force = false, users = [], lines, left, gone, error } of cases) {
     test(what, () => {
-      const request = { name: name === undefined ? undefined : full(name), id: digest('a'), force, users };
+      const request = { name: name === undefined ? undefined : full(name), asked: name ?? 'id', id: digest('a'), force, users };
       if (error !== undefined) {
         assert.throws(() => removeImage(entries, request), { name: 'EngineError', kind: 'conflict', message: error });
         return;

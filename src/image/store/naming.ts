@@ -35,6 +35,8 @@ export function setNames(entries: readonly NamedEntry[], names: readonly string[
 export interface RemoveRequest {
   /** Removed by a name (full), or by the image itself. */
   readonly name: string | undefined;
+  /** As it was asked for. */
+  readonly asked: string;
   readonly id: Digest;
   readonly force: boolean;
   readonly users: readonly ImageUser[];
@@ -65,10 +67,10 @@ function removeById(entries: readonly NamedEntry[], { id, force, users }: Remove
   return { entries: entries.filter(({ facts }) => facts.id !== id), lines: [...untagged(names), { Deleted: id }], gone: true };
 }
 
-function removeByName(entries: readonly NamedEntry[], { id, force, users }: RemoveRequest, name: string): Removed {
+function removeByName(entries: readonly NamedEntry[], { asked, id, force, users }: RemoveRequest, name: string): Removed {
   const names = namesOf(entries, id);
   const user = userOf(users, id, true) ?? userOf(users, id, false);
-  if (user !== undefined && !force && isSingle(names)) throw referenced(name, user, id);
+  if (user !== undefined && !force && isSingle(names)) throw referenced(asked, user, id);
   // with the last tag of a repository go the digests by which it was known there
   const beside = names.filter((other) => other !== name && repositoryOf(other) === repositoryOf(name));
   const going = isDigestName(name) || !beside.every(isDigestName) ? [name] : [name, ...beside];
@@ -113,9 +115,9 @@ function inUse(id: Digest, { id: container, running }: ImageUser): EngineError {
     : conflict(id, 'must be forced', `image is being used by stopped container ${short(container)}`);
 }
 
-function referenced(name: string, user: ImageUser, id: Digest): EngineError {
+function referenced(asked: string, user: ImageUser, id: Digest): EngineError {
   return new EngineError(
     'conflict',
-    `conflict: unable to remove repository reference ${JSON.stringify(familiar(name))} (must force) - container ${short(user.id)} is using its referenced image ${short(id)}`,
+    `conflict: unable to remove repository reference ${JSON.stringify(asked)} (must force) - container ${short(user.id)} is using its referenced image ${short(id)}`,
   );
 }

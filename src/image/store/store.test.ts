@@ -47,6 +47,9 @@ describe('the image store', () => {
       'one:1',
       library('one:1'),
       `one@${digestOf(Buffer.from('index'))}`,
+      // as Docker: the digest counts, whatever is under the tag
+      `one:1@${digestOf(Buffer.from('index'))}`,
+      `one:none@${digestOf(Buffer.from('index'))}`,
       one.id,
       one.id.slice(7),
       one.id.slice(7, 15),
@@ -60,12 +63,20 @@ describe('the image store', () => {
     for (const [text, message] of [
       ['one', 'No such image: one:latest'],
       ['three:x', 'No such image: three:x'],
+      [`one:1@sha256:${'0'.repeat(64)}`, `No such image: one:1@sha256:${'0'.repeat(64)}`],
       [`sha256:${'0'.repeat(64)}`, `No such image: sha256:${'0'.repeat(64)}`],
       ['0'.repeat(64), `No such image: sha256:${'0'.repeat(64)}`],
     ] as const) {
       assert.throws(() => store.find(text), { kind: 'not-found', message });
     }
     assert.throws(() => store.find('Bad'), { kind: 'invalid' });
+    // a beginning of several is none, as in Docker: it may be the name of what can be pulled
+    const ids = [one.id, id('two')];
+    for (let more = 0; new Set(ids.map((each) => each[7])).size === ids.length; more++)
+      ids.push((await put(store, `c${more}`, ['layer'], [library(`n:${more}`)])).id);
+    const digit = ids.at(-1)![7]!;
+    const hint = `the ids of ${ids.filter((each) => each[7] === digit).length} images begin with ${digit}`;
+    assert.throws(() => store.find(digit), { kind: 'not-found', message: `No such image: ${digit}:latest`, hint });
   });
 
   test('a list has one line for each image, the newest first, from one file', async (t) => {

@@ -6,7 +6,7 @@ import type { FileLock, FileLocks } from '../../kernel/contract.ts';
 import type { ImageConfig, Manifest, Reference } from '../contract.ts';
 import { parseImageConfig, parseManifest, requireImage } from '../manifest.ts';
 import { chainIds } from '../chain-id.ts';
-import { familiar, repositoryOf, tagName } from '../names.ts';
+import { digestName, familiar, repositoryOf, tagName } from '../names.ts';
 import { familiarReference, parseReference, repositoryName, withDefaultTag } from '../reference.ts';
 import { BlobStore } from './blobs.ts';
 import { removeImage, setNames, type ImageUser, type Removal } from './naming.ts';
@@ -94,8 +94,8 @@ export class ImageStore {
   }
 
   /**
-   * By name, digest, id, or the beginning of an id, in Docker's order. Throws `not-found`, `conflict` for an ambiguous
-   * beginning, `invalid` for what can be neither.
+   * By name, digest (with or without a tag), id, or the beginning of the id of one image alone, in Docker's order. Throws
+   * `not-found`, `invalid` for what can be neither.
    */
   find(text: string): FoundImage {
     const entries = this.#table.entries();
@@ -103,16 +103,20 @@ export class ImageStore {
     const exact = /^[0-9a-f]{64}$/.test(hex) ? entries.find(({ facts }) => digestHex(facts.id) === hex) : undefined;
     if (exact !== undefined) return { entry: exact, name: undefined };
     if (!isDigest(text) && !/^[0-9a-f]{64}$/.test(text)) {
-      const name = tagName(parseReference(text));
+      const reference = parseReference(text);
+      // as Docker: the digest says which it is, whatever has the tag by now
+      const name = reference.digest === undefined ? tagName(reference) : digestName(reference, reference.digest);
       const named = entries.find((entry) => entry.name === name);
       if (named !== undefined) return { entry: named, name };
     }
     const ids = new Set(/^[0-9a-f]{1,64}$/.test(hex) ? entries.map(({ facts }) => facts.id).filter((id) => digestHex(id).startsWith(hex)) : []);
-    if (ids.size > 1) throw new EngineError('conflict', `multiple IDs found with provided prefix: ${hex}`);
     const [id] = ids;
-    if (id !== undefined) return { entry: entries.find(({ facts }) => facts.id === id)!, name: undefined };
+    if (id !== undefined && ids.size === 1) return { entry: entries.find(({ facts }) => facts.id === id)!, name: undefined };
     const isId = isDigest(text) || /^[0-9a-f]{64}$/.test(text);
-    throw new EngineError('not-found', `No such image: ${isId ? `sha256:${hex}` : familiarReference(withDefaultTag(parseReference(text)))}`);
+    throw new EngineError('not-found', `No such image: ${isId ? `sha256:${hex}` : familiarReference(withDefaultTag(parseReference(text)))}`, {
+      // as Docker: it may still be a name, of what can be pulled
+      ...(ids.size > 1 ? { hint: `the ids of ${ids.size} images begin with ${hex}` } : {}),
+    });
   }
 
   /** The image's documents. Throws as `BlobStore.read` and the parsers do. */
@@ -127,13 +131,14 @@ export class ImageStore {
     return this.#table.entries().filter(({ facts }) => facts.id === id);
   }
 
-  /** The tags under which a repository's images are known here. */
+  /** The tags under which a repository's images are known here, sorted. */
   tagsOf(repository: Reference): readonly string[] {
     const name = repositoryName(repository);
-    return this.#table.entries().flatMap((entry) => {
+    const tags = this.#table.entries().flatMap((entry) => {
       if (entry.name === undefined || repositoryOf(entry.name) !== name) return [];
       return parseReference(entry.name).digest === undefined ? (parseReference(entry.name).tag ?? []) : [];
     });
+    return tags.toSorted();
   }
 
   /** The repositories of a registry in which an image is known. */
@@ -186,7 +191,7 @@ export class ImageStore {
   async remove(text: string, options: RemoveOptions): Promise<readonly Removal[]> {
     return this.#table.update((entries) => {
       const { entry, name } = this.find(text);
-      const removed = removeImage(entries, { force: options.force, users: options.users(), id: entry.facts.id, name });
+      const removed = removeImage(entries, { asked: text, force: options.force, users: options.users(), id: entry.facts.id, name });
       if (!removed.gone) return { entries: removed.entries, result: removed.lines };
       this.wantCollect();
       const still = this.#layersOf(removed.entries);

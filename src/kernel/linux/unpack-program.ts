@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { EngineError, invalid } from '../../base/errors.ts';
 
-/** What the program makes of the bytes. Throws `unavailable` where it is not installed, `invalid` for damaged bytes. */
+/** What the program makes of the bytes. Throws `unavailable` where it is not installed, `invalid` for damaged bytes, and what `bytes` throws. */
 export async function* unpackWith(program: 'bzip2' | 'xz', bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   const child = spawn(program, ['-dc'], { stdio: ['pipe', 'pipe', 'ignore'], env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C' } });
   const failed = new Promise<never>((_resolve, reject) => {
@@ -30,9 +30,15 @@ export async function* unpackWith(program: 'bzip2' | 'xz', bytes: AsyncIterable<
       yield Buffer.from(Uint8Array.from(next.value).buffer);
     }
     const trouble = await written;
+    // a source that broke off is why the program found its input damaged, and not the other way round
+    if (trouble !== undefined && !isClosed(trouble)) throw trouble;
     if ((await Promise.race([ended, failed])) !== 0) throw invalid(`the archive is damaged: ${program} cannot unpack it`);
-    if (trouble instanceof EngineError) throw trouble;
   } finally {
     child.kill('SIGKILL');
   }
+}
+
+/** The program reads no more. */
+function isClosed(error: unknown): boolean {
+  return ['EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
