@@ -297,6 +297,14 @@ test('a signal ends it at any point', async (t) => {
   assert.equal((await failure(busy.repository.manifest('latest', AbortSignal.timeout(100)))).kind, 'cancelled');
 });
 
+test('a server that changes the protocol is an error at once', async (t) => {
+  const { repository } = await hooked(t, (request) => {
+    request.socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n');
+    return true;
+  });
+  assert.match((await failure(repository.manifest('latest'))).message, /the server changes the protocol/);
+});
+
 test('redirects in a circle end', async (t) => {
   const { repository } = await hooked(t, (_request, response, url) => {
     answer(response, 307, { location: url.pathname });
@@ -317,6 +325,14 @@ test('lists tags over all pages, within the registry and without circles', async
   };
   next('</v2/app/tags/list?last=a>; rel="next"');
   assert.match((await failure(repository.tags())).message, /lists without end/);
+  let pages = 0;
+  registry.hook = (_request, response) => {
+    const link = `</v2/app/tags/list?last=${++pages}>; rel="next"`;
+    answer(response, 200, { 'content-type': 'application/json', link }, JSON.stringify({ tags: Array<string>(50_000).fill('a'.repeat(128)) }));
+    return true;
+  };
+  assert.match((await failure(repository.tags())).message, /lists without end/);
+  assert.ok(pages < 10, `${pages} pages of 6 MB`);
   next('<http://127.0.0.2:1/v2/app/tags/list>; rel="next"');
   assert.match((await failure(repository.tags())).message, /continues its list on another host/);
   next('</v2/x>; rel="prev"');

@@ -143,7 +143,9 @@ export class Transport {
       // what an intermediary or a hostile server may answer with besides
       sent.once('upgrade', (_response, socket: Socket) => {
         socket.destroy();
-        sent.destroy(new NetworkError(`${method} "${url.host}": the server changes the protocol`, { code: 'UPGRADE', passing: false }));
+        done();
+        // Node has let go of the request: to destroy it would tell nobody
+        reject(new NetworkError(`${method} "${url.host}": the server changes the protocol`, { code: 'UPGRADE', passing: false }));
       });
       const send = () => {
         if (request.body === undefined) {
