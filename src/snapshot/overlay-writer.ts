@@ -250,11 +250,13 @@ export class OverlayWriter implements LayerWriter {
   /** Whiteouts where nothing from below shows anyway: overlayfs lists those of a folder that it need not merge. */
   #dropPointless(): void {
     if (this.#opaque.size === 0) return;
-    for (const path of this.#whiteouts) {
-      let folder = splitPath(path)[0];
-      while (folder !== '' && !this.#opaque.has(folder)) folder = splitPath(folder)[0];
-      if (this.#opaque.has(folder)) unlinkSync(bytes(path));
-    }
+    const known = new Map<string, boolean>([['', this.#opaque.has('')]]);
+    const hides = (folder: string): boolean => {
+      let answer = known.get(folder);
+      if (answer === undefined) known.set(folder, (answer = this.#opaque.has(folder) || hides(splitPath(folder)[0])));
+      return answer;
+    };
+    for (const path of this.#whiteouts) if (hides(splitPath(path)[0])) unlinkSync(bytes(path));
   }
 
   #makeFolder(path: string): void {
@@ -307,13 +309,15 @@ export class OverlayWriter implements LayerWriter {
   }
 
   #remove(path: string): void {
-    removeTree(bytes(path));
-    this.#folders.clear();
-    this.#folders.set('', '');
-    const below = `${path}/`;
-    for (const known of [this.#folderTimes, this.#opaque, this.#whiteouts]) {
-      for (const gone of known.keys()) if (gone === path || gone.startsWith(below)) known.delete(gone);
+    // a plain file leads nowhere
+    if (lstat(path)?.isFile() !== true) {
+      this.#folders.clear();
+      this.#folders.set('', '');
     }
+    const known = [this.#folderTimes, this.#opaque, this.#whiteouts];
+    removeTree(bytes(path), (gone) => {
+      for (const paths of known) paths.delete(gone.toString('latin1'));
+    });
   }
 
   #setXattrs(entry: TarEntry, path: string): void {

@@ -1,5 +1,5 @@
 /** Walks over trees that nobody else changes, or that may vanish meanwhile. */
-import { lstatSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import { lstatSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import type { Usage } from './contract.ts';
 
 /** What a tree takes on its disk. Files that vanish meanwhile do not count, nor those `without`, which are paths in it: `/etc/mtab`. */
@@ -36,11 +36,54 @@ function namesIn(folder: Buffer): readonly Buffer[] {
 
 const SLASH = Buffer.from('/');
 
-/** Removes a tree; links in it are not followed. Nothing there is fine. */
-export function removeTree(path: Buffer): void {
+/**
+ * Removes a tree; links in it are not followed. Nothing there is fine. Its paths must not be longer than the kernel takes.
+ * `gone` is told of each of them.
+ */
+export function removeTree(path: Buffer, gone: (path: Buffer) => void = () => {}): void {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return;
-  if (!stat.isDirectory()) return unlinkSync(path);
-  for (const name of readdirSync(path, 'buffer')) removeTree(Buffer.concat([path, SLASH, name]));
-  rmdirSync(path);
+  if (stat.isDirectory()) {
+    for (const name of readdirSync(path, 'buffer')) removeTree(Buffer.concat([path, SLASH, name]), gone);
+    rmdirSync(path);
+  } else unlinkSync(path);
+  gone(path);
+}
+
+/** Bytes of a path in a tree from which on a folder is moved. A name more fits behind it. */
+const FAR = 2048;
+
+/**
+ * As `removeTree`, for one of any depth: its containers may have walked down in it for ever, and a layer's longest paths
+ * are too long from the host's root. What lies too deep is moved beside the tree first, under names that begin with its own.
+ */
+export function removeDeepTree(path: Buffer): void {
+  const todo = [path];
+  let moved = 0;
+  const remove = (at: Buffer): void => {
+    for (const entry of readdirSync(at, { withFileTypes: true, encoding: 'buffer' })) {
+      const inner = Buffer.concat([at, SLASH, entry.name]);
+      if (!entry.isDirectory()) unlinkSync(inner);
+      else if (inner.length - path.length < FAR) remove(inner);
+      else todo.push(moveAside(inner));
+    }
+    rmdirSync(at);
+  };
+  const moveAside = (folder: Buffer): Buffer => {
+    for (;;) {
+      const beside = Buffer.concat([path, Buffer.from(`-${moved++}`)]);
+      try {
+        renameSync(folder, beside);
+        return beside;
+      } catch (error) {
+        // somebody was killed here
+        if (!['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      }
+    }
+  };
+  for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
+    const stat = lstatSync(next, { throwIfNoEntry: false });
+    if (stat?.isDirectory() === true) remove(next);
+    else if (stat !== undefined) unlinkSync(next);
+  }
 }
