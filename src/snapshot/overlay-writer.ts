@@ -51,13 +51,20 @@ const SET_GID = 0o2000;
 const DEFAULT_ACL = 'system.posix_acl_default';
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
+interface Known {
+  readonly at: string;
+  readonly links: number;
+}
+
+const ROOT: Known = { at: '', links: 0 };
+
 export class OverlayWriter implements LayerWriter {
   readonly #files: RawFiles;
   readonly #root: ThreadRoot;
   readonly #dir: string;
   #rootFd = -1;
-  /** Folders by the names that entries gave them, and where they really are. */
-  readonly #folders = new Map<string, string>([['', '']]);
+  /** Folders by the names that entries gave them: where they really are, and through how many links that leads. */
+  readonly #folders = new Map<string, Known>([['', ROOT]]);
   /** Set at the end, for making files in a folder changes them. */
   readonly #folderTimes = new Map<string, bigint>();
   readonly #opaque = new Set<string>();
@@ -278,13 +285,21 @@ export class OverlayWriter implements LayerWriter {
 
   /** Where a folder really is. Without a time nothing is made, and the answer is undefined for what is no folder. */
   #resolve(path: string, mtime: bigint | undefined): string | undefined {
+    return this.#known(path, mtime)?.at;
+  }
+
+  #known(path: string, mtime: bigint | undefined): Known | undefined {
     const known = this.#folders.get(path);
     if (known !== undefined) return known;
     const [folder, base] = splitPath(path);
-    const start = this.#resolve(folder, mtime);
+    const above = this.#known(folder, mtime);
+    if (above === undefined) return undefined;
     const make = mtime === undefined ? undefined : (at: string, name: string) => this.#makeMissing(at, name, mtime);
-    const found = start === undefined ? undefined : follow(FOLDERS, start, base, make);
-    if (found !== undefined) this.#folders.set(path, found);
+    const walk = { links: above.links };
+    const at = follow(FOLDERS, above.at, base, walk, make);
+    if (at === undefined) return undefined;
+    const found = { at, links: walk.links };
+    this.#folders.set(path, found);
     return found;
   }
 
@@ -312,7 +327,7 @@ export class OverlayWriter implements LayerWriter {
     // a plain file leads nowhere
     if (lstat(path)?.isFile() !== true) {
       this.#folders.clear();
-      this.#folders.set('', '');
+      this.#folders.set('', ROOT);
     }
     const known = [this.#folderTimes, this.#opaque, this.#whiteouts];
     removeTree(bytes(path), (gone) => {

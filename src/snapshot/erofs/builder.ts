@@ -257,8 +257,9 @@ export class ErofsBuilder implements TarHandler {
     let folder: number | undefined = this.tree.root;
     if (path === '') return folder;
     const make = mtime === undefined ? undefined : (at: number, name: string) => this.#makeMissing(at, name, mtime);
+    const walk = { links: 0 };
     for (const part of path.split('/')) {
-      folder = follow(this.#folders, folder, part, make);
+      folder = follow(this.#folders, folder, part, walk, make);
       if (folder === undefined) return undefined;
     }
     return folder;
