@@ -1,6 +1,7 @@
 /** Manifests and tags, from a registry that behaves and from ones that do not. */
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { answer, fakeRegistry, fault, type FakeRegistry, type Hook, sha256 } from '../../../test/support/fake-registry.ts';
 import { openRepository } from '../../../test/support/registry-client.ts';
@@ -295,6 +296,25 @@ test('a signal ends it at any point', async (t) => {
     { retries: { attempts: 5, baseMs: 60_000, maxWaitMs: 60_000 } },
   );
   assert.equal((await failure(busy.repository.manifest('latest', AbortSignal.timeout(100)))).kind, 'cancelled');
+});
+
+test('connections that nobody uses are not kept for ever', async (t) => {
+  const open = new Set<Socket>();
+  const server = createHttpServer((request, response) => answer(response, request.url === '/v2/' ? 200 : 404));
+  server.keepAliveTimeout = 0;
+  server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.on('close', () => open.delete(socket));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  t.after(() => server.closeAllConnections());
+  const { port } = server.address() as AddressInfo;
+  const repository = openRepository(t, `127.0.0.1:${port}/app:latest`, { timeouts: { connect: 5_000, headers: 5_000, idle: 200, small: 5_000 } });
+  assert.equal((await failure(repository.manifest('latest'))).kind, 'not-found');
+  assert.ok(open.size > 0);
+  while (open.size > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal((await failure(repository.manifest('latest'))).kind, 'not-found', 'another one is made');
 });
 
 test('a server that changes the protocol is an error at once', async (t) => {

@@ -59,6 +59,9 @@ export function unlessCancelled<T>(work: Promise<T>, signal?: AbortSignal): Prom
   });
 }
 
+/** Of so many hosts connections are kept. Who sends us from one host to the next could else make us keep them all. */
+const MOST_AGENTS = 64;
+
 export class Transport {
   readonly #options: TransportOptions;
   readonly #agents = new Map<string, Promise<HttpAgent>>();
@@ -173,13 +176,17 @@ export class Transport {
     if (agent === undefined) {
       agent = this.#makeAgent(request, proxy);
       agent.catch(() => this.#agents.delete(key));
-      this.#agents.set(key, agent);
     }
+    // the one that was used last is the last; what is in flight with one that is forgotten goes on
+    this.#agents.delete(key);
+    this.#agents.set(key, agent);
+    if (this.#agents.size > MOST_AGENTS) this.#agents.delete(this.#agents.keys().next().value!);
     return agent;
   }
 
   async #makeAgent({ url, unverified, trustOf }: HttpRequest, proxy: URL | undefined): Promise<HttpAgent> {
-    const keep = { keepAlive: true, maxSockets: 64, maxFreeSockets: 16 };
+    // the time limit is of connections that nobody uses: a server may leave them open for ever
+    const keep = { keepAlive: true, maxSockets: 64, maxFreeSockets: 16, timeout: this.#options.timeouts.idle };
     if (url.protocol === 'http:' && proxy?.protocol !== 'https:') return new HttpAgent(keep);
     const secureContext = url.protocol === 'https:' ? await this.#context(url.host, trustOf) : undefined;
     const settings = { ...keep, ALPNProtocols: ['http/1.1'], ...(secureContext === undefined ? {} : { secureContext }) };
