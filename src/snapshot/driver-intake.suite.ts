@@ -231,6 +231,8 @@ export function intakeTests(subject: DriverSubject): void {
       mkdirSync(`${upper}/${depth}`);
       renameSync(`${upper}/${depth - 1}`, `${upper}/${depth}/inner`);
     }
+    assert.equal((await driver.writableUsage('c1')).inodes, 6001);
+    assert.ok((await driver.usage(diffId)).bytes > 0);
     driver.remove(diffId);
     driver.removeWritable('c1');
     await driver.close();

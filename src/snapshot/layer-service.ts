@@ -72,7 +72,7 @@ function simple(parts: LayerServiceParts, task: Exclude<Task, { kind: 'ingest' |
       // a container may be changing it: no link of its making leads out
       const tree = new FolderTree(parts.files, parts.root, task.path);
       try {
-        return tree.inside(() => usageOf('/', task.without));
+        return tree.inside(() => usageOf('/', task.without ?? [], (folder, what) => tree.deeper(folder, what)));
       } finally {
         tree.close();
       }

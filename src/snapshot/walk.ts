@@ -2,27 +2,43 @@
 import { lstatSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import type { Usage } from './contract.ts';
 
-/** What a tree takes on its disk. Files that vanish meanwhile do not count, nor those `without`, which are paths in it: `/etc/mtab`. */
-export function usageOf(path: string, without: readonly string[] = []): Usage {
+/** Bytes of a path from which on a folder is looked at from itself, or moved. A name more fits behind it. */
+const FAR = 2048;
+
+/** Does something while the folder is `/`. */
+export type Deeper = (folder: Buffer, what: () => void) => void;
+
+/**
+ * What a tree takes on its disk. Files that vanish meanwhile do not count, nor those `without`, which are paths in it:
+ * `/etc/mtab`. What lies deeper than a path can tell takes `deeper`.
+ */
+export function usageOf(path: string, without: readonly string[], deeper: Deeper): Usage {
   const uncounted = new Set(without.map((inside) => `${path}${inside}`));
   const seen = new Set<number>();
   let bytes = 0;
   let inodes = 0;
   let contentSize = 0;
-  const walk = (at: Buffer): void => {
-    const stat = lstatSync(at, { throwIfNoEntry: false });
-    if (stat === undefined || (uncounted.size > 0 && uncounted.has(at.toString('latin1')))) return;
-    if (stat.nlink > 1 && !stat.isDirectory()) {
-      if (seen.has(stat.ino)) return;
-      seen.add(stat.ino);
+  const walk = (todo: Buffer[], isTop: boolean): void => {
+    for (let at = todo.pop(); at !== undefined; at = todo.pop()) {
+      const stat = lstatSync(at, { throwIfNoEntry: false });
+      if (stat === undefined || (isTop && uncounted.size > 0 && uncounted.has(at.toString('latin1')))) continue;
+      if (stat.nlink > 1 && !stat.isDirectory()) {
+        if (seen.has(stat.ino)) continue;
+        seen.add(stat.ino);
+      }
+      bytes += stat.blocks * 512;
+      inodes++;
+      if (!stat.isDirectory()) contentSize += stat.size;
+      else if (at.length > FAR) deeper(at, () => walk(pathsIn(ROOT), false));
+      else for (const inner of pathsIn(at)) todo.push(inner);
     }
-    bytes += stat.blocks * 512;
-    inodes++;
-    if (!stat.isDirectory()) contentSize += stat.size;
-    else for (const name of namesIn(at)) walk(Buffer.concat([at, SLASH, name]));
   };
-  walk(Buffer.from(path));
+  walk([Buffer.from(path)], true);
   return { bytes, inodes, contentSize };
+}
+
+function pathsIn(folder: Buffer): Buffer[] {
+  return namesIn(folder).map((name) => Buffer.concat([folder, SLASH, name]));
 }
 
 function namesIn(folder: Buffer): readonly Buffer[] {
@@ -35,6 +51,7 @@ function namesIn(folder: Buffer): readonly Buffer[] {
 }
 
 const SLASH = Buffer.from('/');
+const ROOT = SLASH;
 
 /**
  * Removes a tree; links in it are not followed. Nothing there is fine. Its paths must not be longer than the kernel takes.
@@ -49,9 +66,6 @@ export function removeTree(path: Buffer, gone: (path: Buffer) => void = () => {}
   } else unlinkSync(path);
   gone(path);
 }
-
-/** Bytes of a path in a tree from which on a folder is moved. A name more fits behind it. */
-const FAR = 2048;
 
 /**
  * As `removeTree`, for one of any depth: its containers may have walked down in it for ever, and a layer's longest paths
