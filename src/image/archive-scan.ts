@@ -8,6 +8,8 @@ import { TarReader } from '../tar/reader.ts';
 
 /** An archive of images has a few entries a layer: more is an attack. */
 const MAX_ENTRIES = 100_000;
+/** Bytes of all names in it: they are kept. */
+const MAX_NAMES = 16 << 20;
 const MAX_LINKS = 10;
 const CHUNK = 64 << 10;
 /** Data that is shorter is read over instead of sought over. */
@@ -30,10 +32,12 @@ export class ArchiveIndex {
   /** Reads the headers, a few at a time. Throws `invalid` for what is no tar. */
   static async read(path: string, signal?: AbortSignal): Promise<ArchiveIndex> {
     const index = new ArchiveIndex(path);
-    let count = 0;
+    let [count, names] = [0, 0];
     const reader = new TarReader({
       entry: (entry) => {
         if (++count > MAX_ENTRIES) throw invalid(`the archive has more than ${MAX_ENTRIES} entries`);
+        names += entry.name.length + entry.linkName.length;
+        if (names > MAX_NAMES) throw invalid(`the archive has more than ${MAX_NAMES} bytes of names`);
         index.#add(entry);
       },
       data: () => {},

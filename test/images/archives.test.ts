@@ -179,6 +179,10 @@ describe('hostile archives', () => {
       [file('c', configOf(Array<Buffer>(1000).fill(layer))), file('l', gzipSync(layer)), manifest([{ ...good, Layers: Array<string>(1000).fill('l') }])],
       /max depth exceeded: the image has 1000 layers/,
     ],
+    'names without end': [
+      [...base, manifest([good]), ...Array.from({ length: 600 }, (_, number) => file(String(number).padEnd(30_000, 'x')))],
+      /bytes of names/,
+    ],
     'neither kind': [[file('readme', 'x')], /neither manifest\.json nor index\.json/],
   };
   test('each is refused for what it is, and leaves nothing', async (t) => {
