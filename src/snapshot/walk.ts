@@ -68,8 +68,8 @@ export function removeTree(path: Buffer, gone: (path: Buffer) => void = () => {}
 }
 
 /**
- * As `removeTree`, for one of any depth: its containers may have walked down in it for ever, and a layer's longest paths
- * are too long from the host's root. What lies too deep is moved beside the tree first, under names that begin with its own.
+ * As `removeTree`, for one of any depth: a container may have walked down for ever as it made folders, and a layer's
+ * longest paths are too long from the host's root. What lies too deep is moved beside the tree first, under names that begin with its own.
  */
 export function removeDeepTree(path: Buffer): void {
   const todo = [path];
