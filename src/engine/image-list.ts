@@ -204,10 +204,12 @@ function sizeOf(driver: ImageParts['driver'], layer: Digest): number {
 
 /** Gives an image one more name. Throws `invalid` for a name with a digest. */
 export async function tagImage(parts: ImageParts, name: string, newName: string): Promise<void> {
-  const { entry } = parts.store.find(name);
   const reference = parseReference(newName);
   if (reference.digest !== undefined) throw invalid('refusing to create a tag with a digest reference');
   if (familiarName(reference) === 'sha256') throw invalid('refusing to create an ambiguous tag using digest algorithm as name');
+  // what it is made of is not collected between the look and the new name
+  using _hold = await parts.store.hold();
+  const { entry } = parts.store.find(name);
   await parts.store.name({ ...entry, tagged: new Date().toISOString() }, [tagName(reference)]);
   tell(parts, 'tag', entry.facts.id, familiarReference(withDefaultTag(reference)), entry.facts.id);
 }

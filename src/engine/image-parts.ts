@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import type { Digest } from '../base/digest.ts';
 import type { LayerRef } from '../build/contract.ts';
 import type { Credentials, Reference, Repository, SearchHit } from '../image/contract.ts';
+import { unlessCancelled } from '../image/registry/transport.ts';
 import type { FileLocks } from '../kernel/contract.ts';
 import type { ImageStore } from '../image/store/store.ts';
 import type { ImageUser } from '../image/store/naming.ts';
@@ -56,11 +57,11 @@ export function onceEach(locks: FileLocks, pathOf: (digest: Digest) => string): 
   };
   return async (digest, work, signal) => {
     for (let known = running.get(digest); known !== undefined; known = running.get(digest)) {
-      const done = await known.then(
+      const ended = known.then(
         () => true,
         () => false,
       );
-      if (done) return;
+      if (await unlessCancelled(ended, signal)) return;
     }
     const mine = alone(digest, work, signal);
     running.set(digest, mine);

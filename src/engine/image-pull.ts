@@ -92,9 +92,16 @@ function familiarPath(reference: Reference): string {
 
 /** A small blob, verified: a config. */
 async function fetchConfig(parts: ImageParts, repository: Repository, descriptor: Descriptor, signal: AbortSignal | undefined): Promise<Buffer> {
-  if (parts.store.blobs.has(descriptor.digest)) return parts.store.blobs.read(descriptor.digest);
+  const { blobs } = parts.store;
+  if (blobs.has(descriptor.digest)) {
+    try {
+      return blobs.read(descriptor.digest);
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error; // it has rotted
+    }
+  }
   const bytes = await readBlob(repository, descriptor, signal);
-  await parts.store.blobs.write(bytes, descriptor.digest);
+  await blobs.write(bytes, descriptor.digest);
   return bytes;
 }
 

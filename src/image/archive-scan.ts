@@ -1,16 +1,19 @@
 /** What lies where in a tar on disk: the table of contents of a `docker save` archive, read without its data. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { invalid } from '../base/errors.ts';
+import { EngineError, invalid } from '../base/errors.ts';
 import type { TarEntry } from '../tar/contract.ts';
 import { TarReader } from '../tar/reader.ts';
 
 /** An archive of images has a few entries a layer: more is an attack. */
 const MAX_ENTRIES = 100_000;
+/** Bytes of all names in it: they are kept. */
+const MAX_NAMES = 16 << 20;
 const MAX_LINKS = 10;
 const CHUNK = 64 << 10;
 /** Data that is shorter is read over instead of sought over. */
-const WORTH_SEEKING = 1 << 20;
+const WORTH_SEEKING = CHUNK;
 
 export interface ArchiveFile {
   readonly offset: number;
@@ -22,37 +25,41 @@ export class ArchiveIndex {
   readonly #files = new Map<string, ArchiveFile>();
   readonly #links = new Map<string, string>();
 
-  /** Reads the headers. Throws `invalid` for what is no tar. */
   constructor(path: string) {
     this.path = path;
-    let count = 0;
+  }
+
+  /** Reads the headers, a few at a time. Throws `invalid` for what is no tar. */
+  static async read(path: string, signal?: AbortSignal): Promise<ArchiveIndex> {
+    const index = new ArchiveIndex(path);
+    let [count, names] = [0, 0];
     const reader = new TarReader({
       entry: (entry) => {
         if (++count > MAX_ENTRIES) throw invalid(`the archive has more than ${MAX_ENTRIES} entries`);
-        this.#add(entry);
+        names += entry.name.length + entry.linkName.length;
+        if (names > MAX_NAMES) throw invalid(`the archive has more than ${MAX_NAMES} bytes of names`);
+        index.#add(entry);
       },
       data: () => {},
       entryEnd: () => {},
     });
-    const fd = openSync(path, 'r');
-    try {
-      const size = fstatSync(fd).size;
-      const buffer = Buffer.allocUnsafe(CHUNK);
-      for (let at = 0; at < size && !reader.ended;) {
-        const n = readSync(fd, buffer, 0, CHUNK, at);
-        if (n === 0) break;
-        reader.push(buffer.subarray(0, n));
-        at += n;
-        const left = reader.dataLeft;
-        if (left < WORTH_SEEKING) continue;
-        if (at + left > size) throw invalid(`the archive is truncated: it ends in the middle of an entry`);
-        reader.skipData();
-        at += left;
-      }
-      reader.end();
-    } finally {
-      closeSync(fd);
+    await using file = await open(path, 'r');
+    const { size } = await file.stat();
+    const buffer = Buffer.allocUnsafe(CHUNK);
+    for (let at = 0; at < size && !reader.ended;) {
+      if (signal?.aborted === true) throw new EngineError('cancelled', 'the archive was not read to its end', { cause: signal.reason });
+      const { bytesRead } = await file.read(buffer, 0, CHUNK, at);
+      if (bytesRead === 0) break;
+      reader.push(buffer.subarray(0, bytesRead));
+      at += bytesRead;
+      const left = reader.dataLeft;
+      if (left < WORTH_SEEKING) continue;
+      if (at + left > size) throw invalid(`the archive is truncated: it ends in the middle of an entry`);
+      reader.skipData();
+      at += left;
     }
+    reader.end();
+    return index;
   }
 
   #add({ name, linkName, type, size, dataOffset, sparse }: TarEntry): void {

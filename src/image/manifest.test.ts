@@ -111,6 +111,18 @@ test('refuses what is broken, and says which part', () => {
   assert.deepEqual(parseJson(Buffer.from('{"a":"[[[\\"{{"}'), 'x'), { a: '[[["{{' }, 'brackets in strings are no depth');
 });
 
+test('what a terminal would obey is not repeated', () => {
+  for (const [bytes, type] of [
+    ['{"a": \u001b[31mred', ''],
+    ['{"schemaVersion":2,"mediaType":"application/x"}', 'a\u009b31m/b'],
+    ['\u009b', ''],
+  ] as const)
+    assert.throws(
+      () => parseManifest(Buffer.from(bytes), type),
+      (error: Error) => !/\p{Cc}/u.test(error.message),
+    );
+});
+
 test('reads image configs and checks them', () => {
   const good = {
     architecture: 'amd64',

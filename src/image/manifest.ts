@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { type Digest, parseDigest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { Descriptor, ImageConfig, Index, Manifest, Platform, RawManifest } from './contract.ts';
+import { plainText } from './registry/text.ts';
 
 export const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
 export const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
@@ -44,7 +45,7 @@ export function digestOf(bytes: Uint8Array): Digest {
  * the user named. Throws `invalid`.
  */
 export function parseManifest(bytes: Uint8Array, declared = '', name?: string): ParsedManifest {
-  const type = declared.split(';')[0]!.trim().toLowerCase();
+  const type = plainText(declared.split(';')[0]!).toLowerCase();
   if (bytes.length > MAX_MANIFEST) throw invalid(`manifest is too large: more than ${MAX_MANIFEST} bytes`);
   if (SCHEMA_1.test(type)) throw schema1(name);
   const json = object(parseJson(bytes, 'manifest'), 'manifest');
@@ -74,8 +75,13 @@ export function requireImage(parsed: ParsedManifest): Manifest {
   const isImage = config.mediaType === DOCKER_CONFIG || config.mediaType === OCI_CONFIG;
   if (!isImage || artifactType !== undefined) throw invalid(`unsupported media type ${isImage ? artifactType : config.mediaType}`);
   if (config.size > MAX_CONFIG) throw invalid(`image configuration is too large: more than ${MAX_CONFIG} bytes`);
-  if (layers.length > MAX_LAYERS) throw invalid(`max depth exceeded: the image has ${layers.length} layers, more than ${MAX_LAYERS}`);
+  checkDepth(layers.length);
   return parsed.manifest;
+}
+
+/** Throws `invalid` for more layers than can be stacked. */
+export function checkDepth(layers: number): void {
+  if (layers > MAX_LAYERS) throw invalid(`max depth exceeded: the image has ${layers} layers, more than ${MAX_LAYERS}`);
 }
 
 /** Reads an image's config, and checks that it goes with the manifest's layers where they are given. Throws `invalid`. */
@@ -220,7 +226,7 @@ export function parseJson(bytes: Uint8Array, what: string): unknown {
   try {
     value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
   } catch (cause) {
-    throw new EngineError('invalid', `${what}: it is not JSON: ${(cause as Error).message}`, { cause });
+    throw new EngineError('invalid', `${what}: it is not JSON: ${plainText((cause as Error).message)}`, { cause });
   }
   checkKeys(value, what);
   return value;

@@ -204,6 +204,10 @@ export const HOSTILE: Readonly<Record<string, readonly [Buffer, RegExp]>> = {
   'a whiteout of the folder itself': [layerTar([file('d/.wh..', '')]), /is no whiteout of anything/],
   'a whiteout of nothing': [layerTar([file('.wh.', '')]), /is no whiteout of anything/],
   'a folder with the name of a whiteout': [layerTar([file('.wh./x', '')]), /whose name is a whiteout's/],
+  'more links on the way than the kernel goes through': [
+    layerTar([symlink('s', '.'), file(`${'s/'.repeat(40)}x`), file(`${'s/'.repeat(41)}y`)]),
+    /too many levels of symbolic links/,
+  ],
   'links in a ring on the way': [layerTar([symlink('a', 'b'), symlink('b', 'a'), file('a/x', '')]), /too many levels of symbolic links/],
   'a file as the root': [layerTar([file('/', 'x')]), /"\/" is not a folder/],
   'a name that is too long': [layerTar([file('n'.repeat(300), '')]), /file name too long/],

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { describe, test, type TestContext } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { dir, file, layerTar, link, sha256 } from '../../test/support/layers.ts';
+import { dir, file, layerTar, link, opaque, sha256, whiteout, type LayerEntry } from '../../test/support/layers.ts';
 import { projectDir, projectNode } from '../../test/support/paths.ts';
 import type { Digest } from '../base/digest.ts';
 import type { LayerRequest } from './contract.ts';
@@ -216,6 +216,41 @@ export function intakeTests(subject: DriverSubject): void {
     driver.sweep();
     await driver.close();
     assert.deepEqual(everything(folder), empty);
+  });
+
+  test('what lies deeper than a path can tell goes, too', async (t) => {
+    const { driver, folder } = open(t);
+    const empty = everything(folder);
+    const long = Array.from({ length: 16 }, () => 'x'.repeat(254)).join('/');
+    const narrow = Array.from({ length: 2000 }, () => 'd').join('/');
+    const { diffId } = await ingest(driver, layerTar([file(`${long}/f`, 'x'), file(`${narrow}/f`, 'x')]));
+    // as a container makes it that walks down as it makes it
+    const { dir: upper } = driver.createWritable('c1');
+    mkdirSync(`${upper}/0`);
+    for (let depth = 1; depth < 6000; depth++) {
+      mkdirSync(`${upper}/${depth}`);
+      renameSync(`${upper}/${depth - 1}`, `${upper}/${depth}/inner`);
+    }
+    assert.equal((await driver.writableUsage('c1')).inodes, 6001);
+    assert.ok((await driver.usage(diffId)).bytes > 0);
+    driver.remove(diffId);
+    driver.removeWritable('c1');
+    await driver.close();
+    assert.deepEqual(everything(folder), empty);
+  });
+
+  test('an archive that undoes what it did, and hides what is not there, again and again', async (t) => {
+    const { driver, folder } = open(t);
+    const count = 2000;
+    const each = (entry: (number: number) => LayerEntry) => Array.from({ length: count }, (_, number) => entry(number));
+    const deep = Array.from({ length: 1900 }, () => 'd').join('/');
+    const flips = each((number) => (number % 2 === 0 ? dir('turn/') : file('turn')));
+    const { diffId } = await ingest(driver, layerTar([...each((number) => dir(`d${number}/`)), ...each(() => file('again')), ...flips, file('d7/f')]));
+    const found = await seen(driver, [diffId], folder, 'c1');
+    assert.deepEqual([found['turn']?.type, found['again']?.type, found['d7/f']?.type, Object.keys(found).length], ['file', 'file', 'file', count + 3]);
+    const hidden = Array.from({ length: 200 }, (_, number) => whiteout(`${deep}/${number}`));
+    const next = await ingest(driver, gzipSync(layerTar([opaque('other'), ...hidden])));
+    assert.ok(driver.has(next.diffId));
   });
 
   test('usage counts a file with several names once', async (t) => {

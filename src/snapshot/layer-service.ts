@@ -14,7 +14,7 @@ import { rootedTar } from './rooted-archive.ts';
 import { listRooted, rootedPath, statRooted, type RootedPath } from './rooted-path.ts';
 import { RootedUnpack } from './rooted-unpack.ts';
 import { UnpackJob } from './unpack-job.ts';
-import { removeTree, usageOf } from './walk.ts';
+import { removeDeepTree, usageOf } from './walk.ts';
 import { packError, type FromWorker, type IngestTask, type Task, type ToWorker } from './worker-protocol.ts';
 
 /** What the worker is put together from. */
@@ -69,13 +69,13 @@ function start(port: MessagePort, parts: LayerServiceParts, task: Task, finished
 function simple(parts: LayerServiceParts, task: Exclude<Task, { kind: 'ingest' | 'unpack' | 'diff' | 'archive' }>): unknown {
   switch (task.kind) {
     case 'remove':
-      for (const path of task.paths) removeTree(Buffer.from(path));
+      removeAll(task.paths);
       return undefined;
     case 'usage': {
       // a container may be changing it: no link of its making leads out
       const tree = new FolderTree(parts.files, parts.root, task.path);
       try {
-        return tree.inside(() => usageOf('/', task.without));
+        return tree.inside(() => usageOf('/', task.without ?? [], (folder, what) => tree.deeper(folder, what)));
       } finally {
         tree.close();
       }
@@ -101,6 +101,19 @@ function simple(parts: LayerServiceParts, task: Exclude<Task, { kind: 'ingest' |
       }
     }
   }
+}
+
+/** What cannot be removed stands in no other's way. */
+function removeAll(paths: readonly string[]): void {
+  const failures: unknown[] = [];
+  for (const path of paths) {
+    try {
+      removeDeepTree(Buffer.from(path));
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
 }
 
 function open(parts: LayerServiceParts, source: TreeSource): LayerTree {
@@ -130,7 +143,7 @@ function ingest(say: Say, parts: LayerServiceParts, task: IngestTask): Running {
     resumeAt: (job) => job.resumeAt,
     begin: (job, taken) => job.readFiles(taken),
     alone: task.file !== undefined,
-    failed: () => removeTree(Buffer.from(task.dir)),
+    failed: () => removeDeepTree(Buffer.from(task.dir)),
   });
 }
 

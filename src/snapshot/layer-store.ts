@@ -119,7 +119,7 @@ export class LayerStore {
       throw error;
     }
     if (!hasFew(to)) this.#discard([to]);
-    else if (!small) this.#later(() => rm(to, { recursive: true }));
+    else if (!small) this.#later(() => rm(to, { recursive: true }).catch(() => this.#options.pool.do({ kind: 'remove', paths: [to] })));
     else if (!removed(to)) this.#discard([to]);
   }
 
@@ -166,7 +166,7 @@ export class LayerStore {
     let running;
     try {
       await mkdir(ingest.task.dir, { mode: 0o700 });
-      running = await this.#options.pool.run<'ingest'>(ingest.task, (event) => ingest.onEvent(event));
+      running = await this.#options.pool.run<'ingest'>(ingest.task, (event) => ingest.onEvent(event), signal);
     } catch (error) {
       if (partial !== undefined) this.#partials.delete(partial);
       rmSync(ingest.task.dir, { recursive: true, force: true });

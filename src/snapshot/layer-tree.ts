@@ -82,16 +82,20 @@ function untilOpaque(layers: readonly LayerTree[]): readonly LayerTree[] {
   return end === -1 ? layers : layers.slice(0, end + 1);
 }
 
+const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
 /** A layer that is a folder as overlayfs reads it; it may be changing. Links in it lead no further than to its root. */
 export class FolderTree implements LayerTree {
   readonly #files: RawFiles;
   readonly #root: ThreadRoot;
   readonly #fd: number;
+  /** The folder that is the thread's root while inside. */
+  #at: number;
 
   constructor(files: RawFiles, root: ThreadRoot, path: string) {
     this.#files = files;
     this.#root = root;
-    this.#fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    this.#fd = this.#at = openSync(path, FOLDER);
   }
 
   node(path: string): TreeNode | undefined {
@@ -109,6 +113,25 @@ export class FolderTree implements LayerTree {
       return what();
     } finally {
       this.#root.leave();
+    }
+  }
+
+  /** While inside: does something with a folder of it as the thread's root. One that has vanished is left out. */
+  deeper(folder: Buffer, what: () => void): void {
+    let fd;
+    try {
+      fd = openSync(folder, FOLDER);
+    } catch (error) {
+      if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) return;
+      throw error;
+    }
+    const outer = this.#at;
+    try {
+      this.#root.enter((this.#at = fd));
+      what();
+    } finally {
+      this.#root.enter((this.#at = outer));
+      closeSync(fd);
     }
   }
 

@@ -51,13 +51,20 @@ const SET_GID = 0o2000;
 const DEFAULT_ACL = 'system.posix_acl_default';
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
+interface Known {
+  readonly at: string;
+  readonly links: number;
+}
+
+const ROOT: Known = { at: '', links: 0 };
+
 export class OverlayWriter implements LayerWriter {
   readonly #files: RawFiles;
   readonly #root: ThreadRoot;
   readonly #dir: string;
   #rootFd = -1;
-  /** Folders by the names that entries gave them, and where they really are. */
-  readonly #folders = new Map<string, string>([['', '']]);
+  /** Folders by the names that entries gave them: where they really are, and through how many links that leads. */
+  readonly #folders = new Map<string, Known>([['', ROOT]]);
   /** Set at the end, for making files in a folder changes them. */
   readonly #folderTimes = new Map<string, bigint>();
   readonly #opaque = new Set<string>();
@@ -250,11 +257,13 @@ export class OverlayWriter implements LayerWriter {
   /** Whiteouts where nothing from below shows anyway: overlayfs lists those of a folder that it need not merge. */
   #dropPointless(): void {
     if (this.#opaque.size === 0) return;
-    for (const path of this.#whiteouts) {
-      let folder = splitPath(path)[0];
-      while (folder !== '' && !this.#opaque.has(folder)) folder = splitPath(folder)[0];
-      if (this.#opaque.has(folder)) unlinkSync(bytes(path));
-    }
+    const known = new Map<string, boolean>([['', this.#opaque.has('')]]);
+    const hides = (folder: string): boolean => {
+      let answer = known.get(folder);
+      if (answer === undefined) known.set(folder, (answer = this.#opaque.has(folder) || hides(splitPath(folder)[0])));
+      return answer;
+    };
+    for (const path of this.#whiteouts) if (hides(splitPath(path)[0])) unlinkSync(bytes(path));
   }
 
   #makeFolder(path: string): void {
@@ -276,13 +285,21 @@ export class OverlayWriter implements LayerWriter {
 
   /** Where a folder really is. Without a time nothing is made, and the answer is undefined for what is no folder. */
   #resolve(path: string, mtime: bigint | undefined): string | undefined {
+    return this.#known(path, mtime)?.at;
+  }
+
+  #known(path: string, mtime: bigint | undefined): Known | undefined {
     const known = this.#folders.get(path);
     if (known !== undefined) return known;
     const [folder, base] = splitPath(path);
-    const start = this.#resolve(folder, mtime);
+    const above = this.#known(folder, mtime);
+    if (above === undefined) return undefined;
     const make = mtime === undefined ? undefined : (at: string, name: string) => this.#makeMissing(at, name, mtime);
-    const found = start === undefined ? undefined : follow(FOLDERS, start, base, make);
-    if (found !== undefined) this.#folders.set(path, found);
+    const walk = { links: above.links };
+    const at = follow(FOLDERS, above.at, base, walk, make);
+    if (at === undefined) return undefined;
+    const found = { at, links: walk.links };
+    this.#folders.set(path, found);
     return found;
   }
 
@@ -307,13 +324,15 @@ export class OverlayWriter implements LayerWriter {
   }
 
   #remove(path: string): void {
-    removeTree(bytes(path));
-    this.#folders.clear();
-    this.#folders.set('', '');
-    const below = `${path}/`;
-    for (const known of [this.#folderTimes, this.#opaque, this.#whiteouts]) {
-      for (const gone of known.keys()) if (gone === path || gone.startsWith(below)) known.delete(gone);
+    // a plain file leads nowhere
+    if (lstat(path)?.isFile() !== true) {
+      this.#folders.clear();
+      this.#folders.set('', ROOT);
     }
+    const known = [this.#folderTimes, this.#opaque, this.#whiteouts];
+    removeTree(bytes(path), (gone) => {
+      for (const paths of known) paths.delete(gone.toString('latin1'));
+    });
   }
 
   #setXattrs(entry: TarEntry, path: string): void {

@@ -69,6 +69,22 @@ test('layers wait for each other, other work does not wait for layers', async ()
   assert.ok(threads.every((thread) => thread.ended));
 });
 
+test('who waits for a thread can give up, and nobody behind him waits for longer', async () => {
+  const { pool: workers, threads } = pool(1);
+  const first = await workers.run<'ingest'>(INGEST);
+  const abort = new AbortController();
+  const second = workers.run<'ingest'>(INGEST, () => {}, abort.signal);
+  const third = workers.run<'ingest'>(INGEST);
+  await turn();
+  abort.abort();
+  await assert.rejects(second, { kind: 'cancelled' });
+  threads[0]!.say({ event: 'done', value: 'info' });
+  assert.equal(await first.result, 'info');
+  await third;
+  assert.equal(threads.length, 1);
+  await workers.close();
+});
+
 test('streams that nobody reads keep nobody else waiting', async () => {
   const { pool: workers, threads } = pool(1);
   const streams = Array.from({ length: 13 }, () => workers.run<'archive'>({ kind: 'archive', root: '/', path: '/', options: {} }));

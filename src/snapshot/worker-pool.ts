@@ -57,9 +57,13 @@ export class WorkerPool {
     this.#bounds = { layers: max, streams: STREAMS, rest: REST };
   }
 
-  /** Runs a task as soon as a thread is free. */
-  async run<K extends Task['kind']>(task: Extract<Task, { kind: K }>, onEvent: (event: FromWorker) => void = () => {}): Promise<RunningTask<TaskResults[K]>> {
-    const slot = await this.#take(laneOf(task));
+  /** Runs a task as soon as a thread is free. The signal ends the wait for one with `cancelled`, and not the task. */
+  async run<K extends Task['kind']>(
+    task: Extract<Task, { kind: K }>,
+    onEvent: (event: FromWorker) => void = () => {},
+    signal?: AbortSignal,
+  ): Promise<RunningTask<TaskResults[K]>> {
+    const slot = await this.#take(laneOf(task), signal);
     const { promise, resolve, reject } = Promise.withResolvers<TaskResults[K]>();
     promise.catch(() => {});
     const settle = () => {
@@ -102,9 +106,10 @@ export class WorkerPool {
     await Promise.all([...this.#slots].map((slot) => slot.thread.terminate()));
   }
 
-  async #take(lane: Lane): Promise<Slot> {
+  async #take(lane: Lane, signal: AbortSignal | undefined): Promise<Slot> {
     for (;;) {
       if (this.#closed) throw new EngineError('unavailable', 'the engine is closing');
+      if (signal?.aborted === true) throw new EngineError('cancelled', 'it was given up before its turn came', { cause: signal.reason });
       if ([...this.#slots].filter((slot) => slot.lane === lane).length < this.#bounds[lane]) {
         const free = [...this.#slots].find((slot) => slot.idle !== undefined);
         if (free === undefined) return this.#start(lane);
@@ -114,8 +119,16 @@ export class WorkerPool {
         free.lane = lane;
         return free;
       }
-      await new Promise<void>((resolve) => void this.#waiting.push(resolve));
+      await this.#change(signal);
     }
+  }
+
+  /** Resolves when it is worth looking again. */
+  #change(signal: AbortSignal | undefined): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push(resolve);
+    signal?.addEventListener('abort', () => resolve(), { once: true });
+    return promise;
   }
 
   #start(lane: Lane): Slot {

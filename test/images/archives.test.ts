@@ -201,6 +201,14 @@ describe('hostile archives', () => {
     ],
     'a huge manifest': [[...base, manifest(`[${' '.repeat(9 << 20)}]`)], /manifest\.json has \d+ bytes, more than/],
     'deep nesting': [[...base, manifest('['.repeat(100_000))], /manifest\.json/],
+    'more layers than can be stacked': [
+      [file('c', configOf(Array<Buffer>(1000).fill(layer))), file('l', gzipSync(layer)), manifest([{ ...good, Layers: Array<string>(1000).fill('l') }])],
+      /max depth exceeded: the image has 1000 layers/,
+    ],
+    'names without end': [
+      [...base, manifest([good]), ...Array.from({ length: 600 }, (_, number) => file(String(number).padEnd(30_000, 'x')))],
+      /bytes of names/,
+    ],
     'neither kind': [[file('readme', 'x')], /neither manifest\.json nor index\.json/],
   };
   test('each is refused for what it is, and leaves nothing', async (t) => {
@@ -222,6 +230,43 @@ describe('hostile archives', () => {
       listing(ground.dataRoot).filter((path) => !path.includes('/trash/')),
       before,
     );
+  });
+
+  test('one document under thousands of names is read once', { timeout: 100_000 }, async (t) => {
+    const ground = imageGround(t);
+    const engine = ground.engine();
+    const long = configOf([layer], { author: 'x'.repeat(7 << 20) });
+    const tags = Array.from({ length: 3000 }, (_, number) => `many:${number}`);
+    const images = tags.map((tag, number) => ({ Config: `c${number}`, RepoTags: [tag], Layers: ['l'] }));
+    writeFileSync(
+      `${ground.folder}/x.tar`,
+      layerTar([file('c', long), file('l', layer), ...tags.map((_, number) => link(`c${number}`, 'c')), manifest(images)]),
+    );
+    const loaded = await engine.images.load(`${ground.folder}/x.tar`);
+    assert.deepEqual(
+      loaded.map(({ names }) => names),
+      [tags],
+    );
+    await engine.images.remove(loaded[0]!.id, { force: true });
+    const digest = digestOf(Buffer.from(long));
+    const index = JSON.stringify({
+      schemaVersion: 2,
+      manifests: Array.from({ length: 5000 }, () => ({ mediaType: 'application/vnd.oci.image.index.v1+json', digest, size: 1 })),
+    });
+    writeFileSync(`${ground.folder}/x.tar`, layerTar([file(`blobs/sha256/${digest.slice(7)}`, long), file('index.json', index)]));
+    await assert.rejects(engine.images.load(`${ground.folder}/x.tar`), { kind: 'invalid' });
+  });
+
+  test('documents that are many and long are refused, and who gives up is heard', { timeout: 100_000 }, async (t) => {
+    const ground = imageGround(t);
+    const engine = ground.engine();
+    const configs = Array.from({ length: 18 }, (_, number) => configOf([layer], { author: String(number).padEnd(7_800_000) }));
+    const images = configs.map((_, number) => ({ Config: `c${number}`, Layers: ['l'] }));
+    writeFileSync(`${ground.folder}/x.tar`, layerTar([file('l', layer), ...configs.map((text, number) => file(`c${number}`, text)), manifest(images)]));
+    await assert.rejects(engine.images.load(`${ground.folder}/x.tar`), { kind: 'invalid', message: /manifests and configurations .* have more than/ });
+    const signal = AbortSignal.abort();
+    await assert.rejects(engine.images.load(`${ground.folder}/x.tar`, { signal }), { kind: 'cancelled' });
+    assert.deepEqual(await engine.images.list(), []);
   });
 
   test('mutated: loaded or refused, never a crash, never something half', { timeout: 200_000 }, async (t) => {

@@ -8,6 +8,7 @@ import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { digestOf, OCI_CONFIG, OCI_MANIFEST } from '../../src/image/manifest.ts';
+import { linuxFileLocks } from '../../src/kernel/linux/file-lock.ts';
 import { fakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
 import { garbage, imageGround, importBusybox, listing, serveImage, type Ground } from '../support/image-ground.ts';
 import { file, layerTar } from '../support/layers.ts';
@@ -297,6 +298,57 @@ describe('at the same time', () => {
     assert.equal((await ground.ok('images', '-q', '--no-trunc')).trim(), id);
     for (const bytes of layers) assert.equal(registry.lines().filter((line) => line.startsWith('GET') && line.endsWith(digestPath(bytes))).length, 1);
     assert.deepEqual(garbage(ground.dataRoot), []);
+  });
+
+  test('who waits for what another one pulls, or for a thread, can give up, and holds up nobody', async (t) => {
+    const ground = imageGround(t);
+    const engine = ground.engine();
+    const registry = await fakeRegistry(t);
+    const slow = `${registry.host}/${NAME}:slow`;
+    const { layers } = serveImage(registry, NAME, 'slow', [randomBytes(500_000), randomBytes(500_001), randomBytes(500_002), randomBytes(500_003)]);
+    serveImage(registry, NAME, 'quick', ['quick']);
+    let stalled = 0;
+    registry.hook = (_request, response, url) => {
+      const bytes = layers.find((layer) => url.pathname.endsWith(digestPath(layer)));
+      if (bytes === undefined) return false;
+      response.writeHead(200, { 'content-length': String(bytes.length) });
+      response.write(bytes.subarray(0, 1000));
+      stalled++;
+      return true;
+    };
+    const pull = (name: string) => {
+      const abort = new AbortController();
+      return { abort, result: engine.images.pull(name, { signal: abort.signal }) };
+    };
+    const first = pull(slow);
+    first.result.catch(() => {});
+    while (stalled < 2) await sleep(10);
+    // one waits for the layers that the first one pulls, the other for a thread of his own
+    const others = [pull(slow), pull(`${registry.host}/${NAME}:quick`)];
+    const ended = others.map(({ result }) => assert.rejects(result, { kind: 'cancelled' }));
+    await sleep(200);
+    for (const { abort } of others) abort.abort();
+    await Promise.all(ended);
+    first.abort.abort();
+    await assert.rejects(first.result, { kind: 'cancelled' });
+    registry.hook = undefined;
+    await engine.images.pull(slow);
+    await engine.images.remove(slow);
+    assert.deepEqual(readdirSync(`${ground.dataRoot}/oci/blobs/sha256`), [], 'nobody stands in the way of a collection');
+  });
+
+  test('a name is given while nothing is collected', async (t) => {
+    const ground = imageGround(t);
+    const engine = ground.engine();
+    await ground.sh('printf x > "$1"; tar -C "${1%/*}" -c x | k import - one', `${ground.folder}/x`);
+    const collecting = linuxFileLocks.tryLock(`${ground.dataRoot}/ingest.lock`, 'exclusive')!;
+    let named = false;
+    const naming = engine.images.tag('one', 'two').then(() => (named = true));
+    await sleep(200);
+    assert.equal(named, false);
+    collecting[Symbol.dispose]();
+    await naming;
+    assert.equal((await engine.images.inspect('two')).repoTags.length, 2);
   });
 
   test('rmi while another image is pulled: what could not be collected then goes afterwards', async (t) => {

@@ -174,7 +174,7 @@ describe('commands on images', () => {
   test('a damaged blob is told, and pulled again', async (t) => {
     const ground = imageGround(t);
     const registry = await fakeRegistry(t);
-    const { layers, id } = serveImage(registry, 'public/app', 'v1', ['x']);
+    const { layers, id, digest } = serveImage(registry, 'public/app', 'v1', ['x']);
     const name = `${registry.host}/public/app:v1`;
     await ground.ok('pull', '-q', name);
     const blob = `${ground.dataRoot}/oci/blobs/sha256/${digestOf(layers[0]!).slice(7)}`;
@@ -183,6 +183,14 @@ describe('commands on images', () => {
     const { code, stderr } = await ground.kobako(['image', 'inspect', name]);
     assert.equal(code, 1);
     assert.match(stderr, new RegExp(`blob ${id} is damaged`));
+    await ground.ok('pull', '-q', name);
+    await ground.ok('image', 'inspect', name);
+    writeFileSync(`${ground.dataRoot}/oci/blobs/sha256/${digest.slice(7)}`, '{}');
+    assert.equal((await ground.kobako(['image', 'inspect', name])).code, 1);
+    await ground.ok('pull', '-q', name);
+    await ground.ok('image', 'inspect', name);
+    // what is damaged can be removed, too
+    writeFileSync(config, '{}');
     await ground.ok('rmi', name);
     await ground.ok('pull', '-q', name);
     // a layer's blob that rotted, and the layer gone

@@ -1,6 +1,7 @@
 /** Manifests and tags, from a registry that behaves and from ones that do not. */
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { answer, fakeRegistry, fault, type FakeRegistry, type Hook, sha256 } from '../../../test/support/fake-registry.ts';
 import { openRepository } from '../../../test/support/registry-client.ts';
@@ -297,6 +298,33 @@ test('a signal ends it at any point', async (t) => {
   assert.equal((await failure(busy.repository.manifest('latest', AbortSignal.timeout(100)))).kind, 'cancelled');
 });
 
+test('connections that nobody uses are not kept for ever', async (t) => {
+  const open = new Set<Socket>();
+  const server = createHttpServer((request, response) => answer(response, request.url === '/v2/' ? 200 : 404));
+  server.keepAliveTimeout = 0;
+  server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.on('close', () => open.delete(socket));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  t.after(() => server.closeAllConnections());
+  const { port } = server.address() as AddressInfo;
+  const repository = openRepository(t, `127.0.0.1:${port}/app:latest`, { timeouts: { connect: 5_000, headers: 5_000, idle: 200, small: 5_000 } });
+  assert.equal((await failure(repository.manifest('latest'))).kind, 'not-found');
+  assert.ok(open.size > 0);
+  while (open.size > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal((await failure(repository.manifest('latest'))).kind, 'not-found', 'another one is made');
+});
+
+test('a server that changes the protocol is an error at once', async (t) => {
+  const { repository } = await hooked(t, (request) => {
+    request.socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n');
+    return true;
+  });
+  assert.match((await failure(repository.manifest('latest'))).message, /the server changes the protocol/);
+});
+
 test('redirects in a circle end', async (t) => {
   const { repository } = await hooked(t, (_request, response, url) => {
     answer(response, 307, { location: url.pathname });
@@ -317,6 +345,14 @@ test('lists tags over all pages, within the registry and without circles', async
   };
   next('</v2/app/tags/list?last=a>; rel="next"');
   assert.match((await failure(repository.tags())).message, /lists without end/);
+  let pages = 0;
+  registry.hook = (_request, response) => {
+    const link = `</v2/app/tags/list?last=${++pages}>; rel="next"`;
+    answer(response, 200, { 'content-type': 'application/json', link }, JSON.stringify({ tags: Array<string>(50_000).fill('a'.repeat(128)) }));
+    return true;
+  };
+  assert.match((await failure(repository.tags())).message, /lists without end/);
+  assert.ok(pages < 10, `${pages} pages of 6 MB`);
   next('<http://127.0.0.2:1/v2/app/tags/list>; rel="next"');
   assert.match((await failure(repository.tags())).message, /continues its list on another host/);
   next('</v2/x>; rel="prev"');

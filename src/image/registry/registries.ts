@@ -13,6 +13,8 @@ import { InsecureHosts } from './trust.ts';
 
 /** Milliseconds for which it is remembered how to speak to a registry. */
 const REMEMBERED = 300_000;
+/** Of so many at most. */
+const MOST_REACHED = 1000;
 
 export class Registries implements Disposable {
   readonly #options: RegistryOptions;
@@ -97,9 +99,11 @@ export class Registries implements Disposable {
   #reach(endpoint: Endpoint): Promise<Reached> {
     const key = endpoint.addresses.map((address) => address.href).join(' ');
     const known = this.#reached.get(key);
-    if (known !== undefined && known.until > Date.now()) return known.found;
+    if (known !== undefined && known.until > performance.now()) return known.found;
     const found = reach(endpoint, this.#parts.transport, this.#parts.retries);
-    this.#reached.set(key, { found, until: Date.now() + REMEMBERED });
+    if (this.#reached.size >= MOST_REACHED) this.#reached.clear();
+    // a clock that is set back must not make it last
+    this.#reached.set(key, { found, until: performance.now() + REMEMBERED });
     found.catch(() => {
       if (this.#reached.get(key)?.found === found) this.#reached.delete(key);
     });

@@ -16,6 +16,8 @@ import { type ReadBlob, uploadBlob } from './upload.ts';
 const ACCEPT = [DOCKER_MANIFEST, DOCKER_LIST, OCI_MANIFEST, OCI_INDEX, '*/*'].join(', ');
 const MAX_PAGE = 8 << 20;
 const MAX_PAGES = 10_000;
+/** Bytes of all pages of a list: half a million tags. */
+const MAX_LIST = 32 << 20;
 
 export interface RepositoryParts {
   readonly retries: RetryPolicy;
@@ -175,6 +177,7 @@ export class RegistryRepository implements Repository {
   async #pages(first: string, signal: AbortSignal | undefined, take: (json: unknown, bytes: Buffer) => void): Promise<boolean> {
     const session = await this.#own(signal);
     const seen = new Set<string>();
+    let size = 0;
     let at: string | URL | undefined = first;
     while (at !== undefined) {
       const isReferrers: boolean = first.startsWith('referrers/');
@@ -184,10 +187,12 @@ export class RegistryRepository implements Repository {
         return false;
       }
       const bytes = await this.#small(session, response, MAX_PAGE);
+      size += bytes.length;
       take(parseJson(bytes, 'the answer of the registry'), bytes);
       at = nextPage(response, session);
       if (at === undefined) return true;
-      if (seen.size >= MAX_PAGES || seen.has(at.href)) throw new EngineError('unavailable', `the registry at ${session.base.host} lists without end`);
+      if (seen.size >= MAX_PAGES || size > MAX_LIST || seen.has(at.href))
+        throw new EngineError('unavailable', `the registry at ${session.base.host} lists without end`);
       seen.add(at.href);
     }
     return true;

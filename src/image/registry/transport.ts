@@ -61,6 +61,9 @@ export function unlessCancelled<T>(work: Promise<T>, signal?: AbortSignal): Prom
   });
 }
 
+/** Of so many hosts connections are kept. Who sends us from one host to the next could else make us keep them all. */
+const MOST_AGENTS = 64;
+
 export class Transport {
   readonly #options: TransportOptions;
   readonly #agents = new Map<string, Promise<HttpAgent>>();
@@ -145,7 +148,9 @@ export class Transport {
       // what an intermediary or a hostile server may answer with besides
       sent.once('upgrade', (_response, socket: Socket) => {
         socket.destroy();
-        sent.destroy(new NetworkError(`${method} "${url.host}": the server changes the protocol`, { code: 'UPGRADE', passing: false }));
+        done();
+        // Node has let go of the request: to destroy it would tell nobody
+        reject(new NetworkError(`${method} "${url.host}": the server changes the protocol`, { code: 'UPGRADE', passing: false }));
       });
       const send = () => {
         if (request.body === undefined) {
@@ -173,13 +178,17 @@ export class Transport {
     if (agent === undefined) {
       agent = this.#makeAgent(request, proxy);
       agent.catch(() => this.#agents.delete(key));
-      this.#agents.set(key, agent);
     }
+    // the one that was used last is the last; what is in flight with one that is forgotten goes on
+    this.#agents.delete(key);
+    this.#agents.set(key, agent);
+    if (this.#agents.size > MOST_AGENTS) this.#agents.delete(this.#agents.keys().next().value!);
     return agent;
   }
 
   async #makeAgent({ url, unverified, trustOf }: HttpRequest, proxy: URL | undefined): Promise<HttpAgent> {
-    const keep = { keepAlive: true, maxSockets: 64, maxFreeSockets: 16 };
+    // the time limit is of connections that nobody uses: a server may leave them open for ever
+    const keep = { keepAlive: true, maxSockets: 64, maxFreeSockets: 16, timeout: this.#options.timeouts.idle };
     if (url.protocol === 'http:' && proxy?.protocol !== 'https:') {
       const plain = new HttpAgent(keep);
       if (proxy !== undefined && isSocks(proxy)) tunnel(plain, proxy, this.#options.timeouts.connect);

@@ -4,6 +4,7 @@ import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { digestHex, type Digest } from '../../base/digest.ts';
 import { EngineError, invalid } from '../../base/errors.ts';
 import { fileStamp } from '../../base/file-stamp.ts';
+import { uniqueName } from '../../base/unique-name.ts';
 import { digestOf, MAX_CONFIG } from '../manifest.ts';
 
 export class BlobStore {
@@ -41,7 +42,7 @@ export class BlobStore {
 
   /** A name for something on its way whose digest is not known yet. */
   scratch(): string {
-    return `${this.#ingest}/new-${process.pid}-${scratches++}`;
+    return `${this.#ingest}/new-${uniqueName()}`;
   }
 
   has(digest: Digest): boolean {
@@ -68,12 +69,16 @@ export class BlobStore {
     return bytes;
   }
 
-  /** Keeps a document. Throws `invalid` where it is not what `expected` says. */
+  /** Keeps a document, also in place of one that has rotted. Throws `invalid` where it is not what `expected` says. */
   async write(bytes: Uint8Array, expected?: Digest): Promise<Digest> {
     const digest = digestOf(bytes);
     if (expected !== undefined && digest !== expected) throw invalid(`digest ${expected} was expected, but the content has ${digest}`);
-    if (!this.has(digest)) await writeWhole(this.path(digest), bytes, `${this.scratch()}.json`);
+    if (!this.#isWhole(digest, bytes)) await writeWhole(this.path(digest), bytes, `${this.scratch()}.json`);
     return digest;
+  }
+
+  #isWhole(digest: Digest, bytes: Uint8Array): boolean {
+    return this.size(digest) === bytes.length && readFileSync(this.path(digest)).equals(bytes);
   }
 
   /** Not synchronous: the system takes its time for a gigabyte. */
@@ -100,13 +105,11 @@ export class BlobStore {
   }
 }
 
-let scratches = 0;
-
 /**
  * Write, fsync, rename, and fsync of the folder: after a crash the file is the old one or the new one. Not synchronous:
  * a busy disk takes its time for an fsync. Throws `exhausted` for a full disk.
  */
-export async function writeWhole(path: string, bytes: Uint8Array, temporary = `${path}.new-${process.pid}-${scratches++}`): Promise<void> {
+export async function writeWhole(path: string, bytes: Uint8Array, temporary = `${path}.new-${uniqueName()}`): Promise<void> {
   try {
     await withFile(temporary, 'w', async (file) => {
       await file.writeFile(bytes);

@@ -20,6 +20,7 @@ describe('setNames', () => {
   const table: readonly (readonly [what: string, before: readonly NamedEntry[], names: readonly string[], image: string, after: readonly string[]])[] = [
     ['a first name', [], ['r:1'], 'a', ['a=r:1']],
     ['several at once', [], ['r:1', `r@${digest('f')}`], 'a', ['a=r:1', `a=r@${digest('f')}`]],
+    ['one of them twice', [], ['r:1', 'r:1'], 'a', ['a=r:1']],
     ['none: dangling', [], [], 'a', ['a=<none>']],
     ['a name ends dangling', [entry('a', undefined)], ['r:1'], 'a', ['a=r:1']],
     ['a name moves; who had it last stays, dangling', [entry('a', full('r:1'))], ['r:1'], 'b', ['a=<none>', 'b=r:1']],

@@ -21,14 +21,28 @@ const isDigestName = (name: string) => name.includes('@');
  * that was dangling and now has a name is so no longer.
  */
 export function setNames(entries: readonly NamedEntry[], names: readonly string[], image: Omit<NamedEntry, 'name'>): readonly NamedEntry[] {
-  const unchanged = names.every((name) => entries.some((entry) => entry.name === name && entry.target.digest === image.target.digest));
-  if (unchanged && names.length > 0) return entries;
-  const lost = entries.filter((entry) => entry.name !== undefined && names.includes(entry.name));
-  const kept = entries.filter((entry) => !lost.includes(entry) && !(entry.name === undefined && entry.target.digest === image.target.digest));
-  const tagged = (name: string) => image.tagged ?? lost.find((entry) => entry.name === name && entry.facts.id === image.facts.id)?.tagged;
-  const out: NamedEntry[] = [...kept, ...names.map((name) => ({ ...image, name, tagged: tagged(name) }))];
-  if (names.length === 0 && !out.some(({ target }) => target.digest === image.target.digest)) out.push({ ...image, name: undefined });
-  for (const entry of lost) if (!out.some(({ facts }) => facts.id === entry.facts.id)) out.push({ ...entry, name: undefined });
+  const { digest } = image.target;
+  // an archive may give an image as many names as it likes: each is looked at once
+  const given = new Set(names);
+  const lost = new Map<string, NamedEntry>();
+  const kept: NamedEntry[] = [];
+  for (const entry of entries) {
+    if (entry.name !== undefined && given.has(entry.name)) lost.set(entry.name, entry);
+    else if (entry.name !== undefined || entry.target.digest !== digest) kept.push(entry);
+  }
+  if (given.size > 0 && [...given].every((name) => lost.get(name)?.target.digest === digest)) return entries;
+  const tagged = (name: string) => {
+    const before = lost.get(name);
+    return image.tagged ?? (before?.facts.id === image.facts.id ? before.tagged : undefined);
+  };
+  const out: NamedEntry[] = [...kept, ...Array.from(given, (name) => ({ ...image, name, tagged: tagged(name) }))];
+  if (given.size === 0 && !out.some(({ target }) => target.digest === digest)) out.push({ ...image, name: undefined });
+  const known = new Set(out.map(({ facts }) => facts.id));
+  for (const entry of lost.values()) {
+    if (known.has(entry.facts.id)) continue;
+    known.add(entry.facts.id);
+    out.push({ ...entry, name: undefined });
+  }
   return out;
 }
 

@@ -27,6 +27,7 @@ const MAX_XATTRS = 1 << 25;
 const NS = 1_000_000_000n;
 const MAX_SECONDS = BigInt(Number.MAX_SAFE_INTEGER);
 const NOTHING = Buffer.alloc(0);
+const CAPABILITY = 'security.capability';
 
 export class ErofsBuilder implements TarHandler {
   readonly tree = new Tree();
@@ -39,6 +40,9 @@ export class ErofsBuilder implements TarHandler {
     look: (folder, name) => this.#look(folder, name),
   };
   readonly #xattrIds = new Map<string, number>([['', 0]]);
+  /** By id: what is left without a capability. */
+  readonly #uncapable = new Map<number, number>();
+  #lastDecoded: { readonly id: number; readonly values: ReadonlyMap<string, Buffer> } = { id: 0, values: new Map() };
   #chunkCount = 0;
   #xattrBytes = 0;
   /** The one inode of all whiteouts; -1 while there is none. */
@@ -189,12 +193,40 @@ export class ErofsBuilder implements TarHandler {
   /** A file that comes again keeps the attributes that it had. `owned`: but for capabilities, which go with a change of owner. */
   #addXattrs(inode: number, entry: TarEntry, owned = false): void {
     const old = this.tree.xattrs.array[inode]!;
-    if (entry.xattrs.size === 0 && (old === 0 || !owned)) return;
-    const had = decodeXattrs(this.xattrs[old]!);
-    if (owned) had.delete('security.capability');
-    const values = had.size === 0 ? entry.xattrs : new Map([...had, ...entry.xattrs]);
+    if (entry.xattrs.size === 0) {
+      if (owned && old !== 0) this.tree.xattrs.set(inode, this.#withoutCapability(old, entry));
+      return;
+    }
     const type = this.tree.type(inode);
-    const bytes = encodeXattrs(values, type === S_IFREG ? 'file' : type === S_IFDIR ? 'dir' : 'other', entry.name);
+    const kind = type === S_IFREG ? 'file' : type === S_IFDIR ? 'dir' : 'other';
+    const bytes = encodeXattrs(entry.xattrs, kind, entry.name);
+    if (old === 0) return this.tree.xattrs.set(inode, this.#xattrId(bytes));
+    // one file may come a million times with a few of thousands of attributes
+    const had = this.#decoded(old);
+    const given = decodeXattrs(bytes);
+    const loses = owned && had.has(CAPABILITY) && !given.has(CAPABILITY);
+    if (!loses && [...given].every(([name, value]) => had.get(name)?.equals(value) === true)) return;
+    const all = new Map([...had, ...given]);
+    if (loses) all.delete(CAPABILITY);
+    this.tree.xattrs.set(inode, this.#xattrId(encodeXattrs(all, kind, entry.name)));
+  }
+
+  #withoutCapability(id: number, entry: TarEntry): number {
+    let without = this.#uncapable.get(id);
+    if (without === undefined) {
+      const values = new Map(this.#decoded(id));
+      without = values.delete(CAPABILITY) ? this.#xattrId(encodeXattrs(values, 'file', entry.name)) : id;
+      this.#uncapable.set(id, without);
+    }
+    return without;
+  }
+
+  #decoded(id: number): ReadonlyMap<string, Buffer> {
+    if (this.#lastDecoded.id !== id) this.#lastDecoded = { id, values: decodeXattrs(this.xattrs[id]!) };
+    return this.#lastDecoded.values;
+  }
+
+  #xattrId(bytes: Buffer): number {
     const key = bytes.length < 64 ? bytes.toString('latin1') : createHash('sha256').update(bytes).digest('base64');
     let id = this.#xattrIds.get(key);
     if (id === undefined) {
@@ -203,7 +235,7 @@ export class ErofsBuilder implements TarHandler {
       id = this.xattrs.push(bytes) - 1;
       this.#xattrIds.set(key, id);
     }
-    this.tree.xattrs.set(inode, id);
+    return id;
   }
 
   #whiteoutInode(): number {
@@ -225,8 +257,9 @@ export class ErofsBuilder implements TarHandler {
     let folder: number | undefined = this.tree.root;
     if (path === '') return folder;
     const make = mtime === undefined ? undefined : (at: number, name: string) => this.#makeMissing(at, name, mtime);
+    const walk = { links: 0 };
     for (const part of path.split('/')) {
-      folder = follow(this.#folders, folder, part, make);
+      folder = follow(this.#folders, folder, part, walk, make);
       if (folder === undefined) return undefined;
     }
     return folder;

@@ -348,6 +348,20 @@ describe('extended attributes', () => {
     assert.deepEqual([files.get('s')!.mode, files.get('s')!.uid], [0o120777, 3]);
   });
 
+  test('a file of thousands of attributes may have as many names as it likes', { timeout: 60_000 }, () => {
+    const many = Object.fromEntries(Array.from({ length: 5000 }, (_, number) => [`user.${number.toString(36)}`, 'x']));
+    const named = (number: number) => rawHeader({ name: `l${number}`, linkName: 'f', type: '1' });
+    const again = withXattrs({ 'user.1': 'x' }, dir('d'));
+    const builder = new ErofsBuilder();
+    const reader = new TarReader(builder);
+    reader.push(withXattrs(many, file('f')));
+    for (let number = 0; number < 20_000; number++) reader.push(named(number));
+    reader.push(withXattrs(many, dir('d')));
+    for (let number = 0; number < 20_000; number++) reader.push(again);
+    const kept = ['f', 'l19999', 'd'].map((name) => builder.xattrs[builder.tree.xattrs.array[builder.tree.lookup(builder.tree.root, name)!]!]!.length);
+    assert.deepEqual(kept, Array<number>(3).fill(5000 * 8));
+  });
+
   test('broken capabilities are refused', () => {
     fails(/no set of capabilities/, withXattrs({ 'security.capability': 'x' }, file('f')));
   });
