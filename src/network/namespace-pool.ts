@@ -1,4 +1,5 @@
 /** Network namespaces that are made before somebody needs one. */
+import { keepingAlive } from '../base/keep-alive.ts';
 import type { NetworkKernel, NetworkNamespace } from '../kernel/network-contract.ts';
 
 export interface NamespacePoolOptions {
@@ -30,7 +31,8 @@ export class NamespacePool implements Disposable {
     if (ready !== undefined) return ready;
     if (size === 0) return kernel.create();
     let own: NetworkNamespace | undefined;
-    await make(1, (made) => void (own = made));
+    // those that nobody waits for keep no program alive
+    await keepingAlive(make(1, (made) => void (own = made)));
     return own!;
   }
 
