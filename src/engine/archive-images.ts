@@ -8,7 +8,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { digestHex, isDigest, type Digest } from '../base/digest.ts';
 import { EngineError, invalid } from '../base/errors.ts';
 import type { ArchiveFile, ArchiveIndex } from '../image/archive-scan.ts';
-import type { Descriptor, ImageConfig, Manifest, Platform } from '../image/contract.ts';
+import type { Descriptor, Manifest, Platform } from '../image/contract.ts';
 import {
   checkDepth,
   digestOf,
@@ -24,7 +24,7 @@ import {
   type ParsedManifest,
 } from '../image/manifest.ts';
 import { tagName } from '../image/names.ts';
-import { choosePlatform } from '../image/platform.ts';
+import { choosePlatform, platformOf } from '../image/platform.ts';
 import { parseReference } from '../image/reference.ts';
 import { detect } from '../snapshot/decompress.ts';
 
@@ -278,10 +278,6 @@ async function ociImage(documents: Documents, descriptor: Descriptor, platform: 
     platform: platformOf(config),
     layers,
   };
-}
-
-function platformOf({ os, architecture, variant }: ImageConfig): Platform {
-  return { os, architecture, variant };
 }
 
 function isImage(parsed: ParsedManifest): boolean {

@@ -1,5 +1,6 @@
 /** Health checks: a command that is run in a container again and again. */
 import { invalid } from '../base/errors.ts';
+import { shellOf } from '../base/shell-of.ts';
 import { nowNano, rfc3339Nano } from '../base/time.ts';
 import { emitContainer } from './container-events.ts';
 import type { ContainerRecord } from './container-record.ts';
@@ -12,7 +13,6 @@ import type { ContainerConfig, HealthConfig } from './types/container.ts';
 const DEFAULTS = { Interval: 30_000, Timeout: 30_000, StartPeriod: 0, StartInterval: 5000 };
 const RETRIES = 3;
 const KEPT_RESULTS = 5;
-const DEFAULT_SHELL = ['/bin/sh', '-c'];
 const NS_PER_MS = 1_000_000;
 /** The longest that a timer takes. */
 const LONGEST_MS = 2 ** 31 - 1;
@@ -78,7 +78,7 @@ function checkOf({ Healthcheck: health, Shell }: ContainerConfig): Check | undef
   const [kind, ...rest] = health?.Test ?? [];
   if (health === undefined || (kind !== 'CMD' && kind !== 'CMD-SHELL')) return undefined;
   return {
-    args: kind === 'CMD' ? rest : [...(Shell?.length ? Shell : DEFAULT_SHELL), ...rest],
+    args: kind === 'CMD' ? rest : [...shellOf(Shell), ...rest],
     retries: health.Retries || RETRIES,
     ms: (name) => Math.min(LONGEST_MS, health[name] ? health[name]! / NS_PER_MS : DEFAULTS[name]),
   };

@@ -153,7 +153,6 @@ function imagesOf(parts: ImageParts, tidy: () => Promise<void>): Images {
     load: (input, options = {}) => tidied(loadImages(parts, input, options)),
     save: (names, options = {}) => saveImages(parts, names, options),
     import: (input, options = {}) => tidied(importImage(parts, input, options)),
-    // a token for later is asked of nobody: what was given is what is used
     login: async (login, { signal } = {}) => ({ identityToken: await parts.registry.login(login, signal) }),
     distribution: (name, options = {}) => distribution(parts, name, options),
     search: (term, options = {}) => searchImages(parts, term, options),

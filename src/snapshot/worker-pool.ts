@@ -127,8 +127,9 @@ export class WorkerPool {
   #change(signal: AbortSignal | undefined): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.push(resolve);
-    signal?.addEventListener('abort', () => resolve(), { once: true });
-    return promise;
+    const given = () => resolve();
+    signal?.addEventListener('abort', given, { once: true });
+    return promise.finally(() => signal?.removeEventListener('abort', given));
   }
 
   #start(lane: Lane): Slot {

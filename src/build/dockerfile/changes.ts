@@ -1,5 +1,6 @@
 /** `--change` of import and commit: the Dockerfile instructions that only change an image's config. */
 import { EngineError } from '../../base/errors.ts';
+import { shellOf } from '../../base/shell-of.ts';
 import { signalNumber } from '../../base/signals.ts';
 import type { ContainerConfig } from '../../image/contract.ts';
 import type { CommandLine, Instruction } from './ast.ts';
@@ -11,9 +12,9 @@ import { joinLines } from './lines.ts';
 import { parseNode } from './node.ts';
 import { absolute } from './paths.ts';
 import { parseExposed } from './ports.ts';
+import { variablesOf } from './scope.ts';
 
 const ALLOWED = new Set(['cmd', 'entrypoint', 'env', 'expose', 'healthcheck', 'label', 'onbuild', 'stopsignal', 'user', 'volume', 'workdir']);
-const DEFAULT_SHELL = ['/bin/sh', '-c'];
 /** Characters, of the changes and of what their variables make of them. Keeps hostile ones from growing without end. */
 const MAX_WORK = 4 << 20;
 /** What a port weighs among them: `EXPOSE 0-65535` is short. */
@@ -55,7 +56,7 @@ class Changes {
 
   #change(instruction: Instruction): Partial<ContainerConfig> {
     const { Env, Labels, ExposedPorts, Volumes, OnBuild, WorkingDir = '' } = this.#config;
-    const env = variables(Env ?? []);
+    const env = variablesOf(Env ?? []);
     const expanded = (word: string) => this.#charged(expand(word, env, { escape: this.#escape }).text);
     switch (instruction.kind) {
       case 'cmd':
@@ -109,8 +110,7 @@ class Changes {
   /** As dockerd: of a `CMD` without a word the shell remains. */
   #command({ shell, words }: CommandLine, shellRemains: boolean): readonly string[] | null {
     if (!shell) return words.length === 0 ? null : words;
-    const { Shell } = this.#config;
-    const prefix = Shell?.length ? Shell : DEFAULT_SHELL;
+    const prefix = shellOf(this.#config.Shell);
     const [line = ''] = words;
     if (line !== '') return [...prefix, line];
     return shellRemains ? prefix : null;
@@ -132,15 +132,6 @@ class Changes {
     this.#work += work;
     if (this.#work > MAX_WORK) throw wrong('the changes are too long');
   }
-}
-
-function variables(env: readonly string[]): Map<string, string> {
-  return new Map(
-    env.map((entry) => {
-      const equals = entry.indexOf('=');
-      return equals === -1 ? [entry, ''] : [entry.slice(0, equals), entry.slice(equals + 1)];
-    }),
-  );
 }
 
 /** In the words of dockerd, which are not those of its builder. */

@@ -9,6 +9,16 @@ const PROXIES = ['HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'NO_PROXY', 'ALL_PROX
 /** Arguments that say something to the builder and are no variables of RUN. */
 export const NO_VARIABLES: ReadonlySet<string> = new Set(['BUILDKIT_SBOM_SCAN_CONTEXT', 'BUILDKIT_SBOM_SCAN_STAGE']);
 
+/** A config's `Env` by name; the last of a name counts. */
+export function variablesOf(env: readonly string[]): Map<string, string> {
+  return new Map(
+    env.map((pair) => {
+      const equals = pair.indexOf('=');
+      return equals === -1 ? [pair, ''] : [pair.slice(0, equals), pair.slice(equals + 1)];
+    }),
+  );
+}
+
 /** `BUILDPLATFORM` … `TARGETVARIANT`, `TARGETSTAGE`; a build argument of the same name takes precedence. */
 export function predefinedArgs(build: Platform, target: Platform, stage: string, buildArgs: Readonly<Record<string, string>>): Map<string, string> {
   const of = (prefix: string, platform: Platform): [string, string][] => [

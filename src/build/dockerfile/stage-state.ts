@@ -1,4 +1,5 @@
 /** A stage while its instructions are gone through: its config, variables, history and numbers. */
+import { shellOf } from '../../base/shell-of.ts';
 import { formatPlatform } from '../../image/platform.ts';
 import type { Platform } from '../../image/contract.ts';
 import type { IgnorePatterns } from '../ignore/patterns.ts';
@@ -11,12 +12,11 @@ import { wrong } from './failure.ts';
 import { absolute } from './paths.ts';
 import type { BaseImage, CopyStep, HistoryLine, ImageSettings, PlanOptions, RunStep, Step, WorkdirStep } from './plan.ts';
 import type { Findings } from './rules.ts';
-import { NO_VARIABLES } from './scope.ts';
+import { NO_VARIABLES, variablesOf } from './scope.ts';
 import { sortedRecord } from './text.ts';
 
 const COMMENT = 'buildkit.dockerfile.v0';
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-const DEFAULT_SHELL = ['/bin/sh', '-c'];
 /** What a build may come to: characters of history, and what is copied from stage to stage and to RUN, which weighs more. */
 const MAX_WORK = 32 << 20;
 /** Of a variable, a label or a port that is copied. */
@@ -83,12 +83,7 @@ export class StageState {
     this.labels = new Map(Object.entries(Labels));
     this.ports = new Map(Object.entries(ExposedPorts).map(([port]) => [port, port]));
     this.volumes = new Map(Object.entries(Volumes).map(([volume]) => [volume, volume]));
-    this.#variables = new Map(
-      Env.map((pair) => {
-        const equals = pair.indexOf('=');
-        return equals === -1 ? [pair, ''] : [pair.slice(0, equals), pair.slice(equals + 1)];
-      }),
-    );
+    this.#variables = variablesOf(Env);
     this.author = base?.author ?? image?.author ?? '';
     this.env = new Map(base?.env);
     this.args = [...(base?.args ?? [])];
@@ -114,7 +109,7 @@ export class StageState {
 
   /** The command line with the shell of the stage before it. */
   withShell(line: string): string[] {
-    return [...(this.settings.Shell?.length ? this.settings.Shell : DEFAULT_SHELL), line];
+    return [...shellOf(this.settings.Shell), line];
   }
 
   /** The variables in scope are copied once more. */

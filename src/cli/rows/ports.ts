@@ -1,11 +1,8 @@
 /** Ports as `docker ps` and `docker port` show them. */
+import { hostAndPort } from '../../base/host-and-port.ts';
 import type { Port } from '../../engine/types/container-answers.ts';
 import type { PortMap } from '../../engine/types/container.ts';
 import { naturalCompare } from './text.ts';
-
-function hostPort(ip: string, port: number | string): string {
-  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
-}
 
 interface Run {
   readonly key: string;
@@ -17,7 +14,7 @@ interface Run {
 
 function show({ ip, type, first, last }: Run): string {
   const range = first === last ? `${first}` : `${first}-${last}`;
-  return `${ip === '' ? range : `${hostPort(ip, range)}->${range}`}/${type}`;
+  return `${ip === '' ? range : `${hostAndPort(ip, range)}->${range}`}/${type}`;
 }
 
 /**
@@ -32,7 +29,7 @@ export function displayPorts(ports: readonly Port[] | null): string {
   const open = new Map<string, Run>();
   for (const { IP: ip = '', PrivatePort: port, PublicPort, Type: type } of (ports ?? []).toSorted(order)) {
     if (ip !== '' && PublicPort !== port) {
-      mapped.push(`${hostPort(ip, PublicPort ?? 0)}->${port}/${type}`);
+      mapped.push(`${hostAndPort(ip, PublicPort ?? 0)}->${port}/${type}`);
       continue;
     }
     const key = ip === '' ? type : `${ip}/${type}`;
@@ -53,7 +50,7 @@ function compare(a: string, b: string): number {
 
 /** `docker port`: all that is published, or where one port is (`80`, `80/tcp`); undefined when that is nowhere. */
 export function publishedPorts(ports: PortMap, wanted?: string): readonly string[] | undefined {
-  const bindings = (port: string) => (Object.hasOwn(ports, port) ? (ports[port] ?? []) : []).map(({ HostIp, HostPort }) => hostPort(HostIp, HostPort));
+  const bindings = (port: string) => (Object.hasOwn(ports, port) ? (ports[port] ?? []) : []).map(({ HostIp, HostPort }) => hostAndPort(HostIp, HostPort));
   if (wanted === undefined)
     return Object.keys(ports)
       .flatMap((port) => bindings(port).map((binding) => `${port} -> ${binding}`))

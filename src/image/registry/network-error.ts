@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import { isIP } from 'node:net';
 import type { PeerCertificate } from 'node:tls';
 import { EngineError } from '../../base/errors.ts';
+import { hostAndPort } from '../../base/host-and-port.ts';
 import { plainText } from './text.ts';
 
 export interface NetworkDetail {
@@ -55,7 +56,7 @@ export function timeoutError(method: string, url: URL, what: string, ms: number)
 }
 
 function describe(error: NodeError, code: string, url: URL): [words: string, hint?: string] {
-  const where = error.address === undefined ? url.host : error.address.includes(':') ? `[${error.address}]:${error.port}` : `${error.address}:${error.port}`;
+  const where = error.address === undefined ? url.host : hostAndPort(error.address, String(error.port));
   if (UNKNOWN_AUTHORITY.has(code)) {
     return [
       'tls: failed to verify certificate: x509: certificate signed by unknown authority',

@@ -1,5 +1,6 @@
 /** A connection through a SOCKS proxy: version 5 (RFC 1928), with a user's name and password where the proxy asks (RFC 1929). */
 import { connect, isIPv4, isIPv6, type Socket } from 'node:net';
+import { hostAndPort } from '../../base/host-and-port.ts';
 import { NetworkError, networkError } from './network-error.ts';
 import { bareHost } from './proxy.ts';
 import { plainText } from './text.ts';
@@ -29,9 +30,8 @@ export function isSocks({ protocol }: URL): boolean {
 
 /** Names are looked up by the proxy. Throws `NetworkError` for a proxy that cannot be reached, or will not, or says nothing for `timeoutMs`. */
 export async function connectSocks(proxy: URL, host: string, port: number, timeoutMs: number): Promise<Socket> {
-  const target = `${isIPv6(host) ? `[${host}]` : host}:${port}`;
   const proxyPort = Number(proxy.port || 1080);
-  const path = plainText(`${proxy.hostname}:${proxyPort}->${target}`);
+  const path = plainText(`${proxy.hostname}:${proxyPort}->${hostAndPort(host, port)}`);
   const failed = (words: string, cause?: unknown, passing = false) =>
     new NetworkError(`socks connect tcp ${path}: ${words}`, { code: 'PROXY', passing }, { cause });
   const socket = connect({ host: bareHost(proxy.hostname), port: proxyPort });

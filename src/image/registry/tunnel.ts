@@ -3,6 +3,7 @@ import { type Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { isIP, type Socket } from 'node:net';
 import { connect as tlsConnect, type ConnectionOptions } from 'node:tls';
+import { hostAndPort } from '../../base/host-and-port.ts';
 import { NetworkError, networkError, safeUrl, statusText } from './network-error.ts';
 import { proxyAuthorization } from './proxy.ts';
 import { connectSocks, isSocks } from './socks.ts';
@@ -15,8 +16,8 @@ export function tunnel(agent: HttpAgent | HttpsAgent, proxy: URL, timeoutMs: num
     const open = async () => {
       try {
         const host = options.host!;
-        const target = `${isIP(host) === 6 ? `[${host}]` : host}:${options.port}`;
-        const socket = isSocks(proxy) ? await connectSocks(proxy, host, Number(options.port), timeoutMs) : await openTunnel(proxy, target, timeoutMs);
+        const port = Number(options.port);
+        const socket = isSocks(proxy) ? await connectSocks(proxy, host, port, timeoutMs) : await openTunnel(proxy, hostAndPort(host, port), timeoutMs);
         if (!secure) return done(null, socket);
         const servername = options.servername ?? (isIP(options.host!) === 0 ? options.host! : '');
         // handed on at once: whoever waits for `secureConnect` sees what becomes of it

@@ -1,6 +1,7 @@
 /** Sockets bound where the thread is now: ip(7), tcp(7), udp(7). See `NetworkNamespace` for what they promise. */
 import { closeSync } from 'node:fs';
 import { invalid } from '../../base/errors.ts';
+import { hostAndPort } from '../../base/host-and-port.ts';
 import { addressBytes, AF } from './ip-bytes.ts';
 import { u32 } from './netlink-message.ts';
 import { checkedCall, SOCK, socketCalls, SOL_SOCKET } from './socket-calls.ts';
@@ -71,5 +72,5 @@ function socketName(family: number, address: Buffer, port: number): Buffer {
 }
 
 function check(syscall: string, at: SocketAddress, result: number): number {
-  return checkedCall(`${syscall} ${at.address.includes(':') ? `[${at.address}]` : at.address}:${at.port}`, result);
+  return checkedCall(`${syscall} ${hostAndPort(at.address, at.port)}`, result);
 }

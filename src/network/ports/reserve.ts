@@ -3,6 +3,7 @@ import { closeSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { EngineError, SyscallError } from '../../base/errors.ts';
+import { hostAndPort } from '../../base/host-and-port.ts';
 import type { NetworkNamespace } from '../../kernel/network-contract.ts';
 import type { PublishedPort } from '../contract.ts';
 
@@ -90,7 +91,7 @@ function ephemeral(host: NetworkNamespace): number[] {
 
 function bind({ protocol, containerPort }: PortRequest, hostIp: string, hostPort: number, { host, taken }: ReserveOptions): ReservedPort {
   const published = { protocol, containerPort, hostIp, hostPort };
-  const shown = `${isIPv6(hostIp) ? `[${hostIp}]` : hostIp}:${hostPort}`;
+  const shown = hostAndPort(hostIp, hostPort);
   if (taken(published)) throw new EngineError('conflict', `Bind for ${shown} failed: port is already allocated`);
   try {
     return { ...published, fd: openSocket(host, protocol, { address: hostIp, port: hostPort }) };
